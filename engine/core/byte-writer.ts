@@ -1,0 +1,106 @@
+import { assert } from "./assert.js";
+import type { Uuid } from "./uuid.js";
+import { writeUuid } from "./uuid.js";
+
+const TEXT = new TextEncoder();
+
+/** Growing little-endian buffer for the encodings that we store: log payloads, rows. Reused by `reset`, so that a warm
+ * writer allocates nothing. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+  readonly #bytesMax: number;
+
+  constructor(initialBytes = 1024, bytesMax = 64 * 1024 * 1024) {
+    this.#bytes = new Uint8Array(initialBytes);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytesMax = bytesMax;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** Drops everything written after `length`, an earlier value of it. */
+  truncate(length: number): void {
+    assert(length <= this.#length, "cannot truncate forwards");
+    this.#length = length;
+  }
+
+  /** View of what was written; valid until the next write or reset. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Copy of what was written. */
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  u8(value: number): void {
+    this.#bytes[this.#claim(1)] = value;
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#claim(2), value, true);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#claim(4), value, true);
+  }
+
+  /** A number as 8 bytes: exact for whole numbers up to 2^53. */
+  f64(value: number): void {
+    this.#view.setFloat64(this.#claim(8), value, true);
+  }
+
+  u64(value: bigint): void {
+    this.#view.setBigUint64(this.#claim(8), value, true);
+  }
+
+  uuid(value: Uuid): void {
+    writeUuid(value, this.#bytes, this.#claim(16));
+  }
+
+  raw(value: Uint8Array): void {
+    this.#bytes.set(value, this.#claim(value.length));
+  }
+
+  /** Length as u32, then the bytes. */
+  bytes(value: Uint8Array): void {
+    this.u32(value.length);
+    this.raw(value);
+  }
+
+  /** UTF-8 with its length in bytes as u32 before it. */
+  text(value: string): void {
+    this.bytes(TEXT.encode(value));
+  }
+
+  /** Overwrites a u32 written earlier at `offset`. */
+  patchU32(offset: number, value: number): void {
+    assert(offset + 4 <= this.#length, "patch beyond what was written");
+    this.#view.setUint32(offset, value, true);
+  }
+
+  #claim(bytes: number): number {
+    const offset = this.#length;
+    const needed = offset + bytes;
+    if (needed > this.#bytes.length) this.#grow(needed);
+    this.#length = needed;
+    return offset;
+  }
+
+  #grow(needed: number): void {
+    assert(needed <= this.#bytesMax, `buffer of ${needed} bytes exceeds its limit`);
+    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, this.#bytes.length * 2)));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}

@@ -1,0 +1,211 @@
+/** Every error that can leave this process: one table, stable codes and wire numbers. `docs/ERRORS.md` is generated
+ * from it. A number is never used again for something else; new errors go at the end of their group.
+ *
+ * `{name}` in a template is filled from the error's details. `retry` tells the client: `never` (change the request),
+ * `elsewhere` (another SCM), `later` (same request after `retryAfterMs`), `unknown` (it may have been done: ask).
+ * `hadoop` is the exception class that a Hadoop RPC client understands (spec 12 §3). */
+export const ERROR_CLASSES = [
+  "CorruptionError",
+  "StorageError",
+  "ProtocolError",
+  "NotLeaderError",
+  "UnavailableError",
+  "RejectedError",
+  "ConfigError",
+] as const;
+export type ErrorClass = (typeof ERROR_CLASSES)[number];
+export type RetryAdvice = "never" | "elsewhere" | "later" | "unknown";
+
+export interface ErrorDefinition {
+  readonly wire: number;
+  readonly class: ErrorClass;
+  readonly template: string;
+  readonly retry: RetryAdvice;
+  /** What a person does about it. */
+  readonly action: string;
+}
+
+const FIX_REQUEST = "Correct the request.";
+const FIX_CLIENT = "The peer breaks the protocol: compare its version with docs/PROTOCOL.md.";
+const RUN_VERIFY = "Stop the SCM and run `strata verify DIR`, which names the damaged bytes and the way out.";
+
+export const ERRORS = {
+  // 100 … protocol: the peer broke the wire contract; its connection is closed with the code.
+  FRAME_TRUNCATED: protocol(100, "frame of {bytes} bytes is shorter than its header says"),
+  FRAME_TOO_LARGE: protocol(101, "frame of {bytes} bytes exceeds the limit of {limit}"),
+  FRAME_VERSION: protocol(102, "frame version {version} is not supported"),
+  FRAME_MALFORMED: protocol(103, "frame header is malformed: {reason}"),
+  BODY_MALFORMED: protocol(104, "message body is not valid msgpack: {reason}"),
+  FIELD_INVALID: protocol(105, "{message}.{field}: {reason}"),
+  HELLO_EXPECTED: protocol(106, "the first message must be hello"),
+  HELLO_REPEATED: protocol(107, "hello was sent twice"),
+  REPORT_OUT_OF_ORDER: protocol(108, "report rows are not ascending by container id at row {row}"),
+  REPORT_ROW_INVALID: protocol(109, "report row {row} is invalid: {reason}"),
+  REPORT_NOT_GRANTED: protocol(110, "report chunk without credit"),
+  REPORT_RANGE: protocol(111, "report chunk is out of range: {reason}"),
+  TOO_MANY_REQUESTS: protocol(112, "more than {limit} requests without an answer on one connection"),
+  REQUEST_ID: protocol(113, "request id {requestId} is not a new positive integer"),
+  SLOW_CONSUMER: protocol(114, "the peer does not read: {bytes} bytes wait to be sent"),
+  NOT_REGISTERED: protocol(115, "the datanode has not registered on this connection"),
+  UNSUPPORTED_OPERATION: {
+    wire: 116,
+    class: "RejectedError",
+    template: "operation {op} is not known here",
+    retry: "never",
+    action: "Use a server of at least the version that docs/PROTOCOL.md names for this operation.",
+  },
+  HANDSHAKE_TIMEOUT: protocol(117, "no hello within {limitMs} ms"),
+  REPLACED_BY_NEW_CONNECTION: protocol(118, "the datanode opened a newer connection"),
+  REQUEST_TIMEOUT: {
+    wire: 119,
+    class: "UnavailableError",
+    template: "no answer within {timeoutMs} ms",
+    retry: "unknown",
+    action: "The request may have been carried out: read the state, or retry within the same session.",
+  },
+
+  // 200 … refusals: a valid request that the state does not allow.
+  CLUSTER_ID_MISMATCH: rejected(200, "cluster id {given} is not this cluster's {expected}", "Check the address."),
+  DATANODE_LAYOUT_NOT_PERMITTED: rejected(
+    201,
+    "datanode software layout {given} differs from the SCM's {expected}",
+    "Run datanode and SCM releases with the same layout version.",
+  ),
+  DATANODE_UUID_IN_USE: rejected(202, "datanode {uuid} is connected from elsewhere", "Give each datanode its own id."),
+  NO_SUCH_DATANODE: rejected(203, "datanode {uuid} is not known", FIX_REQUEST),
+  CONTAINER_NOT_FOUND: rejected(204, "container {containerId} does not exist", FIX_REQUEST),
+  CONTAINER_ALREADY_EXISTS: rejected(205, "container {containerId} exists with other values", FIX_REQUEST),
+  PIPELINE_NOT_FOUND: rejected(206, "pipeline {pipelineId} does not exist", FIX_REQUEST),
+  PIPELINE_ALREADY_EXISTS: rejected(207, "pipeline {pipelineId} exists with other values", FIX_REQUEST),
+  IMPORT_FLOOR_MISSING: rejected(
+    208,
+    "import needs the id and term floors of the old cluster",
+    "Initialise a fresh directory with `strata scm --init --local-id-floor N --term-floor N` (docs/OPERATIONS.md).",
+  ),
+  SESSION_EXPIRED: rejected(209, "session {sessionId} is not known any more", "Open a new session and read the state."),
+  SESSION_SEQUENCE: rejected(210, "sequence {sequence} is outside of the session's window", FIX_REQUEST),
+  SESSION_LIMIT: rejected(211, "the limit of {limit} sessions is reached", "Close idle clients."),
+  INVALID_ARGUMENT: rejected(212, "{field}: {reason}", FIX_REQUEST),
+  SEQUENCE_EXHAUSTED: rejected(213, "sequence {name} has no more numbers", "Report this as a bug."),
+  DICTIONARY_FULL: rejected(214, "dictionary {name} has no room for another entry", "Report this as a bug."),
+  CONTAINER_ID_TOO_FAR: rejected(
+    215,
+    "container id {containerId} lies too far above the highest known one",
+    "Import in ascending order of ids.",
+  ),
+  NODE_LIMIT: rejected(216, "the limit of {limit} datanodes is reached", "Remove datanodes that are gone."),
+  CONTAINER_STATE: rejected(217, "container {containerId} in state {state} does not allow {event}", FIX_REQUEST),
+
+  // 300 … not now, or not here.
+  NOT_LEADER: {
+    wire: 300,
+    class: "NotLeaderError",
+    template: "this SCM is not the leader of term {term}",
+    retry: "elsewhere",
+    action: "The client library follows the leader by itself.",
+  },
+  OVERLOADED: unavailable(301, "too much work in flight: {reason}", "The client library retries after a pause."),
+  NOT_READY: unavailable(302, "the SCM is starting: {step}", "Wait until /readyz answers 200."),
+  SHUTTING_DOWN: unavailable(303, "the SCM is stopping", "The client library reconnects."),
+  AUDIT_FULL: unavailable(304, "the audit log cannot be written: mutations wait", "Free space for the audit log."),
+  SHARD_UNAVAILABLE: unavailable(305, "shard {shard} is being rebuilt", "Retry in a few seconds."),
+  CONNECTION_LOST: {
+    wire: 306,
+    class: "UnavailableError",
+    template: "the connection was lost: {reason}",
+    retry: "unknown",
+    action: "The client library retries a mutation within its session, so that it happens once.",
+  },
+
+  // 400 … durable bytes and disks.
+  STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),
+  STORAGE_NOT_INITIALIZED: storage(401, "{path} is not initialised", "Run `strata scm --init`."),
+  STORAGE_FORMAT: storage(402, "{path} has format {found}, this release reads {expected}", "Use the matching release."),
+  STORAGE_FULL: storage(403, "no space left for {path}", "Free disk space."),
+  STORAGE_IO: storage(404, "input/output error on {path}: {reason}", "Check the disk, then restart."),
+  STORAGE_IDS_DIFFER: storage(
+    405,
+    "{path} belongs to {found}, expected {expected}",
+    "Directories of two SCMs are mixed: put each back into its place.",
+  ),
+  STORAGE_OPEN: storage(406, "{path} cannot be opened: {reason}", RUN_VERIFY),
+  LOG_CORRUPT: corruption(410, "Raft log at index {index}: {reason}"),
+  STATE_CORRUPT: corruption(411, "state store, {where}: {reason}"),
+  VERSION_FILE_CORRUPT: corruption(412, "{path}: {reason}"),
+  LOG_BEHIND_WATERMARK: corruption(413, "the log ends at {lastIndex}, but {watermark} was acknowledged"),
+  INVARIANT_BROKEN: corruption(414, "state invariant broken: {reason}"),
+
+  // 500 … configuration; all problems at once, exit code 78.
+  CONFIG_INVALID: {
+    wire: 500,
+    class: "ConfigError",
+    template: "{count} problem(s) in the configuration:\n{problems}",
+    retry: "never",
+    action: "Correct the named keys.",
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type ErrorDetails = Readonly<Record<string, string | number | bigint>>;
+
+/** The exception class by which a Hadoop RPC client decides what to do (spec 12 §3.2). */
+export const HADOOP_CLASS_BY_RETRY: Readonly<Record<RetryAdvice, string>> = {
+  never: "org.apache.hadoop.hdds.scm.exceptions.SCMException",
+  elsewhere: "org.apache.hadoop.hdds.ratis.ServerNotLeaderException",
+  later: "org.apache.hadoop.hdds.ratis.ServerNotLeaderException",
+  unknown: "org.apache.hadoop.hdds.scm.exceptions.SCMException",
+};
+
+/** An operating error with a code of the table. */
+export class StrataError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(fill(ERRORS[code].template, details), options);
+    this.name = ERRORS[code].class;
+    this.code = code;
+    this.details = details;
+  }
+
+  get wire(): number {
+    return ERRORS[this.code].wire;
+  }
+
+  get class(): ErrorClass {
+    return ERRORS[this.code].class;
+  }
+
+  get retry(): RetryAdvice {
+    return ERRORS[this.code].retry;
+  }
+}
+
+const CODE_BY_WIRE = new Map<number, ErrorCode>(
+  Object.entries(ERRORS).map(([code, definition]) => [definition.wire, code as ErrorCode]),
+);
+
+/** The code of a wire number, undefined for one of a newer release. */
+export function errorCodeOfWire(wire: number): ErrorCode | undefined {
+  return CODE_BY_WIRE.get(wire);
+}
+
+function fill(template: string, details: ErrorDetails): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? "?"));
+}
+
+function protocol<const W extends number>(wire: W, template: string) {
+  return { wire, class: "ProtocolError", template, retry: "never", action: FIX_CLIENT } as const;
+}
+function rejected<const W extends number>(wire: W, template: string, action: string) {
+  return { wire, class: "RejectedError", template, retry: "never", action } as const;
+}
+function unavailable<const W extends number>(wire: W, template: string, action: string) {
+  return { wire, class: "UnavailableError", template, retry: "later", action } as const;
+}
+function storage<const W extends number>(wire: W, template: string, action: string) {
+  return { wire, class: "StorageError", template, retry: "later", action } as const;
+}
+function corruption<const W extends number>(wire: W, template: string) {
+  return { wire, class: "CorruptionError", template, retry: "never", action: RUN_VERIFY } as const;
+}

@@ -1,0 +1,26 @@
+/** The client side of message connections: what DatanodeClient, AdminClient and SCM peers dial with. */
+export interface Network {
+  dial(url: string, options: DialOptions, handler: DialHandler): ClientConnection;
+}
+
+export interface DialOptions {
+  readonly subprotocol: string;
+  readonly messageBytesMax: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+export interface DialHandler {
+  onOpen(): void;
+  /** `message` is only valid during the call. */
+  onMessage(message: Uint8Array): void;
+  /** Exactly once, also when the connection never opened (code 1006). */
+  onClose(code: number, reason: string): void;
+}
+
+export interface ClientConnection {
+  readonly isOpen: boolean;
+  /** Copies or takes over `message`: the caller must not change it afterwards. False when not open. */
+  send(message: Uint8Array): boolean;
+  bufferedBytes(): number;
+  close(code: number, reason: string): void;
+}

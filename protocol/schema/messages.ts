@@ -1,0 +1,294 @@
+import { CONTAINER_STATE, NODE_HEALTH, OPERATIONAL_STATE, REPLICATION_TYPE } from "../../engine/core/enums.js";
+import { bool, bytes, count, enumOf, field, integer, list, optional, record, recordOf, text, u16, u32, u8, uuid } from "./fields.js";
+import {
+  COMMAND,
+  COMMAND_COUNT,
+  COMMAND_STATUS,
+  CONTAINER,
+  CONTAINER_ACTION,
+  DATANODE_DETAILS,
+  LAYOUT_VERSION,
+  NODE,
+  NODE_REPORT,
+  PIPELINE,
+  PIPELINE_ACTION,
+  PIPELINE_REPORT,
+  REPLICA,
+  SCM_PEER,
+} from "./records.js";
+import type { ValueOfRecord } from "./types.js";
+
+export const PROTOCOL_VERSION = 1;
+export const SUBPROTOCOL = "strata.v1";
+export const DATANODE_PATH = "/datanode";
+export const ADMIN_PATH = "/admin";
+/** Frames above this are refused: partly received frames sit in native memory (stack-limits §1). */
+export const FRAME_BYTES_MAX = 256 * 1024;
+/** Row bytes of one report chunk. */
+export const REPORT_CHUNK_BYTES_MAX = 128 * 1024;
+/** Unanswered requests per connection. */
+export const REQUESTS_IN_FLIGHT_MAX = 1024;
+
+
+const SESSION_FIELDS = {
+  sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),
+  sequence: field(count, "1, 2, 3 … within the session"),
+  ackedSequence: field(count, "every answer up to here has been received"),
+} as const;
+
+const ROW_DOC =
+  "Rows of rowBytes, little-endian, ascending by id: id f64 @0, usedBytes f64 @8, sequenceId f64 @16, keyCount u32 @24, " +
+  "origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in bit 7), replicaIndex u8 @31, " +
+  "and in rows of 40 bytes the data checksum u64 @32";
+
+export const ERROR_BODY = record("Error", "Body of every error answer.", {
+  code: field(u16, "wire number of docs/ERRORS.md"),
+  name: field(text(64), "the code's name"),
+  message: field(text(4096), "for people"),
+  retryAfterMs: field(count, "0 = no advice", "ms"),
+  leaderHint: field(optional(text(255)), "URL of the leader's endpoint, with NOT_LEADER"),
+  term: field(count, "term known to the SCM"),
+});
+
+export const HELLO_REQUEST = record("HelloRequest", "First message of every connection.", {
+  protocolVersionMax: field(u16, "highest version the client speaks"),
+  clientName: field(text(255), "for logs: program and version"),
+  clusterId: field(optional(text(64)), "refused when it is another cluster; nil = any"),
+});
+export const HELLO_RESPONSE = record("HelloResponse", "Who answers, and its limits.", {
+  protocolVersion: field(u16, "version used from now on"),
+  clusterId: field(text(64), "cluster id"),
+  scmId: field(uuid, "this SCM"),
+  term: field(count, "current term"),
+  isLeader: field(bool, "whether this SCM leads"),
+  frameBytesMax: field(u32, "limit of a frame", "bytes"),
+  requestsInFlightMax: field(u32, "limit of unanswered requests"),
+  heartbeatIntervalMs: field(u32, "how often datanodes should send heartbeats", "ms"),
+});
+
+export const REGISTER_REQUEST = record("RegisterRequest", "Registers the datanode (spec 01 §3).", {
+  details: field(recordOf(DATANODE_DETAILS), "who"),
+  report: field(recordOf(NODE_REPORT), "volumes"),
+  pipelineReports: field(list(recordOf(PIPELINE_REPORT), 4096), "all pipelines of the datanode"),
+  layout: field(recordOf(LAYOUT_VERSION), "layout versions"),
+});
+export const REGISTER_RESPONSE = record("RegisterResponse", "The record that the SCM made.", {
+  uuid: field(uuid, "the datanode"),
+  clusterId: field(text(64), "cluster id"),
+  hostName: field(text(255), "as recorded; the datanode adopts it"),
+  ipAddress: field(text(64), "as recorded; the datanode adopts it"),
+  networkName: field(text(255), "as recorded"),
+  networkLocation: field(text(1024), "as recorded"),
+});
+
+export const HEARTBEAT_REQUEST = record("HeartbeatRequest", "Sign of life with the small reports (spec 01 §4).", {
+  persistedOpState: field(enumOf(OPERATIONAL_STATE), "on the datanode's disk"),
+  persistedOpStateExpiry: field(integer, "0 = never", "epoch seconds"),
+  layout: field(optional(recordOf(LAYOUT_VERSION)), "nil = as before"),
+  commandCounts: field(optional(list(recordOf(COMMAND_COUNT), 64)), "replaces all stored counts; nil = as before"),
+  nodeReport: field(optional(recordOf(NODE_REPORT)), "volumes, at their own interval"),
+  pipelineReports: field(optional(list(recordOf(PIPELINE_REPORT), 4096)), "at their own interval"),
+  pipelineActions: field(optional(list(recordOf(PIPELINE_ACTION), 20)), "at most 20 a heartbeat"),
+  containerActions: field(optional(list(recordOf(CONTAINER_ACTION), 20)), "at most 20 a heartbeat"),
+  commandStatuses: field(optional(list(recordOf(COMMAND_STATUS), 1024)), "outcomes since the last heartbeat"),
+});
+export const HEARTBEAT_RESPONSE = record("HeartbeatResponse", "Orders for the datanode.", {
+  term: field(count, "term of the leader, 0 from a follower", "term"),
+  fullReportWanted: field(bool, "send a full report as soon as credit is given"),
+  commands: field(list(recordOf(COMMAND), 4096), "in order"),
+});
+
+export const FULL_REPORT_BEGIN_REQUEST = record(
+  "FullReportBeginRequest",
+  "Asks for credit to send a full report. The answer comes when there is room for it: wait. A later begin of the same " +
+    "datanode replaces the earlier one.",
+  {
+    fromRegistration: field(bool, "first report after registering"),
+    rowCount: field(count, "estimate"),
+  },
+);
+export const FULL_REPORT_BEGIN_RESPONSE = record("FullReportBeginResponse", "The grant.", {
+  reportId: field(u32, "goes into every chunk"),
+  chunksInFlightMax: field(u16, "unanswered chunks allowed at a time"),
+});
+export const FULL_REPORT_CHUNK_REQUEST = record(
+  "FullReportChunkRequest",
+  "States the truth about the ids fromId … toId at this place of the connection's stream. Ranges of one report ascend " +
+    "without gaps from 0 to 2^53 − 1. Answered when merged, which returns its credit.",
+  {
+    reportId: field(u32, "as granted"),
+    last: field(bool, "the report is complete with this chunk"),
+    fromId: field(count, "first id of the range"),
+    toId: field(count, "last id of the range, inclusive"),
+    rowBytes: field(u8, "32, or 40 with checksums"),
+    origins: field(optional(list(uuid, 65_535)), "dictionary of origins; first chunk only"),
+    rows: field(bytes(REPORT_CHUNK_BYTES_MAX), ROW_DOC),
+  },
+);
+export const FULL_REPORT_CHUNK_RESPONSE = record("FullReportChunkResponse", "The chunk has been merged.", {});
+
+export const INCREMENTAL_REPORT_REQUEST = record(
+  "IncrementalReportRequest",
+  "Replicas that changed; a state of DELETED takes the replica away. Needs no credit and keeps its place between chunks.",
+  {
+    rowBytes: field(u8, "32, or 40 with checksums"),
+    origins: field(list(uuid, 4096), "dictionary of origins for this message"),
+    rows: field(bytes(REPORT_CHUNK_BYTES_MAX), `${ROW_DOC}. The order is free.`),
+  },
+);
+export const INCREMENTAL_REPORT_RESPONSE = record("IncrementalReportResponse", "Taken over.", {});
+
+export const OPEN_SESSION_REQUEST = record("OpenSessionRequest", "Opens a session for mutations.", {
+  clientName: field(text(255), "for the audit log"),
+});
+export const OPEN_SESSION_RESPONSE = record("OpenSessionResponse", "The session.", {
+  sessionId: field(count, "goes into every mutation"),
+});
+
+export const SCM_INFO_REQUEST = record("ScmInfoRequest", "Who this SCM is, and its figures.", {});
+export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live figures.", {
+  clusterId: field(text(64), "cluster id"),
+  scmId: field(uuid, "this SCM"),
+  term: field(count, "current term"),
+  appliedIndex: field(count, "last applied log index"),
+  durableAppliedIndex: field(count, "state on disk reaches here"),
+  stateHash: field(text(32), "hash over the replicated state"),
+  nodeCount: field(count, "datanodes known"),
+  healthyNodeCount: field(count, "datanodes healthy"),
+  containerCount: field(count, "containers"),
+  replicaCount: field(count, "replicas"),
+  pipelineCount: field(count, "pipelines"),
+  heartbeatCount: field(count, "since start"),
+  reportRowCount: field(count, "rows merged since start"),
+  operationCount: field(count, "operations applied since start"),
+  logBatchCount: field(count, "synced log batches since start"),
+  importAllowed: field(bool, "the floors of --init were given"),
+});
+export const SCM_ROLES_REQUEST = record("ScmRolesRequest", "Members of the Raft group.", {});
+export const SCM_ROLES_RESPONSE = record("ScmRolesResponse", "One entry a member.", {
+  peers: field(list(recordOf(SCM_PEER), 64), "members"),
+});
+
+export const LIST_NODES_REQUEST = record("ListNodesRequest", "Datanodes, ordered by uuid.", {
+  after: field(optional(uuid), "cursor: last uuid of the page before"),
+  countMax: field(u16, "1 … 256"),
+  health: field(optional(enumOf(NODE_HEALTH)), "only these"),
+  operationalState: field(optional(enumOf(OPERATIONAL_STATE)), "only these"),
+});
+export const LIST_NODES_RESPONSE = record("ListNodesResponse", "A page.", {
+  nodes: field(list(recordOf(NODE), 256), "datanodes"),
+  more: field(bool, "there are more"),
+});
+export const GET_NODE_REQUEST = record("GetNodeRequest", "One datanode.", { uuid: field(uuid, "which") });
+export const GET_NODE_RESPONSE = record("GetNodeResponse", "The datanode.", { node: field(recordOf(NODE), "the datanode") });
+
+export const SET_NODE_OPERATIONAL_STATE_REQUEST = record(
+  "SetNodeOperationalStateRequest",
+  "Records the operator's intent for a datanode (spec 01 §16.3).",
+  {
+    ...SESSION_FIELDS,
+    uuid: field(uuid, "which datanode"),
+    operationalState: field(enumOf(OPERATIONAL_STATE), "wanted state"),
+    operationalStateExpiry: field(integer, "end of maintenance, 0 = never", "epoch seconds"),
+  },
+);
+export const SET_NODE_OPERATIONAL_STATE_RESPONSE = record("SetNodeOperationalStateResponse", "Committed.", {});
+
+export const LIST_CONTAINERS_REQUEST = record("ListContainersRequest", "Containers by id (spec 02 §14).", {
+  startContainerId: field(count, "first id, inclusive"),
+  countMax: field(u16, "1 … 512"),
+  state: field(optional(enumOf(CONTAINER_STATE)), "only these"),
+  replicationType: field(optional(enumOf(REPLICATION_TYPE)), "only these"),
+  replicationFactor: field(optional(u8), "only these; not with EC"),
+  suppressed: field(optional(bool), "only these"),
+});
+export const LIST_CONTAINERS_RESPONSE = record("ListContainersResponse", "A page.", {
+  containers: field(list(recordOf(CONTAINER), 512), "containers"),
+  nextContainerId: field(count, "where the next page starts; 0 = no more"),
+  totalCount: field(count, "all containers that exist, whatever the filter"),
+});
+export const GET_CONTAINER_REQUEST = record("GetContainerRequest", "One container with its pipeline.", {
+  containerId: field(count, "which"),
+});
+export const GET_CONTAINER_RESPONSE = record("GetContainerResponse", "The container.", {
+  container: field(recordOf(CONTAINER), "the container"),
+  pipeline: field(optional(recordOf(PIPELINE)), "nil when it is gone"),
+  health: field(u8, "health state, 0 = HEALTHY (spec 02 §15.4)"),
+});
+export const GET_CONTAINER_REPLICAS_REQUEST = record("GetContainerReplicasRequest", "Replicas of a container.", {
+  containerId: field(count, "which; one that the SCM does not know is answered too"),
+});
+export const GET_CONTAINER_REPLICAS_RESPONSE = record("GetContainerReplicasResponse", "Its replicas.", {
+  replicas: field(list(recordOf(REPLICA), 1024), "ordered by datanode uuid"),
+});
+export const SUPPRESS_CONTAINERS_REQUEST = record("SuppressContainersRequest", "Sets the suppressed flag.", {
+  ...SESSION_FIELDS,
+  containerIds: field(list(count, 1024), "which"),
+  suppress: field(bool, "wanted flag"),
+});
+export const SUPPRESS_CONTAINERS_RESPONSE = record("SuppressContainersResponse", "Committed.", {
+  failedContainerIds: field(list(count, 1024), "ids that do not exist"),
+});
+export const IMPORT_REQUEST = record("ImportRequest", "Takes over containers and pipelines of another SCM, all or nothing.", {
+  ...SESSION_FIELDS,
+  pipelines: field(list(recordOf(PIPELINE), 256), "pipelines; an equal one that exists is skipped"),
+  containers: field(list(recordOf(CONTAINER), 2048), "containers; an equal one that exists is skipped"),
+});
+export const IMPORT_RESPONSE = record("ImportResponse", "Committed.", {
+  pipelineCount: field(u32, "added"),
+  containerCount: field(u32, "added"),
+});
+export const LIST_PIPELINES_REQUEST = record("ListPipelinesRequest", "Pipelines, ordered by id.", {
+  after: field(optional(uuid), "cursor: last id of the page before"),
+  countMax: field(u16, "1 … 128"),
+});
+export const LIST_PIPELINES_RESPONSE = record("ListPipelinesResponse", "A page.", {
+  pipelines: field(list(recordOf(PIPELINE), 128), "pipelines"),
+  more: field(bool, "there are more"),
+});
+
+const BOTH = [DATANODE_PATH, ADMIN_PATH] as const;
+const DATANODE = [DATANODE_PATH] as const;
+const ADMIN = [ADMIN_PATH] as const;
+
+/** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id (flag ANSWER), or
+ * an error answer (flags ANSWER and ERROR), or the connection is closed with a coded reason. */
+export const OPERATIONS = {
+  hello: { op: 1, paths: BOTH, request: HELLO_REQUEST, response: HELLO_RESPONSE },
+  register: { op: 2, paths: DATANODE, request: REGISTER_REQUEST, response: REGISTER_RESPONSE },
+  heartbeat: { op: 3, paths: DATANODE, request: HEARTBEAT_REQUEST, response: HEARTBEAT_RESPONSE },
+  fullReportBegin: { op: 4, paths: DATANODE, request: FULL_REPORT_BEGIN_REQUEST, response: FULL_REPORT_BEGIN_RESPONSE },
+  fullReportChunk: { op: 5, paths: DATANODE, request: FULL_REPORT_CHUNK_REQUEST, response: FULL_REPORT_CHUNK_RESPONSE },
+  incrementalReport: {
+    op: 6,
+    paths: DATANODE,
+    request: INCREMENTAL_REPORT_REQUEST,
+    response: INCREMENTAL_REPORT_RESPONSE,
+  },
+  openSession: { op: 32, paths: ADMIN, request: OPEN_SESSION_REQUEST, response: OPEN_SESSION_RESPONSE },
+  scmInfo: { op: 33, paths: ADMIN, request: SCM_INFO_REQUEST, response: SCM_INFO_RESPONSE },
+  scmRoles: { op: 34, paths: ADMIN, request: SCM_ROLES_REQUEST, response: SCM_ROLES_RESPONSE },
+  listNodes: { op: 40, paths: ADMIN, request: LIST_NODES_REQUEST, response: LIST_NODES_RESPONSE },
+  getNode: { op: 41, paths: ADMIN, request: GET_NODE_REQUEST, response: GET_NODE_RESPONSE },
+  setNodeOperationalState: {
+    op: 42,
+    paths: ADMIN,
+    request: SET_NODE_OPERATIONAL_STATE_REQUEST,
+    response: SET_NODE_OPERATIONAL_STATE_RESPONSE,
+  },
+  listContainers: { op: 50, paths: ADMIN, request: LIST_CONTAINERS_REQUEST, response: LIST_CONTAINERS_RESPONSE },
+  getContainer: { op: 51, paths: ADMIN, request: GET_CONTAINER_REQUEST, response: GET_CONTAINER_RESPONSE },
+  getContainerReplicas: {
+    op: 52,
+    paths: ADMIN,
+    request: GET_CONTAINER_REPLICAS_REQUEST,
+    response: GET_CONTAINER_REPLICAS_RESPONSE,
+  },
+  suppressContainers: { op: 53, paths: ADMIN, request: SUPPRESS_CONTAINERS_REQUEST, response: SUPPRESS_CONTAINERS_RESPONSE },
+  import: { op: 54, paths: ADMIN, request: IMPORT_REQUEST, response: IMPORT_RESPONSE },
+  listPipelines: { op: 60, paths: ADMIN, request: LIST_PIPELINES_REQUEST, response: LIST_PIPELINES_RESPONSE },
+} as const;
+
+export type OperationName = keyof typeof OPERATIONS;
+export type RequestOf<N extends OperationName> = ValueOfRecord<(typeof OPERATIONS)[N]["request"]>;
+export type ResponseOf<N extends OperationName> = ValueOfRecord<(typeof OPERATIONS)[N]["response"]>;
