@@ -1,7 +1,7 @@
 import type { LogIndex, Term } from "../core/ids.js";
 
-/** Outcome of one operation. `error` is a wire number of the error table, 0 = done. `body` is the operation's own
- * encoding of its result (or of the error's details); immutable, since sessions keep it. */
+/** Outcome of one operation. `error` is a wire number of the error table, 0 = done. `body` is the
+ * operation's own encoding of its result (or of the error's details); immutable, since sessions keep it. */
 export interface OperationResult {
   readonly error: number;
   readonly body: Uint8Array;
@@ -12,8 +12,9 @@ export type ResultSink = (position: number, result: OperationResult) => void;
 
 /** What consensus drives: a pure function of state and entries. */
 export interface StateMachine {
-  /** Applies one committed entry's payload (a turn's batch of operations). Deterministic: depends on nothing but the
-   * state and the payload. `index` is exactly one above the previous one; an empty payload only moves the index. */
+  /** Applies one committed entry's payload (a turn's batch of operations). Deterministic: depends on
+   * nothing but the state and the payload. `index` is exactly one above the previous one; an empty payload
+   * only moves the index. */
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void;
   readonly appliedIndex: LogIndex;
   readonly appliedTerm: Term;
@@ -23,23 +24,24 @@ export interface StateMachine {
   hash(): string;
 }
 
-/** Where a flush goes: the state thread's channel. Each call copies the bytes out before it returns, and answers false
- * when there is no room now; the same item is then offered again later. */
+/** Where a flush goes: the state thread's channel. Each call copies the bytes out before it returns, and
+ * answers false when there is no room now; the same item is then offered again later. */
 export interface FlushSink {
   put(table: number, key: Uint8Array, value: Uint8Array): boolean;
   delete(table: number, key: Uint8Array): boolean;
 }
 
-/** Pages and rows that differ from the disk. One flush at a time:
- * `freeze` → `drain` until true → (state thread commits) → `freeze` … Between `freeze` and the end of `drain`, `apply`
- * copies a frozen page or row before it changes it, so that the flush shows the state as of `freeze`. */
+/** Pages and rows that differ from the disk. One flush at a time: `freeze` → `drain` until true → (state
+ * thread commits) → `freeze` … Between `freeze` and the end of `drain`, `apply` copies a frozen page or
+ * row before it changes it, so that the flush shows the state as of `freeze`. */
 export interface FlushSource {
   /** Bytes that wait to be flushed, frozen or not. */
   dirtyBytes(): number;
-  /** Freezes all that is dirty now; returns the number of items. The meta row (applied index and term, hash, time,
-   * counters) is always the last of them. */
+  /** Freezes all that is dirty now; returns the number of items. The meta row (applied index and term,
+   * hash, time, counters) is always the last of them. */
   freeze(): number;
-  /** Hands frozen items to `sink` until about `bytesMax` were taken or it has no room. True when none is left. */
+  /** Hands frozen items to `sink` until about `bytesMax` were taken or it has no room. True when none is
+   * left. */
   drain(sink: FlushSink, bytesMax: number): boolean;
 }
 
@@ -47,6 +49,7 @@ export interface FlushSource {
 export interface LoadTarget {
   /** `value` is only valid during the call. Throws CorruptionError STATE_CORRUPT. */
   load(table: number, key: Uint8Array, value: Uint8Array): void;
-  /** After the last row: rebuilds indexes, checks the meta row. Without any row the state is that of index 0. */
+  /** After the last row: rebuilds indexes, checks the meta row. Without any row the state is that of index
+   * 0. */
   loaded(): void;
 }

@@ -1,5 +1,5 @@
-/** Thrown when our own code is wrong. Never caught, never retried: the process ends with exit code 70 and start is
- * the recovery (architecture: failure rules). */
+/** Thrown when our own code is wrong. Never caught, never retried: the process ends with exit code 70 and
+ * start is the recovery (architecture: failure rules). */
 export class AssertionError extends Error {
   override readonly name = "AssertionError";
 }

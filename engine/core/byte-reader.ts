@@ -3,8 +3,8 @@ import { readUuid } from "./uuid.js";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads what ByteWriter wrote. Running over the end throws RangeError: the caller turns it into its own coded error,
- * since only it knows where the bytes came from. */
+/** Reads what ByteWriter wrote. Running over the end throws RangeError: the caller turns it into its own
+ * coded error, since only it knows where the bytes came from. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -65,7 +65,8 @@ export class ByteReader {
 
   #claim(bytes: number): number {
     const offset = this.#offset;
-    if (offset + bytes > this.#bytes.length) throw new RangeError(`${bytes} bytes at ${offset} run over the end`);
+    if (offset + bytes > this.#bytes.length)
+      throw new RangeError(`${bytes} bytes at ${offset} run over the end`);
     this.#offset = offset + bytes;
     return offset;
   }

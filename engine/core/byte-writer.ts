@@ -4,8 +4,8 @@ import { writeUuid } from "./uuid.js";
 
 const TEXT = new TextEncoder();
 
-/** Growing little-endian buffer for the encodings that we store: log payloads, rows. Reused by `reset`, so that a warm
- * writer allocates nothing. */
+/** Growing little-endian buffer for the encodings that we store: log payloads, rows. Reused by `reset`, so
+ * that a warm writer allocates nothing. */
 export class ByteWriter {
   #bytes: Uint8Array;
   #view: DataView;

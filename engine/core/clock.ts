@@ -1,5 +1,5 @@
-/** The only source of time. Health, leases and timeouts use `monotonicMs`; `wallMs` is for people and for times that
- * are written down. */
+/** The only source of time. Health, leases and timeouts use `monotonicMs`; `wallMs` is for people and for
+ * times that are written down. */
 export interface Clock {
   /** Milliseconds since an arbitrary origin; never goes back; fractions allowed. */
   monotonicMs(): number;

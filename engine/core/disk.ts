@@ -1,12 +1,15 @@
-/** Everything durable goes through here: in production RocksDB and files, in the simulator a disk that crashes. */
+/** Everything durable goes through here: in production RocksDB and files, in the simulator a disk that
+ * crashes. */
 export interface Disk {
   /** Opens the store in directory `path`, creating it. Throws CorruptionError or StorageError. */
   openStore(path: string, options: StoreOptions): Promise<Store>;
-  /** Takes the lock file `path` for this process. Throws StorageError STORAGE_LOCKED when another one holds it. */
+  /** Takes the lock file `path` for this process. Throws StorageError STORAGE_LOCKED when another one holds
+   * it. */
   lock(path: string): Lock;
   /** The whole file, or undefined when there is none. */
   readFile(path: string): Uint8Array | undefined;
-  /** Replaces the file as a whole: after a crash either the old or the new bytes are there. Durable on return. */
+  /** Replaces the file as a whole: after a crash either the old or the new bytes are there. Durable on
+   * return. */
   writeFile(path: string, bytes: Uint8Array): void;
   makeDirectory(path: string): void;
   removeDirectory(path: string): void;
@@ -41,7 +44,8 @@ export interface StoreBatch {
   /** Bytes may lie in shared memory; they are copied before the call returns. */
   put(column: string, key: Uint8Array, value: Uint8Array): void;
   delete(column: string, key: Uint8Array): void;
-  /** Commits. With `sync` the call returns when the batch and all before it are durable. Throws StorageError. */
+  /** Commits. With `sync` the call returns when the batch and all before it are durable. Throws
+   * StorageError. */
   write(options: { readonly sync: boolean }): void;
 }
 

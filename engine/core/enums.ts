@@ -1,5 +1,5 @@
-/** The domain's enumerations with the reference's names and numbers (spec 01 §1.4, 02 §1–3, 03 §2). The number is what
- * travels and what is stored; the name is what people and JSON see. */
+/** The domain's enumerations with the reference's names and numbers (spec 01 §1.4, 02 §1–3, 03 §2). The
+ * number is what travels and what is stored; the name is what people and JSON see. */
 
 export const NODE_HEALTH = { HEALTHY: 1, STALE: 2, DEAD: 3, HEALTHY_READONLY: 6 } as const;
 export type NodeHealth = keyof typeof NODE_HEALTH;
@@ -72,8 +72,12 @@ export const COMMAND_TYPE = {
 } as const;
 export type CommandType = keyof typeof COMMAND_TYPE;
 
-/** Name of a number, undefined when the table has none. Linear: tables are a dozen entries, callers are not hot. */
-export function nameOf<T extends Readonly<Record<string, number>>>(table: T, number: number): (keyof T & string) | undefined {
+/** Name of a number, undefined when the table has none. Linear: tables are a dozen entries, callers are not
+ * hot. */
+export function nameOf<T extends Readonly<Record<string, number>>>(
+  table: T,
+  number: number,
+): (keyof T & string) | undefined {
   for (const name in table) if (table[name] === number) return name;
   return undefined;
 }

@@ -1,9 +1,11 @@
-/** Every error that can leave this process: one table, stable codes and wire numbers. `docs/ERRORS.md` is generated
- * from it. A number is never used again for something else; new errors go at the end of their group.
+/** Every error that can leave this process: one table, stable codes and wire numbers. `docs/ERRORS.md` is
+ * generated from it. A number is never used again for something else; new errors go at the end of their
+ * group.
  *
- * `{name}` in a template is filled from the error's details. `retry` tells the client: `never` (change the request),
- * `elsewhere` (another SCM), `later` (same request after `retryAfterMs`), `unknown` (it may have been done: ask).
- * `hadoop` is the exception class that a Hadoop RPC client understands (spec 12 §3). */
+ * `{name}` in a template is filled from the error's details. `retry` tells the client: `never` (change
+ * the request), `elsewhere` (another SCM), `later` (same request after `retryAfterMs`), `unknown` (it may
+ * have been done: ask). `hadoop` is the exception class that a Hadoop RPC client understands (spec 12
+ * §3). */
 export const ERROR_CLASSES = [
   "CorruptionError",
   "StorageError",
@@ -65,13 +67,21 @@ export const ERRORS = {
   },
 
   // 200 … refusals: a valid request that the state does not allow.
-  CLUSTER_ID_MISMATCH: rejected(200, "cluster id {given} is not this cluster's {expected}", "Check the address."),
+  CLUSTER_ID_MISMATCH: rejected(
+    200,
+    "cluster id {given} is not this cluster's {expected}",
+    "Check the address.",
+  ),
   DATANODE_LAYOUT_NOT_PERMITTED: rejected(
     201,
     "datanode software layout {given} differs from the SCM's {expected}",
     "Run datanode and SCM releases with the same layout version.",
   ),
-  DATANODE_UUID_IN_USE: rejected(202, "datanode {uuid} is connected from elsewhere", "Give each datanode its own id."),
+  DATANODE_UUID_IN_USE: rejected(
+    202,
+    "datanode {uuid} is connected from elsewhere",
+    "Give each datanode its own id.",
+  ),
   NO_SUCH_DATANODE: rejected(203, "datanode {uuid} is not known", FIX_REQUEST),
   CONTAINER_NOT_FOUND: rejected(204, "container {containerId} does not exist", FIX_REQUEST),
   CONTAINER_ALREADY_EXISTS: rejected(205, "container {containerId} exists with other values", FIX_REQUEST),
@@ -82,7 +92,11 @@ export const ERRORS = {
     "import needs the id and term floors of the old cluster",
     "Initialise a fresh directory with `strata scm --init --local-id-floor N --term-floor N` (docs/OPERATIONS.md).",
   ),
-  SESSION_EXPIRED: rejected(209, "session {sessionId} is not known any more", "Open a new session and read the state."),
+  SESSION_EXPIRED: rejected(
+    209,
+    "session {sessionId} is not known any more",
+    "Open a new session and read the state.",
+  ),
   SESSION_SEQUENCE: rejected(210, "sequence {sequence} is outside of the session's window", FIX_REQUEST),
   SESSION_LIMIT: rejected(211, "the limit of {limit} sessions is reached", "Close idle clients."),
   INVALID_ARGUMENT: rejected(212, "{field}: {reason}", FIX_REQUEST),
@@ -94,7 +108,11 @@ export const ERRORS = {
     "Import in ascending order of ids.",
   ),
   NODE_LIMIT: rejected(216, "the limit of {limit} datanodes is reached", "Remove datanodes that are gone."),
-  CONTAINER_STATE: rejected(217, "container {containerId} in state {state} does not allow {event}", FIX_REQUEST),
+  CONTAINER_STATE: rejected(
+    217,
+    "container {containerId} in state {state} does not allow {event}",
+    FIX_REQUEST,
+  ),
 
   // 300 … not now, or not here.
   NOT_LEADER: {
@@ -104,10 +122,18 @@ export const ERRORS = {
     retry: "elsewhere",
     action: "The client library follows the leader by itself.",
   },
-  OVERLOADED: unavailable(301, "too much work in flight: {reason}", "The client library retries after a pause."),
+  OVERLOADED: unavailable(
+    301,
+    "too much work in flight: {reason}",
+    "The client library retries after a pause.",
+  ),
   NOT_READY: unavailable(302, "the SCM is starting: {step}", "Wait until /readyz answers 200."),
   SHUTTING_DOWN: unavailable(303, "the SCM is stopping", "The client library reconnects."),
-  AUDIT_FULL: unavailable(304, "the audit log cannot be written: mutations wait", "Free space for the audit log."),
+  AUDIT_FULL: unavailable(
+    304,
+    "the audit log cannot be written: mutations wait",
+    "Free space for the audit log.",
+  ),
   SHARD_UNAVAILABLE: unavailable(305, "shard {shard} is being rebuilt", "Retry in a few seconds."),
   CONNECTION_LOST: {
     wire: 306,
@@ -120,7 +146,11 @@ export const ERRORS = {
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),
   STORAGE_NOT_INITIALIZED: storage(401, "{path} is not initialised", "Run `strata scm --init`."),
-  STORAGE_FORMAT: storage(402, "{path} has format {found}, this release reads {expected}", "Use the matching release."),
+  STORAGE_FORMAT: storage(
+    402,
+    "{path} has format {found}, this release reads {expected}",
+    "Use the matching release.",
+  ),
   STORAGE_FULL: storage(403, "no space left for {path}", "Free disk space."),
   STORAGE_IO: storage(404, "input/output error on {path}: {reason}", "Check the disk, then restart."),
   STORAGE_IDS_DIFFER: storage(

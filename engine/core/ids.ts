@@ -15,11 +15,15 @@ export function containerId(value: number): ContainerId {
   return value as ContainerId;
 }
 
-/** Place of a datanode in the node table, 0 … 65,534. Local to one SCM process, never on disk or on the wire. */
+/** Place of a datanode in the node table, 0 … 65,534. Local to one SCM process, never on disk or on the
+ * wire. */
 export type NodeSlot = Branded<number, "NodeSlot">;
 export const NODE_SLOT_COUNT_MAX = 65_535;
 export function nodeSlot(value: number): NodeSlot {
-  assert(Number.isInteger(value) && value >= 0 && value < NODE_SLOT_COUNT_MAX, `node slot out of range: ${value}`);
+  assert(
+    Number.isInteger(value) && value >= 0 && value < NODE_SLOT_COUNT_MAX,
+    `node slot out of range: ${value}`,
+  );
   return value as NodeSlot;
 }
 

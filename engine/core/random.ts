@@ -60,7 +60,8 @@ export class SeededRandom implements Random {
     for (let i = 0; i < bytes.length; i++) bytes[i] = this.uint32() >>> 24;
   }
 
-  /** A generator of its own for `name`: drawing from one stream does not move the others (verification L3/L4). */
+  /** A generator of its own for `name`: drawing from one stream does not move the others (verification
+   * L3/L4). */
   stream(name: string): SeededRandom {
     let hash = 0x811c9dc5;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -1,5 +1,5 @@
-/** The server side of message connections: accepts, frames, closes. Implementations: uWebSockets.js, `ws`, and the
- * simulator's. All pass one test file. */
+/** The server side of message connections: accepts, frames, closes. Implementations: uWebSockets.js, `ws`,
+ * and the simulator's. All pass one test file. */
 export interface Transport {
   readonly name: string;
   listen(options: ListenOptions, handler: TransportHandler): Promise<Listener>;
@@ -29,7 +29,8 @@ export interface Listener {
 
 export interface TransportHandler {
   onOpen(connection: ServerConnection): void;
-  /** `message` is only valid during the call; copy what must stay. Called corked: sends leave together after it. */
+  /** `message` is only valid during the call; copy what must stay. Called corked: sends leave together
+   * after it. */
   onMessage(connection: ServerConnection, message: Uint8Array): void;
   /** Exactly once for each opened connection, whoever closed it. */
   onClose(connection: ServerConnection, code: number): void;
@@ -44,8 +45,8 @@ export interface ServerConnection {
   readonly isOpen: boolean;
   /** For the owner of the handler. */
   session: unknown;
-  /** Copies `message` out before it returns. False when the connection is closed (or was closed by this send because
-   * the peer reads too slowly): a dropped message never leaves a gap in an open stream. */
+  /** Copies `message` out before it returns. False when the connection is closed (or was closed by this
+   * send because the peer reads too slowly): a dropped message never leaves a gap in an open stream. */
   send(message: Uint8Array): boolean;
   /** Sends within `task` leave in one system call. */
   cork(task: () => void): void;

@@ -20,7 +20,8 @@ export interface Entry {
   readonly payload: Uint8Array;
 }
 
-/** What must survive a crash besides the entries. `commit` is an optimisation: it need not be synced alone. */
+/** What must survive a crash besides the entries. `commit` is an optimisation: it need not be synced
+ * alone. */
 export interface HardState {
   readonly term: Term;
   readonly vote: NodeId;

@@ -1,5 +1,5 @@
-/** The language in which messages are declared as data. Types (`types.ts`), validators and encoders (`../codec`) and
- * `docs/PROTOCOL.md` all derive from these declarations. */
+/** The language in which messages are declared as data. Types (`types.ts`), validators and encoders
+ * (`../codec`) and `docs/PROTOCOL.md` all derive from these declarations. */
 
 /** What a field may hold. Every kind has a limit, so that no message can ask for unbounded memory. */
 export type FieldType =

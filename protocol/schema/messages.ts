@@ -1,5 +1,26 @@
-import { CONTAINER_STATE, NODE_HEALTH, OPERATIONAL_STATE, REPLICATION_TYPE } from "../../engine/core/enums.js";
-import { bool, bytes, count, enumOf, field, integer, list, optional, record, recordOf, text, u16, u32, u8, uuid } from "./fields.js";
+import {
+  CONTAINER_STATE,
+  NODE_HEALTH,
+  OPERATIONAL_STATE,
+  REPLICATION_TYPE,
+} from "../../engine/core/enums.js";
+import {
+  bool,
+  bytes,
+  count,
+  enumOf,
+  field,
+  integer,
+  list,
+  optional,
+  record,
+  recordOf,
+  text,
+  u8,
+  u16,
+  u32,
+  uuid,
+} from "./fields.js";
 import {
   COMMAND,
   COMMAND_COUNT,
@@ -29,7 +50,6 @@ export const REPORT_CHUNK_BYTES_MAX = 128 * 1024;
 /** Unanswered requests per connection. */
 export const REQUESTS_IN_FLIGHT_MAX = 1024;
 
-
 const SESSION_FIELDS = {
   sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),
   sequence: field(count, "1, 2, 3 … within the session"),
@@ -37,9 +57,9 @@ const SESSION_FIELDS = {
 } as const;
 
 const ROW_DOC =
-  "Rows of rowBytes, little-endian, ascending by id: id f64 @0, usedBytes f64 @8, sequenceId f64 @16, keyCount u32 @24, " +
-  "origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in bit 7), replicaIndex u8 @31, " +
-  "and in rows of 40 bytes the data checksum u64 @32";
+  "Rows of rowBytes, little-endian, ascending by id: id f64 @0, usedBytes f64 @8, sequenceId f64 @16, " +
+  "keyCount u32 @24, origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in bit 7), " +
+  "replicaIndex u8 @31, and in rows of 40 bytes the data checksum u64 @32";
 
 export const ERROR_BODY = record("Error", "Body of every error answer.", {
   code: field(u16, "wire number of docs/ERRORS.md"),
@@ -81,17 +101,27 @@ export const REGISTER_RESPONSE = record("RegisterResponse", "The record that the
   networkLocation: field(text(1024), "as recorded"),
 });
 
-export const HEARTBEAT_REQUEST = record("HeartbeatRequest", "Sign of life with the small reports (spec 01 §4).", {
-  persistedOpState: field(enumOf(OPERATIONAL_STATE), "on the datanode's disk"),
-  persistedOpStateExpiry: field(integer, "0 = never", "epoch seconds"),
-  layout: field(optional(recordOf(LAYOUT_VERSION)), "nil = as before"),
-  commandCounts: field(optional(list(recordOf(COMMAND_COUNT), 64)), "replaces all stored counts; nil = as before"),
-  nodeReport: field(optional(recordOf(NODE_REPORT)), "volumes, at their own interval"),
-  pipelineReports: field(optional(list(recordOf(PIPELINE_REPORT), 4096)), "at their own interval"),
-  pipelineActions: field(optional(list(recordOf(PIPELINE_ACTION), 20)), "at most 20 a heartbeat"),
-  containerActions: field(optional(list(recordOf(CONTAINER_ACTION), 20)), "at most 20 a heartbeat"),
-  commandStatuses: field(optional(list(recordOf(COMMAND_STATUS), 1024)), "outcomes since the last heartbeat"),
-});
+export const HEARTBEAT_REQUEST = record(
+  "HeartbeatRequest",
+  "Sign of life with the small reports (spec 01 §4).",
+  {
+    persistedOpState: field(enumOf(OPERATIONAL_STATE), "on the datanode's disk"),
+    persistedOpStateExpiry: field(integer, "0 = never", "epoch seconds"),
+    layout: field(optional(recordOf(LAYOUT_VERSION)), "nil = as before"),
+    commandCounts: field(
+      optional(list(recordOf(COMMAND_COUNT), 64)),
+      "replaces all stored counts; nil = as before",
+    ),
+    nodeReport: field(optional(recordOf(NODE_REPORT)), "volumes, at their own interval"),
+    pipelineReports: field(optional(list(recordOf(PIPELINE_REPORT), 4096)), "at their own interval"),
+    pipelineActions: field(optional(list(recordOf(PIPELINE_ACTION), 20)), "at most 20 a heartbeat"),
+    containerActions: field(optional(list(recordOf(CONTAINER_ACTION), 20)), "at most 20 a heartbeat"),
+    commandStatuses: field(
+      optional(list(recordOf(COMMAND_STATUS), 1024)),
+      "outcomes since the last heartbeat",
+    ),
+  },
+);
 export const HEARTBEAT_RESPONSE = record("HeartbeatResponse", "Orders for the datanode.", {
   term: field(count, "term of the leader, 0 from a follower", "term"),
   fullReportWanted: field(bool, "send a full report as soon as credit is given"),
@@ -100,8 +130,8 @@ export const HEARTBEAT_RESPONSE = record("HeartbeatResponse", "Orders for the da
 
 export const FULL_REPORT_BEGIN_REQUEST = record(
   "FullReportBeginRequest",
-  "Asks for credit to send a full report. The answer comes when there is room for it: wait. A later begin of the same " +
-    "datanode replaces the earlier one.",
+  "Asks for credit to send a full report. The answer comes when there is room for it: wait. A later begin of " +
+    "the same datanode replaces the earlier one.",
   {
     fromRegistration: field(bool, "first report after registering"),
     rowCount: field(count, "estimate"),
@@ -113,8 +143,8 @@ export const FULL_REPORT_BEGIN_RESPONSE = record("FullReportBeginResponse", "The
 });
 export const FULL_REPORT_CHUNK_REQUEST = record(
   "FullReportChunkRequest",
-  "States the truth about the ids fromId … toId at this place of the connection's stream. Ranges of one report ascend " +
-    "without gaps from 0 to 2^53 − 1. Answered when merged, which returns its credit.",
+  "States the truth about the ids fromId … toId at this place of the connection's stream. Ranges of one " +
+    "report ascend without gaps from 0 to 2^53 − 1. Answered when merged, which returns its credit.",
   {
     reportId: field(u32, "as granted"),
     last: field(bool, "the report is complete with this chunk"),
@@ -129,7 +159,8 @@ export const FULL_REPORT_CHUNK_RESPONSE = record("FullReportChunkResponse", "The
 
 export const INCREMENTAL_REPORT_REQUEST = record(
   "IncrementalReportRequest",
-  "Replicas that changed; a state of DELETED takes the replica away. Needs no credit and keeps its place between chunks.",
+  "Replicas that changed; a state of DELETED takes the replica away. Needs no credit and keeps its place " +
+    "between chunks.",
   {
     rowBytes: field(u8, "32, or 40 with checksums"),
     origins: field(list(uuid, 4096), "dictionary of origins for this message"),
@@ -180,7 +211,9 @@ export const LIST_NODES_RESPONSE = record("ListNodesResponse", "A page.", {
   more: field(bool, "there are more"),
 });
 export const GET_NODE_REQUEST = record("GetNodeRequest", "One datanode.", { uuid: field(uuid, "which") });
-export const GET_NODE_RESPONSE = record("GetNodeResponse", "The datanode.", { node: field(recordOf(NODE), "the datanode") });
+export const GET_NODE_RESPONSE = record("GetNodeResponse", "The datanode.", {
+  node: field(recordOf(NODE), "the datanode"),
+});
 
 export const SET_NODE_OPERATIONAL_STATE_REQUEST = record(
   "SetNodeOperationalStateRequest",
@@ -192,7 +225,11 @@ export const SET_NODE_OPERATIONAL_STATE_REQUEST = record(
     operationalStateExpiry: field(integer, "end of maintenance, 0 = never", "epoch seconds"),
   },
 );
-export const SET_NODE_OPERATIONAL_STATE_RESPONSE = record("SetNodeOperationalStateResponse", "Committed.", {});
+export const SET_NODE_OPERATIONAL_STATE_RESPONSE = record(
+  "SetNodeOperationalStateResponse",
+  "Committed.",
+  {},
+);
 
 export const LIST_CONTAINERS_REQUEST = record("ListContainersRequest", "Containers by id (spec 02 §14).", {
   startContainerId: field(count, "first id, inclusive"),
@@ -215,9 +252,13 @@ export const GET_CONTAINER_RESPONSE = record("GetContainerResponse", "The contai
   pipeline: field(optional(recordOf(PIPELINE)), "nil when it is gone"),
   health: field(u8, "health state, 0 = HEALTHY (spec 02 §15.4)"),
 });
-export const GET_CONTAINER_REPLICAS_REQUEST = record("GetContainerReplicasRequest", "Replicas of a container.", {
-  containerId: field(count, "which; one that the SCM does not know is answered too"),
-});
+export const GET_CONTAINER_REPLICAS_REQUEST = record(
+  "GetContainerReplicasRequest",
+  "Replicas of a container.",
+  {
+    containerId: field(count, "which; one that the SCM does not know is answered too"),
+  },
+);
 export const GET_CONTAINER_REPLICAS_RESPONSE = record("GetContainerReplicasResponse", "Its replicas.", {
   replicas: field(list(recordOf(REPLICA), 1024), "ordered by datanode uuid"),
 });
@@ -229,11 +270,15 @@ export const SUPPRESS_CONTAINERS_REQUEST = record("SuppressContainersRequest", "
 export const SUPPRESS_CONTAINERS_RESPONSE = record("SuppressContainersResponse", "Committed.", {
   failedContainerIds: field(list(count, 1024), "ids that do not exist"),
 });
-export const IMPORT_REQUEST = record("ImportRequest", "Takes over containers and pipelines of another SCM, all or nothing.", {
-  ...SESSION_FIELDS,
-  pipelines: field(list(recordOf(PIPELINE), 256), "pipelines; an equal one that exists is skipped"),
-  containers: field(list(recordOf(CONTAINER), 2048), "containers; an equal one that exists is skipped"),
-});
+export const IMPORT_REQUEST = record(
+  "ImportRequest",
+  "Takes over containers and pipelines of another SCM, all or nothing.",
+  {
+    ...SESSION_FIELDS,
+    pipelines: field(list(recordOf(PIPELINE), 256), "pipelines; an equal one that exists is skipped"),
+    containers: field(list(recordOf(CONTAINER), 2048), "containers; an equal one that exists is skipped"),
+  },
+);
 export const IMPORT_RESPONSE = record("ImportResponse", "Committed.", {
   pipelineCount: field(u32, "added"),
   containerCount: field(u32, "added"),
@@ -251,14 +296,25 @@ const BOTH = [DATANODE_PATH, ADMIN_PATH] as const;
 const DATANODE = [DATANODE_PATH] as const;
 const ADMIN = [ADMIN_PATH] as const;
 
-/** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id (flag ANSWER), or
- * an error answer (flags ANSWER and ERROR), or the connection is closed with a coded reason. */
+/** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id
+ * (flag ANSWER), or an error answer (flags ANSWER and ERROR), or the connection is closed with a coded
+ * reason. */
 export const OPERATIONS = {
   hello: { op: 1, paths: BOTH, request: HELLO_REQUEST, response: HELLO_RESPONSE },
   register: { op: 2, paths: DATANODE, request: REGISTER_REQUEST, response: REGISTER_RESPONSE },
   heartbeat: { op: 3, paths: DATANODE, request: HEARTBEAT_REQUEST, response: HEARTBEAT_RESPONSE },
-  fullReportBegin: { op: 4, paths: DATANODE, request: FULL_REPORT_BEGIN_REQUEST, response: FULL_REPORT_BEGIN_RESPONSE },
-  fullReportChunk: { op: 5, paths: DATANODE, request: FULL_REPORT_CHUNK_REQUEST, response: FULL_REPORT_CHUNK_RESPONSE },
+  fullReportBegin: {
+    op: 4,
+    paths: DATANODE,
+    request: FULL_REPORT_BEGIN_REQUEST,
+    response: FULL_REPORT_BEGIN_RESPONSE,
+  },
+  fullReportChunk: {
+    op: 5,
+    paths: DATANODE,
+    request: FULL_REPORT_CHUNK_REQUEST,
+    response: FULL_REPORT_CHUNK_RESPONSE,
+  },
   incrementalReport: {
     op: 6,
     paths: DATANODE,
@@ -276,7 +332,12 @@ export const OPERATIONS = {
     request: SET_NODE_OPERATIONAL_STATE_REQUEST,
     response: SET_NODE_OPERATIONAL_STATE_RESPONSE,
   },
-  listContainers: { op: 50, paths: ADMIN, request: LIST_CONTAINERS_REQUEST, response: LIST_CONTAINERS_RESPONSE },
+  listContainers: {
+    op: 50,
+    paths: ADMIN,
+    request: LIST_CONTAINERS_REQUEST,
+    response: LIST_CONTAINERS_RESPONSE,
+  },
   getContainer: { op: 51, paths: ADMIN, request: GET_CONTAINER_REQUEST, response: GET_CONTAINER_RESPONSE },
   getContainerReplicas: {
     op: 52,
@@ -284,7 +345,12 @@ export const OPERATIONS = {
     request: GET_CONTAINER_REPLICAS_REQUEST,
     response: GET_CONTAINER_REPLICAS_RESPONSE,
   },
-  suppressContainers: { op: 53, paths: ADMIN, request: SUPPRESS_CONTAINERS_REQUEST, response: SUPPRESS_CONTAINERS_RESPONSE },
+  suppressContainers: {
+    op: 53,
+    paths: ADMIN,
+    request: SUPPRESS_CONTAINERS_REQUEST,
+    response: SUPPRESS_CONTAINERS_RESPONSE,
+  },
   import: { op: 54, paths: ADMIN, request: IMPORT_REQUEST, response: IMPORT_RESPONSE },
   listPipelines: { op: 60, paths: ADMIN, request: LIST_PIPELINES_REQUEST, response: LIST_PIPELINES_RESPONSE },
 } as const;

@@ -8,10 +8,27 @@ import {
   REPLICATION_TYPE,
   STORAGE_TYPE,
 } from "../../engine/core/enums.js";
-import { bool, count, enumOf, field, integer, list, optional, record, recordOf, text, u16, u32, u64, u8, uuid } from "./fields.js";
+import {
+  bool,
+  count,
+  enumOf,
+  field,
+  integer,
+  list,
+  optional,
+  record,
+  recordOf,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+  uuid,
+} from "./fields.js";
 import type { ValueOfRecord } from "./types.js";
 
-/** Records that several messages carry. Every field of the reference's wire records is here (spec 12 §8.2 H4). */
+/** Records that several messages carry. Every field of the reference's wire records is here (spec 12 §8.2
+ * H4). */
 
 export const PORT = record("Port", "A named port of a datanode; names unknown here are kept.", {
   name: field(text(64), "STANDALONE, RATIS, REPLICATION, HTTP …"),
@@ -63,10 +80,14 @@ export const METADATA_STORAGE_REPORT = record("MetadataStorageReport", "One meta
 });
 export type MetadataStorageReport = ValueOfRecord<typeof METADATA_STORAGE_REPORT>;
 
-export const NODE_REPORT = record("NodeReport", "Volumes of a datanode; replaces the previous one as a whole.", {
-  storageReports: field(list(recordOf(STORAGE_REPORT), 1024), "data volumes"),
-  metadataStorageReports: field(list(recordOf(METADATA_STORAGE_REPORT), 64), "metadata volumes"),
-});
+export const NODE_REPORT = record(
+  "NodeReport",
+  "Volumes of a datanode; replaces the previous one as a whole.",
+  {
+    storageReports: field(list(recordOf(STORAGE_REPORT), 1024), "data volumes"),
+    metadataStorageReports: field(list(recordOf(METADATA_STORAGE_REPORT), 64), "metadata volumes"),
+  },
+);
 export type NodeReport = ValueOfRecord<typeof NODE_REPORT>;
 
 export const LAYOUT_VERSION = record("LayoutVersion", "Layout versions of a datanode (spec 01 §1.5).", {

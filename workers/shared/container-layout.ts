@@ -1,14 +1,15 @@
 import { layout } from "./layout.js";
 
-/** Ids of one stripe belong to one shard: stripe = floor(id / 65,536), shard = stripe mod K, row = id mod 65,536. */
+/** Ids of one stripe belong to one shard: stripe = floor(id / 65,536), shard = stripe mod K, row = id mod
+ * 65,536. */
 export const STRIPE_ROWS = 65_536;
 
 export function stripeOf(containerId: number): number {
   return Math.floor(containerId / STRIPE_ROWS);
 }
 
-/** One container; a stripe is one buffer of 65,536 rows, so a row is found by arithmetic alone. A row of zeros (state 0)
- * is no container. Field order keeps 8-byte values aligned in 64 bytes, one cache line. */
+/** One container; a stripe is one buffer of 65,536 rows, so a row is found by arithmetic alone. A row of
+ * zeros (state 0) is no container. Field order keeps 8-byte values aligned in 64 bytes, one cache line. */
 export const CONTAINER_ROW = layout({
   name: "container",
   rowBytes: 64,

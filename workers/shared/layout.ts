@@ -1,7 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 
-/** Layouts of shared memory are declared here and in the `*-layout.ts` files beside this one, as data. Both sides derive
- * their offsets from the same declaration and compare the hash at start. */
+/** Layouts of shared memory are declared here and in the `*-layout.ts` files beside this one, as data. Both
+ * sides derive their offsets from the same declaration and compare the hash at start. */
 export type LayoutType = "u8" | "u16" | "u32" | "i32" | "f64" | "u48" | "bytes16" | "bytes24" | "bytes96";
 
 const BYTES_OF: Readonly<Record<LayoutType, number>> = {

@@ -1,6 +1,7 @@
 import type { ChannelReceiver, ChannelSender, RecordHandler } from "../../engine/core/shared-channel.js";
 
-/** Main's end of a worker. In production a Piscina task with two rings; in the simulator an object on the same thread. */
+/** Main's end of a worker. In production a Piscina task with two rings; in the simulator an object on the
+ * same thread. */
 export interface WorkerLink {
   /** Records to the worker. Call `sender.publish()` once per event-loop turn. */
   readonly sender: ChannelSender;
@@ -8,7 +9,8 @@ export interface WorkerLink {
   onRecord: RecordHandler;
   /** After a drained batch of records: the place to publish answers and end the turn's work. */
   onBatchEnd: () => void;
-  /** Hands over shared buffers or rare control messages. A record published afterwards is never seen before it. */
+  /** Hands over shared buffers or rare control messages. A record published afterwards is never seen before
+   * it. */
   post(message: unknown): void;
   /** Resolves when the worker has started (its `start` returned). */
   readonly started: Promise<void>;
@@ -32,8 +34,8 @@ export interface WorkerContext {
 export interface WorkerLoop {
   /** Before the first `poll`. */
   start(): Promise<void>;
-  /** Does what is there to do; false when there was nothing, then the thread sleeps until its doorbell rings. A throw
-   * ends the worker with that error. */
+  /** Does what is there to do; false when there was nothing, then the thread sleeps until its doorbell
+   * rings. A throw ends the worker with that error. */
   poll(): boolean;
   /** After the last `poll`. */
   stop(): Promise<void>;

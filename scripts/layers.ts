@@ -1,0 +1,89 @@
+/** Which folder may import which: the picture of ARCHITECTURE.md as data. Imports within a folder are free.
+ * The longest matching row counts; `type:x` allows `import type` only, `!x` takes something out again. */
+
+/** Deterministic code: no packages, no clock, no randomness, no timers, nothing of the process. */
+export const PURE_FOLDERS: readonly string[] = [
+  "engine/core",
+  "engine/raft",
+  "engine/cluster",
+  "protocol/schema",
+];
+
+/** Packages with one home. */
+export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
+  "@nxtedition/rocksdb": ["engine/storage"],
+};
+
+const ENGINE = ["engine", "workers", "protocol"];
+const EVERYTHING = [...ENGINE, "bench", "scripts", "test"];
+const WORKER = ["engine/core", "protocol", "workers/shared"];
+
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  "engine/main.ts": ENGINE,
+  "engine/cli": [...ENGINE, "!engine/main.ts"],
+  "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/services": [...ENGINE, "!engine/main.ts", "!engine/cli", "!engine/scm.ts"],
+
+  "engine/core": [],
+  "engine/raft": ["engine/core"],
+  "engine/cluster": ["engine/core", "workers/shared", "protocol/schema"],
+  "engine/storage": ["engine/core", "type:engine/raft", "type:engine/cluster"],
+  "engine/host": ["engine/core", "engine/storage"],
+  "engine/consensus": [
+    "engine/core",
+    "engine/raft",
+    "type:engine/storage",
+    "engine/cluster",
+    "protocol",
+    "engine/telemetry",
+    "workers/pool",
+    "workers/shared",
+  ],
+  "engine/gateway": [
+    "engine/core",
+    "engine/cluster",
+    "protocol",
+    "engine/config",
+    "engine/telemetry",
+    "workers/pool",
+    "workers/shared",
+  ],
+  "engine/admin": [
+    "engine/core",
+    "protocol",
+    "engine/cluster",
+    "engine/consensus",
+    "engine/gateway",
+    "engine/telemetry",
+    "workers/pool",
+  ],
+  "engine/config": ["engine/core"],
+  "engine/telemetry": ["engine/core"],
+  "engine/console": [],
+
+  "workers/shared": ["engine/core"],
+  "workers/pool": ["engine/core", "workers/shared", "protocol"],
+  "workers/shard": [...WORKER, "engine/cluster"],
+  "workers/log": ["engine/core", "engine/storage", "type:engine/raft", "workers/shared"],
+  "workers/state": ["engine/core", "engine/storage", "workers/shared"],
+  "workers/front": WORKER,
+  "workers/tasks": WORKER,
+
+  "protocol/schema": ["engine/core"],
+  "protocol/codec": ["engine/core", "protocol/schema"],
+  "protocol/client": ["engine/core", "engine/host", "protocol/schema", "protocol/codec"],
+
+  bench: EVERYTHING,
+  "bench/fleet": ["protocol", "engine/core", "engine/host"],
+  scripts: EVERYTHING,
+  test: EVERYTHING,
+  "test/conformance": ["engine/raft", "engine/core", "test/support"],
+  "test/simulation": [...ENGINE, "test/support"],
+  "test/integration": EVERYTHING,
+  "test/support": EVERYTHING,
+};
+
+/** Whether `path` is `folder` or lies in it. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
