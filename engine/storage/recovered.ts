@@ -1,0 +1,68 @@
+import type { LogIndex, Term } from "../core/ids.js";
+import type { Uuid } from "../core/uuid.js";
+import type { ConfState, Entry, HardState, NodeId } from "../raft/types.js";
+
+/** A place in the log with what proves that two logs agree up to it. */
+export interface LogPoint {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** Running checksum over all entries up to here (raft.md §11); 0 at index 0. */
+  readonly chain: number;
+}
+
+/** Whose directories these are. The same in the log store, in the state store and in VERSION. */
+export interface StorageIdentity {
+  /** As given or made by `--init`: `CID-<uuid>`, or a bare UUID. */
+  readonly clusterId: string;
+  readonly scmId: Uuid;
+  /** This SCM's number in the Raft group. */
+  readonly nodeId: NodeId;
+}
+
+/** From where ids and terms of this cluster start, fixed by `--init` (architecture §6). */
+export interface Floors {
+  /** The sequence `localId` starts above this value: 1 January of the next year (spec 07 §12.4), or the
+   * floor that was given when it is higher. To be proposed once, by the first leader. */
+  readonly localIdSeed: bigint;
+  /** True when both floors were given: then containers of an older cluster may be imported. */
+  readonly given: boolean;
+}
+
+/** The log store's state between two opens; plain data, so that it can be handed to the log thread. */
+export interface LogPosition {
+  readonly epoch: number;
+  /** Entries up to here are gone, and in the state store. */
+  readonly truncated: LogPoint;
+  readonly last: LogPoint;
+  readonly hardState: HardState;
+  readonly confState: ConfState;
+  /** Name of the state store's directory, beside the others. */
+  readonly stateDirectory: string;
+  /** Index of the first entry of each stored blob, ascending. */
+  readonly blobFirstIndexes: Float64Array;
+  /** The watermark as it is on disk. */
+  readonly mark: { readonly lastIndex: LogIndex; readonly sequence: number };
+}
+
+/** Where each term begins: entries from `firstIndex` on have `term`, up to the next span. */
+export interface TermSpan {
+  readonly term: Term;
+  readonly firstIndex: LogIndex;
+}
+
+/** What a start finds on disk, after the committed entries were applied to the state machine. */
+export interface Recovered {
+  readonly identity: StorageIdentity;
+  readonly floors: Floors;
+  /** `commit` is at least the state machine's applied index, which it equals now. */
+  readonly hardState: HardState;
+  readonly confState: ConfState;
+  readonly truncated: LogPoint;
+  readonly last: LogPoint;
+  /** Terms of the stored entries, ascending; empty when there are none. */
+  readonly terms: readonly TermSpan[];
+  /** Entries after `hardState.commit`: durable, not yet known to be committed. */
+  readonly tail: readonly Entry[];
+  /** For the log thread. */
+  readonly log: LogPosition;
+}
