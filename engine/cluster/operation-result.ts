@@ -1,0 +1,98 @@
+import { ByteReader } from "../core/byte-reader.js";
+import { ByteWriter } from "../core/byte-writer.js";
+import type { ErrorCode, ErrorDetails } from "../core/errors.js";
+import { ERRORS, errorCodeOfWire, StrataError } from "../core/errors.js";
+import type { OperationResult } from "./state-machine.js";
+
+/** Results of operations as bytes. Sessions keep them, so they are made once and never changed; the frequent ones are
+ * shared constants. */
+const EMPTY = new Uint8Array(0);
+const DETAIL_KIND = { text: 0, number: 1, bigint: 2 } as const;
+
+/** Done, nothing to say. */
+export const DONE: OperationResult = { error: 0, body: EMPTY };
+
+export function done(write: (writer: ByteWriter) => void): OperationResult {
+  const writer = new ByteWriter(64);
+  write(writer);
+  return { error: 0, body: writer.take() };
+}
+
+/** A refusal by the state; `errorOfResult` turns it back into the error. */
+export function refused(code: ErrorCode, details: ErrorDetails = {}): OperationResult {
+  const writer = new ByteWriter(128);
+  const entries = Object.entries(details);
+  writer.u8(entries.length);
+  for (const [name, value] of entries) {
+    writer.text(name);
+    if (typeof value === "string") {
+      writer.u8(DETAIL_KIND.text);
+      writer.text(value);
+    } else if (typeof value === "number") {
+      writer.u8(DETAIL_KIND.number);
+      writer.f64(value);
+    } else {
+      writer.u8(DETAIL_KIND.bigint);
+      writer.u64(value);
+    }
+  }
+  return { error: ERRORS[code].wire, body: writer.take() };
+}
+
+/** The refusal in `result` as an error to answer with, undefined when it was done. */
+export function errorOfResult(result: OperationResult): StrataError | undefined {
+  if (result.error === 0) return undefined;
+  const code = errorCodeOfWire(result.error);
+  if (code === undefined) {
+    return new StrataError("STATE_CORRUPT", { where: "result", reason: `unknown error ${result.error}` });
+  }
+  const reader = new ByteReader(result.body);
+  const details: Record<string, string | number | bigint> = {};
+  for (let left = reader.u8(); left > 0; left--) {
+    const name = reader.text();
+    const kind = reader.u8();
+    details[name] =
+      kind === DETAIL_KIND.text ? reader.text() : kind === DETAIL_KIND.number ? reader.f64() : reader.u64();
+  }
+  return new StrataError(code, details);
+}
+
+/** Of `openSession`. */
+export function readSessionId(body: Uint8Array): number {
+  return new ByteReader(body).f64();
+}
+
+export interface ImportCounts {
+  readonly pipelineCount: number;
+  readonly containerCount: number;
+}
+
+/** Of `importBatch`: how many were added; equal ones that existed do not count. */
+export function readImportCounts(body: Uint8Array): ImportCounts {
+  const reader = new ByteReader(body);
+  return { pipelineCount: reader.u32(), containerCount: reader.u32() };
+}
+
+/** Of `suppressContainers`: the ids that do not exist, in the order they were given. */
+export function readFailedContainerIds(body: Uint8Array): number[] {
+  if (body.length === 0) return [];
+  const reader = new ByteReader(body);
+  return Array.from({ length: reader.u32() }, () => reader.f64());
+}
+
+export interface Reservation {
+  /** First number of the range. */
+  readonly first: bigint;
+  readonly count: number;
+}
+
+/** Of `reserveSequence`. */
+export function readReservation(body: Uint8Array): Reservation {
+  const reader = new ByteReader(body);
+  return { first: reader.u64(), count: reader.u32() };
+}
+
+/** Of `hashAt`: 16 hex digits. */
+export function readHash(body: Uint8Array): string {
+  return new ByteReader(body).text();
+}

@@ -1,0 +1,123 @@
+import type { ContainerRecord, PipelineRecord } from "../../protocol/schema/records.js";
+import type { ContainerEvent, OperationalState } from "../core/enums.js";
+import type { Uuid } from "../core/uuid.js";
+import type { SequenceName } from "./sequence/sequence-table.js";
+
+/** Every replicated operation by number. A number is for ever: it stands in logs on disk. An operation that changes its
+ * encoding gets a new version (`OPERATION_VERSION`) and its decoder keeps reading the old ones. */
+export const OPERATION = {
+  seedCluster: 1,
+  openSession: 2,
+  importBatch: 3,
+  suppressContainers: 4,
+  setNodeIntent: 5,
+  reserveSequence: 6,
+  hashAt: 7,
+  transitionContainer: 8,
+} as const;
+export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
+
+/** The version that this release writes. */
+export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
+  1: 1,
+  2: 1,
+  3: 1,
+  4: 1,
+  5: 1,
+  6: 1,
+  7: 1,
+  8: 1,
+};
+
+/** Makes a mutation happen exactly once (raft design §13). With `sessionId` 0 it is at-least-once: a caller that repeats
+ * it after a lost answer may do it twice, so every operation is idempotent or guarded by its preconditions. A caller
+ * that has no session of ours but a key of its own (Hadoop RPC: client id and call id, spec 12 §8.2 H12) is
+ * at-least-once too, and its audit record says so. */
+export interface SessionStamp {
+  readonly sessionId: number;
+  /** 1, 2, 3 … within the session. */
+  readonly sequence: number;
+  /** Every answer up to here has been received; below `sequence`. */
+  readonly ackedSequence: number;
+}
+
+export const NO_SESSION: SessionStamp = { sessionId: 0, sequence: 0, ackedSequence: 0 };
+
+interface Stamped {
+  readonly session: SessionStamp;
+}
+
+/** First operation of a fresh cluster; fixes what every SCM of it must agree on (spec 07 §12.4). */
+export interface SeedCluster extends Stamped {
+  readonly kind: typeof OPERATION.seedCluster;
+  readonly clusterId: string;
+  /** The floors of the old cluster were given, so containers may be imported. */
+  readonly importAllowed: boolean;
+  /** Local ids start above it: the floor that was given, else `localIdSeed`. */
+  readonly localIdFloor: bigint;
+  /** For the record; the Raft term starts above it. */
+  readonly termFloor: number;
+}
+
+/** Carries no stamp of its own. Result: `readSessionId`. */
+export interface OpenSession extends Stamped {
+  readonly kind: typeof OPERATION.openSession;
+  readonly clientName: string;
+}
+
+/** All or nothing. Containers ascend by id. Result: `readImportCounts`. */
+export interface ImportBatch extends Stamped {
+  readonly kind: typeof OPERATION.importBatch;
+  readonly pipelines: readonly PipelineRecord[];
+  readonly containers: readonly ContainerRecord[];
+}
+
+/** Result: `readFailedContainerIds`. */
+export interface SuppressContainers extends Stamped {
+  readonly kind: typeof OPERATION.suppressContainers;
+  readonly suppress: boolean;
+  readonly containerIds: readonly number[];
+}
+
+/** The operator's will for a datanode (spec 01 §16.3). A later one replaces it, also with another expiry only. */
+export interface SetNodeIntent extends Stamped {
+  readonly kind: typeof OPERATION.setNodeIntent;
+  readonly uuid: Uuid;
+  readonly operationalState: OperationalState;
+  /** End of maintenance in epoch seconds, 0 = never. */
+  readonly expirySeconds: number;
+}
+
+/** Result: `readReservation`. */
+export interface ReserveSequence extends Stamped {
+  readonly kind: typeof OPERATION.reserveSequence;
+  readonly sequence: SequenceName;
+  /** 1 … 2^32 − 1. */
+  readonly count: number;
+}
+
+/** Lets all SCMs note their state hash at the same place of the log. Result: `readHash`. */
+export interface HashAt extends Stamped {
+  readonly kind: typeof OPERATION.hashAt;
+}
+
+/** A step of a container's life (spec 02 §4). Carries the leader's figures, so that all SCMs keep the same ones
+ * (spec 02 §18 rules 2 and 3). An event that the state does not allow is refused with CONTAINER_STATE (rule 17). */
+export interface TransitionContainer extends Stamped {
+  readonly kind: typeof OPERATION.transitionContainer;
+  readonly containerId: number;
+  readonly event: ContainerEvent;
+  readonly sequenceId: number;
+  readonly usedBytes: number;
+  readonly keyCount: number;
+}
+
+export type Operation =
+  | SeedCluster
+  | OpenSession
+  | ImportBatch
+  | SuppressContainers
+  | SetNodeIntent
+  | ReserveSequence
+  | HashAt
+  | TransitionContainer;

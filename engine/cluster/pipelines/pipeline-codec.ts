@@ -1,0 +1,119 @@
+import type { DatanodeDetails, PipelineRecord } from "../../../protocol/schema/records.js";
+import type { ByteReader } from "../../core/byte-reader.js";
+import type { ByteWriter } from "../../core/byte-writer.js";
+import { OPERATIONAL_STATE, PIPELINE_STATE } from "../../core/enums.js";
+import { readReplication, writeReplication } from "../containers/replication-config.js";
+import { enumName } from "../enum-name.js";
+
+/** Stored form of a pipeline: log and state store. One record has one encoding, so equal bytes are equal records. */
+const FORMAT = 1;
+
+/** Which optional fields of the details are present: that is data too (spec 12 §8.2 H4). */
+const PRESENT = {
+  certSerialId: 1,
+  networkName: 2,
+  networkLocation: 4,
+  level: 8,
+  persistedOpState: 16,
+  persistedOpStateExpiry: 32,
+  currentVersion: 64,
+  version: 128,
+  setupTime: 256,
+  revision: 512,
+} as const;
+
+export function writePipeline(writer: ByteWriter, pipeline: PipelineRecord): void {
+  writer.u8(FORMAT);
+  writer.uuid(pipeline.pipelineId);
+  writer.u8(PIPELINE_STATE[pipeline.state]);
+  writeReplication(writer, pipeline.replication);
+  writer.f64(pipeline.creationTimeMs);
+  writer.f64(pipeline.stateEnterTimeMs);
+  writer.u8((pipeline.leaderId === undefined ? 0 : 1) | (pipeline.suggestedLeaderId === undefined ? 0 : 2));
+  if (pipeline.leaderId !== undefined) writer.uuid(pipeline.leaderId);
+  if (pipeline.suggestedLeaderId !== undefined) writer.uuid(pipeline.suggestedLeaderId);
+  writer.u16(pipeline.members.length);
+  for (const member of pipeline.members) {
+    writer.u8(member.replicaIndex);
+    writeDetails(writer, member.details);
+  }
+}
+
+/** Throws RangeError on bytes that `writePipeline` cannot have written. */
+export function readPipeline(reader: ByteReader): PipelineRecord {
+  const format = reader.u8();
+  if (format !== FORMAT) throw new RangeError(`pipeline format ${format}`);
+  const pipelineId = reader.uuid();
+  const state = enumName(PIPELINE_STATE, reader.u8());
+  const replication = readReplication(reader);
+  const creationTimeMs = reader.f64();
+  const stateEnterTimeMs = reader.f64();
+  const leaders = reader.u8();
+  const leaderId = (leaders & 1) === 0 ? undefined : reader.uuid();
+  const suggestedLeaderId = (leaders & 2) === 0 ? undefined : reader.uuid();
+  const members = Array.from({ length: reader.u16() }, () => {
+    const replicaIndex = reader.u8();
+    return { details: readDetails(reader), replicaIndex };
+  });
+  return {
+    pipelineId,
+    replication,
+    state,
+    members,
+    ...(leaderId === undefined ? {} : { leaderId }),
+    ...(suggestedLeaderId === undefined ? {} : { suggestedLeaderId }),
+    creationTimeMs,
+    stateEnterTimeMs,
+  };
+}
+
+function writeDetails(writer: ByteWriter, details: DatanodeDetails): void {
+  writer.uuid(details.uuid);
+  writer.text(details.ipAddress);
+  writer.text(details.hostName);
+  writer.u8(details.ports.length);
+  for (const port of details.ports) {
+    writer.text(port.name);
+    writer.u32(port.value);
+  }
+  let present = 0;
+  for (const [name, bit] of Object.entries(PRESENT)) {
+    if (details[name as keyof typeof PRESENT] !== undefined) present |= bit;
+  }
+  writer.u16(present);
+  if (details.certSerialId !== undefined) writer.text(details.certSerialId);
+  if (details.networkName !== undefined) writer.text(details.networkName);
+  if (details.networkLocation !== undefined) writer.text(details.networkLocation);
+  if (details.level !== undefined) writer.u16(details.level);
+  if (details.persistedOpState !== undefined) writer.u8(OPERATIONAL_STATE[details.persistedOpState]);
+  if (details.persistedOpStateExpiry !== undefined) writer.f64(details.persistedOpStateExpiry);
+  if (details.currentVersion !== undefined) writer.f64(details.currentVersion);
+  if (details.version !== undefined) writer.text(details.version);
+  if (details.setupTime !== undefined) writer.f64(details.setupTime);
+  if (details.revision !== undefined) writer.text(details.revision);
+}
+
+function readDetails(reader: ByteReader): DatanodeDetails {
+  const uuid = reader.uuid();
+  const ipAddress = reader.text();
+  const hostName = reader.text();
+  const ports = Array.from({ length: reader.u8() }, () => ({ name: reader.text(), value: reader.u32() }));
+  const present = reader.u16();
+  const has = (bit: number): boolean => (present & bit) !== 0;
+  return {
+    uuid,
+    ipAddress,
+    hostName,
+    ports,
+    ...(has(PRESENT.certSerialId) ? { certSerialId: reader.text() } : {}),
+    ...(has(PRESENT.networkName) ? { networkName: reader.text() } : {}),
+    ...(has(PRESENT.networkLocation) ? { networkLocation: reader.text() } : {}),
+    ...(has(PRESENT.level) ? { level: reader.u16() } : {}),
+    ...(has(PRESENT.persistedOpState) ? { persistedOpState: enumName(OPERATIONAL_STATE, reader.u8()) } : {}),
+    ...(has(PRESENT.persistedOpStateExpiry) ? { persistedOpStateExpiry: reader.f64() } : {}),
+    ...(has(PRESENT.currentVersion) ? { currentVersion: reader.f64() } : {}),
+    ...(has(PRESENT.version) ? { version: reader.text() } : {}),
+    ...(has(PRESENT.setupTime) ? { setupTime: reader.f64() } : {}),
+    ...(has(PRESENT.revision) ? { revision: reader.text() } : {}),
+  };
+}
