@@ -1,0 +1,320 @@
+import { DAY_MS, GIB, KIB, key, MIB, MINUTE_MS, type Schema, SECOND_MS, type ValuesOf } from "./fields.js";
+
+const PORT = { min: 1, max: 65_535 } as const;
+const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
+
+/** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11); `strata.*` is
+ * what Ozone has no key for. The property name is how the program says it: unit last. */
+export const SCHEMA = {
+  scm: {
+    hostName: key(
+      "ozone.scm.address",
+      "host",
+      "${host.name}",
+      "Host name under which this SCM is known; by default the machine's.",
+      { perNode: true },
+    ),
+    ratisPort: key("ozone.scm.ratis.port", "int", "9894", "Port of the Raft group.", {
+      ...PORT,
+      perNode: true,
+    }),
+    scmNames: key(
+      "ozone.scm.names",
+      "list",
+      "",
+      "Hosts of the SCM; the first one is where `strata admin` looks when no address names a host.",
+    ),
+    nodeId: key(
+      "ozone.scm.node.id",
+      "str",
+      undefined,
+      "Which entry of `ozone.scm.nodes.<service>` this SCM is; by default the one whose address is local.",
+    ),
+    defaultServiceId: key(
+      "ozone.scm.default.service.id",
+      "str",
+      undefined,
+      "Which of `ozone.scm.service.ids` is ours; needed when there are several.",
+    ),
+    serviceIds: key(
+      "ozone.scm.service.ids",
+      "list",
+      "",
+      "Services in this file; `ozone.scm.nodes.<service>` lists the members of each.",
+    ),
+    primordialNodeId: key(
+      "ozone.scm.primordial.node.id",
+      "str",
+      undefined,
+      "Node id or host name of the only SCM on which `strata scm --init` does anything.",
+    ),
+    shutdownTimeoutMs: key(
+      "ozone.service.shutdown.timeout",
+      "time",
+      "60s",
+      "Limit for an orderly stop; after it the process ends as it is.",
+      { min: SECOND_MS, max: 60 * MINUTE_MS },
+    ),
+  },
+
+  storage: {
+    metadataDir: key(
+      "ozone.metadata.dirs",
+      "dir",
+      undefined,
+      "Directory of all that this SCM keeps; exactly one.",
+      { required: true },
+    ),
+    stateDir: key(
+      "ozone.scm.db.dirs",
+      "dir",
+      "${ozone.metadata.dirs}/scm/state",
+      "Directory of the state store; exactly one.",
+      { perNode: true },
+    ),
+    raftDir: key(
+      "ozone.scm.ha.ratis.storage.dir",
+      "dir",
+      "${ozone.metadata.dirs}/scm/raft",
+      "Directory of the Raft log.",
+    ),
+    flushIntervalMs: key(
+      "strata.state.flush.interval",
+      "time",
+      "1s",
+      "Longest time that changed pages stay unwritten while the state store is idle.",
+      { min: 10, max: MINUTE_MS },
+    ),
+    flushItemCountMax: key(
+      "strata.state.flush.items.max",
+      "int",
+      "8192",
+      "A flush starts early when this many pages and rows have changed.",
+      { min: 64, max: 1_048_576 },
+    ),
+    dirtyBytesMax: key(
+      "strata.state.dirty.max",
+      "size",
+      "256MB",
+      "Proposals are slowed down when this much changed state is not yet on disk.",
+      { min: 16 * MIB, max: 64 * GIB },
+    ),
+  },
+
+  raft: {
+    logEntryCountMax: key(
+      "strata.raft.log.entries.max",
+      "long",
+      "1000000",
+      "Entries of the Raft log kept at most once they are on disk as state.",
+      { min: 1000, max: 1_000_000_000 },
+    ),
+    entryCacheBytesMax: key(
+      "strata.raft.entry.cache.size",
+      "size",
+      "64MB",
+      "Newest part of the Raft log kept in memory.",
+      { min: MIB, max: 4 * GIB },
+    ),
+    uncommittedBytesMax: key(
+      "strata.raft.uncommitted.max",
+      "size",
+      "64MB",
+      "Proposals are refused as OVERLOADED when this much waits for the disk.",
+      { min: MIB, max: GIB },
+    ),
+    sequenceBatchSize: key(
+      "ozone.scm.sequence.id.batch.size",
+      "int",
+      "1000",
+      "Least number of ids reserved with one log entry.",
+      { min: 1, max: 1_000_000 },
+    ),
+  },
+
+  nodes: {
+    heartbeatIntervalMs: key(
+      "hdds.heartbeat.interval",
+      "time",
+      "30s",
+      "How often a datanode sends a heartbeat; the SCM tells it when it connects.",
+      { min: 100, max: 60 * MINUTE_MS },
+    ),
+    healthCheckIntervalMs: key(
+      "ozone.scm.heartbeat.thread.interval",
+      "time",
+      "3s",
+      "How often the SCM looks for datanodes that went silent.",
+      { min: 100, max: 60 * MINUTE_MS },
+    ),
+    staleIntervalMs: key(
+      "ozone.scm.stale.node.interval",
+      "time",
+      "5m",
+      "Silence after which a datanode is STALE.",
+      {
+        min: 500,
+        max: 30 * DAY_MS,
+      },
+    ),
+    deadIntervalMs: key(
+      "ozone.scm.dead.node.interval",
+      "time",
+      "10m",
+      "Silence after which a datanode is DEAD.",
+      {
+        min: SECOND_MS,
+        max: 30 * DAY_MS,
+      },
+    ),
+    useDatanodeHostName: key(
+      "hdds.datanode.use.datanode.hostname",
+      "bool",
+      "false",
+      "Address datanodes by host name, not by IP address.",
+    ),
+    nodeCountMax: key("strata.node.count.max", "int", "16384", "Datanodes that can be known at a time.", {
+      min: 1,
+      max: 65_535,
+    }),
+  },
+
+  gateway: {
+    wsAddress: key(
+      "strata.ws.address",
+      "addr",
+      "0.0.0.0:9865",
+      "Address for datanodes and `strata admin` (WebSocket); port 0 = any free one.",
+      { perNode: true },
+    ),
+    connectionCountMax: key("strata.ws.connections.max", "int", "20000", "Open connections.", {
+      min: 1,
+      max: 1_000_000,
+    }),
+    connectionsPerAddressMax: key(
+      "strata.ws.connections.per.address.max",
+      "int",
+      "10000",
+      "Open connections from one IP address.",
+      { min: 1, max: 1_000_000 },
+    ),
+    sendBufferBytesMax: key(
+      "strata.ws.send.buffer.max",
+      "size",
+      "4MB",
+      "A peer that leaves more than this unread is closed with SLOW_CONSUMER.",
+      { min: 512 * KIB, max: GIB },
+    ),
+    idleTimeoutMs: key(
+      "strata.ws.idle.timeout",
+      "time",
+      "2m",
+      "A connection silent this long is pinged, and closed if it stays silent; whole seconds.",
+      { min: 8 * SECOND_MS, max: 960 * SECOND_MS },
+    ),
+    handshakeTimeoutMs: key(
+      "strata.ws.handshake.timeout",
+      "time",
+      "10s",
+      "A connection must have said hello within this time.",
+      { min: 100, max: 10 * MINUTE_MS },
+    ),
+    mutationsInFlightMax: key(
+      "strata.admin.mutations.max",
+      "int",
+      "65536",
+      "Mutations of all admin clients that wait for their commit; more are refused as OVERLOADED.",
+      { min: 1, max: 1_048_576 },
+    ),
+  },
+
+  reports: {
+    chunksInFlightMax: key(
+      "strata.report.chunks.max",
+      "int",
+      "32",
+      "Chunks of full reports that all datanodes together may have on the way.",
+      { min: 1, max: 8192 },
+    ),
+    chunksPerNodeMax: key(
+      "strata.report.chunks.per.node.max",
+      "int",
+      "4",
+      "Chunks of a full report that one datanode may have on the way.",
+      { min: 1, max: 256 },
+    ),
+  },
+
+  workers: {
+    shardCount: key(
+      "strata.shard.count",
+      "int",
+      "0",
+      "Threads for the replica tables; 0 = processor cores − 3, at least 1, at most 8.",
+      { min: 0, max: 8 },
+    ),
+    shardRingBytes: key("strata.ring.shard.size", "size", "8MB", "Ring to and from each shard thread.", RING),
+    logRingBytes: key("strata.ring.log.size", "size", "8MB", "Ring to and from the log thread.", RING),
+    stateRingBytes: key("strata.ring.state.size", "size", "8MB", "Ring to and from the state thread.", RING),
+  },
+
+  http: {
+    httpEnabled: key("ozone.scm.http.enabled", "bool", "true", "Whether the web server runs."),
+    httpAddress: key(
+      "ozone.scm.http-address",
+      "addr",
+      "0.0.0.0:9876",
+      "Web address; port 0 = any free one.",
+      {
+        perNode: true,
+      },
+    ),
+    httpBindHost: key(
+      "ozone.scm.http-bind-host",
+      "host",
+      undefined,
+      "Host to bind instead of the one in `ozone.scm.http-address`.",
+      { perNode: true },
+    ),
+    prometheusEnabled: key("hdds.prometheus.endpoint.enabled", "bool", "true", "Whether /prom answers."),
+    prometheusToken: key(
+      "hdds.prometheus.endpoint.token",
+      "str",
+      undefined,
+      "Bearer token that /prom asks for; not set = none.",
+      { secret: true },
+    ),
+  },
+
+  telemetry: {
+    logLevel: key("strata.log.level", "str", "info", "Least severe level that is logged.", {
+      choices: ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    }),
+    auditFile: key(
+      "strata.audit.file",
+      "dir",
+      "${ozone.metadata.dirs}/audit.log",
+      "File of the audit records, one JSON object a line.",
+    ),
+    auditBufferBytesMax: key(
+      "strata.audit.buffer.max",
+      "size",
+      "4MB",
+      "Audit records not yet written; mutations wait while it is full.",
+      { min: 64 * KIB, max: GIB },
+    ),
+  },
+
+  client: {
+    containerListCountMax: key(
+      "ozone.scm.container.list.max.count",
+      "int",
+      "4096",
+      "Greatest --count of `strata admin container list`.",
+      { min: 1, max: 1_000_000 },
+    ),
+  },
+} as const satisfies Schema;
+
+/** The values of every key, group by group. */
+export type ConfigValues = ValuesOf<typeof SCHEMA>;

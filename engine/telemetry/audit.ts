@@ -1,0 +1,170 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { assert } from "../core/assert.js";
+import { type ErrorCode, StrataError } from "../core/errors.js";
+
+/** One mutation that an administrator asked for, done or refused (spec 09 §12). */
+export interface AuditRecord {
+  /** When it was answered, epoch ms. */
+  readonly timeMs: number;
+  /** Session of the client, 0 = none. */
+  readonly sessionId: number;
+  /** Name that the client gave for itself. */
+  readonly user: string;
+  readonly clientIp: string;
+  /** Name of the operation, such as `suppressContainers`. */
+  readonly operation: string;
+  /** What it was asked to do; without secrets, and short: large lists as a count. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Why it was refused; undefined = it was done. */
+  readonly error: ErrorCode | undefined;
+}
+
+export interface AuditOptions {
+  readonly file: string;
+  /** Bytes of records not yet written from which on mutations wait. */
+  readonly bufferBytesMax: number;
+  /** Called when writing fails, once per failure; the records are kept and written again. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Figures for /prom. */
+export interface AuditCounters {
+  records: number;
+  writes: number;
+  writeErrors: number;
+  bufferedBytes: number;
+}
+
+/** Pause after a failed write before the next one. */
+const RETRY_MS = 500;
+const NEWLINE = 0x0a;
+
+/** Audit records as JSON lines in a file. Writing happens off the caller's path, all that gathered in one write. Nothing
+ * is ever dropped: while the buffer is full `ready()` is false and mutations have to wait for `whenReady()`. A mutation
+ * that was admitted before is still recorded, so the buffer exceeds its limit by what was in flight, no more. */
+export class AuditLog {
+  readonly counters: AuditCounters = { records: 0, writes: 0, writeErrors: 0, bufferedBytes: 0 };
+  readonly #options: AuditOptions;
+  readonly #file: FileHandle;
+  #lines: string[] = [];
+  #waiting: (() => void)[] = [];
+  #writer: Promise<void> | undefined;
+  #closing = false;
+  #endRetryPause: (() => void) | undefined;
+
+  private constructor(options: AuditOptions, file: FileHandle) {
+    this.#options = options;
+    this.#file = file;
+  }
+
+  /** Opens the file for appending; a line that a crash cut off is closed with a newline, so that it spoils no other.
+   * Throws StrataError STORAGE_IO. */
+  static async open(options: AuditOptions): Promise<AuditLog> {
+    assert(options.bufferBytesMax > 0, "audit buffer needs room");
+    try {
+      const file = await open(options.file, "a+", 0o600);
+      const { size } = await file.stat();
+      const last = Buffer.alloc(1);
+      if (size > 0) await file.read(last, 0, 1, size - 1);
+      if (size > 0 && last[0] !== NEWLINE) await file.write("\n");
+      return new AuditLog(options, file);
+    } catch (error) {
+      throw storageError(options.file, error);
+    }
+  }
+
+  /** Whether a mutation may be admitted now. */
+  ready(): boolean {
+    return this.counters.bufferedBytes < this.#options.bufferBytesMax && !this.#closing;
+  }
+
+  /** Resolves when `ready()` may be asked again with hope; at once when it is true. Never while closing. */
+  whenReady(): Promise<void> {
+    if (this.ready()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Takes `record` over; never refuses. */
+  write(record: AuditRecord): void {
+    const line = format(record);
+    this.#lines.push(line);
+    this.counters.records++;
+    this.counters.bufferedBytes += Buffer.byteLength(line);
+    this.#writer ??= this.#writeAll();
+  }
+
+  /** Writes what is buffered, makes it durable and closes the file. Throws StrataError STORAGE_IO when records could
+   * not be written. */
+  async close(): Promise<void> {
+    assert(!this.#closing, "audit log closed twice");
+    this.#closing = true;
+    this.#endRetryPause?.();
+    await this.#writer;
+    try {
+      if (this.#lines.length > 0) await this.#writeOnce();
+      await this.#file.datasync();
+    } catch (error) {
+      throw storageError(this.#options.file, error);
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  async #writeAll(): Promise<void> {
+    // The caller's turn ends first, so that its other records join the same write.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#lines.length > 0) {
+      try {
+        await this.#writeOnce();
+      } catch (error) {
+        this.counters.writeErrors++;
+        this.#options.onError(storageError(this.#options.file, error));
+        if (this.#closing) break;
+        await this.#retryPause();
+      }
+    }
+    this.#writer = undefined;
+  }
+
+  /** Writes all lines gathered so far. After a failure they are back in the buffer; a part that did reach the file is
+   * taken out again, so that no line stands twice or in pieces. */
+  async #writeOnce(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = [];
+    const bytes = Buffer.from(lines.join(""));
+    const { size } = await this.#file.stat();
+    try {
+      await this.#file.appendFile(bytes);
+    } catch (error) {
+      this.#lines = [...lines, ...this.#lines];
+      await this.#file.truncate(size);
+      throw error;
+    }
+    this.counters.writes++;
+    this.counters.bufferedBytes -= bytes.length;
+    if (this.ready()) for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  #retryPause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS);
+      this.#endRetryPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function format(record: AuditRecord): string {
+  const { timeMs, sessionId, user, clientIp, operation, parameters, error } = record;
+  const time = new Date(timeMs).toISOString();
+  const result = error === undefined ? "SUCCESS" : "FAILURE";
+  const line = { time, user, sessionId, clientIp, operation, parameters, result, error };
+  return `${JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))}\n`;
+}
+
+function storageError(path: string, cause: unknown): StrataError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StrataError("STORAGE_IO", { path, reason }, { cause });
+}
