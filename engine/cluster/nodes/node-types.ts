@@ -1,0 +1,92 @@
+import type { RequestOf } from "../../../protocol/schema/messages.js";
+import type { Command, DatanodeDetails, LayoutVersion } from "../../../protocol/schema/records.js";
+import type { OperationalState } from "../../core/enums.js";
+import type { ErrorCode, ErrorDetails } from "../../core/errors.js";
+import type { NodeSlot } from "../../core/ids.js";
+import type { Uuid } from "../../core/uuid.js";
+
+/** What the rest of the SCM tells and asks the node manager, whatever protocol a datanode speaks. */
+export type Registration = RequestOf<"register">;
+export type Heartbeat = RequestOf<"heartbeat">;
+
+/** An order to a datanode as data (spec 12 §8.2 H6): each transport renders it. The term is stamped when it leaves. */
+export type NodeCommand = Omit<Command, "commandId" | "term">;
+/** A queued command; its id is given when it is queued (spec 12 §5.4 rule 2). */
+export type QueuedCommand = Omit<Command, "term">;
+
+/** What the transport knows about the other end. */
+export interface PeerAddress {
+  readonly ipAddress: string;
+  /** Result of the reverse look-up, which the host does before; undefined keeps what the datanode says. */
+  readonly hostName?: string;
+}
+
+/** This SCM's standing at the moment of the call. */
+export interface LeaderView {
+  readonly isLeader: boolean;
+  readonly term: number;
+}
+
+/** Spec 01 §3.2: which case of the table a registration was. */
+export type RegistrationCase = "new" | "moved" | "upgraded" | "ports" | "same";
+
+export type RegisterOutcome =
+  | {
+      readonly kind: "accepted";
+      readonly slot: NodeSlot;
+      readonly case: RegistrationCase;
+      /** As recorded: the answer's names and addresses. */
+      readonly details: DatanodeDetails;
+    }
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly details: ErrorDetails };
+
+export interface HeartbeatOutcome {
+  /** False: the datanode must register; `commands` holds the reregister command and nothing of the request was taken. */
+  readonly isKnown: boolean;
+  /** Of the leader, 0 from a follower; all commands carry it, a reregister command carries 0. */
+  readonly term: number;
+  readonly commands: readonly Command[];
+  readonly fullReportWanted: boolean;
+}
+
+/** Spec 01 §3.4 and §7.2. */
+export type NodeEvent =
+  | "NEW_NODE"
+  | "NODE_ADDRESS_UPDATE"
+  | "STALE_NODE"
+  | "DEAD_NODE"
+  | "HEALTHY_READONLY_NODE"
+  | "READ_ONLY_HEALTHY_TO_HEALTHY_NODE";
+
+/** Called within the node manager's methods, after the state has changed. */
+export interface NodeListener {
+  onEvent(event: NodeEvent, slot: NodeSlot, uuid: Uuid): void;
+  /** The node is dead and not in maintenance: its replicas no longer count (spec 01 §7.4 rows 4 and 5). */
+  onPurge(slot: NodeSlot, uuid: Uuid): void;
+}
+
+export interface NodeManagerOptions {
+  /** `ozone.scm.heartbeat.thread.interval`. */
+  readonly processIntervalMs: number;
+  /** `ozone.scm.stale.node.interval`, above the process interval and below `deadIntervalMs`. */
+  readonly staleIntervalMs: number;
+  /** `ozone.scm.dead.node.interval`. */
+  readonly deadIntervalMs: number;
+  /** The SCM's own. The layout mismatch rule applies when both numbers are equal: finalized (spec 01 §1.5). */
+  readonly layout: LayoutVersion;
+  /** `hdds.datanode.use.datanode.hostname`. */
+  readonly useDatanodeHostname: boolean;
+  readonly nodeCountMax: number;
+  /** Id of the first command; grows by one. Above every id of an earlier process: epoch ms at start. */
+  readonly firstCommandId: number;
+  /** Rack path of a host name or an address; undefined = not known. */
+  resolveLocation(hostOrAddress: string): string | undefined;
+  readonly listener: NodeListener;
+}
+
+/** The operator's will for a datanode, from the log. */
+export interface NodeIntent {
+  readonly operationalState: OperationalState;
+  /** Epoch seconds, 0 = never. */
+  readonly expirySeconds: number;
+}
