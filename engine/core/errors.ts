@@ -142,6 +142,11 @@ export const ERRORS = {
     retry: "unknown",
     action: "The client library retries a mutation within its session, so that it happens once.",
   },
+  LISTEN_FAILED: unavailable(
+    307,
+    "cannot listen on {address}: {reason}",
+    "Stop the process that holds the port, or configure another address.",
+  ),
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),
