@@ -1,0 +1,15 @@
+import type { Figure } from "./figure.js";
+
+/** What a bench is: a name, a sentence, and a run that prints what it does and answers its figures. */
+export interface Bench {
+  readonly name: string;
+  readonly doc: string;
+  run(context: BenchContext): Promise<readonly Figure[]>;
+}
+
+export interface BenchContext {
+  /** A line above the figures: rates, percentiles, counts, CPU of each thread. */
+  print(line: string): void;
+  /** A directory that is removed afterwards. */
+  readonly directory: string;
+}

@@ -1,0 +1,23 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** CPU time of one thread in nanoseconds (Linux: first field of schedstat). Undefined where the kernel has none. */
+export function threadCpuNs(pid: number, threadId: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${threadId}/schedstat`, "utf8").split(" ")[0]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU time of all threads of a process in nanoseconds. */
+export function processCpuNs(pid: number): number {
+  let total = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) total += threadCpuNs(pid, Number(thread)) ?? 0;
+  return total;
+}
+
+/** Resident memory of a process in bytes. */
+export function residentBytes(pid: number): number {
+  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return match === null ? 0 : Number(match[1]) * 1024;
+}

@@ -1,0 +1,213 @@
+import {
+  boolean,
+  type JsonObject,
+  number,
+  object,
+  objects,
+  string,
+  type TraceLine,
+  uint64,
+} from "./trace.js";
+
+/** What the trace says about a replica, in the trace's own words. */
+export interface ModelReplica {
+  readonly containerId: number;
+  readonly node: string;
+  readonly state: string;
+  readonly replicaIndex: number;
+  readonly sequenceId: number;
+  readonly usedBytes: number;
+  readonly keyCount: number;
+  readonly origin: string;
+  readonly isEmpty: boolean;
+  readonly dataChecksum: bigint;
+}
+
+export interface ModelNode {
+  readonly uuid: string;
+  ipAddress: string;
+  hostName: string;
+  ports: string;
+  metadataLayout: number;
+  softwareLayout: number;
+  storage: JsonObject[];
+  lastHeartbeatMs: number;
+  health: "HEALTHY" | "HEALTHY_READONLY" | "STALE" | "DEAD";
+  operationalState: string;
+  /** A full report came since the node registered with this SCM process. */
+  reported: boolean;
+}
+
+export interface HealthIntervals {
+  readonly checkMs: number;
+  readonly staleMs: number;
+  readonly deadMs: number;
+}
+
+/** An independent, naive reading of the trace: Maps of plain objects, rules straight from the specification (01 §3, §4,
+ * §7; 02 §7, §8). It shares no code with the SCM. */
+export class TraceModel {
+  readonly nodes = new Map<string, ModelNode>();
+  /** container id → node → replica */
+  readonly replicas = new Map<number, Map<string, ModelReplica>>();
+  /** Data and parity of the EC containers that exist. */
+  readonly ecWidth = new Map<number, number>();
+  /** Wanted operational states, as commands and admin answers showed them; they outlive the process. */
+  readonly intents = new Map<string, string>();
+  readonly #intervals: HealthIntervals;
+  #nowMs = 0;
+  #nextCheckMs = 0;
+
+  constructor(intervals: HealthIntervals) {
+    this.#intervals = intervals;
+  }
+
+  /** The SCM process ended: everything observed is gone. */
+  restart(atMs: number): void {
+    this.nodes.clear();
+    this.replicas.clear();
+    this.#nowMs = atMs;
+    this.#nextCheckMs = atMs + this.#intervals.checkMs;
+  }
+
+  /** Health checks up to `atMs`. */
+  advance(atMs: number): void {
+    while (this.#nextCheckMs <= atMs) {
+      for (const node of this.nodes.values()) this.#check(node, this.#nextCheckMs);
+      this.#nextCheckMs += this.#intervals.checkMs;
+    }
+    this.#nowMs = atMs;
+  }
+
+  register(line: TraceLine): void {
+    const request = object(line.request["registerRequest"]);
+    const answer = object(line.response?.["registerResponse"]);
+    if (string(answer["errorCode"]) !== "success") return;
+    const details = object(object(request["extendedDatanodeDetails"])["datanodeDetails"]);
+    const uuid = string(details["uuid"]);
+    const layout = object(request["dataNodeLayoutVersion"]);
+    this.nodes.set(uuid, {
+      uuid,
+      ipAddress: string(answer["ipAddress"]),
+      hostName: string(answer["hostname"]),
+      ports: portsText(details),
+      metadataLayout: number(layout["metadataLayoutVersion"]),
+      softwareLayout: number(layout["softwareLayoutVersion"]),
+      storage: [...objects(object(request["nodeReport"])["storageReport"])],
+      lastHeartbeatMs: this.#nowMs,
+      health: "HEALTHY",
+      operationalState: this.intents.get(uuid) ?? stateText(details),
+      reported: true,
+    });
+    this.#fullReport(uuid, object(request["containerReport"]));
+  }
+
+  /** Answers whether the SCM knew the node. */
+  heartbeat(line: TraceLine): boolean {
+    const request = object(line.request["sendHeartbeatRequest"]);
+    const uuid = string(object(request["datanodeDetails"])["uuid"]);
+    const node = this.nodes.get(uuid);
+    if (node === undefined) return false;
+    node.lastHeartbeatMs = this.#nowMs;
+    const layout = object(request["dataNodeLayoutVersion"]);
+    if (request["dataNodeLayoutVersion"] !== undefined) {
+      node.metadataLayout = number(layout["metadataLayoutVersion"]);
+      node.softwareLayout = number(layout["softwareLayoutVersion"]);
+    }
+    if (request["nodeReport"] !== undefined) {
+      node.storage = [...objects(object(request["nodeReport"])["storageReport"])];
+    }
+    if (request["containerReport"] !== undefined) this.#fullReport(uuid, object(request["containerReport"]));
+    for (const report of objects(request["incrementalContainerReport"])) {
+      for (const row of objects(report["report"])) this.#row(uuid, row);
+    }
+    return true;
+  }
+
+  setIntent(uuid: string, state: string): void {
+    this.intents.set(uuid, state);
+    const node = this.nodes.get(uuid);
+    if (node === undefined) return;
+    const before = node.operationalState;
+    node.operationalState = state;
+    // A dead node that leaves maintenance is purged now (spec 01 §7.4).
+    if (node.health === "DEAD" && before === "IN_MAINTENANCE" && state !== before) this.#purge(uuid);
+  }
+
+  replicasOfNode(uuid: string): number {
+    let count = 0;
+    for (const byNode of this.replicas.values()) if (byNode.has(uuid)) count++;
+    return count;
+  }
+
+  #fullReport(uuid: string, report: JsonObject): void {
+    const rows = objects(report["reports"]);
+    const present = new Set(rows.map((row) => number(row["containerID"])));
+    for (const [containerId, byNode] of this.replicas) if (!present.has(containerId)) byNode.delete(uuid);
+    for (const row of rows) this.#row(uuid, row);
+  }
+
+  #row(uuid: string, row: JsonObject): void {
+    const containerId = number(row["containerID"]);
+    const replicaIndex = number(row["replicaIndex"]);
+    const width = this.ecWidth.get(containerId);
+    // Spec 02 §7.4d: an EC replica without a valid index is skipped.
+    if (width !== undefined && (replicaIndex < 1 || replicaIndex > width)) return;
+    let byNode = this.replicas.get(containerId);
+    if (byNode === undefined) {
+      byNode = new Map();
+      this.replicas.set(containerId, byNode);
+    }
+    if (string(row["state"]) === "DELETED") {
+      byNode.delete(uuid);
+      return;
+    }
+    byNode.set(uuid, {
+      containerId,
+      node: uuid,
+      state: string(row["state"]),
+      replicaIndex,
+      sequenceId: number(row["blockCommitSequenceId"]),
+      usedBytes: number(row["used"]),
+      keyCount: number(row["keyCount"]),
+      origin: string(row["originNodeId"]),
+      isEmpty: boolean(row["isEmpty"]),
+      dataChecksum: uint64(row["dataChecksum"]),
+    });
+  }
+
+  #check(node: ModelNode, nowMs: number): void {
+    const late = node.lastHeartbeatMs < nowMs - this.#intervals.staleMs;
+    const gone = node.lastHeartbeatMs < nowMs - this.#intervals.deadMs;
+    switch (node.health) {
+      case "HEALTHY":
+        if (late) node.health = "STALE";
+        return;
+      case "HEALTHY_READONLY":
+        node.health = late ? "STALE" : "HEALTHY";
+        return;
+      case "STALE":
+        if (gone) {
+          node.health = "DEAD";
+          if (node.operationalState !== "IN_MAINTENANCE") this.#purge(node.uuid);
+        } else if (!late) node.health = "HEALTHY_READONLY";
+        return;
+      case "DEAD":
+        if (!late) node.health = "HEALTHY_READONLY";
+    }
+  }
+
+  #purge(uuid: string): void {
+    for (const byNode of this.replicas.values()) byNode.delete(uuid);
+  }
+}
+
+/** Named ports, sorted: order does not matter. */
+export function portsText(details: JsonObject): string {
+  const ports = objects(details["ports"]).map((port) => `${string(port["name"])}=${number(port["value"])}`);
+  return ports.sort().join(" ");
+}
+
+function stateText(details: JsonObject): string {
+  return string(details["persistedOpState"]) || "IN_SERVICE";
+}
