@@ -1,0 +1,113 @@
+import { assert } from "../../engine/core/assert.js";
+import type { FieldType, RecordSchema } from "../schema/fields.js";
+import type { ValueOfRecord } from "../schema/types.js";
+import { BODY_DEPTH_MAX } from "./body-check.js";
+import { compileRecordDecoder } from "./decoders.js";
+import { compileRecordEncoder } from "./encoders.js";
+import { packFrame, packFrameView, unpackBody } from "./msgpack.js";
+
+/** Encoder and decoder of one declared message, compiled once from its schema.
+ *
+ * On the wire a record is an array of its fields in order: numbers as msgpack numbers (whole numbers from 2^32 on as
+ * f64), `u64`/`i64` as 64-bit integers, a uuid as 16 bytes, an enum as its number, an absent optional field as nil or
+ * not at all. Fields behind the last known one are ignored. Both ways enforce every limit of the schema. */
+export class RecordCodec<R extends RecordSchema> {
+  readonly schema: R;
+  readonly #encode: (value: unknown) => unknown;
+  readonly #decode: (raw: unknown) => unknown;
+  readonly #holdsBytes: boolean;
+
+  constructor(schema: R) {
+    const depth = depthOf(schema);
+    assert(depth <= BODY_DEPTH_MAX, `${schema.name} nests ${depth} deep`);
+    this.schema = schema;
+    this.#encode = compileRecordEncoder(schema);
+    this.#decode = compileRecordDecoder(schema);
+    this.#holdsBytes = holdsBytes(schema);
+  }
+
+  /** A whole frame, the caller's to keep.
+   * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
+  encode(op: number, flags: number, requestId: number, value: ValueOfRecord<R>): Uint8Array {
+    return packFrame(op, flags, requestId, this.#encode(value));
+  }
+
+  /** A whole frame that is only valid until the next frame of this thread is encoded: for servers, which hand it to a
+   * transport that copies it at once.
+   * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
+  encodeView(op: number, flags: number, requestId: number, value: ValueOfRecord<R>): Uint8Array {
+    return packFrameView(op, flags, requestId, this.#encode(value));
+  }
+
+  /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the result.
+   * Fields of kind `bytes` are views of `bytes` and valid as long as it is; everything else is a copy.
+   * @throws StrataError BODY_MALFORMED, FIELD_INVALID */
+  decode(bytes: Uint8Array, start: number, end: number): ValueOfRecord<R> {
+    return this.#decode(unpackBody(bytes, start, end, this.#holdsBytes)) as ValueOfRecord<R>;
+  }
+}
+
+const CODECS = new WeakMap<RecordSchema, RecordCodec<RecordSchema>>();
+
+/** The codec of a schema, compiled at the first call. Keep it where the same message is used again and again. */
+export function codecOf<R extends RecordSchema>(schema: R): RecordCodec<R> {
+  const known = CODECS.get(schema);
+  if (known !== undefined) return known as unknown as RecordCodec<R>;
+  const codec = new RecordCodec(schema);
+  CODECS.set(schema, codec as unknown as RecordCodec<RecordSchema>);
+  return codec;
+}
+
+/** Header and body in one buffer, the caller's to keep. See RecordCodec.encode. */
+export function encodeMessage<R extends RecordSchema>(
+  op: number,
+  flags: number,
+  requestId: number,
+  schema: R,
+  value: ValueOfRecord<R>,
+): Uint8Array {
+  return codecOf(schema).encode(op, flags, requestId, value);
+}
+
+/** As `encodeMessage`, valid until the next frame of this thread is encoded. See RecordCodec.encodeView. */
+export function encodeMessageView<R extends RecordSchema>(
+  op: number,
+  flags: number,
+  requestId: number,
+  schema: R,
+  value: ValueOfRecord<R>,
+): Uint8Array {
+  return codecOf(schema).encodeView(op, flags, requestId, value);
+}
+
+/** The body in `bytes[start … end)`. See RecordCodec.decode. */
+export function decodeBody<R extends RecordSchema>(
+  schema: R,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): ValueOfRecord<R> {
+  return codecOf(schema).decode(bytes, start, end);
+}
+
+/** Levels of arrays in a message: one for the record, one for each list or record within. */
+function depthOf(schema: RecordSchema): number {
+  const depths = Object.values(schema.fields).map((field) => depthOfType(field.type));
+  return 1 + Math.max(0, ...depths);
+}
+
+function depthOfType(type: FieldType): number {
+  if (type.kind === "record") return depthOf(type.record);
+  if (type.kind === "list") return 1 + depthOfType(type.of);
+  return type.kind === "optional" ? depthOfType(type.of) : 0;
+}
+
+function holdsBytes(schema: RecordSchema): boolean {
+  return Object.values(schema.fields).some((field) => typeHoldsBytes(field.type));
+}
+
+function typeHoldsBytes(type: FieldType): boolean {
+  if (type.kind === "record") return holdsBytes(type.record);
+  if (type.kind === "list" || type.kind === "optional") return typeHoldsBytes(type.of);
+  return type.kind === "bytes";
+}
