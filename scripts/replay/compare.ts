@@ -1,0 +1,250 @@
+import type { NodeRecord, ReplicaRecord } from "../../protocol/schema/records.js";
+import { type ModelNode, type ModelReplica, portsText } from "./model.js";
+import { type JsonObject, number, object, objects, string, uint64 } from "./trace.js";
+
+/** Collects what differs (one line each) and what nobody compares yet (counts). */
+export class Differences {
+  readonly lines: string[] = [];
+  readonly notComparedYet = new Map<string, number>();
+
+  add(where: string, what: string, ours: unknown, theirs: unknown): void {
+    this.lines.push(`${where}: ${what}: ours ${show(ours)}, trace ${show(theirs)}`);
+  }
+
+  equal(where: string, what: string, ours: unknown, theirs: unknown): void {
+    if (ours !== theirs) this.add(where, what, ours, theirs);
+  }
+
+  leaveOut(what: string, count = 1): void {
+    this.notComparedYet.set(what, (this.notComparedYet.get(what) ?? 0) + count);
+  }
+}
+
+/** One node of the table against the model. `healths` are the states that one check interval of tolerance allows. */
+export function compareNode(
+  differences: Differences,
+  where: string,
+  ours: NodeRecord | undefined,
+  theirs: ModelNode,
+  healths: ReadonlySet<string>,
+): void {
+  if (ours === undefined) {
+    differences.add(where, `node ${theirs.uuid}`, "absent", "present");
+    return;
+  }
+  const at = `${where}: node ${theirs.uuid}`;
+  differences.equal(at, "ip", ours.details.ipAddress, theirs.ipAddress);
+  differences.equal(at, "host", ours.details.hostName, theirs.hostName);
+  differences.equal(at, "ports", ourPorts(ours), theirs.ports);
+  if (!healths.has(ours.health)) differences.add(at, "health", ours.health, [...healths].join(" or "));
+  differences.equal(at, "operational state", ours.operationalState, theirs.operationalState);
+  differences.equal(at, "metadata layout", ours.layout.metadata, theirs.metadataLayout);
+  differences.equal(at, "software layout", ours.layout.software, theirs.softwareLayout);
+  compareStorage(differences, at, ours, theirs.storage);
+}
+
+function compareStorage(
+  differences: Differences,
+  at: string,
+  ours: NodeRecord,
+  theirs: readonly JsonObject[],
+): void {
+  const volumes = ours.report?.storageReports ?? [];
+  differences.equal(at, "volumes", volumes.length, theirs.length);
+  theirs.forEach((volume, position) => {
+    const mine = volumes[position];
+    if (mine === undefined) return;
+    const label = `volume ${string(volume["storageUuid"])}`;
+    differences.equal(at, `${label} id`, mine.storageUuid, string(volume["storageUuid"]));
+    differences.equal(at, `${label} location`, mine.storageLocation, string(volume["storageLocation"]));
+    differences.equal(at, `${label} failed`, mine.failed, volume["failed"] === true);
+    for (const name of [
+      "capacity",
+      "scmUsed",
+      "remaining",
+      "committed",
+      "freeSpaceToSpare",
+      "reserved",
+    ] as const) {
+      differences.equal(at, `${label} ${name}`, mine[name], number(volume[name]));
+    }
+    differences.equal(at, `${label} fsCapacity`, mine.fsCapacity ?? 0, number(volume["fsCapacity"]));
+    differences.equal(at, `${label} fsAvailable`, mine.fsAvailable ?? 0, number(volume["fsAvailable"]));
+  });
+}
+
+/** The replicas of one container against the model. */
+export function compareReplicas(
+  differences: Differences,
+  where: string,
+  containerId: number,
+  ours: readonly ReplicaRecord[],
+  theirs: ReadonlyMap<string, ModelReplica>,
+): void {
+  const at = `${where}: container ${containerId}`;
+  const mine = new Map(ours.map((replica) => [replica.datanode as string, replica]));
+  for (const node of new Set([...mine.keys(), ...theirs.keys()])) {
+    const [a, b] = [mine.get(node), theirs.get(node)];
+    if (a === undefined || b === undefined) {
+      differences.add(at, `replica on ${node}`, a === undefined ? "absent" : a.state, b?.state ?? "absent");
+      continue;
+    }
+    const on = `${at} on ${node}`;
+    differences.equal(on, "state", a.state, b.state);
+    differences.equal(on, "index", a.replicaIndex, b.replicaIndex);
+    differences.equal(on, "sequence id", a.sequenceId, b.sequenceId);
+    differences.equal(on, "used", a.usedBytes, b.usedBytes);
+    differences.equal(on, "keys", a.keyCount, b.keyCount);
+    differences.equal(on, "origin", a.originNodeId, b.origin);
+    differences.equal(on, "empty", a.isEmpty, b.isEmpty);
+    differences.equal(on, "checksum", a.dataChecksum, b.dataChecksum);
+  }
+}
+
+/** Our replicas against the trace's own answer to GetContainerReplicas. */
+export function compareReplicaAnswer(
+  differences: Differences,
+  where: string,
+  ours: readonly ReplicaRecord[],
+  answer: JsonObject,
+): void {
+  const theirs = new Map<string, ModelReplica>();
+  let containerId = 0;
+  for (const replica of objects(answer["containerReplica"])) {
+    const node = string(object(replica["datanodeDetails"])["uuid"]);
+    containerId = number(replica["containerID"]);
+    const mine = ours.find((r) => r.datanode === node);
+    theirs.set(node, {
+      containerId,
+      node,
+      state: string(replica["state"]),
+      replicaIndex: number(replica["replicaIndex"]),
+      sequenceId: number(replica["sequenceID"]),
+      usedBytes: number(replica["bytesUsed"]),
+      keyCount: number(replica["keyCount"]),
+      origin: string(replica["placeOfBirth"]),
+      // The answer does not say.
+      isEmpty: mine?.isEmpty ?? false,
+      dataChecksum: uint64(replica["dataChecksum"]),
+    });
+  }
+  compareReplicas(differences, where, containerId, ours, theirs);
+}
+
+/** One node of the trace's answer to QueryNode. */
+export function compareNodeAnswer(
+  differences: Differences,
+  where: string,
+  ours: NodeRecord | undefined,
+  answer: JsonObject,
+  healths: ReadonlySet<string>,
+): void {
+  const details = object(answer["nodeID"]);
+  const uuid = string(details["uuid"]);
+  if (ours === undefined) {
+    differences.add(where, `node ${uuid}`, "absent", "present");
+    return;
+  }
+  const at = `${where}: node ${uuid}`;
+  differences.equal(at, "ip", ours.details.ipAddress, string(details["ipAddress"]));
+  differences.equal(at, "host", ours.details.hostName, string(details["hostName"]));
+  differences.equal(at, "ports", ourPorts(ours), portsText(details));
+  const health = firstText(answer["nodeStates"]);
+  if (ours.health !== health && !(healths.has(health) && healths.has(ours.health))) {
+    differences.add(at, "health", ours.health, health);
+  }
+  differences.equal(
+    at,
+    "operational state",
+    ours.operationalState,
+    firstText(answer["nodeOperationalStates"]),
+  );
+  const volumes = ours.report?.storageReports ?? [];
+  differences.equal(at, "volumes", volumes.length, number(answer["totalVolumeCount"]));
+  const healthy = volumes.filter((volume) => !volume.failed).length;
+  differences.equal(at, "healthy volumes", healthy, number(answer["healthyVolumeCount"]));
+}
+
+/** One node of the trace's answer to DatanodeUsageInfo. */
+export function compareUsageAnswer(
+  differences: Differences,
+  where: string,
+  ours: NodeRecord | undefined,
+  answer: JsonObject,
+): void {
+  const uuid = string(object(answer["node"])["uuid"]);
+  if (ours === undefined) {
+    differences.add(where, `node ${uuid}`, "absent", "present");
+    return;
+  }
+  const at = `${where}: usage of ${uuid}`;
+  const volumes = ours.report?.storageReports ?? [];
+  const sum = (pick: (volume: (typeof volumes)[number]) => number): number =>
+    volumes.reduce((total, volume) => total + pick(volume), 0);
+  const working = (pick: (volume: (typeof volumes)[number]) => number): number =>
+    sum((volume) => (volume.failed ? 0 : pick(volume)));
+  differences.equal(
+    at,
+    "capacity",
+    sum((v) => v.capacity),
+    number(answer["capacity"]),
+  );
+  differences.equal(
+    at,
+    "used",
+    sum((v) => v.scmUsed),
+    number(answer["used"]),
+  );
+  differences.equal(
+    at,
+    "remaining",
+    sum((v) => v.remaining),
+    number(answer["remaining"]),
+  );
+  differences.equal(
+    at,
+    "committed",
+    sum((v) => v.committed),
+    number(answer["committed"]),
+  );
+  differences.equal(
+    at,
+    "free space to spare",
+    sum((v) => v.freeSpaceToSpare),
+    number(answer["freeSpaceToSpare"]),
+  );
+  differences.equal(
+    at,
+    "reserved",
+    sum((v) => v.reserved),
+    number(answer["reserved"]),
+  );
+  differences.equal(
+    at,
+    "fs capacity",
+    working((v) => v.fsCapacity ?? 0),
+    number(answer["fsCapacity"]),
+  );
+  differences.equal(
+    at,
+    "fs available",
+    working((v) => v.fsAvailable ?? 0),
+    number(answer["fsAvailable"]),
+  );
+  differences.equal(at, "containers", ours.containerCount, number(answer["containerCount"]));
+}
+
+function ourPorts(node: NodeRecord): string {
+  return node.details.ports
+    .map((port) => `${port.name}=${port.value}`)
+    .sort()
+    .join(" ");
+}
+
+function firstText(value: JsonObject[string]): string {
+  return Array.isArray(value) ? string(value[0]) : "";
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? value : String(value);
+}
