@@ -32,21 +32,52 @@ export function uuidHalves(uuid: Uuid): { mostSignificant: bigint; leastSignific
   };
 }
 
+/** Where the first of the two digits of each byte stands in the text. */
+const DIGITS_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const DASHES_AT = [8, 13, 18, 23];
+const DASH = 45;
+const NO_DIGIT = 0xff;
+const DIGITS = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+const VALUE_OF_DIGIT = new Uint8Array(256).fill(NO_DIGIT);
+DIGITS.forEach((code, value) => {
+  VALUE_OF_DIGIT[code] = value;
+});
+
 /** Writes the 16 bytes of `uuid` at `offset`. */
 export function writeUuid(uuid: Uuid, bytes: Uint8Array, offset: number): void {
-  assert(offset + 16 <= bytes.length, "uuid does not fit");
-  let at = offset;
-  for (let i = 0; i < 36; i++) {
-    if (i === 8 || i === 13 || i === 18 || i === 23) continue;
-    bytes[at++] = (nibble(uuid.charCodeAt(i)) << 4) | nibble(uuid.charCodeAt(++i));
-  }
+  assert(tryWriteUuid(uuid, bytes, offset), "not a uuid");
 }
 
+/** Writes the 16 bytes of `text` at `offset`; false when it is no UUID in the one form, then the bytes are undefined.
+ * Cheaper than `isUuid` and `writeUuid`. */
+export function tryWriteUuid(text: string, bytes: Uint8Array, offset: number): text is Uuid {
+  assert(offset + 16 <= bytes.length, "uuid does not fit");
+  if (text.length !== 36) return false;
+  for (let i = 0; i < 4; i++) if (text.charCodeAt(DASHES_AT[i] as number) !== DASH) return false;
+  let seen = 0;
+  for (let i = 0; i < 16; i++) {
+    const at = DIGITS_AT[i] as number;
+    const high = VALUE_OF_DIGIT[text.charCodeAt(at)] ?? NO_DIGIT;
+    const low = VALUE_OF_DIGIT[text.charCodeAt(at + 1)] ?? NO_DIGIT;
+    seen |= high | low;
+    bytes[offset + i] = (high << 4) | low;
+  }
+  return seen < 16;
+}
+
+const TEXT_CODES: number[] = new Array<number>(36).fill(DASH);
+
+/** The UUID in the 16 bytes at `offset`. Made of character codes at once, since a text of joined pieces is flattened
+ * later, at its first use as a key, for more than it cost to make. */
 export function readUuid(bytes: Uint8Array, offset: number): Uuid {
   assert(offset + 16 <= bytes.length, "uuid is cut off");
-  let hex = "";
-  for (let i = 0; i < 16; i++) hex += (bytes[offset + i] as number).toString(16).padStart(2, "0");
-  return format(hex);
+  for (let i = 0; i < 16; i++) {
+    const byte = bytes[offset + i] as number;
+    const at = DIGITS_AT[i] as number;
+    TEXT_CODES[at] = DIGITS[byte >> 4] as number;
+    TEXT_CODES[at + 1] = DIGITS[byte & 15] as number;
+  }
+  return String.fromCharCode.apply(null, TEXT_CODES) as Uuid;
 }
 
 /** A random (version 4) UUID. */
@@ -56,10 +87,6 @@ export function randomUuid(random: Random): Uuid {
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
   return readUuid(bytes, 0);
-}
-
-function nibble(code: number): number {
-  return code <= 57 ? code - 48 : code - 87;
 }
 
 function format(hex: string): Uuid {
