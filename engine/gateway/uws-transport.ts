@@ -61,10 +61,14 @@ export class UwsTransport implements Transport {
   /** Throws LISTEN_FAILED. */
   async listen(options: ListenOptions, handler: TransportHandler): Promise<Listener> {
     checkListenOptions(options);
+    // The library listens on a configured port with SO_REUSEPORT: without asking the system first, two processes
+    // would share the port and each get some of the datanodes. It also never says why it cannot listen.
+    const reason = await listenFailure(options);
+    const address = `${options.host}:${options.port}`;
+    if (reason !== undefined) throw new StrataError("LISTEN_FAILED", { address, reason });
     const listener = new UwsListener(this.#uws, options, handler, this.#clock, this.#scheduler);
     if (listener.start()) return listener;
-    const address = `${options.host}:${options.port}`;
-    throw new StrataError("LISTEN_FAILED", { address, reason: await listenFailure(options) });
+    throw new StrataError("LISTEN_FAILED", { address, reason: "it was taken a moment ago" });
   }
 }
 
@@ -100,7 +104,7 @@ class UwsListener implements Listener {
     this.#app.any("/*", (response, request) => respond(response, refuseRequest(options, request.getUrl())));
   }
 
-  /** False when the address cannot be bound; the library does not say why. */
+  /** False when the address cannot be bound. */
   start(): boolean {
     this.#app.listen(this.options.host, this.options.port, (socket) => {
       if (socket === false) return;
@@ -239,13 +243,11 @@ function respond(response: HttpResponse, refusal: Refusal): void {
   response.writeStatus(refusal.status).writeHeader("Content-Type", "text/plain").end(refusal.text, true);
 }
 
-/** The reason why the address cannot be bound, by asking the system once more. */
-function listenFailure(options: ListenOptions): Promise<string> {
+/** Why the address cannot be bound; undefined when it can. */
+function listenFailure({ host, port }: ListenOptions): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", (error) => resolve(error.message));
-    probe.listen({ host: options.host, port: options.port }, () => {
-      probe.close(() => resolve("the address was taken a moment ago"));
-    });
+    probe.listen({ host, port }, () => probe.close(() => resolve(undefined)));
   });
 }

@@ -73,6 +73,7 @@ class WsListener implements Listener {
   /** Open ones and those whose socket is still closing. */
   #socketCount = 0;
   #sweep: Timer | undefined;
+  #port = 0;
   #lastId = 0;
   #isClosing = false;
 
@@ -107,6 +108,7 @@ class WsListener implements Listener {
         reject(new StrataError("LISTEN_FAILED", { address: `${host}:${port}`, reason: error.message }));
       });
       this.#http.listen({ host, port }, () => {
+        this.#port = (this.#http.address() as AddressInfo).port;
         const intervalMs = (idleTimeoutSeconds * 1000) / SWEEPS_PER_IDLE_TIMEOUT;
         this.#sweep = this.#scheduler.every(intervalMs, () => {
           for (const connection of this.#open) connection.sweep();
@@ -117,7 +119,7 @@ class WsListener implements Listener {
   }
 
   get port(): number {
-    return (this.#http.address() as AddressInfo).port;
+    return this.#port;
   }
 
   async close(): Promise<void> {

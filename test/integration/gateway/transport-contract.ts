@@ -116,6 +116,12 @@ class Stage {
     return client;
   }
 
+  async refuseSecondListener(): Promise<void> {
+    const options = listenOptions({ host: this.world.host, port: this.listener.port });
+    const attempt = this.world.settle(this.world.transport.listen(options, new RecordingHandler()));
+    await assert.rejects(attempt, { code: "LISTEN_FAILED", message: new RegExp(`:${options.port}: .`) });
+  }
+
   /** The server's side of the newest connection. */
   async newest(count: number): Promise<ServerConnection> {
     await this.world.until(() => this.handler.opened.length >= count, `${count} connections are open`);
@@ -324,7 +330,10 @@ function closingTests(contract: Contract): void {
       connection.send(message);
     };
     client.connection.send(Uint8Array.of(9));
-    await stage.world.until(() => victim.closed !== undefined && client.received.length === 1, "both happened");
+    await stage.world.until(
+      () => victim.closed !== undefined && client.received.length === 1,
+      "both happened",
+    );
     assert.equal(victim.closed?.code, 4000);
   });
 
@@ -409,40 +418,46 @@ function limitTests(contract: Contract): void {
 }
 
 function listenerTests(contract: Contract): void {
-  contract("says clearly that a port is taken", async (stage) => {
+  contract("says clearly that a port is taken, also when it was asked for by number", async (stage) => {
     await stage.listen();
-    const options = listenOptions({ host: stage.world.host, port: stage.listener.port });
-    const attempt = stage.world.settle(stage.world.transport.listen(options, new RecordingHandler()));
-    await assert.rejects(attempt, { code: "LISTEN_FAILED", message: new RegExp(`:${stage.listener.port}: .`) });
+    await stage.refuseSecondListener();
+    const { port } = stage.listener;
+    await stage.world.settle(stage.listener.close());
+    await stage.listen({ port });
+    await stage.refuseSecondListener();
     await stage.connect();
   });
 
-  contract("closes every connection with 1001 when the listener closes, and accepts no more", async (stage) => {
-    await stage.listen();
-    const clients = await Promise.all(Array.from({ length: 5 }, () => stage.connect()));
-    await stage.newest(5);
-    await stage.world.settle(stage.listener.close());
-    await stage.world.until(() => clients.every((client) => client.closed !== undefined), "all are closed");
-    assert.deepEqual(
-      clients.map((client) => client.closed?.code),
-      [1001, 1001, 1001, 1001, 1001],
-    );
-    assert.equal(stage.handler.closed.length, 5);
-    assert.ok(stage.handler.closed.every(({ code }) => code === 1001));
-    const late = stage.dial();
-    await stage.world.until(() => late.closed !== undefined, "a late client is refused");
-    assert.equal(late.isOpened, false);
-    await stage.world.settle(stage.listener.close());
-  });
+  contract(
+    "closes every connection with 1001 when the listener closes, and accepts no more",
+    async (stage) => {
+      await stage.listen();
+      const clients = await Promise.all(Array.from({ length: 5 }, () => stage.connect()));
+      await stage.newest(5);
+      await stage.world.settle(stage.listener.close());
+      await stage.world.until(() => clients.every((client) => client.closed !== undefined), "all are closed");
+      assert.deepEqual(
+        clients.map((client) => client.closed?.code),
+        [1001, 1001, 1001, 1001, 1001],
+      );
+      assert.equal(stage.handler.closed.length, 5);
+      assert.ok(stage.handler.closed.every(({ code }) => code === 1001));
+      const late = stage.dial();
+      await stage.world.until(() => late.closed !== undefined, "a late client is refused");
+      assert.equal(late.isOpened, false);
+      await stage.world.settle(stage.listener.close());
+    },
+  );
 
   contract("frees the port when it closes", async (stage) => {
     await stage.listen();
     const { port } = stage.listener;
-    await stage.connect();
-    await stage.world.settle(stage.listener.close());
-    await stage.listen({ port });
-    assert.equal(stage.listener.port, port);
-    await stage.connect();
+    for (let round = 0; round < 3; round++) {
+      await stage.world.settle(stage.listener.close());
+      await stage.listen({ port });
+      assert.equal(stage.listener.port, port);
+      await stage.connect();
+    }
   });
 }
 
