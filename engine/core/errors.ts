@@ -147,6 +147,11 @@ export const ERRORS = {
     "cannot listen on {address}: {reason}",
     "Stop the process that holds the port, or configure another address.",
   ),
+  WORKER_TERMINATED: unavailable(
+    308,
+    "worker {role} {index} was terminated from outside",
+    "Nothing: a shard is restarted and rebuilt; any other worker's end ends the process.",
+  ),
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),

@@ -62,31 +62,38 @@ export interface RingMemory {
   readonly bytes: Uint8Array;
 }
 
-/** Allocates a ring, empty.
- * @param capacityBytes a power of two, 64 B … 1 GiB. Shared memory is committed when it is touched.
- * @param options `shared: false` gives ordinary memory for one thread (simulation); `cursor` is where both cursors
- * begin, a multiple of 8 (tests begin just below 2^32). */
-export function allocateRing(capacityBytes: number, options: RingOptions = {}): ArrayBufferLike {
-  const { shared = true, cursor = 0 } = options;
-  assert(Number.isInteger(Math.log2(capacityBytes)), `ring capacity ${capacityBytes} is not a power of two`);
-  assert(capacityBytes >= CAPACITY_BYTES_MIN, "ring capacity is too small");
-  assert(capacityBytes <= CAPACITY_BYTES_MAX, "ring capacity is too large");
-  assert(cursor % 8 === 0, "ring cursors are 8-aligned");
-  const bytes = RING_HEADER.rowBytes + capacityBytes;
-  const buffer = shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
-  const header = new Int32Array(buffer, 0, RING_HEADER.rowBytes / 4);
-  header[RING_HEADER.fields.capacityBytes.offset / 4] = capacityBytes;
-  header[RING_WORD.HEAD] = cursor | 0;
-  header[RING_WORD.TAIL] = cursor | 0;
+/** Allocates an empty ring of shared memory, which is committed when it is touched.
+ * @param capacityBytes a power of two, 64 B … 1 GiB.
+ * @param cursor where both cursors begin, a multiple of 8; tests begin just below 2^32. */
+export function allocateSharedRing(capacityBytes: number, cursor = 0): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(RING_HEADER.rowBytes + checkCapacity(capacityBytes));
+  initialize(buffer, cursor);
   return buffer;
 }
 
-export interface RingOptions {
-  readonly shared?: boolean;
-  readonly cursor?: number;
+/** The same in ordinary memory, for two parties on one thread (simulation). */
+export function allocateLocalRing(capacityBytes: number, cursor = 0): ArrayBuffer {
+  const buffer = new ArrayBuffer(RING_HEADER.rowBytes + checkCapacity(capacityBytes));
+  initialize(buffer, cursor);
+  return buffer;
 }
 
-/** The views over a buffer of `allocateRing`. */
+function checkCapacity(capacityBytes: number): number {
+  assert(Number.isInteger(Math.log2(capacityBytes)), "ring capacity is not a power of two");
+  assert(capacityBytes >= CAPACITY_BYTES_MIN, "ring capacity is too small");
+  assert(capacityBytes <= CAPACITY_BYTES_MAX, "ring capacity is too large");
+  return capacityBytes;
+}
+
+function initialize(buffer: ArrayBufferLike, cursor: number): void {
+  assert(cursor % 8 === 0, "ring cursors are 8-aligned");
+  const header = new Int32Array(buffer, 0, RING_HEADER.rowBytes / 4);
+  header[RING_HEADER.fields.capacityBytes.offset / 4] = buffer.byteLength - RING_HEADER.rowBytes;
+  header[RING_WORD.HEAD] = cursor | 0;
+  header[RING_WORD.TAIL] = cursor | 0;
+}
+
+/** The views over an allocated ring. */
 export function ringMemory(buffer: ArrayBufferLike): RingMemory {
   const header = new Int32Array(buffer, 0, RING_HEADER.rowBytes / 4);
   const capacityBytes = header[RING_HEADER.fields.capacityBytes.offset / 4];
@@ -113,7 +120,7 @@ export class RingSender implements ChannelSender {
   #tailSeen: number;
   #reservedBytes = 0;
   #unpublishedCount = 0;
-  #isFull = false;
+  #wasFull = false;
 
   constructor(memory: RingMemory, bell: Bell) {
     this.bytes = memory.bytes;
@@ -129,9 +136,11 @@ export class RingSender implements ChannelSender {
     this.#tailSeen = memory.words.load(RING_WORD.TAIL);
   }
 
-  /** True from a `reserve` that found no room to the next one that does: who sends waits for the receiver. */
-  get isFull(): boolean {
-    return this.#isFull;
+  /** Whether a `reserve` found no room since this was last asked. */
+  takeWasFull(): boolean {
+    const wasFull = this.#wasFull;
+    this.#wasFull = false;
+    return wasFull;
   }
 
   freeBytes(): number {
@@ -150,10 +159,9 @@ export class RingSender implements ChannelSender {
     if (!this.#hasRoom(skippedBytes + recordBytes)) {
       // The receiver can only make room when it knows of the records.
       this.publish();
-      this.#isFull = true;
+      this.#wasFull = true;
       return -1;
     }
-    this.#isFull = false;
     if (skippedBytes > 0) {
       this.#writeHeader(start, KIND_MARKER, skippedBytes - RECORD_HEADER_BYTES);
       this.#head = (this.#head + skippedBytes) | 0;

@@ -5,7 +5,10 @@ import type { ChannelReceiver, ChannelSender, RecordHandler } from "../../engine
 export interface WorkerLink {
   /** Records to the worker. Call `sender.publish()` once per event-loop turn. */
   readonly sender: ChannelSender;
-  /** Called for each record from the worker, on main's event loop. Set once, before `start`. */
+  /** Where the records lie that `onRecord` gets. */
+  readonly receiver: RecordMemory;
+  /** Called for each record from the worker, on main's event loop; the offset is one in `receiver`, the payload is
+   * valid during the call only. Set once, before the first turn after the start. */
   onRecord: RecordHandler;
   /** After a drained batch of records: the place to publish answers and end the turn's work. */
   onBatchEnd: () => void;
@@ -20,11 +23,40 @@ export interface WorkerLink {
   stop(): Promise<void>;
 }
 
+export type RecordMemory = Pick<ChannelReceiver, "bytes" | "view">;
+
+/** Starts workers: WorkerPool in production, SimWorkerPool in the simulator. */
+export interface WorkerStarter {
+  /** Starts worker `index` (0 …) of a role. Its `onRecord` must be set before the caller returns to the event
+   * loop. */
+  start(role: string, index: number, options: WorkerStartOptions): WorkerLink;
+}
+
+export interface WorkerStartOptions {
+  /** Plain data and shared buffers. */
+  readonly data: unknown;
+  /** Capacity of the ring in each direction, a power of two; a record may take a quarter of it. */
+  readonly ringBytes: number;
+  /** Layouts of the shared memory that both sides use: the worker refuses to run when its own differ. */
+  readonly layouts?: readonly SharedLayout[];
+}
+
+/** What is compared of a `Layout`. */
+export interface SharedLayout {
+  readonly name: string;
+  readonly hash: number;
+}
+
 /** The worker's end. */
 export interface WorkerContext {
+  /** Hands out nothing while a control message waits, so that no record overtakes one that was posted before
+   * it. */
   readonly receiver: ChannelReceiver;
+  /** Published after each `poll`, and earlier when the loop does it. When `reserve` finds no room, keep the record
+   * and return false from `poll`: it is called again within a millisecond. */
   readonly sender: ChannelSender;
-  /** The next control message of `WorkerLink.post`, undefined when there is none. Never blocks. */
+  /** The next control message of `WorkerLink.post`, undefined when there is none. Never blocks. Each `poll` must
+   * take all of them, before it drains. */
   receiveMessage(): unknown;
   /** What main gave at start; plain data and shared buffers. */
   readonly data: unknown;
@@ -35,7 +67,8 @@ export interface WorkerLoop {
   /** Before the first `poll`. */
   start(): Promise<void>;
   /** Does what is there to do; false when there was nothing, then the thread sleeps until its doorbell
-   * rings. A throw ends the worker with that error. */
+   * rings. While it sleeps, its promises and timers stand still: return true while waiting for one. A throw ends
+   * the worker with that error. */
   poll(): boolean;
   /** After the last `poll`. */
   stop(): Promise<void>;
