@@ -57,7 +57,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/telemetry",
     "workers/pool",
   ],
-  "engine/config": ["engine/core"],
+  "engine/config": ["engine/core", "protocol/schema"],
   "engine/telemetry": ["engine/core"],
   "engine/console": [],
 
