@@ -27,7 +27,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/core": [],
   "engine/raft": ["engine/core"],
   "engine/cluster": ["engine/core", "workers/shared", "protocol/schema"],
-  "engine/storage": ["engine/core", "type:engine/raft", "type:engine/cluster"],
+  "engine/storage": ["engine/core", "engine/raft/types.ts", "type:engine/cluster"],
   "engine/host": ["engine/core", "engine/storage"],
   "engine/consensus": [
     "engine/core",
@@ -64,8 +64,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "workers/shared": ["engine/core"],
   "workers/pool": ["engine/core", "workers/shared", "protocol"],
   "workers/shard": [...WORKER, "engine/cluster"],
-  "workers/log": ["engine/core", "engine/storage", "type:engine/raft", "workers/shared"],
-  "workers/state": ["engine/core", "engine/storage", "workers/shared"],
+  "workers/log": ["engine/core", "engine/storage", "engine/host", "type:engine/raft", "workers/shared"],
+  "workers/state": ["engine/core", "engine/storage", "engine/host", "workers/shared"],
   "workers/front": WORKER,
   "workers/tasks": WORKER,
 

@@ -169,7 +169,7 @@ export const ERRORS = {
     "Directories of two SCMs are mixed: put each back into its place.",
   ),
   STORAGE_OPEN: storage(406, "{path} cannot be opened: {reason}", RUN_VERIFY),
-  LOG_CORRUPT: corruption(410, "Raft log at index {index}: {reason}"),
+  LOG_CORRUPT: corruption(410, "Raft log, {where}: {reason}"),
   STATE_CORRUPT: corruption(411, "state store, {where}: {reason}"),
   VERSION_FILE_CORRUPT: corruption(412, "{path}: {reason}"),
   LOG_BEHIND_WATERMARK: corruption(413, "the log ends at {lastIndex}, but {watermark} was acknowledged"),

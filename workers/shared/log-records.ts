@@ -19,8 +19,9 @@ const APPEND_HAS_HARD_STATE = 1;
 export const LOG_ENTRY_HEADER_BYTES = 24;
 /** TRUNCATE, TRUNCATED: index f64. */
 const TRUNCATE_BYTES = 8;
-/** APPENDED: handOutTerm f64, lastIndex f64, lastTerm f64, syncUs f64, entryCount u32, lastChain u32. */
-const APPENDED_BYTES = 40;
+/** APPENDED: handOutTerm f64, lastIndex f64, lastTerm f64, syncUs f64, entryCount u32, lastChain u32,
+ * syncCount u32, padding u32. */
+const APPENDED_BYTES = 48;
 
 /** What one storage append hands out (raft.md §6). */
 export interface LogAppend {
@@ -51,8 +52,10 @@ export interface LogAppended {
   lastChain: number;
   /** Entries of this APPEND. */
   entryCount: number;
-  /** Time of the synced write in µs; 0 in all answers but the last of those that shared it, so that entries
-   * per sync = sum of `entryCount` / number of answers with a time. */
+  /** Synced writes that this answer is the first to tell of: answers that shared one have 0 but for the last,
+   * so that entries per sync = sum of `entryCount` / sum of `syncCount`. */
+  syncCount: number;
+  /** Their time in µs. */
   syncUs: number;
 }
 
@@ -119,6 +122,8 @@ export class LogAnswerWriter {
     view.setFloat64(offset + 24, answer.syncUs, true);
     view.setUint32(offset + 32, answer.entryCount, true);
     view.setUint32(offset + 36, answer.lastChain, true);
+    view.setUint32(offset + 40, answer.syncCount, true);
+    view.setUint32(offset + 44, 0, true);
     this.#sender.commit();
     return true;
   }
@@ -148,6 +153,7 @@ export function newLogAppended(): LogAppended {
     lastTerm: term(0),
     lastChain: 0,
     entryCount: 0,
+    syncCount: 0,
     syncUs: 0,
   };
 }
@@ -170,6 +176,7 @@ export function readLogAppended(view: DataView, offset: number, into: LogAppende
   into.syncUs = view.getFloat64(offset + 24, true);
   into.entryCount = view.getUint32(offset + 32, true);
   into.lastChain = view.getUint32(offset + 36, true);
+  into.syncCount = view.getUint32(offset + 40, true);
 }
 
 /** Fields of the ENTRY at `offset`; its payload starts LOG_ENTRY_HEADER_BYTES later. */

@@ -94,7 +94,7 @@ function valueOffset(keyBytes: number): number {
 /** Where a PUT's or DELETE's parts lie. The key is table u8 ‖ key, as it is stored. */
 export interface StateRow {
   keyStart: number;
-  keyEnd: number;
+  /** Where the key ends, too. */
   valueStart: number;
   valueEnd: number;
 }
@@ -104,8 +104,7 @@ export function readStateRow(view: DataView, offset: number, into: StateRow): vo
   const keyBytes = view.getUint16(offset + 4, true);
   into.valueStart = offset + valueOffset(keyBytes);
   into.valueEnd = into.valueStart + view.getUint32(offset, true);
-  into.keyEnd = into.valueStart;
-  into.keyStart = into.keyEnd - keyBytes;
+  into.keyStart = into.valueStart - keyBytes;
 }
 
 export function readCommitIndex(view: DataView, offset: number): LogIndex {

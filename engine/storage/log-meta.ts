@@ -1,0 +1,139 @@
+import type { ByteReader } from "../core/byte-reader.js";
+import type { ByteWriter } from "../core/byte-writer.js";
+import type { Store, StoreOptions } from "../core/disk.js";
+import { StrataError } from "../core/errors.js";
+import { logIndex, term } from "../core/ids.js";
+import { type ConfState, type HardState, type NodeId, nodeId } from "../raft/types.js";
+import { readIdentity, writeIdentity } from "./identity.js";
+import { LOG_COLUMN, LOG_FORMAT_VERSION, logCorrupt, META_COLUMN } from "./log-format.js";
+import type { Floors, LogPoint, StorageIdentity } from "./recovered.js";
+import { seal, unseal } from "./sealed-row.js";
+
+/** Bounds memory and the store's write-ahead log: RocksDB keeps up to about 6 × the sum over its columns,
+ * here some 200 MB, which a start has to read again after a crash. */
+const LOG_MEMTABLE_BYTES = 16 * 1024 * 1024;
+
+export const LOG_STORE_OPTIONS: StoreOptions = {
+  kind: "log",
+  columns: [LOG_COLUMN, META_COLUMN],
+  memtableBytes: LOG_MEMTABLE_BYTES,
+};
+
+/** Keys of the column `meta` (raft.md §11). */
+export const META_KEY = { IDENTITY: textKey("id"), HARD_STATE: textKey("hs"), TRUNCATION: textKey("tr") };
+
+function textKey(name: string): Uint8Array {
+  return new TextEncoder().encode(name);
+}
+
+/** Row `id`: whose log this is, and what `--init` fixed for good. */
+export interface LogIdentity extends StorageIdentity, Floors {
+  /** Wall time of `--init`, epoch ms (`cTime` of VERSION). */
+  readonly createdMs: number;
+}
+
+/** Row `tr`: what was there before the first entry. */
+export interface Truncation {
+  readonly epoch: number;
+  readonly truncated: LogPoint;
+  readonly confState: ConfState;
+  readonly stateDirectory: string;
+}
+
+export interface LogMeta {
+  readonly identity: LogIdentity;
+  readonly hardState: HardState;
+  readonly truncation: Truncation;
+}
+
+export function encodeLogIdentity(identity: LogIdentity): Uint8Array {
+  return seal((writer) => {
+    writeIdentity(writer, LOG_FORMAT_VERSION, identity);
+    writer.u64(identity.localIdSeed);
+    writer.u8(identity.given ? 1 : 0);
+    writer.f64(identity.createdMs);
+  });
+}
+
+function readLogIdentity(reader: ByteReader, path: string): LogIdentity {
+  const identity = readIdentity(reader, LOG_FORMAT_VERSION, path);
+  return { ...identity, localIdSeed: reader.u64(), given: reader.u8() !== 0, createdMs: reader.f64() };
+}
+
+export function encodeHardState(hardState: HardState): Uint8Array {
+  return seal((writer) => {
+    writer.f64(hardState.term);
+    writer.f64(hardState.vote);
+    writer.f64(hardState.commit);
+  });
+}
+
+function readHardState(reader: ByteReader): HardState {
+  return { term: term(reader.f64()), vote: nodeId(reader.f64()), commit: logIndex(reader.f64()) };
+}
+
+export function encodeTruncation(truncation: Truncation): Uint8Array {
+  const { epoch, truncated, confState, stateDirectory } = truncation;
+  return seal((writer) => {
+    writer.u32(epoch);
+    writer.f64(truncated.index);
+    writer.f64(truncated.term);
+    writer.u32(truncated.chain);
+    for (const ids of [
+      confState.voters,
+      confState.votersOutgoing,
+      confState.learners,
+      confState.learnersNext,
+    ]) {
+      writeNodeIds(writer, ids);
+    }
+    writer.u8(confState.autoLeave ? 1 : 0);
+    writer.text(stateDirectory);
+  });
+}
+
+function readTruncation(reader: ByteReader): Truncation {
+  const epoch = reader.u32();
+  const truncated = { index: logIndex(reader.f64()), term: term(reader.f64()), chain: reader.u32() };
+  const confState = {
+    voters: readNodeIds(reader),
+    votersOutgoing: readNodeIds(reader),
+    learners: readNodeIds(reader),
+    learnersNext: readNodeIds(reader),
+    autoLeave: reader.u8() !== 0,
+  };
+  return { epoch, truncated, confState, stateDirectory: reader.text() };
+}
+
+function writeNodeIds(writer: ByteWriter, ids: readonly NodeId[]): void {
+  writer.u32(ids.length);
+  for (const id of ids) writer.f64(id);
+}
+
+function readNodeIds(reader: ByteReader): NodeId[] {
+  const count = reader.u32();
+  const ids: NodeId[] = [];
+  for (let i = 0; i < count; i++) ids.push(nodeId(reader.f64()));
+  return ids;
+}
+
+/** Reads the three rows. Throws StorageError STORAGE_FORMAT, CorruptionError LOG_CORRUPT, and
+ * STORAGE_NOT_INITIALIZED when there is no row `id`. */
+export function readLogMeta(store: Store, path: string): LogMeta {
+  const id = store.get(META_COLUMN, META_KEY.IDENTITY);
+  if (id === undefined) throw new StrataError("STORAGE_NOT_INITIALIZED", { path });
+  const identity = unseal(id, (reader) => readLogIdentity(reader, path), rowCorrupt("id"));
+  const hardState = unseal(metaRow(store, "HARD_STATE", "hs"), readHardState, rowCorrupt("hs"));
+  const truncation = unseal(metaRow(store, "TRUNCATION", "tr"), readTruncation, rowCorrupt("tr"));
+  return { identity, hardState, truncation };
+}
+
+function metaRow(store: Store, key: keyof typeof META_KEY, name: string): Uint8Array {
+  const row = store.get(META_COLUMN, META_KEY[key]);
+  if (row === undefined) throw rowCorrupt(name)("missing");
+  return row;
+}
+
+function rowCorrupt(name: string): (reason: string) => StrataError {
+  return (reason) => logCorrupt(`row ${name}`, reason);
+}

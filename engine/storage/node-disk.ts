@@ -1,0 +1,176 @@
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { assert } from "../core/assert.js";
+import type { Disk, DiskFile, Lock, Store, StoreOptions } from "../core/disk.js";
+import { openDatabase, openRocksStore } from "./rocksdb-store.js";
+import { storageError } from "./storage-error.js";
+
+/** Suffix of files that are being replaced; one may be left behind by a crash and means nothing. */
+export const TEMPORARY_SUFFIX = ".tmp";
+
+const LOCK_MEMTABLE_BYTES = 1024 * 1024;
+
+/** Locks held by this process. A database that is garbage-collected closes itself and loses its lock. */
+const HELD_LOCKS = new Set<unknown>();
+
+/** The real disk: RocksDB for stores, node:fs for files. Any thread may have one; what it opens belongs to
+ * that thread. */
+export class NodeDisk implements Disk {
+  async openStore(path: string, options: StoreOptions): Promise<Store> {
+    this.makeDirectory(path);
+    // The guard against a damaged write-ahead log belongs here, before RocksDB sees the directory: garbage
+    // after the last record can make its open loop for ever, and a flipped byte in the middle silently ends
+    // the log there (the watermark of the log store tells). See ARCHITECTURE.md, storage.
+    return await openRocksStore(path, options);
+  }
+
+  /** A directory with an empty RocksDB database in it, which is held open. Node.js has no `flock`. A file
+   * with a process id in it cannot be made safe: the id may be taken by another process after a crash or a
+   * reboot, means nothing in another container that mounts the same volume, and two starters that both find
+   * a stale file cannot take it over without a race. RocksDB takes an `fcntl` lock on its file LOCK. The
+   * kernel holds it, drops it when the process ends, however that ends, and knows no stale ones. */
+  async lock(path: string): Promise<Lock> {
+    this.makeDirectory(path);
+    const db = await openDatabase(path, [], LOCK_MEMTABLE_BYTES, { path, kind: "file" });
+    HELD_LOCKS.add(db);
+    return {
+      release: async () => {
+        if (HELD_LOCKS.delete(db)) await db.close();
+      },
+    };
+  }
+
+  readFile(path: string): Uint8Array | undefined {
+    return guard(path, () => {
+      try {
+        return new Uint8Array(readFileSync(path));
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  writeFile(path: string, bytes: Uint8Array): void {
+    guard(path, () => {
+      const temporary = path + TEMPORARY_SUFFIX;
+      const file = openSync(temporary, "w", 0o640);
+      try {
+        writeAll(file, bytes, 0);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+      syncDirectory(dirname(path));
+    });
+  }
+
+  openFile(path: string): DiskFile {
+    return new NodeFile(
+      path,
+      guard(path, () => openSync(path, "r+")),
+    );
+  }
+
+  makeDirectory(path: string): void {
+    guard(path, () => {
+      const absolute = resolve(path);
+      const first = mkdirSync(absolute, { recursive: true, mode: 0o750 });
+      if (first === undefined) return;
+      // A new name is durable when the directory that holds it is: that of each directory just made.
+      for (let made = absolute; ; made = dirname(made)) {
+        syncDirectory(dirname(made));
+        if (made === first) return;
+      }
+    });
+  }
+
+  removeDirectory(path: string): void {
+    guard(path, () => {
+      const parent = dirname(resolve(path));
+      rmSync(path, { recursive: true, force: true });
+      try {
+        syncDirectory(parent);
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    });
+  }
+
+  list(path: string): string[] {
+    return guard(path, () => {
+      try {
+        return readdirSync(join(path)).sort();
+      } catch (error) {
+        if (isMissing(error)) return [];
+        throw error;
+      }
+    });
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #path: string;
+  readonly #file: number;
+  #isOpen = true;
+
+  constructor(path: string, file: number) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    assert(this.#isOpen, "the file is closed");
+    guard(this.#path, () => writeAll(this.#file, bytes, offset));
+  }
+
+  sync(): void {
+    assert(this.#isOpen, "the file is closed");
+    guard(this.#path, () => fdatasyncSync(this.#file));
+  }
+
+  close(): void {
+    assert(this.#isOpen, "the file is closed already");
+    this.#isOpen = false;
+    guard(this.#path, () => closeSync(this.#file));
+  }
+}
+
+function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(file, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+function guard<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw storageError(error, { path, kind: "file" });
+  }
+}

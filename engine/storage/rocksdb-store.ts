@@ -1,0 +1,194 @@
+import { assert } from "../core/assert.js";
+import type { KeyRange, RowVisitor, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
+import {
+  type ColumnHandle,
+  type ColumnOptions,
+  type OpenOptions,
+  type RocksBatch,
+  type RocksDb,
+  type RocksIterator,
+  RocksLevel,
+} from "./rocksdb-binding.js";
+import { type ErrorPlace, openError, storageError } from "./storage-error.js";
+
+/** Bytes after which a cursor ends a step early, so that a step over large rows stays short. */
+const CURSOR_STEP_BYTES = 4 * 1024 * 1024;
+const BLOCK_CACHE_BYTES = 1024 * 1024;
+/** For the column that RocksDB insists on and nobody writes. Small, because the sum over all columns, written
+ * or not, sets how far the write-ahead log may grow: about 6 × Σ budgets. */
+const UNUSED_COLUMN_BYTES = 1024 * 1024;
+/** Flushes and compactions go on behind the writer; two threads keep one waiting for the other rare. */
+const BACKGROUND_THREADS = 2;
+
+/** Opens the RocksDB database in directory `path`, creating it. Throws as Disk.openStore does. */
+export async function openRocksStore(path: string, options: StoreOptions): Promise<RocksStore> {
+  assert(options.columns.length > 0, "a store needs a column");
+  const place = { path, kind: options.kind };
+  const db = await openDatabase(path, options.columns, options.memtableBytes, place);
+  return new RocksStore(db, place);
+}
+
+/** Opens a database for `NodeDisk.lock` and `openRocksStore`.
+ *
+ * The binding's defaults are not ours: its write-ahead log is compressed, which only costs time on blobs and
+ * pages; its memtables of 256 MB let the log grow to gigabytes, since its own limit for that is broken
+ * (`walTotalSizeLimit` is read into the wrong variable). Budgets per column are what bounds it. */
+export async function openDatabase(
+  path: string,
+  columns: readonly string[],
+  memtableBytes: number,
+  place: ErrorPlace,
+): Promise<RocksDb> {
+  const unused = columnOptions(UNUSED_COLUMN_BYTES);
+  const options: OpenOptions = {
+    ...unused,
+    columns: Object.fromEntries([
+      ["default", unused],
+      ...columns.map((name): [string, ColumnOptions] => [name, columnOptions(memtableBytes)]),
+    ]),
+    walCompression: false,
+    parallelism: BACKGROUND_THREADS,
+  };
+  const db = new RocksLevel(path, options);
+  try {
+    await db.open();
+  } catch (error) {
+    throw openError(error, place);
+  }
+  return db;
+}
+
+function columnOptions(memtableBytes: number): ColumnOptions {
+  return { compaction: "level", memtableMemoryBudget: memtableBytes, cacheSize: BLOCK_CACHE_BYTES };
+}
+
+/** A store on RocksDB. Whoever opened it must keep it until `close`: the binding closes a database that is
+ * garbage-collected. */
+export class RocksStore implements Store {
+  readonly #db: RocksDb;
+  readonly #place: ErrorPlace;
+  #isOpen = true;
+
+  constructor(db: RocksDb, place: ErrorPlace) {
+    this.#db = db;
+    this.#place = place;
+  }
+
+  get(column: string, key: Uint8Array): Uint8Array | undefined {
+    const options = { column: this.#column(column), valueEncoding: "buffer" } as const;
+    return guard(this.#place, () => this.#db._getManySync([key], options))[0] ?? undefined;
+  }
+
+  batch(): StoreBatch {
+    assert(this.#isOpen, "the store is closed");
+    return new RocksStoreBatch(this.#db._chainedBatch(), (name) => this.#column(name), this.#place);
+  }
+
+  scan(column: string, range: KeyRange): StoreCursor {
+    const options = {
+      column: this.#column(column),
+      gte: range.from,
+      lt: range.to,
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+      highWaterMarkBytes: CURSOR_STEP_BYTES,
+    } as const;
+    return new RocksStoreCursor(
+      guard(this.#place, () => this.#db._iterator(options)),
+      this.#place,
+    );
+  }
+
+  clear(column: string, range: KeyRange): void {
+    const options = { column: this.#column(column), gte: range.from, lt: range.to };
+    guard(this.#place, () => this.#db._clear(options));
+  }
+
+  async close(): Promise<void> {
+    assert(this.#isOpen, "the store is closed already");
+    this.#isOpen = false;
+    try {
+      await this.#db.close();
+    } catch (error) {
+      throw storageError(error, this.#place);
+    }
+  }
+
+  /** Every use passes here: a handle of a closed database is a dangling pointer. */
+  #column(name: string): ColumnHandle {
+    assert(this.#isOpen, "the store is closed");
+    const column = this.#db.columns[name];
+    assert(column !== undefined, `the store has no column ${name}`);
+    return column;
+  }
+}
+
+class RocksStoreBatch implements StoreBatch {
+  readonly #batch: RocksBatch;
+  readonly #column: (name: string) => ColumnHandle;
+  readonly #place: ErrorPlace;
+  /** The option object of the column written last, since most batches stay in one. */
+  #columnName = "";
+  #options: { readonly column: ColumnHandle } | undefined;
+
+  constructor(batch: RocksBatch, column: (name: string) => ColumnHandle, place: ErrorPlace) {
+    this.#batch = batch;
+    this.#column = column;
+    this.#place = place;
+  }
+
+  put(column: string, key: Uint8Array, value: Uint8Array): void {
+    this.#batch._put(key, value, this.#in(column));
+  }
+
+  delete(column: string, key: Uint8Array): void {
+    this.#batch._del(key, this.#in(column));
+  }
+
+  write(options: { readonly sync: boolean }): void {
+    guard(this.#place, () => this.#batch._writeSync(options));
+    this.#batch._clear();
+  }
+
+  #in(column: string): { readonly column: ColumnHandle } {
+    if (this.#options === undefined || this.#columnName !== column) {
+      this.#columnName = column;
+      this.#options = { column: this.#column(column) };
+    }
+    return this.#options;
+  }
+}
+
+class RocksStoreCursor implements StoreCursor {
+  readonly #iterator: RocksIterator;
+  readonly #place: ErrorPlace;
+  #finished = false;
+
+  constructor(iterator: RocksIterator, place: ErrorPlace) {
+    this.#iterator = iterator;
+    this.#place = place;
+  }
+
+  next(rowCountMax: number, visit: RowVisitor): number {
+    assert(rowCountMax > 0, "a step must allow for a row");
+    if (this.#finished) return 0;
+    const { rows, finished } = guard(this.#place, () => this.#iterator._nextvSync(rowCountMax));
+    this.#finished = finished;
+    for (let i = 0; i < rows.length; i += 2) visit(rows[i] as Uint8Array, rows[i + 1] as Uint8Array);
+    return rows.length / 2;
+  }
+
+  close(): void {
+    this.#finished = true;
+    // The native iterator is gone when this returns; the promise only tells abstract-level's bookkeeping.
+    void this.#iterator.close();
+  }
+}
+
+function guard<T>(place: ErrorPlace, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw storageError(error, place);
+  }
+}

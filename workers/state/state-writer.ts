@@ -1,0 +1,126 @@
+import { assert } from "../../engine/core/assert.js";
+import type { Clock } from "../../engine/core/clock.js";
+import type { Disk } from "../../engine/core/disk.js";
+import type { RecordHandler } from "../../engine/core/shared-channel.js";
+import type { StorageIdentity } from "../../engine/storage/recovered.js";
+import { StateStore } from "../../engine/storage/state-store.js";
+import {
+  newStateFlushed,
+  readCommitDurable,
+  readCommitIndex,
+  readStateRow,
+  STATE_RECORD,
+  type StateFlushed,
+  type StateRow,
+  writeStateFlushed,
+} from "../shared/state-records.js";
+import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
+
+/** Records taken in one poll; each COMMIT among them ends the poll's flush and is answered. */
+const POLL_RECORDS = 1024;
+
+/** What main gives the state thread at its start. */
+export interface StateWriterData {
+  /** Directory of the state store. */
+  readonly path: string;
+  readonly identity: StorageIdentity;
+}
+
+/** The state thread: gathers the rows of a flush and commits them as one atomic batch, so that what is on
+ * disk is always the state at one applied index (raft.md §11). Not synced, unless main asks for it before
+ * it has the log truncated: what a loss of power takes away is replayed from the log. Any error of the
+ * disk ends it. */
+export class StateWriter implements WorkerLoop {
+  readonly #context: WorkerContext;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #row: StateRow = { keyStart: 0, valueStart: 0, valueEnd: 0 };
+  readonly #flushed: StateFlushed = newStateFlushed();
+  /** A flush was committed, its answer has found no room yet. */
+  #mustAnswer = false;
+  #rowCount = 0;
+  #bytes = 0;
+  #openStore: StateStore | undefined;
+
+  constructor(context: WorkerContext, disk: Disk, clock: Clock) {
+    this.#context = context;
+    this.#disk = disk;
+    this.#clock = clock;
+  }
+
+  async start(): Promise<void> {
+    const { path, identity } = this.#context.data as StateWriterData;
+    this.#openStore = await StateStore.open(this.#disk, path, identity);
+  }
+
+  poll(): boolean {
+    if (!this.#answer()) return false;
+    return this.#context.receiver.drain(this.#onRecord, POLL_RECORDS) > 0;
+  }
+
+  /** Rows of a flush that got no COMMIT are dropped: the log has them. */
+  async stop(): Promise<void> {
+    await this.#store.close();
+  }
+
+  get #store(): StateStore {
+    assert(this.#openStore !== undefined, "the state writer has not started");
+    return this.#openStore;
+  }
+
+  readonly #onRecord: RecordHandler = (kind, offset) => {
+    switch (kind) {
+      case STATE_RECORD.PUT:
+        this.#onPut(offset);
+        return;
+      case STATE_RECORD.DELETE:
+        this.#onDelete(offset);
+        return;
+      case STATE_RECORD.COMMIT:
+        this.#onCommit(offset);
+        return;
+      default:
+        assert(false, `unknown state record ${kind}`);
+    }
+  };
+
+  #onPut(offset: number): void {
+    const { bytes, view } = this.#context.receiver;
+    readStateRow(view, offset, this.#row);
+    this.#store.put(bytes, view, this.#row);
+    this.#rowCount++;
+    this.#bytes += this.#row.valueEnd - this.#row.keyStart;
+  }
+
+  #onDelete(offset: number): void {
+    const { bytes, view } = this.#context.receiver;
+    readStateRow(view, offset, this.#row);
+    this.#store.delete(bytes.subarray(this.#row.keyStart, this.#row.valueStart));
+    this.#rowCount++;
+    this.#bytes += this.#row.valueStart - this.#row.keyStart;
+  }
+
+  #onCommit(offset: number): void {
+    const { view } = this.#context.receiver;
+    const durable = readCommitDurable(view, offset);
+    const beganMs = this.#clock.monotonicMs();
+    this.#store.commit(durable);
+    const flushed = this.#flushed;
+    assert(!this.#mustAnswer, "main began a flush before the last one was answered");
+    flushed.appliedIndex = readCommitIndex(view, offset);
+    flushed.durable = durable;
+    flushed.rowCount = this.#rowCount;
+    flushed.bytes = this.#bytes;
+    flushed.writeUs = (this.#clock.monotonicMs() - beganMs) * 1000;
+    this.#rowCount = 0;
+    this.#bytes = 0;
+    this.#mustAnswer = true;
+    this.#answer();
+  }
+
+  /** False when the channel has no room. */
+  #answer(): boolean {
+    if (this.#mustAnswer) this.#mustAnswer = !writeStateFlushed(this.#context.sender, this.#flushed);
+    return !this.#mustAnswer;
+  }
+}
