@@ -60,7 +60,7 @@ export function nearest(
 }
 
 function family(name: string): string {
-  return name.split(".", 2).join(".");
+  return name.toLowerCase().split(".", 2).join(".");
 }
 
 /** How many letters must be inserted, removed, replaced or swapped with their neighbour to get from `a` to `b`. */

@@ -45,11 +45,15 @@ export function parseSiteFile(xml: string): SiteFile {
     return broken(`line ${lineAt(xml, forbidden.index)}: has ${what}`);
   }
   const valid = XMLValidator.validate(xml);
-  if (valid !== true) return broken(`line ${valid.err.line}: is not well-formed XML: ${valid.err.msg}`);
+  if (valid !== true) return broken(describeInvalid(xml, valid.err));
   const options = { preserveOrder: true, captureMetaData: true, parseTagValue: false, htmlEntities: true };
-  const roots = (new XMLParser(options).parse(xml) as Element[]).filter(
-    (element) => !tagOf(element).startsWith("?"),
-  );
+  let roots: Element[];
+  try {
+    roots = new XMLParser(options).parse(xml) as Element[];
+  } catch (error) {
+    return broken(`is refused: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  roots = roots.filter((element) => !tagOf(element).startsWith("?"));
   const [root] = roots;
   if (root === undefined || roots.length > 1 || tagOf(root) !== "configuration") {
     return broken("must hold one <configuration> element");
@@ -63,6 +67,16 @@ export function parseSiteFile(xml: string): SiteFile {
     else properties.push(property);
   }
   return { properties, problems };
+}
+
+function describeInvalid(xml: string, error: { readonly msg: string; readonly line: number }): string {
+  // For elements that are never closed the validator has only a list of them, without a line.
+  const open = /^Invalid '(\[.*\])' found/s
+    .exec(error.msg)?.[1]
+    ?.match(/[\w:.-]+/g)
+    ?.at(-1);
+  if (open === undefined) return `line ${error.line}: is not well-formed XML: ${error.msg}`;
+  return `line ${lineAt(xml, xml.length)}: is not well-formed XML: ends before </${open}>`;
 }
 
 /** A problem as text, or the property. */
