@@ -39,38 +39,36 @@ export interface AuditCounters {
 const RETRY_MS = 500;
 const NEWLINE = 0x0a;
 
-/** Audit records as JSON lines in a file. Writing happens off the caller's path, all that gathered in one write. Nothing
- * is ever dropped: while the buffer is full `ready()` is false and mutations have to wait for `whenReady()`. A mutation
- * that was admitted before is still recorded, so the buffer exceeds its limit by what was in flight, no more. */
+/** Where the lines go. */
+export interface AuditSink {
+  /** Appends all of `bytes`, or nothing and throws. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Makes what was appended durable and ends it. */
+  close(): Promise<void>;
+}
+
+/** Audit records as JSON lines. Writing happens off the caller's path, all that gathered in one write. Nothing is ever
+ * dropped: while the buffer is full `ready()` is false and mutations have to wait for `whenReady()`. A mutation that
+ * was admitted before is still recorded, so the buffer exceeds its limit by what was in flight, no more. */
 export class AuditLog {
   readonly counters: AuditCounters = { records: 0, writes: 0, writeErrors: 0, bufferedBytes: 0 };
   readonly #options: AuditOptions;
-  readonly #file: FileHandle;
+  readonly #sink: AuditSink;
   #lines: string[] = [];
   #waiting: (() => void)[] = [];
   #writer: Promise<void> | undefined;
   #closing = false;
   #endRetryPause: (() => void) | undefined;
 
-  private constructor(options: AuditOptions, file: FileHandle) {
+  constructor(options: AuditOptions, sink: AuditSink) {
+    assert(options.bufferBytesMax > 0, "audit buffer needs room");
     this.#options = options;
-    this.#file = file;
+    this.#sink = sink;
   }
 
-  /** Opens the file for appending; a line that a crash cut off is closed with a newline, so that it spoils no other.
-   * Throws StrataError STORAGE_IO. */
+  /** An audit log on `options.file`. Throws StrataError STORAGE_IO. */
   static async open(options: AuditOptions): Promise<AuditLog> {
-    assert(options.bufferBytesMax > 0, "audit buffer needs room");
-    try {
-      const file = await open(options.file, "a+", 0o600);
-      const { size } = await file.stat();
-      const last = Buffer.alloc(1);
-      if (size > 0) await file.read(last, 0, 1, size - 1);
-      if (size > 0 && last[0] !== NEWLINE) await file.write("\n");
-      return new AuditLog(options, file);
-    } catch (error) {
-      throw storageError(options.file, error);
-    }
+    return new AuditLog(options, await AuditFile.open(options.file));
   }
 
   /** Whether a mutation may be admitted now. */
@@ -102,11 +100,10 @@ export class AuditLog {
     await this.#writer;
     try {
       if (this.#lines.length > 0) await this.#writeOnce();
-      await this.#file.datasync();
     } catch (error) {
       throw storageError(this.#options.file, error);
     } finally {
-      await this.#file.close();
+      await this.#sink.close();
     }
   }
 
@@ -126,18 +123,15 @@ export class AuditLog {
     this.#writer = undefined;
   }
 
-  /** Writes all lines gathered so far. After a failure they are back in the buffer; a part that did reach the file is
-   * taken out again, so that no line stands twice or in pieces. */
+  /** Writes all lines gathered so far; after a failure they are back in the buffer. */
   async #writeOnce(): Promise<void> {
     const lines = this.#lines;
     this.#lines = [];
     const bytes = Buffer.from(lines.join(""));
-    const { size } = await this.#file.stat();
     try {
-      await this.#file.appendFile(bytes);
+      await this.#sink.append(bytes);
     } catch (error) {
       this.#lines = [...lines, ...this.#lines];
-      await this.#file.truncate(size);
       throw error;
     }
     this.counters.writes++;
@@ -153,6 +147,47 @@ export class AuditLog {
         resolve();
       };
     });
+  }
+}
+
+class AuditFile implements AuditSink {
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Opens for appending; a line that a crash cut off is closed with a newline, so that it spoils no other. */
+  static async open(path: string): Promise<AuditFile> {
+    try {
+      const file = await open(path, "a+", 0o600);
+      const { size } = await file.stat();
+      const last = Buffer.alloc(1);
+      if (size > 0) await file.read(last, 0, 1, size - 1);
+      if (size > 0 && last[0] !== NEWLINE) await file.write("\n");
+      return new AuditFile(file);
+    } catch (error) {
+      throw storageError(path, error);
+    }
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    const { size } = await this.#file.stat();
+    try {
+      await this.#file.appendFile(bytes);
+    } catch (error) {
+      // A full disk takes a part: without this a line would stand twice, or in pieces.
+      await this.#file.truncate(size);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#file.datasync();
+    } finally {
+      await this.#file.close();
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { openSync } from "node:fs";
 import { inspect } from "node:util";
 import pino from "pino";
 import { StrataError } from "../core/errors.js";
@@ -38,13 +39,16 @@ export interface LoggerOptions {
 const FLUSH_INTERVAL_MS = 100;
 const BUFFER_BYTES = 4096;
 
-/** A logger whose calls only append to a buffer; the file is written asynchronously. */
+/** A logger whose calls only append to a buffer; the file is written asynchronously. Throws when a path cannot be
+ * opened. */
 export function createLogger(options: LoggerOptions): RootLogger {
   const destination = options.destination ?? 2;
-  const isTerminal = typeof destination === "number" && isTerminalFd(destination);
+  // Opened here, since a stream that is still opening cannot be flushed at an early end of the process.
+  const fd = typeof destination === "string" ? openSync(destination, "a", 0o640) : destination;
+  const isTerminal = isTerminalFd(fd);
   const pretty = options.pretty ?? isTerminal;
   const output = pino.destination({
-    dest: destination,
+    dest: fd,
     sync: isTerminal,
     ...(isTerminal ? {} : { minLength: BUFFER_BYTES, periodicFlush: FLUSH_INTERVAL_MS }),
   });
