@@ -13,6 +13,8 @@ const COUNT_OFFSET = 8;
 export class TurnBatch {
   readonly #writer = new ByteWriter(16 * 1024);
   #count = 0;
+  /** Where the last operation starts. */
+  #lastStart = BATCH_HEADER_BYTES;
 
   constructor() {
     this.#clear();
@@ -30,10 +32,19 @@ export class TurnBatch {
   /** Encodes `operation` at the end; returns its position in the batch, 0, 1, 2 … */
   add(operation: Operation): number {
     const start = this.#writer.length;
+    this.#lastStart = start;
     this.#writer.u32(0);
     writeOperation(this.#writer, operation);
     this.#writer.patchU32(start, this.#writer.length - start - 4);
     return this.#count++;
+  }
+
+  /** Takes the operation of the last `add` out again. */
+  dropLast(): void {
+    assert(this.#count > 0, "the batch is empty");
+    assert(this.#writer.length > this.#lastStart, "the last operation was taken out already");
+    this.#writer.truncate(this.#lastStart);
+    this.#count--;
   }
 
   /** The payload, a copy; the batch is empty afterwards. `nowMs` is the wall clock's epoch time. */

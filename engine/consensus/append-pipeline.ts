@@ -1,0 +1,180 @@
+import {
+  LOG_ENTRY_HEADER_BYTES,
+  LOG_RECORD,
+  LogRecordWriter,
+  newLogAppend,
+  newLogAppended,
+  readLogAppended,
+  readTruncateIndex,
+} from "../../workers/shared/log-records.js";
+import type { WorkerLink } from "../../workers/shared/worker-link.js";
+import { AssertionError, assert } from "../core/assert.js";
+import type { LogIndex, Term } from "../core/ids.js";
+import type { Message, StorageAppend } from "../raft/message.js";
+import type { HardState } from "../raft/types.js";
+import { Histogram } from "../telemetry/histogram.js";
+
+/** What the pipeline calls back. */
+export interface AppendPipelineHandler {
+  /** Everything handed out before these messages were made is durable. */
+  onDurable(responses: readonly Message[]): void;
+  /** The log begins after `index` now. */
+  onTruncated(index: LogIndex): void;
+}
+
+export interface AppendCounters {
+  /** Appends handed to the log thread. */
+  appends: number;
+  /** Entries in them. */
+  entries: number;
+  /** Synced writes that the log thread reported. */
+  syncs: number;
+}
+
+interface HandedOut {
+  /** Delivered with this append's answer. */
+  responses: readonly Message[];
+  readonly entryCount: number;
+  readonly term: Term;
+}
+
+type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
+
+/** Main's end of the log thread: hands appends over in order, and delivers each one's responses when it is durable.
+ *
+ * A commit index alone is not worth a write (raft design §4): it rides with the next append that must be synced, and
+ * the responses of an append that need not be synced ride with the last one handed out, whose answer says the same:
+ * everything before is durable. After a crash the commit index may be behind; then the new leader's first entry commits
+ * the rest. */
+export class AppendPipeline {
+  readonly #link: WorkerLink;
+  readonly #writer: LogRecordWriter;
+  readonly #handler: AppendPipelineHandler;
+  /** In the channel, not answered. */
+  readonly #handedOut: HandedOut[] = [];
+  /** Records that found no room, in order. */
+  readonly #waiting: (() => boolean)[] = [];
+  readonly #fields = newLogAppend();
+  readonly #answer = newLogAppended();
+  /** Changed but not handed out. */
+  #hardState: HardState | undefined;
+  readonly counters: AppendCounters = { appends: 0, entries: 0, syncs: 0 };
+  /** Time of a synced write in µs. */
+  readonly syncUs = new Histogram(16, 20);
+
+  constructor(link: WorkerLink, handler: AppendPipelineHandler, entryBytesMax: number) {
+    this.#link = link;
+    this.#writer = new LogRecordWriter(link.sender);
+    this.#handler = handler;
+    assert(
+      link.sender.payloadBytesMax >= entryBytesMax + LOG_ENTRY_HEADER_BYTES,
+      "the log channel is too small for an entry",
+    );
+  }
+
+  /** Appends handed out and not answered. */
+  get unansweredCount(): number {
+    return this.#handedOut.length;
+  }
+
+  /** Records wait for room in the channel: call `resume` a little later. */
+  get isBlocked(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Takes one storage append. `mustSync` as in the Ready that holds it. */
+  append(message: StorageAppend, mustSync: boolean): void {
+    if (message.hardState !== undefined) this.#hardState = message.hardState;
+    if (mustSync) {
+      this.#handOut(message);
+      return;
+    }
+    assert(message.entries.length === 0, "entries must be synced");
+    const last = this.#handedOut.at(-1);
+    if (last === undefined) this.#handler.onDurable(message.responses);
+    else last.responses = last.responses.concat(message.responses);
+  }
+
+  /** Hands out the commit index, when it changed since the last append. For an orderly stop. */
+  appendCommit(): void {
+    if (this.#hardState === undefined) return;
+    this.#handOut({ term: this.#hardState.term, entries: [], responses: [] });
+  }
+
+  /** Drops the log up to `index`, which the state store must hold durably. */
+  truncate(index: LogIndex): void {
+    this.#put(() => this.#writer.truncate(index));
+  }
+
+  /** Makes what was handed out visible to the log thread. Once per turn. */
+  publish(): void {
+    this.#link.sender.publish();
+  }
+
+  /** Tries again what found no room. */
+  resume(): void {
+    while (this.#waiting.length > 0) {
+      if (!(this.#waiting[0] as () => boolean)()) return;
+      this.#waiting.shift();
+    }
+  }
+
+  /** A record of the log thread. */
+  onRecord(kind: number, offset: number, view: DataView): void {
+    switch (kind) {
+      case LOG_RECORD.APPENDED:
+        this.#onAppended(offset, view);
+        return;
+      case LOG_RECORD.TRUNCATED:
+        this.#handler.onTruncated(readTruncateIndex(view, offset));
+        return;
+      default:
+        throw new AssertionError(`record ${kind} does not come from the log thread`);
+    }
+  }
+
+  #onAppended(offset: number, view: DataView): void {
+    const answer = this.#answer;
+    readLogAppended(view, offset, answer);
+    const done = this.#handedOut.shift();
+    assert(done !== undefined, "the log thread answers what was never handed out");
+    assert(answer.entryCount === done.entryCount, "the log thread answers in order");
+    assert(answer.handOutTerm === done.term, "the log thread answers for the term that asked");
+    if (answer.syncCount > 0) {
+      this.counters.syncs += answer.syncCount;
+      this.syncUs.observe(answer.syncUs / answer.syncCount);
+    }
+    this.#handler.onDurable(done.responses);
+  }
+
+  #handOut(message: Handout): void {
+    const hardState = this.#hardState;
+    this.#hardState = undefined;
+    this.#handedOut.push({
+      responses: message.responses,
+      entryCount: message.entries.length,
+      term: message.term,
+    });
+    this.counters.appends++;
+    this.counters.entries += message.entries.length;
+    this.#put(() => this.#writeHead(message, hardState));
+    for (const entry of message.entries) this.#put(() => this.#writer.entry(entry));
+  }
+
+  #writeHead(message: Handout, hardState: HardState | undefined): boolean {
+    const fields = this.#fields;
+    fields.handOutTerm = message.term;
+    fields.entryCount = message.entries.length;
+    fields.hasHardState = hardState !== undefined;
+    if (hardState !== undefined) {
+      fields.term = hardState.term;
+      fields.vote = hardState.vote;
+      fields.commit = hardState.commit;
+    }
+    return this.#writer.append(fields);
+  }
+
+  #put(write: () => boolean): void {
+    if (this.isBlocked || !write()) this.#waiting.push(write);
+  }
+}

@@ -1,0 +1,99 @@
+import type { OperationResult, ResultSink, StateMachine } from "../cluster/state-machine.js";
+import { assert } from "../core/assert.js";
+import type { LogIndex } from "../core/ids.js";
+import type { StorageApply } from "../raft/message.js";
+import type { Entry } from "../raft/types.js";
+import { entryBytes } from "../raft/types.js";
+import type { SealedBatch } from "./proposal-queue.js";
+
+/** Where the outcome of an entry goes. */
+interface Expected {
+  readonly index: LogIndex;
+  readonly batch: SealedBatch;
+  readonly proposedMs: number;
+}
+
+/** Called when `batch` was applied, before its callbacks are. */
+export type OnBatchApplied = (batch: SealedBatch, proposedMs: number) => void;
+
+/** Applies committed entries in order and tells those who wait for them, who see all of the entry's effects. */
+export class ApplyQueue {
+  readonly #stateMachine: StateMachine;
+  readonly #onBatchApplied: OnBatchApplied;
+  #handedOut: StorageApply[] = [];
+  /** Entries of the first of `#handedOut` that are applied. */
+  #appliedCount = 0;
+  /** Ascending by index. */
+  #expected: Expected[] = [];
+  /** Of the entry that is being applied, by position. */
+  #results: OperationResult[] = [];
+  readonly #sink: ResultSink = (position, result) => {
+    assert(position === this.#results.length, "results come in order");
+    this.#results.push(result);
+  };
+
+  constructor(stateMachine: StateMachine, onBatchApplied: OnBatchApplied) {
+    this.#stateMachine = stateMachine;
+    this.#onBatchApplied = onBatchApplied;
+  }
+
+  get isEmpty(): boolean {
+    return this.#handedOut.length === 0;
+  }
+
+  /** The entries from `first` on hold `batches`. */
+  expect(first: LogIndex, batches: readonly SealedBatch[], proposedMs: number): void {
+    for (let i = 0; i < batches.length; i++) {
+      this.#expected.push({ index: (first + i) as LogIndex, batch: batches[i] as SealedBatch, proposedMs });
+    }
+  }
+
+  add(message: StorageApply): void {
+    this.#handedOut.push(message);
+  }
+
+  /** Applies entries until `bytesMax` is used up, at least one while it is positive, and tells of each message that is
+   * complete. Returns the bytes used. */
+  apply(bytesMax: number, onComplete: (message: StorageApply) => void): number {
+    let bytes = 0;
+    while (bytes < bytesMax) {
+      const message = this.#handedOut[0];
+      if (message === undefined) break;
+      const entry = message.entries[this.#appliedCount] as Entry;
+      this.#applyEntry(entry);
+      bytes += entryBytes(entry);
+      this.#appliedCount++;
+      if (this.#appliedCount < message.entries.length) continue;
+      this.#handedOut.shift();
+      this.#appliedCount = 0;
+      onComplete(message);
+    }
+    return bytes;
+  }
+
+  /** What is still expected; nothing of it will be told any more. */
+  takeExpected(): readonly SealedBatch[] {
+    const batches = this.#expected.map((expected) => expected.batch);
+    this.#expected = [];
+    return batches;
+  }
+
+  #applyEntry(entry: Entry): void {
+    const expected = this.#expected[0];
+    assert(expected === undefined || expected.index >= entry.index, "an expected entry was passed over");
+    if (expected === undefined || expected.index > entry.index) {
+      this.#stateMachine.apply(entry.index, entry.term, entry.payload, undefined);
+      return;
+    }
+    this.#expected.shift();
+    const { batch } = expected;
+    this.#stateMachine.apply(entry.index, entry.term, entry.payload, this.#sink);
+    const results = this.#results;
+    assert(results.length === batch.callbacks.length, "each operation has one result");
+    this.#results = [];
+    this.#onBatchApplied(batch, expected.proposedMs);
+    for (let i = 0; i < results.length; i++) {
+      (batch.callbacks[i] as (typeof batch.callbacks)[number])(results[i] as OperationResult);
+    }
+  }
+}

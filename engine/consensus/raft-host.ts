@@ -1,0 +1,442 @@
+import type { WorkerLink } from "../../workers/shared/worker-link.js";
+import type { Operation } from "../cluster/operation.js";
+import type { FlushSource, OperationResult, StateMachine } from "../cluster/state-machine.js";
+import { assert } from "../core/assert.js";
+import type { Clock } from "../core/clock.js";
+import { StrataError } from "../core/errors.js";
+import type { LogIndex } from "../core/ids.js";
+import type { Random } from "../core/random.js";
+import type { Scheduler, Timer } from "../core/scheduler.js";
+import type { Message, StorageApply } from "../raft/message.js";
+import { MESSAGE_KIND } from "../raft/message.js";
+import type { RaftCore } from "../raft/raw-node.js";
+import { RawNode } from "../raft/raw-node.js";
+import type { Ready } from "../raft/ready.js";
+import type { RaftTrace } from "../raft/trace.js";
+import type { Entry, RaftStatus } from "../raft/types.js";
+import { ROLE } from "../raft/types.js";
+import type { Recovered } from "../storage/recovered.js";
+import { Histogram } from "../telemetry/histogram.js";
+import { AppendPipeline } from "./append-pipeline.js";
+import { ApplyQueue } from "./apply-queue.js";
+import type { Consensus, Leadership, ProposalCallback } from "./consensus.js";
+import { EntryCache } from "./entry-cache.js";
+import { LeadershipState } from "./leadership.js";
+import { LogRetention } from "./log-retention.js";
+import { ProposalQueue } from "./proposal-queue.js";
+import type { RaftHostOptions } from "./raft-host-options.js";
+import { checkRaftHostOptions } from "./raft-host-options.js";
+import { StateFlusher } from "./state-flusher.js";
+
+export interface RaftHostParts {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Links to the two storage threads. The host sets their handlers. */
+  readonly log: WorkerLink;
+  readonly state: WorkerLink;
+  /** As recovery left it: everything up to `recovered.hardState.commit` is applied. */
+  readonly stateMachine: StateMachine & FlushSource;
+  readonly recovered: Pick<
+    Recovered,
+    "identity" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
+  >;
+  readonly trace: RaftTrace;
+  /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader before it
+   * serves. */
+  seed(): Operation | undefined;
+}
+
+export interface ProposalCounters {
+  /** Operations given to `propose`. */
+  proposed: number;
+  /** Refused as OVERLOADED. */
+  overloaded: number;
+  /** Operations with an outcome from `apply`. */
+  applied: number;
+  /** Entries that were proposed. */
+  entries: number;
+  /** Turns in which proposals waited for the state to be written. */
+  heldTurns: number;
+}
+
+/** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the core's work to the
+ * log thread, applies what is committed, and has changed state written.
+ *
+ *   propose ─► ProposalQueue ─end of turn─► core ─► AppendPipeline ─► log thread
+ *   callbacks ◄─ ApplyQueue ◄─ core ◄──────────── answers ◄──────────┘
+ *                   └─► state machine ─► StateFlusher ─► state thread ─► log truncated
+ */
+export class RaftHost implements Consensus<Operation> {
+  readonly #parts: RaftHostParts;
+  readonly #options: RaftHostOptions;
+  readonly #cache: EntryCache;
+  readonly #core: RaftCore;
+  readonly #proposals: ProposalQueue;
+  readonly #pipeline: AppendPipeline;
+  readonly #applying: ApplyQueue;
+  readonly #flusher: StateFlusher;
+  readonly #retention: LogRetention;
+  readonly #leadership = new LeadershipState();
+  #tickTimer: Timer | undefined;
+  #resumeTimer: Timer | undefined;
+  #stopTimer: Timer | undefined;
+  #isTurnScheduled = false;
+  /** Up to here the log was asked to be truncated. */
+  #truncating: LogIndex;
+  /** Applied when `#afterApply` last looked. */
+  #notedApplied: LogIndex;
+  /** The state store holds everything up to here, whatever happens. */
+  #durableApplied: LogIndex;
+  #phase: "created" | "running" | "draining" | "stopped" = "created";
+  #onStopped: (() => void) | undefined;
+  /** The last flush of an orderly stop. */
+  #finalFlush: "wanted" | "running" | "done" = "wanted";
+  /** The seed operation is under way: nobody may serve before it. */
+  #isSeeding = false;
+  readonly counters: ProposalCounters = { proposed: 0, overloaded: 0, applied: 0, entries: 0, heldTurns: 0 };
+  /** From proposing an entry to having applied it. */
+  readonly commitMs = new Histogram(0.0625, 20);
+
+  constructor(parts: RaftHostParts, options: RaftHostOptions) {
+    checkRaftHostOptions(options);
+    const { recovered, stateMachine } = parts;
+    assert(
+      stateMachine.appliedIndex === recovered.hardState.commit,
+      "recovery applied all that is committed",
+    );
+    this.#parts = parts;
+    this.#options = options;
+    this.#cache = new EntryCache(recovered);
+    this.#truncating = recovered.truncated.index;
+    this.#durableApplied = recovered.truncated.index;
+    this.#notedApplied = stateMachine.appliedIndex;
+    this.#retention = new LogRetention(options);
+    this.#core = new RawNode(
+      {
+        id: recovered.identity.nodeId,
+        electionTimeoutTicks: options.electionTimeoutTicks,
+        heartbeatTicks: options.heartbeatTicks,
+        asyncStorageWrites: true,
+        preVote: true,
+        entryBytesMax: options.entryBytesMax,
+        uncommittedBytesMax: backlogBytesMax(options),
+        committedBytesPerReadyMax: options.committedBytesPerReadyMax,
+        termFloor: options.termFloor,
+      },
+      {
+        hardState: recovered.hardState,
+        confState: recovered.confState,
+        applied: recovered.hardState.commit,
+      },
+      this.#cache,
+      (bound) => parts.random.below(bound),
+      parts.trace,
+    );
+    this.#proposals = new ProposalQueue(parts.clock, {
+      batchBytesMax: options.batchBytesMax,
+      entryBytesMax: options.entryBytesMax,
+      inflightCountMax: options.inflightCountMax,
+      inflightBytesMax: options.uncommittedBytesMax,
+    });
+    this.#applying = new ApplyQueue(stateMachine, (batch, proposedMs) => {
+      this.#proposals.settle(batch);
+      this.counters.applied += batch.callbacks.length;
+      this.commitMs.observe(parts.clock.monotonicMs() - proposedMs);
+    });
+    this.#pipeline = new AppendPipeline(
+      parts.log,
+      {
+        onDurable: (responses) => this.#deliver(responses),
+        onTruncated: (index) => this.#onTruncated(index),
+      },
+      options.entryBytesMax,
+    );
+    this.#flusher = new StateFlusher(
+      {
+        scheduler: parts.scheduler,
+        source: stateMachine,
+        link: parts.state,
+        handler: {
+          wantsDurable: () => this.#phase === "draining" || this.#droppableIndex() > this.#truncating,
+          onDrained: () => {
+            if (!this.#proposals.isEmpty) this.#scheduleTurn();
+          },
+          onFlushed: (index, isDurable) => this.#onFlushed(index, isDurable),
+        },
+      },
+      options,
+    );
+    this.#listen();
+  }
+
+  get leadership(): Leadership {
+    return this.#leadership;
+  }
+
+  /** Operations without outcome. */
+  get inflightCount(): number {
+    return this.#proposals.inflightCount;
+  }
+
+  /** Of the log thread's work, for metrics. */
+  get appends(): Pick<AppendPipeline, "counters" | "syncUs"> {
+    return this.#pipeline;
+  }
+
+  /** Of the state thread's work, for metrics. */
+  get flushes(): Pick<StateFlusher, "counters" | "writeUs"> {
+    return this.#flusher;
+  }
+
+  status(): RaftStatus {
+    return this.#core.status();
+  }
+
+  /** Campaigns at once, since a lone voter has nobody to wait for, and starts the clock. The workers must run. */
+  start(): void {
+    assert(this.#phase === "created", "the host starts once");
+    this.#phase = "running";
+    const { scheduler } = this.#parts;
+    this.#tickTimer = scheduler.every(this.#options.tickMs, () => {
+      this.#core.tick();
+      this.#work();
+    });
+    this.#core.campaign();
+    this.#work();
+  }
+
+  propose(operation: Operation, onOutcome: ProposalCallback): void {
+    this.counters.proposed++;
+    const refusal = this.#refusal() ?? this.#proposals.add(operation, onOutcome);
+    if (refusal === undefined) {
+      this.#scheduleTurn();
+      return;
+    }
+    if (refusal.code === "OVERLOADED") this.counters.overloaded++;
+    onOutcome(refusal);
+  }
+
+  /** Refuses new proposals, finishes those under way, writes the state and the commit index durably, then calls
+   * `onStopped`; after `limitMs` at the latest, with what is left unfinished answered SHUTTING_DOWN. The caller then
+   * stops the workers. */
+  stop(limitMs: number, onStopped: () => void): void {
+    assert(this.#phase === "running", "only a running host is stopped, once");
+    this.#phase = "draining";
+    this.#onStopped = onStopped;
+    this.#stopTimer = this.#parts.scheduler.after(limitMs, () => this.#finishStop());
+    this.#scheduleTurn();
+  }
+
+  /** O(log tail). For tests and the simulator, after each step. */
+  checkInvariants(): void {
+    this.#core.checkInvariants();
+    const status = this.#core.status();
+    assert(
+      this.#parts.stateMachine.appliedIndex <= status.hardState.commit,
+      "only what is committed is applied",
+    );
+    assert(this.#truncating <= this.#durableApplied, "the log keeps what the state store may lose");
+    assert(this.#durableApplied <= this.#parts.stateMachine.appliedIndex, "durable ≤ applied");
+  }
+
+  #listen(): void {
+    const { log, state } = this.#parts;
+    log.onRecord = (kind, offset) => this.#pipeline.onRecord(kind, offset, log.receiver.view);
+    log.onBatchEnd = () => {
+      this.#pipeline.resume();
+      this.#work();
+    };
+    state.onRecord = (kind, offset) => this.#flusher.onRecord(kind, offset, state.receiver.view);
+    state.onBatchEnd = () => {
+      if (!this.#proposals.isEmpty) this.#scheduleTurn();
+      this.#work();
+    };
+  }
+
+  #refusal(): StrataError | undefined {
+    if (this.#phase === "draining" || this.#phase === "stopped") return new StrataError("SHUTTING_DOWN");
+    const { term, isLeader, leaderReady } = this.#leadership;
+    if (leaderReady) return undefined;
+    return isLeader
+      ? new StrataError("NOT_READY", { step: "election" })
+      : new StrataError("NOT_LEADER", { term });
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled || this.#phase === "stopped") return;
+    this.#isTurnScheduled = true;
+    this.#parts.scheduler.endOfTurn(() => {
+      this.#isTurnScheduled = false;
+      this.#proposeGathered();
+      this.#work();
+    });
+  }
+
+  /** Hands what was gathered to the core, unless too much changed state waits to be written: then it waits too, until
+   * the flusher has brought some of it away and schedules a turn. */
+  #proposeGathered(): void {
+    if (this.#proposals.isEmpty || this.#phase === "stopped") return;
+    if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
+      this.counters.heldTurns++;
+      this.#flusher.onApplied();
+      return;
+    }
+    const batches = this.#proposals.take();
+    const result = this.#core.propose(batches.map((batch) => batch.payload));
+    assert(result.kind === "accepted", "a leader takes what stays within its limits");
+    this.counters.entries += batches.length;
+    this.#applying.expect(result.first, batches, this.#parts.clock.monotonicMs());
+  }
+
+  /** Does what the core wants done, and applies, as much as fits this turn. */
+  #work(): void {
+    if (this.#phase === "stopped") return;
+    let bytesLeft = this.#options.applyBytesPerTurnMax;
+    do {
+      while (this.#core.hasReady()) this.#take(this.#core.ready());
+      bytesLeft -= this.#applying.apply(bytesLeft, this.#onApplyComplete);
+    } while (this.#core.hasReady());
+    this.#afterApply();
+    this.#pipeline.publish();
+    if (this.#pipeline.isBlocked) this.#resumeLater();
+    if (!this.#applying.isEmpty) this.#scheduleTurn();
+    if (this.#phase === "draining") this.#continueStop();
+  }
+
+  #take(ready: Ready): void {
+    for (const message of ready.messages) {
+      switch (message.kind) {
+        case MESSAGE_KIND.STORAGE_APPEND:
+          this.#cache.append(message.entries);
+          this.#retention.onAppended(message.entries);
+          this.#pipeline.append(message, ready.mustSync);
+          break;
+        case MESSAGE_KIND.STORAGE_APPLY:
+          this.#applying.add(message);
+          break;
+        default:
+          assert(false, `a lone voter has nobody to send message ${message.kind} to`);
+      }
+    }
+    if (ready.softState !== undefined || ready.hardState !== undefined) this.#noteLeadership();
+  }
+
+  #noteLeadership(): void {
+    const { hardState, softState } = this.#core.status();
+    this.#leadership.update({
+      term: hardState.term,
+      leaderId: softState.leader,
+      isLeader: softState.role === ROLE.LEADER,
+    });
+  }
+
+  readonly #onApplyComplete = (message: StorageApply): void => {
+    this.#deliver(message.responses);
+    this.#cache.release((message.entries.at(-1) as Entry).index);
+  };
+
+  /** Everything handed out before is durable, or applied. */
+  #deliver(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const result = this.#core.step(message);
+      assert(result === "done", `message ${message.kind} to oneself was refused: ${result}`);
+    }
+  }
+
+  #afterApply(): void {
+    const { stateMachine } = this.#parts;
+    const appliedIndex = stateMachine.appliedIndex;
+    if (appliedIndex > this.#notedApplied) {
+      this.#notedApplied = appliedIndex;
+      this.#flusher.onApplied();
+    }
+    const { isLeader, leaderReady, term } = this.#leadership;
+    // The first entry of the term is the leader's own empty one, after all of earlier terms.
+    if (isLeader && !leaderReady && !this.#isSeeding && stateMachine.appliedTerm === term)
+      this.#becomeReady();
+  }
+
+  #becomeReady(): void {
+    const seed = this.#parts.seed();
+    if (seed === undefined) {
+      this.#leadership.becomeReady();
+      return;
+    }
+    this.#isSeeding = true;
+    const refusal = this.#proposals.add(seed, (outcome: OperationResult | StrataError) => {
+      this.#isSeeding = false;
+      if (outcome instanceof StrataError) return;
+      assert(outcome.error === 0, `the seed was refused with error ${outcome.error}`);
+      this.#leadership.becomeReady();
+    });
+    assert(refusal === undefined, "nothing else is in flight before the seed");
+    this.#scheduleTurn();
+  }
+
+  #droppableIndex(): LogIndex {
+    return this.#retention.droppableIndex(this.#truncating, this.#cache.lastIndex);
+  }
+
+  #onFlushed(appliedIndex: LogIndex, isDurable: boolean): void {
+    if (!isDurable) return;
+    this.#durableApplied = appliedIndex;
+    if (this.#finalFlush === "running") this.#finalFlush = "done";
+    const droppable = this.#droppableIndex();
+    const target = droppable < appliedIndex ? droppable : appliedIndex;
+    if (target <= this.#truncating) return;
+    this.#truncating = target;
+    this.#pipeline.truncate(target);
+  }
+
+  #onTruncated(index: LogIndex): void {
+    this.#cache.truncate(index);
+    this.#retention.onTruncated(index);
+  }
+
+  /** The log channel is full and tells nobody when it has room again. */
+  #resumeLater(): void {
+    this.#resumeTimer ??= this.#parts.scheduler.after(RESUME_MS, () => {
+      this.#resumeTimer = undefined;
+      this.#pipeline.resume();
+      this.#work();
+    });
+  }
+
+  /** The next step of an orderly stop that can be taken now. */
+  #continueStop(): void {
+    if (this.#proposals.inflightCount > 0 || !this.#applying.isEmpty || !this.#flusher.isIdle) return;
+    if (this.#finalFlush === "wanted") {
+      this.#finalFlush = "running";
+      this.#flusher.start();
+      return;
+    }
+    // The commit index follows the state, so that the next start finds nothing to decide.
+    this.#pipeline.appendCommit();
+    this.#pipeline.publish();
+    if (this.#pipeline.isBlocked) this.#resumeLater();
+    else if (this.#pipeline.unansweredCount === 0) this.#finishStop();
+  }
+
+  #finishStop(): void {
+    if (this.#phase === "stopped") return;
+    this.#phase = "stopped";
+    this.#tickTimer?.cancel();
+    this.#resumeTimer?.cancel();
+    this.#stopTimer?.cancel();
+    this.#flusher.stop();
+    const unfinished = this.#applying.takeExpected().concat(this.#proposals.take());
+    for (const batch of unfinished) {
+      for (const callback of batch.callbacks) callback(new StrataError("SHUTTING_DOWN"));
+    }
+    this.#onStopped?.();
+  }
+}
+
+const RESUME_MS = 1;
+
+/** The core's own limit, which the queue's must reach first: the queue overshoots its limit by one operation, and the
+ * core counts an entry until all that were handed out for applying with it are applied. */
+function backlogBytesMax(options: RaftHostOptions): number {
+  return options.uncommittedBytesMax + options.committedBytesPerReadyMax + 3 * options.entryBytesMax;
+}
