@@ -65,6 +65,7 @@ export const ERRORS = {
     retry: "unknown",
     action: "The request may have been carried out: read the state, or retry within the same session.",
   },
+  TOO_MANY_CONNECTIONS: protocol(120, "more than {limit} connections from {address}"),
 
   // 200 … refusals: a valid request that the state does not allow.
   CLUSTER_ID_MISMATCH: rejected(

@@ -70,8 +70,8 @@ class WsListener implements Listener {
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly #open = new Set<WsConnection>();
-  /** Open ones and those whose socket is still closing. */
-  #socketCount = 0;
+  /** The open ones and those whose socket is still closing. */
+  readonly #withSocket = new Set<WsConnection>();
   #sweep: Timer | undefined;
   #port = 0;
   #lastId = 0;
@@ -127,12 +127,11 @@ class WsListener implements Listener {
     this.#isClosing = true;
     this.#sweep?.cancel();
     const isClosed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    const connections = [...this.#open];
-    for (const connection of connections) connection.close(CLOSE_GOING_AWAY, GOING_AWAY_REASON);
-    if (this.#socketCount > 0) {
+    for (const connection of [...this.#open]) connection.close(CLOSE_GOING_AWAY, GOING_AWAY_REASON);
+    if (this.#withSocket.size > 0) {
       await new Promise<void>((resolve) => this.#scheduler.after(CLOSE_GRACE_MS, resolve));
     }
-    for (const connection of connections) connection.cutOff();
+    for (const connection of this.#withSocket) connection.cutOff();
     this.#http.closeAllConnections();
     await isClosed;
   }
@@ -146,7 +145,9 @@ class WsListener implements Listener {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = pathOf(request);
     const offered = request.headers["sec-websocket-protocol"] ?? "";
-    const refusal = this.#isClosing ? CLOSING : refuseUpgrade(this.options, path, offered, this.#socketCount);
+    const refusal = this.#isClosing
+      ? CLOSING
+      : refuseUpgrade(this.options, path, offered, this.#withSocket.size);
     if (refusal !== undefined) {
       refuseSocket(socket, refusal);
       return;
@@ -159,7 +160,7 @@ class WsListener implements Listener {
   #opened(webSocket: WebSocket, socket: Socket, path: string): void {
     const connection = new WsConnection(this, webSocket, socket, { id: ++this.#lastId, path });
     this.#open.add(connection);
-    this.#socketCount++;
+    this.#withSocket.add(connection);
     webSocket.on("message", (message: Buffer, isBinary: boolean) => {
       if (!connection.isOpen) return;
       connection.heard();
@@ -174,7 +175,7 @@ class WsListener implements Listener {
     webSocket.on("pong", () => connection.heard());
     webSocket.on("error", (error) => connection.failed(error));
     webSocket.on("close", (code) => {
-      this.#socketCount--;
+      this.#withSocket.delete(connection);
       connection.closed(code);
     });
     this.#handler.onOpen(connection);

@@ -1,0 +1,226 @@
+import {
+  DATANODE_PATH,
+  FRAME_BYTES_MAX,
+  type RequestOf,
+  type ResponseOf,
+} from "../../protocol/schema/messages.js";
+import type { Command, DatanodeDetails } from "../../protocol/schema/records.js";
+import type { PeerAddress } from "../cluster/nodes/node-types.js";
+import { assert } from "../core/assert.js";
+import { StrataError } from "../core/errors.js";
+import type { NodeSlot } from "../core/ids.js";
+import type { Uuid } from "../core/uuid.js";
+import type { Answer, LateAnswer } from "./answer.js";
+import type { DatanodeServices } from "./datanode-services.js";
+import type { GatewayMetrics } from "./gateway-metrics.js";
+import type { RpcServer } from "./rpc-server.js";
+import type { RpcSession } from "./rpc-session.js";
+
+/** Bytes of a command at most, without its token. */
+const COMMAND_BYTES_MAX = 128;
+/** Room for commands in a heartbeat's answer. */
+const COMMANDS_BYTES_MAX = FRAME_BYTES_MAX - 1024;
+/** Commands that fit whatever they hold. */
+const COMMANDS_ALWAYS_FIT = 32;
+
+/** A datanode on its connection. */
+class DatanodeSession {
+  readonly session: RpcSession;
+  /** Both are set by the first registration, and stay. */
+  uuid: Uuid | undefined;
+  slot: NodeSlot | undefined;
+
+  constructor(session: RpcSession) {
+    this.session = session;
+  }
+}
+
+/** Serves `/datanode`: registration, heartbeats with commands, reports. A datanode has one live connection: a newer one
+ * takes the place of the older. */
+export class DatanodeGateway {
+  readonly #services: DatanodeServices;
+  readonly #metrics: GatewayMetrics;
+  readonly #live = new Map<NodeSlot, DatanodeSession>();
+  readonly #heartbeatResponse: {
+    -readonly [K in keyof ResponseOf<"heartbeat">]: ResponseOf<"heartbeat">[K];
+  } = {
+    term: 0,
+    fullReportWanted: false,
+    commands: [],
+  };
+
+  constructor(server: RpcServer, services: DatanodeServices, metrics: GatewayMetrics) {
+    this.#services = services;
+    this.#metrics = metrics;
+    server.handle("register", (session, request, answer) => this.#register(session, request, answer));
+    server.handle("heartbeat", (session, request, answer) => this.#heartbeat(session, request, answer));
+    server.handle("fullReportBegin", (session, request, answer) => this.#begin(session, request, answer));
+    server.handle("fullReportChunk", (session, request, answer) => this.#chunk(session, request, answer));
+    server.handle("incrementalReport", (session, request, answer) => {
+      this.#incremental(session, request, answer);
+    });
+    server.onClosed(DATANODE_PATH, (session) => this.#closed(session));
+  }
+
+  #register(session: RpcSession, request: RequestOf<"register">, answer: Answer<"register">): void {
+    const { lookUpHostName } = this.#services;
+    const ipAddress = session.connection.remoteAddress;
+    if (lookUpHostName === undefined) {
+      this.#registerAs(session, request, { ipAddress }, answer);
+      return;
+    }
+    const late = answer.defer();
+    lookUpHostName(ipAddress, (name) => {
+      if (!session.connection.isOpen)
+        return late.fail(new StrataError("CONNECTION_LOST", { reason: "closed" }));
+      const peer = name === undefined ? { ipAddress } : { ipAddress, hostName: name };
+      return this.#registerAs(session, request, peer, late);
+    });
+  }
+
+  #registerAs(
+    session: RpcSession,
+    request: RequestOf<"register">,
+    peer: PeerAddress,
+    answer: Answer<"register"> | LateAnswer<"register">,
+  ): void {
+    const { nodes, reports, clock, clusterId } = this.#services;
+    const datanode = datanodeOf(session);
+    const { uuid } = request.details;
+    if (datanode.uuid !== undefined && datanode.uuid !== uuid) {
+      const reason = `this connection belongs to ${datanode.uuid}`;
+      answer.fail(
+        new StrataError("FIELD_INVALID", { message: "RegisterRequest", field: "details.uuid", reason }),
+      );
+      return;
+    }
+    const outcome = nodes.register(request, peer, clock.monotonicMs());
+    if (outcome.kind === "refused") {
+      answer.fail(new StrataError(outcome.code, outcome.details));
+      return;
+    }
+    this.#bind(datanode, uuid, outcome.slot);
+    reports.wantFullReport(outcome.slot);
+    answer.done(registerResponse(outcome.details, clusterId));
+  }
+
+  /** Makes this connection the datanode's only one. */
+  #bind(datanode: DatanodeSession, uuid: Uuid, slot: NodeSlot): void {
+    const older = this.#live.get(slot);
+    if (older === datanode) return;
+    // Ends what the older connection had begun, before anything of the newer one starts.
+    older?.session.close(new StrataError("REPLACED_BY_NEW_CONNECTION"));
+    assert(!this.#live.has(slot), "a closed connection is still live");
+    datanode.uuid = uuid;
+    datanode.slot = slot;
+    this.#live.set(slot, datanode);
+    this.#metrics.gauges.datanodesConnected = this.#live.size;
+  }
+
+  #heartbeat(session: RpcSession, request: RequestOf<"heartbeat">, answer: Answer<"heartbeat">): void {
+    const { nodes, reports, clock, leader } = this.#services;
+    const { uuid, slot } = registered(session);
+    const outcome = nodes.heartbeat(uuid, request, leader(), clock.monotonicMs());
+    const { commands } = outcome;
+    const fitCount = commands.length <= COMMANDS_ALWAYS_FIT ? commands.length : countThatFits(commands);
+    const response = this.#heartbeatResponse;
+    response.term = outcome.term;
+    response.fullReportWanted = outcome.fullReportWanted || reports.fullReportWanted(slot);
+    response.commands = fitCount === commands.length ? commands : commands.slice(0, fitCount);
+    const sentCount = answer.done(response) ? fitCount : 0;
+    this.#metrics.counters.commandsSent += sentCount;
+    if (sentCount === commands.length) return;
+    this.#metrics.counters.commandsTakenBack += commands.length - sentCount;
+    nodes.takeBack(uuid, commands.slice(sentCount));
+  }
+
+  #begin(
+    session: RpcSession,
+    request: RequestOf<"fullReportBegin">,
+    answer: Answer<"fullReportBegin">,
+  ): void {
+    const { nodes, reports } = this.#services;
+    const { slot } = registered(session);
+    const late = answer.defer();
+    nodes.fullReportBegun(slot);
+    reports.begin(slot, request, (grant) => {
+      if (grant instanceof StrataError) late.fail(grant);
+      else late.done(grant);
+    });
+  }
+
+  #chunk(
+    session: RpcSession,
+    request: RequestOf<"fullReportChunk">,
+    answer: Answer<"fullReportChunk">,
+  ): void {
+    const { slot } = registered(session);
+    const late = answer.defer();
+    this.#services.reports.chunk(slot, request, (error) => settle(late, error));
+  }
+
+  #incremental(
+    session: RpcSession,
+    request: RequestOf<"incrementalReport">,
+    answer: Answer<"incrementalReport">,
+  ): void {
+    const { slot } = registered(session);
+    const late = answer.defer();
+    this.#services.reports.incremental(slot, request, (error) => settle(late, error));
+  }
+
+  #closed(session: RpcSession): void {
+    const { owner } = session;
+    if (!(owner instanceof DatanodeSession) || owner.slot === undefined) return;
+    if (this.#live.get(owner.slot) !== owner) return;
+    this.#live.delete(owner.slot);
+    this.#metrics.gauges.datanodesConnected = this.#live.size;
+    this.#services.reports.nodeGone(owner.slot);
+  }
+}
+
+const EMPTY = {};
+
+function settle(
+  answer: LateAnswer<"fullReportChunk" | "incrementalReport">,
+  error: StrataError | undefined,
+): void {
+  if (error === undefined) answer.done(EMPTY);
+  else answer.fail(error);
+}
+
+function datanodeOf(session: RpcSession): DatanodeSession {
+  if (session.owner instanceof DatanodeSession) return session.owner;
+  const datanode = new DatanodeSession(session);
+  session.owner = datanode;
+  return datanode;
+}
+
+/** @throws StrataError NOT_REGISTERED */
+function registered(session: RpcSession): { readonly uuid: Uuid; readonly slot: NodeSlot } {
+  const { owner } = session;
+  if (!(owner instanceof DatanodeSession) || owner.slot === undefined)
+    throw new StrataError("NOT_REGISTERED");
+  return owner as { uuid: Uuid; slot: NodeSlot };
+}
+
+/** The longest beginning of `commands` that one frame holds; a token is bytes of text, up to three a character. */
+function countThatFits(commands: readonly Command[]): number {
+  let bytes = 0;
+  for (const [index, { encodedToken }] of commands.entries()) {
+    bytes += COMMAND_BYTES_MAX + 3 * (encodedToken?.length ?? 0);
+    if (bytes > COMMANDS_BYTES_MAX) return index;
+  }
+  return commands.length;
+}
+
+function registerResponse(details: DatanodeDetails, clusterId: string): ResponseOf<"register"> {
+  return {
+    uuid: details.uuid,
+    clusterId,
+    hostName: details.hostName,
+    ipAddress: details.ipAddress,
+    networkName: details.networkName ?? "",
+    networkLocation: details.networkLocation ?? "",
+  };
+}

@@ -1,0 +1,17 @@
+import type { ReportReceiver } from "../../workers/pool/report-source.js";
+import type { NodeManager } from "../cluster/nodes/node-manager.js";
+import type { LeaderView } from "../cluster/nodes/node-types.js";
+import type { Clock } from "../core/clock.js";
+
+/** What datanodes ask of the rest of the SCM. */
+export interface DatanodeServices {
+  readonly nodes: Pick<NodeManager, "register" | "heartbeat" | "takeBack" | "fullReportBegun">;
+  readonly reports: ReportReceiver;
+  readonly clock: Clock;
+  readonly clusterId: string;
+  /** This SCM's standing now. */
+  readonly leader: () => LeaderView;
+  /** The host name of a peer, as the operator's name service tells it; undefined when it does not know. May call
+   * `onName` before it returns. Left out: what the datanode says is kept. */
+  readonly lookUpHostName?: (address: string, onName: (name: string | undefined) => void) => void;
+}
