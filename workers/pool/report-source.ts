@@ -29,7 +29,7 @@ export interface FullReportChunk {
   /** 32, or 40 with checksums. */
   readonly rowBytes: number;
   /** Dictionary of the whole report; with its first chunk only. */
-  readonly origins?: readonly Uuid[];
+  readonly origins?: readonly Uuid[] | undefined;
   /** Read during the call only: what must wait is copied. May stand at any offset of its buffer. */
   readonly rows: Uint8Array;
 }
