@@ -43,32 +43,39 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#bytes[this.#claim(1)] = value;
+    const at = this.#claim(1);
+    this.#bytes[at] = value;
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#claim(2), value, true);
+    const at = this.#claim(2);
+    this.#view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#claim(4), value, true);
+    const at = this.#claim(4);
+    this.#view.setUint32(at, value, true);
   }
 
   /** A number as 8 bytes: exact for whole numbers up to 2^53. */
   f64(value: number): void {
-    this.#view.setFloat64(this.#claim(8), value, true);
+    const at = this.#claim(8);
+    this.#view.setFloat64(at, value, true);
   }
 
   u64(value: bigint): void {
-    this.#view.setBigUint64(this.#claim(8), value, true);
+    const at = this.#claim(8);
+    this.#view.setBigUint64(at, value, true);
   }
 
   uuid(value: Uuid): void {
-    writeUuid(value, this.#bytes, this.#claim(16));
+    const at = this.#claim(16);
+    writeUuid(value, this.#bytes, at);
   }
 
   raw(value: Uint8Array): void {
-    this.#bytes.set(value, this.#claim(value.length));
+    const at = this.#claim(value.length);
+    this.#bytes.set(value, at);
   }
 
   /** Length as u32, then the bytes. */
@@ -88,6 +95,7 @@ export class ByteWriter {
     this.#view.setUint32(offset, value, true);
   }
 
+  /** May replace buffer and view: call it before either is named, not within the same expression. */
   #claim(bytes: number): number {
     const offset = this.#length;
     const needed = offset + bytes;
