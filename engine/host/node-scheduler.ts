@@ -30,7 +30,8 @@ export class NodeScheduler implements Scheduler {
     setImmediate(this.#runEndOfTurn);
   }
 
-  /** Tasks that these tasks ask for run at the end of the next turn, so that input gets its turn in between. */
+  /** Tasks that these tasks ask for run at the end of the next turn, so that input gets its turn in
+   * between. */
   readonly #runEndOfTurn = (): void => {
     const tasks = this.#endOfTurnTasks;
     this.#endOfTurnTasks = [];
@@ -66,8 +67,8 @@ class NodeTimer implements Timer {
   }
 
   readonly #fire = (): void => {
-    // Node's timers count from the time when the turn began, so they can be early by a part of a millisecond; a
-    // deadline that was not reached yet would be missed by who compares clocks.
+    // Node's timers count from the time when the turn began, so they can be early by a part of a millisecond;
+    // a deadline that was not reached yet would be missed by who compares clocks.
     const remainingMs = this.#dueMs - performance.now();
     if (remainingMs > 0) this.#arm(remainingMs);
     else this.#task();

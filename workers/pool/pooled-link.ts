@@ -16,7 +16,8 @@ export interface LinkOptions extends WorkerStartOptions {
   readonly role: string;
   readonly index: number;
   readonly scheduler: Scheduler;
-  /** Runs the worker's entry in a thread; settles when the thread is done with it. `transfer` moves with it. */
+  /** Runs the worker's entry in a thread; settles when the thread is done with it. `transfer` moves with
+   * it. */
   run(startup: WorkerStartup, transfer: MessagePort[]): Promise<WorkerFailure | undefined>;
 }
 
@@ -75,7 +76,8 @@ export class PooledLink implements WorkerLink {
     assert(message !== undefined, "undefined is no message");
     if (this.#hasEnded) return;
     this.#port.postMessage(message);
-    // Counted after it lies in the port and before any record that depends on it is published (FencedReceiver).
+    // Counted after it lies in the port and before any record that depends on it is published
+    // (FencedReceiver).
     this.#postedCount = (this.#postedCount + 1) | 0;
     this.#control.store(CONTROL_WORD.POSTED_COUNT, this.#postedCount);
     this.#bell.ring();
@@ -99,8 +101,8 @@ export class PooledLink implements WorkerLink {
     throw reason ?? new AssertionError(`worker ${this.#name.role} ended before it had started`);
   }
 
-  /** From the way in which Piscina rejects: an error of the thread (also one thrown outside of the loop, or out of
-   * memory), a thread that exited, or a thread that was aborted or destroyed. */
+  /** From the way in which Piscina rejects: an error of the thread (also one thrown outside of the loop, or
+   * out of memory), a thread that exited, or a thread that was aborted or destroyed. */
   #reasonOf(error: unknown): Error {
     const message = error instanceof Error ? error.message : String(error);
     const exitCode = /^worker exited with code: (\d+)$/.exec(message)?.[1];

@@ -10,8 +10,9 @@ export interface PumpTarget {
   onBatchEnd: () => void;
 }
 
-/** Brings a worker's records to main. Asleep until its bell rings, then a batch per turn until a turn finds nothing;
- * only then the bell is opened again, so a burst costs one message and at most one batch per turn. */
+/** Brings a worker's records to main. Asleep until its bell rings, then a batch per turn until a turn finds
+ * nothing; only then the bell is opened again, so a burst costs one message and at most one batch per
+ * turn. */
 export class RecordPump {
   readonly #receiver: RingReceiver;
   readonly #scheduler: Scheduler;

@@ -11,8 +11,8 @@ export interface RoleOptions {
   readonly entry: URL;
   /** Threads of the role; they are there as long as the pool. */
   readonly threadCount: number;
-  /** Heap limits of each thread. A thread that exceeds them ends with ERR_WORKER_OUT_OF_MEMORY; shared memory does
-   * not count. */
+  /** Heap limits of each thread. A thread that exceeds them ends with ERR_WORKER_OUT_OF_MEMORY; shared memory
+   * does not count. */
   readonly resourceLimits?: ResourceLimits;
 }
 
@@ -26,14 +26,14 @@ interface Running {
   readonly abort: AbortController;
 }
 
-/** The threads of the SCM: for each role a Piscina pool of fixed size whose tasks are the workers' endless loops. The
- * task's promise tells how a worker ended (`WorkerLink.ended`); the pool replaces a lost thread by itself, but never
- * starts its loop again: that is the caller's decision (architecture.md §9). `ended` is
+/** The threads of the SCM: for each role a Piscina pool of fixed size whose tasks are the workers' endless
+ * loops. The task's promise tells how a worker ended (`WorkerLink.ended`); the pool replaces a lost thread by
+ * itself, but never starts its loop again: that is the caller's decision (architecture.md §9). `ended` is
  *
  *   - undefined after `stop`,
  *   - StrataError WORKER_TERMINATED when the thread was terminated from outside,
- *   - whatever was thrown, inside the loop or outside of it: AssertionError, StrataError, or an Error with the
- *     original's name, message and stack. */
+ *   - whatever was thrown, inside the loop or outside of it: AssertionError, StrataError, or an Error with
+ *     the original's name, message and stack. */
 export class WorkerPool implements WorkerStarter {
   readonly #options: WorkerPoolOptions;
   readonly #pools = new Map<string, Piscina>();

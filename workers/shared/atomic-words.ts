@@ -1,6 +1,6 @@
-/** The 32-bit words by which two threads meet: cursors, flags, counters. An interface, so that the model check can run
- * the real ring and doorbells over a memory of its own and stop them between any two steps. In production there is one
- * implementation, which the compiler inlines. Values are signed; counters wrap. */
+/** The 32-bit words by which two threads meet: cursors, flags, counters. An interface, so that the model
+ * check can run the real ring and doorbells over a memory of its own and stop them between any two steps. In
+ * production there is one implementation, which the compiler inlines. Values are signed; counters wrap. */
 export interface AtomicWords {
   load(index: number): number;
   store(index: number, value: number): void;

@@ -5,8 +5,8 @@ export interface Bell {
   ring(): void;
 }
 
-/** Longest sleep of a worker without a ring. No wake-up depends on it (see `SleepBell`); it bounds the damage if one
- * ever gets lost, and costs ten polls a second. */
+/** Longest sleep of a worker without a ring. No wake-up depends on it (see `SleepBell`); it bounds the damage
+ * if one ever gets lost, and costs ten polls a second. */
 export const SLEEP_MS_MAX = 100;
 
 /** Doorbell to a worker, which sleeps in `Atomics.wait` (7–8 µs to wake, no CPU while idle; stack-limits §4).
@@ -17,9 +17,9 @@ export const SLEEP_MS_MAX = 100;
  *      wait while flag = 1
  *      flag ← 0
  *
- * Both sides first write and then read what the other wrote, all sequentially consistent, so at least one sees the
- * other: the receiver finds the records, or the ringer finds the flag. A notify that comes before the wait has cleared
- * the flag, and then the wait returns at once. So no wake-up is lost. */
+ * Both sides first write and then read what the other wrote, all sequentially consistent, so at least one
+ * sees the other: the receiver finds the records, or the ringer finds the flag. A notify that comes before
+ * the wait has cleared the flag, and then the wait returns at once. So no wake-up is lost. */
 export class SleepBell implements Bell {
   readonly #words: AtomicWords;
   readonly #flag: number;
@@ -35,8 +35,8 @@ export class SleepBell implements Bell {
     if (this.#words.exchange(this.#flag, 0) === 1) this.#words.notify(this.#flag);
   }
 
-  /** Receiver only. Returns when there may be work: `hasWork` was true, the bell rang, or `timeoutMs` has passed.
-   * `hasWork` must look at the shared words anew, not at cached ones. */
+  /** Receiver only. Returns when there may be work: `hasWork` was true, the bell rang, or `timeoutMs` has
+   * passed. `hasWork` must look at the shared words anew, not at cached ones. */
   sleep(hasWork: () => boolean, timeoutMs: number): void {
     this.#words.store(this.#flag, 1);
     if (!hasWork()) this.#words.wait(this.#flag, 1, timeoutMs);
@@ -44,9 +44,10 @@ export class SleepBell implements Bell {
   }
 }
 
-/** Doorbell to main, which must not block: a message on a port, which starts a turn of the event loop. The flag is 1
- * from the message on until main has drained everything and opens the bell again, so that there is one message per
- * burst and none while main is at work anyway. Lost wake-ups: as in `SleepBell`, with the flag's meaning reversed. */
+/** Doorbell to main, which must not block: a message on a port, which starts a turn of the event loop. The
+ * flag is 1 from the message on until main has drained everything and opens the bell again, so that there is
+ * one message per burst and none while main is at work anyway. Lost wake-ups: as in `SleepBell`, with the
+ * flag's meaning reversed. */
 export class PortBell implements Bell {
   readonly #words: AtomicWords;
   readonly #flag: number;
@@ -75,11 +76,12 @@ export class PortBellReceiver {
     this.#flag = flag;
   }
 
-  /** Call when everything has been drained. True: there is work again and main stays in charge of it. False: the next
-   * record brings a message. */
+  /** Call when everything has been drained. True: there is work again and main stays in charge of it. False:
+   * the next record brings a message. */
   reopen(hasWork: () => boolean): boolean {
     this.#words.store(this.#flag, 0);
-    // When the sender was faster (the exchange finds 1), its message is on the way and takes care of the work.
+    // When the sender was faster (the exchange finds 1), its message is on the way and takes care of the
+    // work.
     return hasWork() && this.#words.exchange(this.#flag, 1) === 0;
   }
 }

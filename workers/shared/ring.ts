@@ -6,26 +6,26 @@ import { layout } from "./layout.js";
 
 /* A ring of bytes between two threads: one sender, one receiver, records in order.
  *
- *   cursor:        tail ──────────────► head                      (free-running byte counts modulo 2^32;
- *                  │ receiver           │ sender                   position = cursor mod capacity)
- *   ┌──────────────▼────────────────────▼───────────────────────┐
- *   │ … free …     │ record │ record    │ … free …     │ marker  │ ← a record never crosses the end: when it does
- *   └──────────────────────────────────────────────────────────-┘   not fit, a marker (kind 0) skips the rest
+ *   cursors       tail ─────────────► head              free-running byte counts modulo 2^32;
+ *                 │ receiver          │ sender          position = cursor mod capacity
+ *   ┌─────────────▼───────────────────▼─────────────────────────┐
+ *   │ … free …    │ record │ record   │ … free …     │ marker   │   a record never crosses the end: when it
+ *   └───────────────────────────────────────────────────────────┘   does not fit, a marker skips the rest
  *
- *   record:  ┌ u32 payload bytes ┬ u16 stamp │ u16 kind ┬ payload, padded to 8 ┐     all records are 8-aligned
+ *   record = ┌ u32 payload bytes │ u16 stamp │ u16 kind (0: marker) │ payload, padded to 8 ┐   all 8-aligned
  *
  *   word   written by   how it is published
- *   head   sender       writes records plainly, then store(head): the receiver that loads this head sees the records
- *   tail   receiver     reads records plainly, then store(tail): the sender that loads this tail may overwrite them
+ *   head   sender       writes records plainly, then store(head): who loads this head sees the records
+ *   tail   receiver     reads records plainly, then store(tail): who loads this tail may overwrite them
  *   flag   both         the doorbell's (doorbell.ts)
  *
- * Each side keeps its own cursor and the last seen value of its peer's in private fields and touches the peer's cache
- * line only when that value says "full" (sender) or when a drain begins (receiver). The three words lie 128 bytes
- * apart, since processors fetch lines in pairs. The sender publishes once per turn, by itself after 64 records or
- * 16 KB, and when the ring is full; the receiver releases in the same steps.
+ * Each side keeps its own cursor and the last seen value of its peer's in private fields and touches the
+ * peer's cache line only when that value says "full" (sender) or when a drain begins (receiver). The three
+ * words lie 128 bytes apart, since processors fetch lines in pairs. The sender publishes once per turn, by
+ * itself after 64 records or 16 KB, and when the ring is full; the receiver releases in the same steps.
  *
- * The stamp is a hash of the record's cursor: bytes of an earlier lap, or a header read at a wrong place, fail the
- * receiver's check instead of being taken for a record. */
+ * The stamp is a hash of the record's cursor: bytes of an earlier lap, or a header read at a wrong place,
+ * fail the receiver's check instead of being taken for a record. */
 export const RING_HEADER = layout({
   name: "ring header",
   rowBytes: 512,
@@ -243,8 +243,8 @@ export class RingReceiver implements ChannelReceiver {
     return this.drainSeen(handler, recordCountMax);
   }
 
-  /** `drain` of what the last `refresh` saw. When the handler throws, its record and those since the last release
-   * stay in the ring. Throws AssertionError when the memory is damaged. */
+  /** `drain` of what the last `refresh` saw. When the handler throws, its record and those since the last
+   * release stay in the ring. Throws AssertionError when the memory is damaged. */
   drainSeen(handler: RecordHandler, recordCountMax: number): number {
     assert(!this.#isDraining, "a handler must not drain its own ring");
     this.#isDraining = true;

@@ -5,8 +5,8 @@ import type { RingReceiver, RingSender } from "./ring.js";
 import { CONTROL_WORD } from "./worker-control.js";
 import type { WorkerContext, WorkerLoop } from "./worker-link.js";
 
-/** What to do after a step: `busy` step again, `idle` sleep until the bell rings, `blocked` pause until main may have
- * made room in the outgoing ring, `done` stop the loop. */
+/** What to do after a step: `busy` step again, `idle` sleep until the bell rings, `blocked` pause until main
+ * may have made room in the outgoing ring, `done` stop the loop. */
 export type WorkerStep = "busy" | "idle" | "blocked" | "done";
 
 export interface WorkerEnds {
@@ -19,7 +19,8 @@ export interface WorkerEnds {
   readonly data: unknown;
 }
 
-/** Runs a worker's loop step by step; the thread (or the simulator) around it sleeps and turns its event loop. */
+/** Runs a worker's loop step by step; the thread (or the simulator) around it sleeps and turns its event
+ * loop. */
 export class WorkerDriver implements WorkerContext {
   readonly sender: ChannelSender;
   readonly receiver: ChannelReceiver;
@@ -70,8 +71,9 @@ export class WorkerDriver implements WorkerContext {
   }
 }
 
-/** Main counts a control message before it publishes the records that depend on it. So whoever first looks which
- * records there are, and then whether a message waits, cannot take such a record without knowing of the message. */
+/** Main counts a control message before it publishes the records that depend on it. So whoever first looks
+ * which records there are, and then whether a message waits, cannot take such a record without knowing of the
+ * message. */
 class FencedReceiver implements ChannelReceiver {
   readonly bytes: Uint8Array;
   readonly view: DataView;

@@ -7,8 +7,8 @@ export interface WorkerLink {
   readonly sender: ChannelSender;
   /** Where the records lie that `onRecord` gets. */
   readonly receiver: RecordMemory;
-  /** Called for each record from the worker, on main's event loop; the offset is one in `receiver`, the payload is
-   * valid during the call only. Set once, before the first turn after the start. */
+  /** Called for each record from the worker, on main's event loop; the offset is one in `receiver`, the
+   * payload is valid during the call only. Set once, before the first turn after the start. */
   onRecord: RecordHandler;
   /** After a drained batch of records: the place to publish answers and end the turn's work. */
   onBatchEnd: () => void;
@@ -52,11 +52,11 @@ export interface WorkerContext {
   /** Hands out nothing while a control message waits, so that no record overtakes one that was posted before
    * it. */
   readonly receiver: ChannelReceiver;
-  /** Published after each `poll`, and earlier when the loop does it. When `reserve` finds no room, keep the record
-   * and return false from `poll`: it is called again within a millisecond. */
+  /** Published after each `poll`, and earlier when the loop does it. When `reserve` finds no room, keep the
+   * record and return false from `poll`: it is called again within a millisecond. */
   readonly sender: ChannelSender;
-  /** The next control message of `WorkerLink.post`, undefined when there is none. Never blocks. Each `poll` must
-   * take all of them, before it drains. */
+  /** The next control message of `WorkerLink.post`, undefined when there is none. Never blocks. Each `poll`
+   * must take all of them, before it drains. */
   receiveMessage(): unknown;
   /** What main gave at start; plain data and shared buffers. */
   readonly data: unknown;
@@ -66,9 +66,9 @@ export interface WorkerContext {
 export interface WorkerLoop {
   /** Before the first `poll`. */
   start(): Promise<void>;
-  /** Does what is there to do; false when there was nothing, then the thread sleeps until its doorbell
-   * rings. While it sleeps, its promises and timers stand still: return true while waiting for one. A throw ends
-   * the worker with that error. */
+  /** Does what is there to do; false when there was nothing, then the thread sleeps until its doorbell rings.
+   * While it sleeps, its promises and timers stand still: return true while waiting for one. A throw ends the
+   * worker with that error. */
   poll(): boolean;
   /** After the last `poll`. */
   stop(): Promise<void>;

@@ -24,8 +24,8 @@ export function startupLayouts(layouts: readonly SharedLayout[]): SharedLayout[]
   return [RING_HEADER, WORKER_CONTROL, ...layouts].map(({ name, hash }) => ({ name, hash }));
 }
 
-/** Asserts that main and this thread mean the same memory: they may stem from different builds when files were
- * replaced under a running process. */
+/** Asserts that main and this thread mean the same memory: they may stem from different builds when files
+ * were replaced under a running process. */
 export function checkLayouts(given: readonly SharedLayout[], own: readonly SharedLayout[]): void {
   const hashes = new Map(own.map(({ name, hash }) => [name, hash]));
   for (const { name, hash } of given) {
