@@ -1,49 +1,383 @@
-import { AssertionError } from "../core/assert.js";
+import { assert, unreachable } from "../core/assert.js";
+import { ByteReader } from "../core/byte-reader.js";
+import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
+import { NODE_SLOT_COUNT_MAX } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
+import { ClusterMeta } from "./cluster-meta.js";
+import { Containers } from "./containers/containers.js";
+import type { ReplicationConfig } from "./containers/replication-config.js";
+import { applyTransition } from "./containers/transition.js";
+import type { FlushPart } from "./flush-part.js";
+import { DrainTarget } from "./flush-part.js";
+import type { HashSum } from "./hash-sum.js";
+import { applyImport } from "./import.js";
+import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
-import type { FlushSink, FlushSource, LoadTarget, ResultSink, StateMachine } from "./state-machine.js";
+import type { OpenSession, Operation, ReserveSequence, SeedCluster } from "./operation.js";
+import { OPERATION, OPERATION_VERSION } from "./operation.js";
+import {
+  OPERATION_HEADER_BYTES,
+  readOperation,
+  SUPPRESS_COUNT_OFFSET,
+  SUPPRESS_FLAG_OFFSET,
+  SUPPRESS_IDS_OFFSET,
+} from "./operation-codec.js";
+import { DONE, done, failedContainerIds, refused } from "./operation-result.js";
+import { PipelineTable } from "./pipelines/pipeline-table.js";
+import { SequenceTable } from "./sequence/sequence-table.js";
+import { Session } from "./sessions/session.js";
+import { SessionTable } from "./sessions/session-table.js";
+import type {
+  FlushSink,
+  FlushSource,
+  LoadTarget,
+  OperationResult,
+  ResultSink,
+  StateMachine,
+} from "./state-machine.js";
+import { TABLE } from "./tables.js";
+import { BATCH_HEADER_BYTES } from "./turn-batch.js";
 
 export interface ClusterStateOptions {
   /** Memory of a stripe of the container table, zeroed, STRIPE_ROWS × 64 bytes. Called in `apply` and at load, before the
    * first row of that stripe is written; main posts it to the shards. */
   allocateStripe(stripe: number): SharedArrayBuffer;
-  /** After an intent was applied or loaded: `NodeManager.applyIntent`. */
+  /** A number of the dictionary of replication configurations was given: in `apply` before the first container has it,
+   * at boot in `loaded`. */
+  onReplicationConfig(number: number, config: ReplicationConfig): void;
+  /** An intent was applied, or loaded: for `NodeManager.applyIntent`. */
   onNodeIntent(uuid: Uuid, intent: NodeIntent): void;
 }
 
-/** All replicated state. */
+/** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3): what
+ * `apply` answers and changes depends on the state and the entry alone. */
 export class ClusterState implements StateMachine, FlushSource, LoadTarget {
-  constructor(_options: ClusterStateOptions) {}
+  readonly containers: Containers;
+  readonly pipelines = new PipelineTable();
+  readonly sequences = new SequenceTable();
+  readonly intents = new IntentTable();
+  readonly #sessions = new SessionTable();
+  readonly #meta = new ClusterMeta();
+  readonly #options: ClusterStateOptions;
+  readonly #parts: readonly FlushPart[];
+  #nextPart = 0;
+  #frozenMeta: Uint8Array | undefined;
+  #loadedHash: string | undefined;
+  #hasLoadedRows = false;
+  /** Of the operation in hand; reused. */
+  readonly #stamp = { sessionId: 0, sequence: 0, ackedSequence: 0 };
+  readonly #use = { nowMs: 0, useNumber: 0 };
+
+  constructor(options: ClusterStateOptions) {
+    this.#options = options;
+    this.containers = new Containers(options);
+    this.#parts = [
+      this.containers.table.pages,
+      this.#sessions.dirty,
+      this.sequences.rows.dirty,
+      this.intents.rows.dirty,
+      this.pipelines.rows.dirty,
+      this.containers.owners.rows.dirty,
+      this.containers.replications.rows.dirty,
+    ];
+  }
 
   get appliedIndex(): LogIndex {
-    throw new AssertionError("being built");
+    return this.#meta.appliedIndex;
   }
+
   get appliedTerm(): Term {
-    throw new AssertionError("being built");
+    return this.#meta.appliedTerm;
   }
-  apply(_index: LogIndex, _term: Term, _payload: Uint8Array, _onResult: ResultSink | undefined): void {
-    throw new AssertionError("being built");
+
+  /** Epoch ms of the latest batch; never falls. */
+  get nowMs(): number {
+    return this.#meta.nowMs;
   }
-  checkInvariants(): void {
-    throw new AssertionError("being built");
+
+  /** Operations ever applied, refused ones included. */
+  get operationCount(): number {
+    return this.#meta.operationCount;
   }
+
+  /** Empty until the cluster is seeded. */
+  get clusterId(): string {
+    return this.#meta.clusterId;
+  }
+
+  /** The floors of the old cluster were given at `--init`. */
+  get importAllowed(): boolean {
+    return this.#meta.importAllowed;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void {
+    assert(index === this.#meta.appliedIndex + 1, "entries are applied in order");
+    assert(term >= this.#meta.appliedTerm, "the term fell");
+    if (payload.length > 0) {
+      try {
+        this.#applyBatch(payload, onResult);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new StrataError("LOG_CORRUPT", { index, reason: error.message }, { cause: error });
+      }
+    }
+    this.#meta.appliedIndex = index;
+    this.#meta.appliedTerm = term;
+  }
+
   hash(): string {
-    throw new AssertionError("being built");
+    return this.#hashSum().toString();
   }
+
+  checkInvariants(): void {
+    const { containers, pipelines, sequences, intents } = this;
+    const problem =
+      containers.problem() ??
+      pipelines.problem() ??
+      sequences.problem() ??
+      intents.problem() ??
+      this.#sessions.problem() ??
+      (sequences.last("containerId") < BigInt(containers.table.highestId)
+        ? "a container lies above its sequence"
+        : undefined);
+    if (problem !== undefined) throw new StrataError("INVARIANT_BROKEN", { reason: problem });
+  }
+
   dirtyBytes(): number {
-    throw new AssertionError("being built");
+    let bytes = 0;
+    for (const part of this.#parts) bytes += part.dirtyBytes();
+    return bytes;
   }
+
   freeze(): number {
-    throw new AssertionError("being built");
+    assert(this.#frozenMeta === undefined, "the flush before is not drained");
+    let count = 1;
+    for (const part of this.#parts) count += part.freeze();
+    this.#frozenMeta = this.#meta.write(this.hash());
+    this.#nextPart = 0;
+    return count;
   }
-  drain(_sink: FlushSink, _bytesMax: number): boolean {
-    throw new AssertionError("being built");
+
+  drain(sink: FlushSink, bytesMax: number): boolean {
+    assert(this.#frozenMeta !== undefined, "nothing is frozen");
+    const target = new DrainTarget(sink, bytesMax);
+    for (; this.#nextPart < this.#parts.length; this.#nextPart++) {
+      if (!(this.#parts[this.#nextPart] as FlushPart).drain(target)) return false;
+    }
+    if (!target.put(TABLE.meta, NO_KEY, this.#frozenMeta)) return false;
+    this.#frozenMeta = undefined;
+    return true;
   }
-  load(_table: number, _key: Uint8Array, _value: Uint8Array): void {
-    throw new AssertionError("being built");
+
+  load(table: number, key: Uint8Array, value: Uint8Array): void {
+    this.#hasLoadedRows = true;
+    corruptUnless(`table ${table}`, () => this.#loadRow(table, key, value));
   }
+
   loaded(): void {
-    throw new AssertionError("being built");
+    if (!this.#hasLoadedRows) return;
+    corruptUnless("all tables", () => {
+      this.containers.loaded();
+      this.pipelines.loaded();
+      this.#sessions.loaded({
+        nextSessionId: this.#meta.nextSessionId,
+        useNumber: this.#meta.operationCount,
+      });
+      if (this.#loadedHash === undefined) throw new RangeError("the meta row is missing");
+      if (this.#loadedHash !== this.hash()) {
+        throw new RangeError(`rows give hash ${this.hash()}, the meta row says ${this.#loadedHash}`);
+      }
+    });
+    for (const [uuid, intent] of this.intents.rows.entries()) this.#options.onNodeIntent(uuid, intent);
+  }
+
+  #loadRow(table: number, key: Uint8Array, value: Uint8Array): void {
+    switch (table) {
+      case TABLE.meta:
+        this.#loadedHash = this.#meta.read(new ByteReader(value));
+        return;
+      case TABLE.containers:
+        this.containers.table.loadPage(key, value);
+        return;
+      case TABLE.sessions:
+        this.#sessions.load(key, value);
+        return;
+      case TABLE.sequences:
+        this.sequences.rows.load(key, value);
+        return;
+      case TABLE.nodeIntents:
+        this.intents.rows.load(key, value);
+        return;
+      case TABLE.pipelines:
+        this.pipelines.rows.load(key, value);
+        return;
+      case TABLE.owners:
+        this.containers.owners.rows.load(key, value);
+        return;
+      case TABLE.replicationConfigs:
+        this.containers.replications.rows.load(key, value);
+        return;
+      default:
+        throw new RangeError("no such table");
+    }
+  }
+
+  #hashSum(): HashSum {
+    const sum = this.#meta.hash();
+    sum.add(this.containers.table.hash);
+    sum.add(this.containers.owners.rows.hash);
+    sum.add(this.containers.replications.rows.hash);
+    sum.add(this.pipelines.rows.hash);
+    sum.add(this.sequences.rows.hash);
+    sum.add(this.intents.rows.hash);
+    sum.add(this.#sessions.hash);
+    return sum;
+  }
+
+  /** Throws RangeError on bytes that no TurnBatch can have made. */
+  #applyBatch(payload: Uint8Array, onResult: ResultSink | undefined): void {
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    const nowMs = view.getFloat64(0, true);
+    // A leader's clock may stand behind the one before: time in the state only rises.
+    if (nowMs > this.#meta.nowMs) this.#meta.nowMs = nowMs;
+    this.#use.nowMs = this.#meta.nowMs;
+    const count = view.getUint32(8, true);
+    let offset = BATCH_HEADER_BYTES;
+    for (let position = 0; position < count; position++) {
+      const length = view.getUint32(offset, true);
+      offset += 4;
+      if (length < OPERATION_HEADER_BYTES) throw new RangeError(`operation of ${length} bytes`);
+      if (offset + length > payload.length) throw new RangeError(`operation ${position} is cut off`);
+      this.#meta.operationCount++;
+      this.#use.useNumber = this.#meta.operationCount;
+      const result = this.#applyOnce(view, offset, length);
+      onResult?.(position, result);
+      offset += length;
+    }
+    if (offset !== payload.length) throw new RangeError(`${payload.length - offset} bytes too many`);
+  }
+
+  /** Carries the operation out, unless its session has done so before. */
+  #applyOnce(view: DataView, offset: number, length: number): OperationResult {
+    const stamp = this.#stamp;
+    stamp.sessionId = view.getFloat64(offset + 3, true);
+    if (stamp.sessionId === 0) return this.#execute(view, offset, length);
+    stamp.sequence = view.getFloat64(offset + 11, true);
+    stamp.ackedSequence = view.getFloat64(offset + 19, true);
+    const session = this.#sessions.begin(stamp);
+    if (!(session instanceof Session)) return session;
+    const result = this.#execute(view, offset, length);
+    this.#sessions.finish(session, stamp, result, this.#use);
+    return result;
+  }
+
+  #execute(view: DataView, offset: number, length: number): OperationResult {
+    const kind = view.getUint16(offset, true);
+    if (kind === OPERATION.suppressContainers) return this.#suppress(view, offset, length);
+    return this.#executeDecoded(readOperation(new ByteReader(bytesOf(view, offset, length))));
+  }
+
+  /** Read in place: the hottest operation makes no object but its result when ids are unknown. */
+  #suppress(view: DataView, offset: number, length: number): OperationResult {
+    const version = view.getUint8(offset + 2);
+    if (version !== OPERATION_VERSION[OPERATION.suppressContainers])
+      throw new RangeError(`version ${version}`);
+    const count = view.getUint32(offset + SUPPRESS_COUNT_OFFSET, true);
+    if (SUPPRESS_IDS_OFFSET + count * 8 !== length) throw new RangeError(`${count} ids in ${length} bytes`);
+    const suppress = view.getUint8(offset + SUPPRESS_FLAG_OFFSET) !== 0;
+    const { table } = this.containers;
+    let failed: number[] = NO_IDS;
+    for (let i = 0; i < count; i++) {
+      const id = view.getFloat64(offset + SUPPRESS_IDS_OFFSET + i * 8, true);
+      if (table.suppress(id, suppress)) continue;
+      if (failed === NO_IDS) failed = [];
+      failed.push(id);
+    }
+    return failed === NO_IDS ? DONE : failedContainerIds(failed);
+  }
+
+  #executeDecoded(operation: Operation): OperationResult {
+    switch (operation.kind) {
+      case OPERATION.seedCluster:
+        return this.#seed(operation);
+      case OPERATION.openSession:
+        return this.#openSession(operation);
+      case OPERATION.importBatch:
+        return this.#meta.importAllowed ? applyImport(this, operation) : refused("IMPORT_FLOOR_MISSING");
+      case OPERATION.suppressContainers:
+        throw new RangeError("suppressContainers is read in place");
+      case OPERATION.setNodeIntent:
+        return this.#setIntent(operation.uuid, operation);
+      case OPERATION.reserveSequence:
+        return this.#reserve(operation);
+      case OPERATION.hashAt:
+        return done((writer) => writer.text(this.hash()));
+      case OPERATION.transitionContainer:
+        return applyTransition(this.containers, operation, this.#meta.nowMs);
+      default:
+        return unreachable(operation);
+    }
+  }
+
+  /** Once in a cluster's life; repeated by a leader that did not see the first one applied. */
+  #seed({ clusterId, importAllowed, localIdFloor, termFloor }: SeedCluster): OperationResult {
+    const expected = this.#meta.clusterId;
+    if (expected === clusterId) return DONE;
+    if (expected !== "") return refused("CLUSTER_ID_MISMATCH", { given: clusterId, expected });
+    this.#meta.clusterId = clusterId;
+    this.#meta.importAllowed = importAllowed;
+    this.#meta.termFloor = termFloor;
+    this.sequences.raise("localId", localIdFloor);
+    // Serials 1 and 2 belong to the certificates of the first SCM (spec 07 §12.4).
+    this.sequences.raise("CertificateId", 2n);
+    return DONE;
+  }
+
+  #openSession({ clientName }: OpenSession): OperationResult {
+    const id = this.#meta.nextSessionId;
+    const refusal = this.#sessions.open(id, clientName, this.#use);
+    if (refusal !== undefined) return refusal;
+    this.#meta.nextSessionId = id + 1;
+    return done((writer) => writer.f64(id));
+  }
+
+  #setIntent(uuid: Uuid, { operationalState, expirySeconds }: NodeIntent): OperationResult {
+    const intent = { operationalState, expirySeconds };
+    if (!this.intents.set(uuid, intent)) return refused("NODE_LIMIT", { limit: NODE_SLOT_COUNT_MAX });
+    this.#options.onNodeIntent(uuid, intent);
+    return DONE;
+  }
+
+  /** Before the cluster is seeded local ids would start at 1 and meet those of an old cluster. */
+  #reserve({ sequence, count }: ReserveSequence): OperationResult {
+    if (this.#meta.clusterId === "") return refused("NOT_READY", { step: "the cluster is not seeded" });
+    if (count === 0) return refused("INVALID_ARGUMENT", { field: "count", reason: "is 0" });
+    if (!this.sequences.hasRoom(sequence, count)) return refused("SEQUENCE_EXHAUSTED", { name: sequence });
+    const first = this.sequences.reserve(sequence, count);
+    return done((writer) => {
+      writer.u64(first);
+      writer.u32(count);
+    });
+  }
+}
+
+const NO_IDS: number[] = [];
+const NO_KEY = new Uint8Array(0);
+
+function bytesOf(view: DataView, offset: number, length: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + offset, length);
+}
+
+function corruptUnless(where: string, task: () => void): void {
+  try {
+    task();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new StrataError("STATE_CORRUPT", { where, reason: error.message }, { cause: error });
   }
 }

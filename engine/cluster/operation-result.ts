@@ -57,6 +57,14 @@ export function errorOfResult(result: OperationResult): StrataError | undefined 
   return new StrataError(code, details);
 }
 
+/** Done, but for these containers, which do not exist. */
+export function failedContainerIds(ids: readonly number[]): OperationResult {
+  return done((writer) => {
+    writer.u32(ids.length);
+    for (const id of ids) writer.f64(id);
+  });
+}
+
 /** Of `openSession`. */
 export function readSessionId(body: Uint8Array): number {
   return new ByteReader(body).f64();

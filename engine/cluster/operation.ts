@@ -53,7 +53,7 @@ export interface SeedCluster extends Stamped {
   readonly clusterId: string;
   /** The floors of the old cluster were given, so containers may be imported. */
   readonly importAllowed: boolean;
-  /** Local ids start above it: the floor that was given, else `localIdSeed`. */
+  /** Local ids start above it: 1 January of the next year in epoch ms << 16, or the floor that was given (spec 07 §12.4). */
   readonly localIdFloor: bigint;
   /** For the record; the Raft term starts above it. */
   readonly termFloor: number;

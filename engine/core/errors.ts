@@ -114,6 +114,7 @@ export const ERRORS = {
     "container {containerId} in state {state} does not allow {event}",
     FIX_REQUEST,
   ),
+  PIPELINE_LIMIT: rejected(218, "the limit of {limit} pipelines is reached", "Leave out closed pipelines."),
 
   // 300 … not now, or not here.
   NOT_LEADER: {

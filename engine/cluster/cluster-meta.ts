@@ -1,0 +1,71 @@
+import type { ByteReader } from "../core/byte-reader.js";
+import { ByteWriter } from "../core/byte-writer.js";
+import type { LogIndex, Term } from "../core/ids.js";
+import { logIndex, term } from "../core/ids.js";
+import { HashSum } from "./hash-sum.js";
+import { TABLE } from "./tables.js";
+
+const FORMAT = 1;
+
+/** Replicated values that belong to no table, and the place in the log. One row on disk. */
+export class ClusterMeta {
+  appliedIndex: LogIndex = logIndex(0);
+  appliedTerm: Term = term(0);
+  /** Time of the state: the latest that a batch brought, epoch ms; never falls. */
+  nowMs = 0;
+  /** Operations ever applied, refused ones included. */
+  operationCount = 0;
+  nextSessionId = 1;
+  /** Empty until the cluster is seeded. */
+  clusterId = "";
+  importAllowed = false;
+  termFloor = 0;
+  readonly #scratch = new ByteWriter(256);
+
+  /** The row; `hash` is that of the whole state. */
+  write(hash: string): Uint8Array {
+    const writer = this.#scratch;
+    writer.reset();
+    writer.u8(FORMAT);
+    writer.f64(this.appliedIndex);
+    writer.f64(this.appliedTerm);
+    this.#writeHashed(writer);
+    writer.text(hash);
+    return writer.take();
+  }
+
+  /** Returns the hash in the row. Throws RangeError. */
+  read(reader: ByteReader): string {
+    const format = reader.u8();
+    if (format !== FORMAT) throw new RangeError(`format ${format}`);
+    this.appliedIndex = logIndex(reader.f64());
+    this.appliedTerm = term(reader.f64());
+    this.nowMs = reader.f64();
+    this.operationCount = reader.f64();
+    this.nextSessionId = reader.f64();
+    this.importAllowed = reader.u8() === 1;
+    this.termFloor = reader.f64();
+    this.clusterId = reader.text();
+    const hash = reader.text();
+    if (reader.remaining > 0) throw new RangeError("row is too long");
+    return hash;
+  }
+
+  /** Its part of the state hash. The place in the log is no part of the state: entries without operations move it. */
+  hash(): HashSum {
+    this.#scratch.reset();
+    this.#writeHashed(this.#scratch);
+    const hash = new HashSum();
+    hash.addBytes(this.#scratch.view(), TABLE.meta);
+    return hash;
+  }
+
+  #writeHashed(writer: ByteWriter): void {
+    writer.f64(this.nowMs);
+    writer.f64(this.operationCount);
+    writer.f64(this.nextSessionId);
+    writer.u8(this.importAllowed ? 1 : 0);
+    writer.f64(this.termFloor);
+    writer.text(this.clusterId);
+  }
+}

@@ -1,0 +1,85 @@
+import { ByteWriter } from "../core/byte-writer.js";
+import type { DrainTarget, FlushPart } from "./flush-part.js";
+
+/** How a table of keyed rows stands on disk. */
+export interface RowEncoder<K> {
+  readonly table: number;
+  /** For the estimate of dirty bytes. */
+  readonly typicalRowBytes: number;
+  writeKey(writer: ByteWriter, key: K): void;
+  /** False when there is no such row (any more). */
+  writeRow(writer: ByteWriter, key: K): boolean;
+}
+
+/** Keeps which rows differ from the disk, and what they were when the present flush was frozen:
+ *
+ *   change ─► dirty ─freeze─► frozen ─drain─► gone
+ *                              │ changed before it was drained: its bytes are kept first, and it is dirty again
+ */
+export class DirtyRows<K> implements FlushPart {
+  readonly #encoder: RowEncoder<K>;
+  #dirty = new Set<K>();
+  #frozen: K[] = [];
+  #next = 0;
+  /** Frozen rows by key with their kept bytes; `undefined` as long as the live row is still what was frozen, `null` for a
+   * row that did not exist. */
+  readonly #kept = new Map<K, Uint8Array | null | undefined>();
+  #epoch = 1;
+  readonly #key = new ByteWriter(32);
+  readonly #row = new ByteWriter(1024);
+
+  constructor(encoder: RowEncoder<K>) {
+    this.#encoder = encoder;
+  }
+
+  /** Grows with each freeze. A row that was touched in this epoch needs no second `touch`: hot rows remember it. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** To be called before the row of `key` is added, changed or removed. */
+  touch(key: K): void {
+    this.#dirty.add(key);
+    if (this.#kept.has(key) && this.#kept.get(key) === undefined) {
+      this.#row.reset();
+      this.#kept.set(key, this.#encoder.writeRow(this.#row, key) ? this.#row.take() : null);
+    }
+  }
+
+  dirtyBytes(): number {
+    return (this.#dirty.size + this.#frozen.length - this.#next) * this.#encoder.typicalRowBytes;
+  }
+
+  freeze(): number {
+    this.#frozen = [...this.#dirty];
+    this.#dirty.clear();
+    for (const key of this.#frozen) this.#kept.set(key, undefined);
+    this.#epoch++;
+    return this.#frozen.length;
+  }
+
+  drain(target: DrainTarget): boolean {
+    while (this.#next < this.#frozen.length) {
+      const key = this.#frozen[this.#next] as K;
+      if (!this.#hand(key, target)) return false;
+      this.#kept.delete(key);
+      this.#next++;
+    }
+    this.#frozen = [];
+    this.#next = 0;
+    return true;
+  }
+
+  #hand(key: K, target: DrainTarget): boolean {
+    const kept = this.#kept.get(key);
+    this.#key.reset();
+    this.#encoder.writeKey(this.#key, key);
+    let row = kept;
+    if (row === undefined) {
+      this.#row.reset();
+      row = this.#encoder.writeRow(this.#row, key) ? this.#row.view() : null;
+    }
+    if (row === null) return target.delete(this.#encoder.table, this.#key.view());
+    return target.put(this.#encoder.table, this.#key.view(), row);
+  }
+}

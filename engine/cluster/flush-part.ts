@@ -1,0 +1,36 @@
+import type { FlushSink } from "./state-machine.js";
+
+/** One table's share of a flush (see FlushSource). */
+export interface FlushPart {
+  dirtyBytes(): number;
+  /** Returns the number of items. Nothing is frozen from the flush before. */
+  freeze(): number;
+  /** True when no frozen item is left. */
+  drain(target: DrainTarget): boolean;
+}
+
+/** A sink with the byte budget of one `drain` call. */
+export class DrainTarget {
+  readonly #sink: FlushSink;
+  #bytesLeft: number;
+
+  constructor(sink: FlushSink, bytesMax: number) {
+    this.#sink = sink;
+    this.#bytesLeft = bytesMax;
+  }
+
+  /** False when the budget is used up or the sink is full: offer the same item again in the next call. */
+  put(table: number, key: Uint8Array, value: Uint8Array): boolean {
+    if (this.#bytesLeft <= 0) return false;
+    if (!this.#sink.put(table, key, value)) return false;
+    this.#bytesLeft -= key.length + value.length;
+    return true;
+  }
+
+  delete(table: number, key: Uint8Array): boolean {
+    if (this.#bytesLeft <= 0) return false;
+    if (!this.#sink.delete(table, key)) return false;
+    this.#bytesLeft -= key.length;
+    return true;
+  }
+}

@@ -1,0 +1,94 @@
+/** Sum of row hashes: 64 bits as two lanes of 32. Adding and subtracting rows makes it independent of their order and
+ * cheap to keep: O(1) a change. Not a defence against an adversary; it finds states that differ. */
+export class HashSum {
+  #low = 0;
+  #high = 0;
+
+  /** Takes in the row of `count` words that `words` holds from `start` on. `seed` tells rows apart: its key. */
+  addWords(words: Int32Array, start: number, count: number, seed: number): void {
+    this.#low = (this.#low + laneOfWords(words, start, start + count, fold(seed), LOW)) | 0;
+    this.#high = (this.#high + laneOfWords(words, start, start + count, fold(seed), HIGH)) | 0;
+  }
+
+  subtractWords(words: Int32Array, start: number, count: number, seed: number): void {
+    this.#low = (this.#low - laneOfWords(words, start, start + count, fold(seed), LOW)) | 0;
+    this.#high = (this.#high - laneOfWords(words, start, start + count, fold(seed), HIGH)) | 0;
+  }
+
+  /** Takes in a row given as bytes, key and table included. */
+  addBytes(bytes: Uint8Array, seed: number): void {
+    this.#low = (this.#low + laneOfBytes(bytes, seed, LOW)) | 0;
+    this.#high = (this.#high + laneOfBytes(bytes, seed, HIGH)) | 0;
+  }
+
+  subtractBytes(bytes: Uint8Array, seed: number): void {
+    this.#low = (this.#low - laneOfBytes(bytes, seed, LOW)) | 0;
+    this.#high = (this.#high - laneOfBytes(bytes, seed, HIGH)) | 0;
+  }
+
+  add(other: HashSum): void {
+    this.#low = (this.#low + other.#low) | 0;
+    this.#high = (this.#high + other.#high) | 0;
+  }
+
+  subtract(other: HashSum): void {
+    this.#low = (this.#low - other.#low) | 0;
+    this.#high = (this.#high - other.#high) | 0;
+  }
+
+  clear(): void {
+    this.#low = 0;
+    this.#high = 0;
+  }
+
+  equals(other: HashSum): boolean {
+    return this.#low === other.#low && this.#high === other.#high;
+  }
+
+  /** 16 hex digits. */
+  toString(): string {
+    return hex(this.#high) + hex(this.#low);
+  }
+}
+
+/** Odd multipliers with well spread bits (murmur3, xxHash32), other ones in each lane. */
+const LOW = 0x85ebca6b;
+const HIGH = 0x9e3779b1;
+
+/** A key up to 2^53 in 32 bits; both halves count. */
+function fold(seed: number): number {
+  return (seed | 0) ^ Math.imul((seed / 0x1_0000_0000) | 0, 0x27d4eb2f);
+}
+
+function laneOfWords(
+  words: Int32Array,
+  start: number,
+  end: number,
+  seed: number,
+  multiplier: number,
+): number {
+  let hash = Math.imul(seed ^ multiplier, 0xc2b2ae35);
+  for (let i = start; i < end; i++) {
+    hash = Math.imul(hash ^ (words[i] as number), multiplier);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  return finish(hash);
+}
+
+function laneOfBytes(bytes: Uint8Array, seed: number, multiplier: number): number {
+  let hash = Math.imul(seed ^ multiplier, 0xc2b2ae35);
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash ^ (bytes[i] as number), multiplier);
+    hash = (hash << 13) | (hash >>> 19);
+  }
+  return finish(hash);
+}
+
+function finish(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) ^ (mixed >>> 16);
+}
+
+function hex(lane: number): string {
+  return (lane >>> 0).toString(16).padStart(8, "0");
+}
