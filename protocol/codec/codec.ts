@@ -11,13 +11,13 @@ import { packFrame, packFrameView, unpackBody } from "./msgpack.js";
  * On the wire a record is an array of its fields in order: numbers as msgpack numbers (whole numbers from 2^32 on as
  * f64), `u64`/`i64` as 64-bit integers, a uuid as 16 bytes, an enum as its number, an absent optional field as nil or
  * not at all. Fields behind the last known one are ignored. Both ways enforce every limit of the schema. */
-export class RecordCodec<R extends RecordSchema> {
-  readonly schema: R;
+export class RecordCodec<V> {
+  readonly schema: RecordSchema;
   readonly #encode: (value: unknown) => unknown;
   readonly #decode: (raw: unknown) => unknown;
   readonly #holdsBytes: boolean;
 
-  constructor(schema: R) {
+  constructor(schema: RecordSchema) {
     const depth = depthOf(schema);
     assert(depth <= BODY_DEPTH_MAX, `${schema.name} nests ${depth} deep`);
     this.schema = schema;
@@ -28,33 +28,39 @@ export class RecordCodec<R extends RecordSchema> {
 
   /** A whole frame, the caller's to keep.
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
-  encode(op: number, flags: number, requestId: number, value: ValueOfRecord<R>): Uint8Array {
+  encode(op: number, flags: number, requestId: number, value: V): Uint8Array {
     return packFrame(op, flags, requestId, this.#encode(value));
   }
 
   /** A whole frame that is only valid until the next frame of this thread is encoded: for servers, which hand it to a
    * transport that copies it at once.
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
-  encodeView(op: number, flags: number, requestId: number, value: ValueOfRecord<R>): Uint8Array {
+  encodeView(op: number, flags: number, requestId: number, value: V): Uint8Array {
     return packFrameView(op, flags, requestId, this.#encode(value));
   }
 
   /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the result.
    * Fields of kind `bytes` are views of `bytes` and valid as long as it is; everything else is a copy.
    * @throws StrataError BODY_MALFORMED, FIELD_INVALID */
-  decode(bytes: Uint8Array, start: number, end: number): ValueOfRecord<R> {
-    return this.#decode(unpackBody(bytes, start, end, this.#holdsBytes)) as ValueOfRecord<R>;
+  decode(bytes: Uint8Array, start: number, end: number): V {
+    return this.#decode(unpackBody(bytes, start, end, this.#holdsBytes)) as V;
   }
 }
 
-const CODECS = new WeakMap<RecordSchema, RecordCodec<RecordSchema>>();
+const CODECS = new WeakMap<RecordSchema, RecordCodec<unknown>>();
 
 /** The codec of a schema, compiled at the first call. Keep it where the same message is used again and again. */
-export function codecOf<R extends RecordSchema>(schema: R): RecordCodec<R> {
-  const known = CODECS.get(schema);
-  if (known !== undefined) return known as unknown as RecordCodec<R>;
-  const codec = new RecordCodec(schema);
-  CODECS.set(schema, codec as unknown as RecordCodec<RecordSchema>);
+export function codecOf<R extends RecordSchema>(schema: R): RecordCodec<ValueOfRecord<R>> {
+  return untypedCodecOf(schema) as RecordCodec<ValueOfRecord<R>>;
+}
+
+/** As `codecOf`, for those who learn only at run time which message they have. */
+export function untypedCodecOf(schema: RecordSchema): RecordCodec<unknown> {
+  let codec = CODECS.get(schema);
+  if (codec === undefined) {
+    codec = new RecordCodec(schema);
+    CODECS.set(schema, codec);
+  }
   return codec;
 }
 

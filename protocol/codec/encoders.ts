@@ -1,7 +1,6 @@
 import { assert } from "../../engine/core/assert.js";
 import { UINT64_MAX } from "../../engine/core/ids.js";
-import type { Uuid } from "../../engine/core/uuid.js";
-import { isUuid, writeUuid } from "../../engine/core/uuid.js";
+import { tryWriteUuid } from "../../engine/core/uuid.js";
 import type { FieldType, RecordSchema } from "../schema/fields.js";
 import type { Place } from "./decoders.js";
 import { invalid } from "./decoders.js";
@@ -60,8 +59,11 @@ function compileEncoder(type: FieldType, place: Place): Encode {
       };
     case "uuid":
       return (value) => {
-        if (typeof value !== "string" || !isUuid(value)) throw invalid(place, "a lower-case UUID", value);
-        return uuidBytes(value);
+        const bytes = new Uint8Array(16);
+        if (typeof value !== "string" || !tryWriteUuid(value, bytes, 0)) {
+          throw invalid(place, "a lower-case UUID", value);
+        }
+        return bytes;
       };
     case "text":
       return encodeText(type.lengthMax, place);
@@ -97,12 +99,6 @@ function encodeBigint(minimum: bigint, maximum: bigint, place: Place): Encode {
       throw invalid(place, expected, value);
     return value;
   };
-}
-
-function uuidBytes(uuid: Uuid): Uint8Array {
-  const bytes = new Uint8Array(16);
-  writeUuid(uuid, bytes, 0);
-  return bytes;
 }
 
 function encodeText(lengthMax: number, place: Place): Encode {
