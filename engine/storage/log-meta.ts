@@ -49,15 +49,21 @@ export interface LogMeta {
 export function encodeLogIdentity(identity: LogIdentity): Uint8Array {
   return seal((writer) => {
     writeIdentity(writer, LOG_FORMAT_VERSION, identity);
-    writer.u64(identity.localIdSeed);
+    writer.u64(identity.localIdFloor);
+    writer.f64(identity.termFloor);
     writer.u8(identity.given ? 1 : 0);
     writer.f64(identity.createdMs);
   });
 }
 
 function readLogIdentity(reader: ByteReader, path: string): LogIdentity {
-  const identity = readIdentity(reader, LOG_FORMAT_VERSION, path);
-  return { ...identity, localIdSeed: reader.u64(), given: reader.u8() !== 0, createdMs: reader.f64() };
+  return {
+    ...readIdentity(reader, LOG_FORMAT_VERSION, path),
+    localIdFloor: reader.u64(),
+    termFloor: term(reader.f64()),
+    given: reader.u8() !== 0,
+    createdMs: reader.f64(),
+  };
 }
 
 export function encodeHardState(hardState: HardState): Uint8Array {

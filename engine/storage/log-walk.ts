@@ -1,6 +1,6 @@
 import type { Store, StoreCursor } from "../core/disk.js";
 import { logIndex } from "../core/ids.js";
-import { ENTRY_TYPE } from "../raft/types.js";
+import { ENTRY_TYPE, type Entry, type EntryType } from "../raft/types.js";
 import { BlobReader, entryCorrupt, indexOfLogKey, LOG_COLUMN, logKey } from "./log-format.js";
 import type { Truncation } from "./log-meta.js";
 import type { LogPoint, TermSpan } from "./recovered.js";
@@ -109,12 +109,16 @@ export class EntryScan {
     this.#fromIndex = from.index;
   }
 
-  /** Visits the entries of the next blobs; false at the end. */
-  step(visit: (reader: BlobReader) => void): boolean {
+  /** Visits the entries of the next blobs, which may be kept; false at the end. */
+  step(visit: (entry: Entry) => void): boolean {
     const visitBlob = (key: Uint8Array, blob: Uint8Array): void => {
       const reader = this.#reader;
       reader.reset(blob, indexOfLogKey(key), undefined);
-      while (reader.next()) if (reader.index >= this.#fromIndex) visit(reader);
+      while (reader.next()) {
+        const { index, term } = reader;
+        if (index < this.#fromIndex) continue;
+        visit({ index, term, type: reader.type as EntryType, payload: reader.payload() });
+      }
     };
     return this.#cursor.next(STEP_BLOBS, visitBlob) > 0;
   }

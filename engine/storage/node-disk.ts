@@ -13,11 +13,9 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { assert } from "../core/assert.js";
 import type { Disk, DiskFile, Lock, Store, StoreOptions } from "../core/disk.js";
+import { TEMPORARY_SUFFIX } from "./directories.js";
 import { openDatabase, openRocksStore } from "./rocksdb-store.js";
 import { storageError } from "./storage-error.js";
-
-/** Suffix of files that are being replaced; one may be left behind by a crash and means nothing. */
-export const TEMPORARY_SUFFIX = ".tmp";
 
 const LOCK_MEMTABLE_BYTES = 1024 * 1024;
 

@@ -21,10 +21,12 @@ export interface StorageIdentity {
 
 /** From where ids and terms of this cluster start, fixed by `--init` (architecture §6). */
 export interface Floors {
-  /** The sequence `localId` starts above this value: 1 January of the next year (spec 07 §12.4), or the
-   * floor that was given when it is higher. To be proposed once, by the first leader. */
-  readonly localIdSeed: bigint;
-  /** True when both floors were given: then containers of an older cluster may be imported. */
+  /** The sequence `localId` starts above this: the floor that was given, else 1 January of the next year
+   * (spec 07 §12.4). Proposed once, by the first leader. */
+  readonly localIdFloor: bigint;
+  /** Terms start above this; 0 when none was given. The hard state began with it. */
+  readonly termFloor: Term;
+  /** True when both were given: then containers of an older cluster may be imported. */
   readonly given: boolean;
 }
 
@@ -36,7 +38,8 @@ export interface LogPosition {
   readonly last: LogPoint;
   readonly hardState: HardState;
   readonly confState: ConfState;
-  /** Name of the state store's directory, beside the others. */
+  /** Name of the present state store, a directory within the state directory: another one after a snapshot
+   * was installed. */
   readonly stateDirectory: string;
   /** Index of the first entry of each stored blob, ascending. */
   readonly blobFirstIndexes: Float64Array;
@@ -65,4 +68,6 @@ export interface Recovered {
   readonly tail: readonly Entry[];
   /** For the log thread. */
   readonly log: LogPosition;
+  /** The state store, for the state thread. */
+  readonly statePath: string;
 }

@@ -1,0 +1,227 @@
+import { join } from "node:path";
+import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
+import type { Disk, Store } from "../core/disk.js";
+import { StrataError } from "../core/errors.js";
+import { type LogIndex, logIndex, type Term } from "../core/ids.js";
+import type { Entry, HardState } from "../raft/types.js";
+import type { StorageDirectories } from "./directories.js";
+import { type DurableMark, MARK_FILE, readMark } from "./durable-mark.js";
+import { describeIdentity } from "./identity.js";
+import { LOG_STORE_OPTIONS, type LogMeta, readLogMeta } from "./log-meta.js";
+import { EntryScan, LogWalk } from "./log-walk.js";
+import type { LogPoint, Recovered, StorageIdentity, TermSpan } from "./recovered.js";
+import { requireStateIdentity, STATE_STORE_OPTIONS, StateScan } from "./state-store.js";
+import { readVersionFile, type VersionFile } from "./version-file.js";
+
+/** Rows loaded between two calls of `onStep`; fewer when they are large. */
+const STEP_ROWS = 1024;
+
+/** Where recovery stands: reading the log, loading rows of the state, applying entries. */
+export interface RecoveryStep {
+  readonly name: "log" | "state" | "replay";
+  /** Entries, rows, entries so far. */
+  readonly count: number;
+  /** True in the last call of each step. */
+  readonly isDone: boolean;
+}
+
+/** Awaited many times within each step: the place to report progress and to let the event loop turn. */
+export type OnRecoveryStep = (step: RecoveryStep) => Promise<void> | void;
+
+/** What a log store holds, proven to be whole. */
+export interface ReadLog {
+  readonly meta: LogMeta;
+  readonly mark: DurableMark;
+  readonly last: LogPoint;
+  readonly terms: readonly TermSpan[];
+  readonly blobFirstIndexes: Float64Array;
+}
+
+/** A start's first half (raft.md §12): reads and checks the log, loads the state into `target`, which must be
+ * empty, and applies what is committed after it. Nothing is written; both stores are closed again. The caller
+ * holds the lock.
+ *
+ * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STORAGE_IDS_DIFFER, or one of the disk;
+ * CorruptionError VERSION_FILE_CORRUPT, LOG_CORRUPT, STATE_CORRUPT, or LOG_BEHIND_WATERMARK when entries are
+ * missing that were acknowledged: this SCM must not take part any more, but rejoin as a new one. */
+export async function recover(
+  disk: Disk,
+  directories: StorageDirectories,
+  target: LoadTarget & StateMachine,
+  onStep: OnRecoveryStep,
+): Promise<Recovered> {
+  const version = readVersionFile(disk, directories.versionFile);
+  const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
+  try {
+    const log = await readLog(disk, directories.raft, store, onStep);
+    const { identity, truncation } = log.meta;
+    requireVersionIdentity(directories.raft, identity, version);
+    const statePath = join(directories.state, truncation.stateDirectory);
+    await loadState(disk, statePath, identity, target, onStep);
+    requireAppliedInLog(target, log);
+    const hardState = withCommit(log.meta.hardState, target.appliedIndex);
+    const tail = await replay(store, log, hardState.commit, target, onStep);
+    return recovered(log, hardState, tail, statePath);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Reads a log store and proves that it is whole, also against the watermark. */
+export async function readLog(
+  disk: Disk,
+  path: string,
+  store: Store,
+  onStep: OnRecoveryStep,
+): Promise<ReadLog> {
+  const meta = readLogMeta(store, path);
+  const mark = readMark(disk, join(path, MARK_FILE));
+  const { truncated } = meta.truncation;
+  const walk = new LogWalk(store, meta.truncation, mark.last.index);
+  try {
+    while (walk.step()) {
+      await onStep({ name: "log", count: walk.last.index - truncated.index, isDone: false });
+    }
+  } finally {
+    walk.close();
+  }
+  const { last } = walk;
+  requireMark(mark, truncated, last, walk.watched);
+  if (meta.hardState.commit > last.index) throw behindWatermark(last.index, meta.hardState.commit);
+  await onStep({ name: "log", count: last.index - truncated.index, isDone: true });
+  return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes() };
+}
+
+/** Entries up to the mark were durable, and may have been acknowledged. */
+function requireMark(
+  mark: DurableMark,
+  truncated: LogPoint,
+  last: LogPoint,
+  watched: LogPoint | undefined,
+): void {
+  if (mark.last.index <= truncated.index) return;
+  if (last.index < mark.last.index) throw behindWatermark(last.index, mark.last.index);
+  if (watched?.chain === mark.last.chain && watched.term === mark.last.term) return;
+  const where = `entry ${mark.last.index}`;
+  throw new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
+}
+
+function behindWatermark(lastIndex: LogIndex, watermark: LogIndex): StrataError {
+  return new StrataError("LOG_BEHIND_WATERMARK", { lastIndex, watermark });
+}
+
+function requireVersionIdentity(path: string, found: StorageIdentity, version: VersionFile): void {
+  if (found.clusterId === version.clusterId && found.scmId === version.scmId) return;
+  const expected = `SCM ${version.scmId} of cluster ${version.clusterId}`;
+  throw new StrataError("STORAGE_IDS_DIFFER", { path, found: describeIdentity(found), expected });
+}
+
+async function loadState(
+  disk: Disk,
+  path: string,
+  identity: StorageIdentity,
+  target: LoadTarget,
+  onStep: OnRecoveryStep,
+): Promise<void> {
+  const store = await disk.openStore(path, STATE_STORE_OPTIONS);
+  try {
+    requireStateIdentity(store, path, identity);
+    const scan = new StateScan(store);
+    const load = (table: number, key: Uint8Array, value: Uint8Array): void => target.load(table, key, value);
+    let count = 0;
+    for (let rows = scan.step(STEP_ROWS, load); rows > 0; rows = scan.step(STEP_ROWS, load)) {
+      count += rows;
+      await onStep({ name: "state", count, isDone: false });
+    }
+    scan.close();
+    target.loaded();
+    await onStep({ name: "state", count, isDone: true });
+  } finally {
+    await store.close();
+  }
+}
+
+/** Requires truncated ≤ applied ≤ last, and that the state and the log mean the same entry by it. */
+function requireAppliedInLog(target: StateMachine, { meta, last, terms }: ReadLog): void {
+  const { appliedIndex, appliedTerm } = target;
+  const { truncated } = meta.truncation;
+  if (appliedIndex > last.index) throw behindWatermark(last.index, appliedIndex);
+  const where = `applied index ${appliedIndex}`;
+  if (appliedIndex < truncated.index) {
+    const reason = `the log begins after ${truncated.index}, entries between are gone`;
+    throw new StrataError("STATE_CORRUPT", { where, reason });
+  }
+  const logTerm = appliedIndex === truncated.index ? truncated.term : termAt(terms, appliedIndex);
+  if (logTerm === appliedTerm) return;
+  const reason = `the state was at term ${appliedTerm}, the log's entry has ${logTerm}`;
+  throw new StrataError("STATE_CORRUPT", { where, reason });
+}
+
+function termAt(terms: readonly TermSpan[], index: LogIndex): Term | undefined {
+  return terms.findLast((span) => span.firstIndex <= index)?.term;
+}
+
+/** The commit index is stored with the next append, so what was applied last may lie beyond it. */
+function withCommit(hardState: HardState, appliedIndex: LogIndex): HardState {
+  return appliedIndex <= hardState.commit ? hardState : { ...hardState, commit: appliedIndex };
+}
+
+/** Applies the entries up to `commit`, returns those after it. */
+async function replay(
+  store: Store,
+  log: ReadLog,
+  commit: LogIndex,
+  target: StateMachine,
+  onStep: OnRecoveryStep,
+): Promise<Entry[]> {
+  const tail: Entry[] = [];
+  const fromIndex = logIndex(target.appliedIndex + 1);
+  let count = 0;
+  if (fromIndex <= log.last.index) {
+    const blobFirstIndex = log.blobFirstIndexes.findLast((first) => first <= fromIndex) ?? 0;
+    const scan = new EntryScan(store, log.meta.truncation.epoch, { blobFirstIndex, index: fromIndex });
+    const visit = ({ index, term, type, payload }: Entry): void => {
+      if (index > commit) {
+        tail.push({ index, term, type, payload });
+        return;
+      }
+      target.apply(index, term, payload, undefined);
+      count++;
+    };
+    try {
+      while (scan.step(visit)) await onStep({ name: "replay", count, isDone: false });
+    } finally {
+      scan.close();
+    }
+  }
+  await onStep({ name: "replay", count, isDone: true });
+  return tail;
+}
+
+function recovered(log: ReadLog, hardState: HardState, tail: Entry[], statePath: string): Recovered {
+  const { identity, truncation } = log.meta;
+  const { truncated, confState, epoch, stateDirectory } = truncation;
+  const { localIdFloor, termFloor, given, clusterId, scmId, nodeId } = identity;
+  const { last, terms, blobFirstIndexes } = log;
+  return {
+    identity: { clusterId, scmId, nodeId },
+    floors: { localIdFloor, termFloor, given },
+    hardState,
+    confState,
+    truncated,
+    last,
+    terms,
+    tail,
+    log: {
+      epoch,
+      truncated,
+      last,
+      hardState: log.meta.hardState,
+      confState,
+      stateDirectory,
+      blobFirstIndexes,
+      mark: { lastIndex: log.mark.last.index, sequence: log.mark.sequence },
+    },
+    statePath,
+  };
+}
