@@ -149,6 +149,7 @@ export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).
   replicaIndex: field(optional(u8), "for EC"),
   operationalState: field(optional(enumOf(OPERATIONAL_STATE)), "for setNodeOperationalStateCommand"),
   operationalStateExpiry: field(optional(integer), "end of maintenance, 0 = never", "epoch seconds"),
+  layout: field(optional(recordOf(LAYOUT_VERSION)), "for finalizeNewLayoutVersionCommand: finalize to it"),
 });
 export type Command = ValueOfRecord<typeof COMMAND>;
 

@@ -1,0 +1,38 @@
+import type { DatanodeDetails } from "../../../protocol/schema/records.js";
+import type { NodeManagerOptions, PeerAddress, RegistrationCase } from "./node-types.js";
+
+const DEFAULT_RACK = "/default-rack";
+
+/** The details as the SCM records them (spec 01 §3.2 steps 2 and 3): address as the transport saw it, names of the
+ * topology. Every other field stays as it came. */
+export function recordedDetails(
+  details: DatanodeDetails,
+  peer: PeerAddress | undefined,
+  options: Pick<NodeManagerOptions, "useDatanodeHostname" | "resolveLocation">,
+): DatanodeDetails {
+  const ipAddress = peer?.ipAddress ?? details.ipAddress;
+  const hostName = options.useDatanodeHostname ? details.hostName : (peer?.hostName ?? details.hostName);
+  const location = options.resolveLocation(options.useDatanodeHostname ? hostName : ipAddress);
+  return {
+    ...details,
+    ipAddress,
+    hostName,
+    networkName: details.uuid,
+    networkLocation: location ?? details.networkLocation ?? DEFAULT_RACK,
+  };
+}
+
+/** Which row of the table of spec 01 §3.2 applies to a known node; the first match wins. */
+export function caseOf(known: DatanodeDetails, now: DatanodeDetails): Exclude<RegistrationCase, "new"> {
+  if (known.ipAddress !== now.ipAddress || known.hostName !== now.hostName) return "moved";
+  if (known.version !== now.version) return "upgraded";
+  return hasSamePorts(known, now) ? "same" : "ports";
+}
+
+/** Port sets are equal when their maps from name to number are. */
+function hasSamePorts(a: DatanodeDetails, b: DatanodeDetails): boolean {
+  const ports = new Map(a.ports.map(({ name, value }) => [name, value]));
+  const others = new Map(b.ports.map(({ name, value }) => [name, value]));
+  if (ports.size !== others.size) return false;
+  return [...ports].every(([name, value]) => others.get(name) === value);
+}
