@@ -1,7 +1,7 @@
+import type { DatanodeDetails, LayoutVersion, NodeReport } from "../../../protocol/schema/records.js";
 import type { CommandType, NodeHealth, OperationalState } from "../../core/enums.js";
 import type { NodeSlot } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
-import type { DatanodeDetails, LayoutVersion, NodeReport } from "../../../protocol/schema/records.js";
 import { CommandQueue } from "./command-queue.js";
 import type { NodeIntent } from "./node-types.js";
 import type { NodeUsage } from "./node-usage.js";

@@ -1,5 +1,5 @@
-import type { NodeHealth } from "../../core/enums.js";
 import type { LayoutVersion } from "../../../protocol/schema/records.js";
+import type { NodeHealth } from "../../core/enums.js";
 import type { NodeEvent } from "./node-types.js";
 
 export interface HealthFacts {

@@ -1,9 +1,9 @@
+import type { DatanodeDetails } from "../../../protocol/schema/records.js";
 import { assert } from "../../core/assert.js";
 import type { NodeSlot } from "../../core/ids.js";
 import { nodeSlot } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
 import { parseUuid, uuidFromHalves } from "../../core/uuid.js";
-import type { DatanodeDetails } from "../../../protocol/schema/records.js";
 import type { NodeEntry } from "./node-entry.js";
 
 /** Datanodes by slot, by uuid, by address, and in uuid order. Slots are given in the order of registration and stay. */

@@ -1,108 +1,401 @@
-import type { Command, NodeRecord } from "../../../protocol/schema/records.js";
-import { AssertionError } from "../../core/assert.js";
-import type { NodeHealth, OperationalState } from "../../core/enums.js";
+import type { Command, LayoutVersion, NodeRecord, NodeReport } from "../../../protocol/schema/records.js";
+import { assert } from "../../core/assert.js";
+import type { CommandType, NodeHealth, OperationalState } from "../../core/enums.js";
 import type { NodeSlot } from "../../core/ids.js";
+import { NODE_SLOT_COUNT_MAX } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
+import { NodeEntry } from "./node-entry.js";
+import { EVENT_OF_HEALTH, healthSteps, isSameLayout } from "./node-health.js";
+import { NodeIndex } from "./node-index.js";
+import { NodeRows } from "./node-rows.js";
 import type {
   Heartbeat,
   HeartbeatOutcome,
   LeaderView,
   NodeCommand,
+  NodeEvent,
   NodeIntent,
   NodeManagerOptions,
   PeerAddress,
+  QueuedCommand,
   RegisterOutcome,
   Registration,
+  RegistrationCase,
 } from "./node-types.js";
+import { failedVolumeCount, usageOf } from "./node-usage.js";
+import { caseOf, recordedDetails } from "./registration.js";
+
+/** Commands of one answer; the rest leaves with the next one. */
+const DRAIN_COUNT_MAX = 1024;
 
 export interface NodeFilter {
   readonly health?: NodeHealth | undefined;
   readonly operationalState?: OperationalState | undefined;
 }
 
+export interface NodePage {
+  readonly slots: readonly NodeSlot[];
+  readonly more: boolean;
+}
+
+/** Since start (spec 01 §14). */
+export interface NodeCounters {
+  heartbeatCount: number;
+  /** Of datanodes that must register first. */
+  unknownHeartbeatCount: number;
+  nodeReportCount: number;
+  commandQueueReportCount: number;
+  /** Health checks that found the process had been paused. */
+  pauseCount: number;
+  /** Commands refused because the node's queue was full. */
+  refusedCommandCount: number;
+}
+
 /** Everything observed about datanodes (spec 01): never logged, never on disk. Pure: times are passed in, in ms of the
  * monotonic clock. */
 export class NodeManager {
-  constructor(_options: NodeManagerOptions) {}
+  readonly #options: NodeManagerOptions;
+  readonly #rows: NodeRows;
+  readonly index = new NodeIndex();
+  readonly #intents = new Map<Uuid, NodeIntent>();
+  /** Nodes whose next answers ask for a full report. */
+  readonly #wanted = new Set<NodeSlot>();
+  /** Nodes whose full report was merged since they registered. */
+  readonly #complete = new Set<NodeSlot>();
+  #nextCommandId: number;
+  #lastTickMs: number | undefined;
+  readonly #counters: NodeCounters = {
+    heartbeatCount: 0,
+    unknownHeartbeatCount: 0,
+    nodeReportCount: 0,
+    commandQueueReportCount: 0,
+    pauseCount: 0,
+    refusedCommandCount: 0,
+  };
+
+  constructor(options: NodeManagerOptions) {
+    assert(options.processIntervalMs > 0, "process interval must be positive");
+    assert(options.processIntervalMs < options.staleIntervalMs, "stale interval is too short");
+    assert(options.staleIntervalMs < options.deadIntervalMs, "dead interval is too short");
+    assert(options.nodeCountMax <= NODE_SLOT_COUNT_MAX, "more nodes than slots");
+    this.#options = options;
+    this.#rows = new NodeRows(options.nodeCountMax);
+    this.#nextCommandId = options.firstCommandId;
+  }
 
   /** SharedArrayBuffer with one NODE_ROW a slot, for shards and admin. */
   get rows(): SharedArrayBuffer {
-    throw new AssertionError("being built");
+    return this.#rows.buffer;
   }
 
-  /** Spec 01 §3. The caller feeds the full report that follows with *from registration*. */
-  register(_request: Registration, _peer: PeerAddress | undefined, _nowMs: number): RegisterOutcome {
-    throw new AssertionError("being built");
+  get counters(): Readonly<NodeCounters> {
+    return this.#counters;
+  }
+
+  get nodeCount(): number {
+    return this.index.count;
+  }
+
+  /** Spec 01 §3. The caller feeds the full report that follows with *from registration*. Known nodes are updated in
+   * place: their containers, commands and pipelines stay, their report is taken in every case (§16.1, §16.2). */
+  register(request: Registration, peer: PeerAddress | undefined, nowMs: number): RegisterOutcome {
+    const { layout, nodeCountMax } = this.#options;
+    if (request.layout.software !== layout.software) {
+      const details = { given: request.layout.software, expected: layout.software };
+      return { kind: "refused", code: "DATANODE_LAYOUT_NOT_PERMITTED", details };
+    }
+    const details = recordedDetails(request.details, peer, this.#options);
+    let node = this.index.get(details.uuid);
+    let which: RegistrationCase = "new";
+    if (node === undefined) {
+      if (this.index.count >= nodeCountMax) {
+        return { kind: "refused", code: "NODE_LIMIT", details: { limit: nodeCountMax } };
+      }
+      node = new NodeEntry(this.index.nextSlot, details, request.layout, nowMs);
+      this.index.add(node);
+    } else {
+      which = caseOf(node.details, details);
+      this.index.replaceDetails(node, details);
+    }
+    this.#refresh(node, request, which, nowMs);
+    if (which === "new") this.#emit("NEW_NODE", node);
+    if (which === "moved") this.#emit("NODE_ADDRESS_UPDATE", node);
+    return { kind: "accepted", slot: node.slot, case: which, details: node.details };
   }
 
   /** Spec 01 §4.2; call it before the container reports of the same heartbeat. Commands are drained into the answer;
    * when the answer cannot be sent, hand them to `takeBack`. */
-  heartbeat(_uuid: Uuid, _beat: Heartbeat, _leader: LeaderView, _nowMs: number): HeartbeatOutcome {
-    throw new AssertionError("being built");
+  heartbeat(uuid: Uuid, beat: Heartbeat, leader: LeaderView, nowMs: number): HeartbeatOutcome {
+    const term = leader.isLeader ? leader.term : 0;
+    const node = this.index.get(uuid);
+    if (node === undefined) {
+      this.#counters.unknownHeartbeatCount++;
+      return { isKnown: false, term, commands: [this.#reregister()], fullReportWanted: false };
+    }
+    if (beat.layout !== undefined) node.layout = beat.layout;
+    if (leader.isLeader) this.#askToFinalize(node);
+    node.lastHeartbeatMs = nowMs;
+    this.#counters.heartbeatCount++;
+    this.#reconcile(node, beat, leader.isLeader);
+    const commands = leader.isLeader ? stamped(node.queue.drain(DRAIN_COUNT_MAX), term) : NO_COMMANDS;
+    if (beat.commandCounts !== undefined) this.#takeCommandCounts(node, beat.commandCounts, commands);
+    if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
+    this.#rows.publish(node);
+    return { isKnown: true, term, commands, fullReportWanted: this.#wanted.has(node.slot) };
   }
 
   /** Puts drained commands of an answer that was never written back to the front of the queue (spec 12 §8.2 H5). */
-  takeBack(_uuid: Uuid, _commands: readonly Command[]): void {
-    throw new AssertionError("being built");
+  takeBack(uuid: Uuid, commands: readonly Command[]): void {
+    const node = this.index.get(uuid);
+    if (node === undefined) return;
+    node.queue.takeBack(commands);
+    this.#rows.publish(node);
   }
 
-  /** Queues a command; an equal one that waits is replaced. False when the node's queue is full. */
-  queueCommand(_uuid: Uuid, _command: NodeCommand): boolean {
-    throw new AssertionError("being built");
+  /** Queues a command; one of the same type for the same container or pipeline that waits is replaced. False when the
+   * node is not known or its queue is full. */
+  queueCommand(uuid: Uuid, command: NodeCommand): boolean {
+    const node = this.index.get(uuid);
+    if (node === undefined) return false;
+    const isQueued = node.queue.push(this.#numbered(command));
+    if (!isQueued) this.#counters.refusedCommandCount++;
+    this.#rows.publish(node);
+    return isQueued;
   }
 
-  /** One step of the health state machine, every process interval (spec 01 §7.2). */
-  tick(_nowMs: number): void {
-    throw new AssertionError("being built");
+  /** Leadership began or ended: what was decided in an earlier term must not be sent in another one. */
+  dropCommands(): void {
+    for (const node of this.index.all()) {
+      node.queue.clear();
+      this.#rows.publish(node);
+    }
   }
 
-  /** An intent was applied from the log, or loaded at boot. */
-  applyIntent(_uuid: Uuid, _intent: NodeIntent): void {
-    throw new AssertionError("being built");
+  /** One step of the health state machine, every process interval (spec 01 §7.2). A pause of this process is no silence
+   * of the datanodes: every last heartbeat is moved by its length (§16.4). */
+  tick(nowMs: number): void {
+    const { processIntervalMs, staleIntervalMs, deadIntervalMs, layout } = this.#options;
+    const pauseMs = nowMs - (this.#lastTickMs ?? nowMs) - processIntervalMs;
+    const isPause = pauseMs >= processIntervalMs;
+    if (isPause) this.#counters.pauseCount++;
+    this.#lastTickMs = nowMs;
+    for (const node of this.index.all()) {
+      if (isPause) node.lastHeartbeatMs = Math.min(nowMs, node.lastHeartbeatMs + pauseMs);
+      const steps = healthSteps(node.health, {
+        isFresh: node.lastHeartbeatMs >= nowMs - staleIntervalMs,
+        isGone: node.lastHeartbeatMs < nowMs - deadIntervalMs,
+        layoutsMatch: isSameLayout(node.layout, layout),
+        mismatchCounts: this.#isFinalized,
+      });
+      for (const { to, event } of steps) this.#enterHealth(node, to, event);
+      if (isPause || steps.length > 0) this.#rows.publish(node);
+    }
+  }
+
+  /** An intent was applied from the log, or loaded at boot: it wins over what the datanode's disk says, on every SCM
+   * (spec 01 §16.3). */
+  applyIntent(uuid: Uuid, intent: NodeIntent): void {
+    this.#intents.set(uuid, intent);
+    const node = this.index.get(uuid);
+    if (node === undefined) return;
+    this.#enterOperationalState(node, intent);
+    this.#rows.publish(node);
   }
 
   /** The next heartbeat answers ask for a full report until one begins. */
-  wantFullReport(_slot: NodeSlot): void {
-    throw new AssertionError("being built");
+  wantFullReport(slot: NodeSlot): void {
+    this.#wanted.add(slot);
+    this.#complete.delete(slot);
   }
 
-  fullReportBegun(_slot: NodeSlot): void {
-    throw new AssertionError("being built");
+  fullReportBegun(slot: NodeSlot): void {
+    this.#wanted.delete(slot);
   }
 
-  /** Spec 12 §8.2 H3: the shards have merged a full report. */
-  fullReportComplete(_slot: NodeSlot): void {
-    throw new AssertionError("being built");
+  /** The shards have merged a full report (spec 12 §8.2 H3). */
+  fullReportComplete(slot: NodeSlot): void {
+    this.#complete.add(slot);
   }
 
-  slotOf(_uuid: Uuid): NodeSlot | undefined {
-    throw new AssertionError("being built");
+  slotOf(uuid: Uuid): NodeSlot | undefined {
+    return this.index.get(uuid)?.slot;
   }
 
-  uuidOf(_slot: NodeSlot): Uuid {
-    throw new AssertionError("being built");
+  uuidOf(slot: NodeSlot): Uuid {
+    return this.index.at(slot).uuid;
   }
 
   /** The NODE record for admin. Container and pipeline counts come from their owners. */
   node(
-    _slot: NodeSlot,
-    _counts: { containerCount: number; pipelineCount: number },
-    _nowMs: number,
+    slot: NodeSlot,
+    counts: { readonly containerCount: number; readonly pipelineCount: number },
+    nowMs: number,
   ): NodeRecord {
-    throw new AssertionError("being built");
+    const node = this.index.at(slot);
+    return {
+      details: node.details,
+      health: node.health,
+      operationalState: node.operationalState,
+      operationalStateExpiry: node.operationalStateExpiry,
+      layout: node.layout,
+      lastHeartbeatAgoMs: Math.max(0, Math.floor(nowMs - node.lastHeartbeatMs)),
+      ...(node.report === undefined ? {} : { report: node.report }),
+      containerCount: counts.containerCount,
+      pipelineCount: counts.pipelineCount,
+      fullReportComplete: this.#complete.has(slot),
+    };
   }
 
-  /** Slots in uuid order, after `after`, at most `countMax`. */
-  list(_filter: NodeFilter, _after: Uuid | undefined, _countMax: number): NodeSlot[] {
-    throw new AssertionError("being built");
+  /** Up to `countMax` nodes in uuid order, after `after`. A missing part of the filter fits all. */
+  list(filter: NodeFilter, after: Uuid | undefined, countMax: number): NodePage {
+    const slots: NodeSlot[] = [];
+    for (const node of this.index.inOrder(after)) {
+      if (filter.health !== undefined && node.health !== filter.health) continue;
+      if (filter.operationalState !== undefined && node.operationalState !== filter.operationalState)
+        continue;
+      if (slots.length === countMax) return { slots, more: true };
+      slots.push(node.slot);
+    }
+    return { slots, more: false };
   }
 
-  get nodeCount(): number {
-    throw new AssertionError("being built");
+  /** Commands of a type that wait on the datanode, as it told last; −1 when it told nothing of them. */
+  reportedCommandCount(slot: NodeSlot, type: CommandType): number {
+    return this.index.at(slot).reportedCommands.get(type) ?? -1;
   }
 
-  /** Nodes of that health, whatever their operational state. */
-  countOf(_health: NodeHealth): number {
-    throw new AssertionError("being built");
+  /** Commands of a type that wait here or there (spec 01 §4.4). */
+  totalCommandCount(slot: NodeSlot, type: CommandType): number {
+    const node = this.index.at(slot);
+    return node.queue.countOf(type) + (node.reportedCommands.get(type) ?? 0);
   }
+
+  get #isFinalized(): boolean {
+    return this.#options.layout.metadata === this.#options.layout.software;
+  }
+
+  /** What a registration brings to a new or a known record (spec 01 §3.3): a record that the reference would replace
+   * starts healthy again, in case `same` health stays. At registration the datanode is the source of its operational
+   * state, unless an operator's intent says otherwise. */
+  #refresh(node: NodeEntry, request: Registration, which: RegistrationCase, nowMs: number): void {
+    node.layout = request.layout;
+    node.lastHeartbeatMs = nowMs;
+    if (which !== "same") node.health = this.#initialHealth(request.layout);
+    const { operationalState, expirySeconds } = this.#intents.get(node.uuid) ?? node.persisted;
+    node.operationalState = operationalState;
+    node.operationalStateExpiry = operationalState === "IN_SERVICE" ? 0 : expirySeconds;
+    this.#complete.delete(node.slot);
+    this.#takeReport(node, request.report);
+    this.#rows.publish(node);
+  }
+
+  #initialHealth(layout: LayoutVersion): NodeHealth {
+    return this.#isFinalized && !isSameLayout(layout, this.#options.layout) ? "HEALTHY_READONLY" : "HEALTHY";
+  }
+
+  /** Spec 01 §4.2 step 2; repeated with every heartbeat until the datanode has caught up. */
+  #askToFinalize(node: NodeEntry): void {
+    if (!this.#isFinalized || node.layout.metadata >= this.#options.layout.metadata) return;
+    const { software } = node.layout;
+    const layout = { metadata: software, software };
+    node.queue.push(this.#numbered({ type: "finalizeNewLayoutVersionCommand", deadlineMs: 0, layout }));
+  }
+
+  /** Spec 01 §8.2 with §16.3: an intent of the log wins, and the leader sends it until the datanode has written it down;
+   * without one the datanode's own state counts. */
+  #reconcile(node: NodeEntry, beat: Heartbeat, isLeader: boolean): void {
+    const persisted = node.persisted;
+    if (
+      persisted.operationalState !== beat.persistedOpState ||
+      persisted.expirySeconds !== beat.persistedOpStateExpiry
+    ) {
+      const { persistedOpState, persistedOpStateExpiry } = beat;
+      this.index.replaceDetails(node, { ...node.details, persistedOpState, persistedOpStateExpiry });
+    }
+    const intent = this.#intents.get(node.uuid);
+    this.#enterOperationalState(node, intent ?? node.persisted);
+    if (intent === undefined || !isLeader) return;
+    const { operationalState, expirySeconds } = intent;
+    if (operationalState === beat.persistedOpState && expirySeconds === beat.persistedOpStateExpiry) return;
+    node.queue.push(
+      this.#numbered({
+        type: "setNodeOperationalStateCommand",
+        deadlineMs: 0,
+        operationalState,
+        operationalStateExpiry: expirySeconds,
+      }),
+    );
+  }
+
+  /** A change of the state, not of its expiry alone, tells the services again how the node is (spec 01 §7.2). */
+  #enterOperationalState(node: NodeEntry, { operationalState, expirySeconds }: NodeIntent): void {
+    const isOther = node.operationalState !== operationalState;
+    node.operationalState = operationalState;
+    node.operationalStateExpiry = expirySeconds;
+    if (isOther) this.#announce(node, EVENT_OF_HEALTH[node.health]);
+  }
+
+  #enterHealth(node: NodeEntry, health: NodeHealth, event: NodeEvent): void {
+    const wasDead = node.health === "DEAD";
+    node.health = health;
+    // If its replicas were taken away when it died, only a full report brings them back.
+    if (wasDead && !this.#complete.has(node.slot)) this.wantFullReport(node.slot);
+    this.#announce(node, event);
+  }
+
+  /** Spec 01 §7.4: a dead node's commands go, and its replicas unless it is in maintenance. */
+  #announce(node: NodeEntry, event: NodeEvent): void {
+    this.#emit(event, node);
+    if (event !== "DEAD_NODE") return;
+    node.queue.clear();
+    if (node.operationalState === "IN_MAINTENANCE") return;
+    this.#complete.delete(node.slot);
+    this.#options.listener.onPurge(node.slot, node.uuid);
+  }
+
+  #emit(event: NodeEvent, node: NodeEntry): void {
+    this.#options.listener.onEvent(event, node.slot, node.uuid);
+  }
+
+  /** Replaces all stored counts; what leaves in this very answer is added (spec 01 §4.4). */
+  #takeCommandCounts(
+    node: NodeEntry,
+    counts: NonNullable<Heartbeat["commandCounts"]>,
+    outgoing: readonly Command[],
+  ): void {
+    this.#counters.commandQueueReportCount++;
+    const stored = node.reportedCommands;
+    stored.clear();
+    for (const { type, count } of counts) {
+      if (type !== "unknownScmCommand") stored.set(type, count);
+    }
+    for (const { type } of outgoing) stored.set(type, (stored.get(type) ?? 0) + 1);
+  }
+
+  #takeReport(node: NodeEntry, report: NodeReport): void {
+    node.report = report;
+    node.usage = usageOf(report);
+    node.failedVolumeCount = failedVolumeCount(report);
+    this.#counters.nodeReportCount++;
+  }
+
+  /** Ids are unique within this process; a datanode takes the container of a close command from its id (spec 12 §5.4
+   * rule 2), and a reconcile command has the container's too. */
+  #numbered(command: NodeCommand): QueuedCommand {
+    const { type, containerId } = command;
+    const isNamedByContainer = type === "closeContainerCommand" || type === "reconcileContainerCommand";
+    if (isNamedByContainer && containerId !== undefined) return { ...command, commandId: containerId };
+    return { ...command, commandId: this.#nextCommandId++ };
+  }
+
+  #reregister(): Command {
+    return { ...this.#numbered({ type: "reregisterCommand", deadlineMs: 0 }), term: 0 };
+  }
+}
+
+const NO_COMMANDS: readonly Command[] = [];
+
+/** All commands of an answer carry its term; datanodes drop lower ones (spec 01 §6). */
+function stamped(commands: readonly QueuedCommand[], term: number): readonly Command[] {
+  return commands.length === 0 ? NO_COMMANDS : commands.map((command) => ({ ...command, term }));
 }

@@ -1,7 +1,7 @@
-import { assert } from "../../core/assert.js";
-import { NODE_HEALTH, OPERATIONAL_STATE } from "../../core/enums.js";
 import { NODE_ROW } from "../../../workers/shared/node-layout.js";
 import { beginWrite, endWrite } from "../../../workers/shared/version-word.js";
+import { assert } from "../../core/assert.js";
+import { NODE_HEALTH, OPERATIONAL_STATE } from "../../core/enums.js";
 import type { NodeEntry } from "./node-entry.js";
 
 const AT = NODE_ROW.fields;
