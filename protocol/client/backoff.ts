@@ -9,8 +9,9 @@ export interface BackoffOptions {
 
 export const BACKOFF_DEFAULT: BackoffOptions = { initialMs: 100, maximumMs: 10_000 };
 
-/** Pauses between attempts: the bound doubles with each failure, the pause is drawn evenly below it. Full jitter
- * spreads a fleet that lost its SCM at one moment over the whole interval, where a fixed share would keep it in step. */
+/** Pauses between attempts: the bound doubles with each failure, the pause is drawn evenly below it. Full
+ * jitter spreads a fleet that lost its SCM at one moment over the whole interval, where a fixed share would
+ * keep it in step. */
 export class Backoff {
   readonly #options: BackoffOptions;
   readonly #random: Random;

@@ -1,12 +1,13 @@
 import { StrataError } from "../../engine/core/errors.js";
 import { RemoteError } from "../codec/errors.js";
 
-/** What a request can end with besides its answer: an error that the SCM answered, or one of ours. Both have `code`
- * and `retry`. */
+/** What a request can end with besides its answer: an error that the SCM answered, or one of ours. Both have
+ * `code` and `retry`. */
 export type RpcError = StrataError | RemoteError;
 
-/** Where the outcome of a request goes: exactly one of the two is called, once, and never before the call that takes
- * the completion has returned. An object and not a pair of functions, so that who asks often can make it once. */
+/** Where the outcome of a request goes: exactly one of the two is called, once, and never before the call
+ * that takes the completion has returned. An object and not a pair of functions, so that who asks often can
+ * make it once. */
 export interface Completion<T> {
   succeeded(value: T): void;
   failed(error: RpcError): void;

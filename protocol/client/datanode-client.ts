@@ -51,12 +51,13 @@ export interface DatanodeDriver {
 const REQUEST_TIMEOUT_MS = 30_000;
 const REPORT_TIMEOUT_MS = 120_000;
 
-/** A datanode's side of the protocol towards one SCM: connects and reconnects, registers, sends heartbeats and reports,
- * hands out what the SCM orders.
+/** A datanode's side of the protocol towards one SCM: connects and reconnects, registers, sends heartbeats
+ * and reports, hands out what the SCM orders.
  *
- * Two ways to use it: with a driver it registers after every connect and sends heartbeats at the SCM's interval by
- * itself; without one the owner calls `register`, `heartbeat` and so on, when it wants. Each request comes in two
- * forms: `heartbeat(request, completion)` for who must not wait on promises, `sendHeartbeat(request)` as a promise. */
+ * Two ways to use it: with a driver it registers after every connect and sends heartbeats at the SCM's
+ * interval by itself; without one the owner calls `register`, `heartbeat` and so on, when it wants. Each
+ * request comes in two forms: `heartbeat(request, completion)` for who must not wait on promises,
+ * `sendHeartbeat(request)` as a promise. */
 export class DatanodeClient {
   readonly #environment: ClientEnvironment;
   readonly #handler: DatanodeHandler;
@@ -150,8 +151,8 @@ export class DatanodeClient {
     return promised((completion) => this.heartbeat(request, completion));
   }
 
-  /** Sends the rows of changed replicas, at most REPORT_CHUNK_BYTES_MAX of them; it keeps its place between the chunks
-   * of a full report. */
+  /** Sends the rows of changed replicas, at most REPORT_CHUNK_BYTES_MAX of them; it keeps its place between
+   * the chunks of a full report. */
   incrementalReport(rows: ReportRows, completion: Completion<ResponseOf<"incrementalReport">>): void {
     const request: RequestOf<"incrementalReport"> = rows;
     this.#ask("incrementalReport", request, completion, this.#reportTimeoutMs);

@@ -23,9 +23,9 @@ export interface FullReportResult {
   readonly chunkCount: number;
 }
 
-/** Sends one full report: asks for credit, then cuts the source into chunks whose ranges follow each other without a
- * gap from id 0 to 2^53 − 1, as many at a time as the grant allows. Ends with the answer to the last chunk, or with
- * the first error. */
+/** Sends one full report: asks for credit, then cuts the source into chunks whose ranges follow each other
+ * without a gap from id 0 to 2^53 − 1, as many at a time as the grant allows. Ends with the answer to the
+ * last chunk, or with the first error. */
 export class FullReport {
   readonly #connection: RpcConnection;
   readonly #source: ReportSource;
@@ -55,8 +55,8 @@ export class FullReport {
     this.#completion = completion;
   }
 
-  /** False when the connection takes no request now. The grant is waited for as long as the connection lives: the
-   * SCM answers when it has room. */
+  /** False when the connection takes no request now. The grant is waited for as long as the connection lives:
+   * the SCM answers when it has room. */
   begin(fromRegistration: boolean): boolean {
     const grant: Completion<Grant> = {
       succeeded: (response) => this.#granted(response),

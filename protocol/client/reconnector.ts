@@ -29,11 +29,12 @@ export interface ReconnectorHandler {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Hints that are followed without a pause: two SCMs that each call the other one leader must not be asked in a loop. */
+/** Hints that are followed without a pause: two SCMs that each call the other one leader must not be asked in
+ * a loop. */
 const QUICK_FOLLOWS = 2;
 
-/** Keeps one connection to one of the endpoints: dials, and after a loss dials the next one after a pause (backoff.ts),
- * until it is stopped. */
+/** Keeps one connection to one of the endpoints: dials, and after a loss dials the next one after a pause
+ * (backoff.ts), until it is stopped. */
 export class Reconnector {
   readonly #environment: ClientEnvironment;
   readonly #options: ClientOptions;
@@ -87,7 +88,8 @@ export class Reconnector {
     this.#connection?.close(reason);
   }
 
-  /** Leaves the present connection for `endpoint`, a leader hint, or for the next of the list when there is none. */
+  /** Leaves the present connection for `endpoint`, a leader hint, or for the next of the list when there is
+   * none. */
   follow(endpoint: string | undefined): void {
     if (!this.#isRunning) return;
     this.#hint = endpoint;
@@ -100,8 +102,8 @@ export class Reconnector {
     this.#connection?.close(reason, error);
   }
 
-  /** The SCM does what it is asked: the next loss is the first of its row. A mere hello does not say so, or an SCM
-   * that greets and then refuses would be asked without a pause. */
+  /** The SCM does what it is asked: the next loss is the first of its row. A mere hello does not say so, or
+   * an SCM that greets and then refuses would be asked without a pause. */
   succeeded(): void {
     this.#backoff.succeeded();
     this.#followCount = 0;

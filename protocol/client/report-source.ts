@@ -9,16 +9,17 @@ export interface ReportRows {
   readonly origins: readonly Uuid[];
 }
 
-/** Where a full report comes from. A chunk states what is true at its place among the messages of the connection, so
- * a datanode whose replicas change while it reports reads them in `next`, when the chunk is sent, and not before. */
+/** Where a full report comes from. A chunk states what is true at its place among the messages of the
+ * connection, so a datanode whose replicas change while it reports reads them in `next`, when the chunk is
+ * sent, and not before. */
 export interface ReportSource {
   readonly rowBytes: RowBytes;
   /** How many rows there will be, about: the SCM plans with it. */
   readonly rowCount: number;
   /** The dictionary of the whole report; read when the first chunk is built. */
   readonly origins: readonly Uuid[];
-  /** The next rows, ids strictly ascending over the whole report, at most `rowCountMax`; fewer are the last ones.
-   * The bytes are only read until the next call. */
+  /** The next rows, ids strictly ascending over the whole report, at most `rowCountMax`; fewer are the last
+   * ones. The bytes are only read until the next call. */
   next(rowCountMax: number): Uint8Array;
 }
 
@@ -44,7 +45,8 @@ export class BufferReportSource implements ReportSource {
   }
 }
 
-/** Rows from objects, in ascending order of id for a full report (`ascending`), in any for an incremental one.
+/** Rows from objects, in ascending order of id for a full report (`ascending`), in any for an incremental
+ * one.
  * @throws StrataError REPORT_OUT_OF_ORDER, REPORT_ROW_INVALID */
 export function reportRows(
   rows: Iterable<ReportRow>,

@@ -29,15 +29,16 @@ export interface RpcConnectionOptions {
 export interface RpcConnectionHandler {
   /** The SCM has answered hello: requests may be sent. */
   onReady(hello: HelloResponse): void;
-  /** Exactly once, whoever closed, also when the connection was never ready. Every request without an answer has
-   * been failed before. `error` says why: what the SCM answered to hello, or CONNECTION_LOST. */
+  /** Exactly once, whoever closed, also when the connection was never ready. Every request without an answer
+   * has been failed before. `error` says why: what the SCM answered to hello, or CONNECTION_LOST. */
   onClosed(error: RpcError): void;
 }
 
 /** A request without an answer. The objects are used again. */
 interface Pending {
   op: number;
-  /** Undefined when the request timed out: its answer still counts against the limit and is dropped when it comes. */
+  /** Undefined when the request timed out: its answer still counts against the limit and is dropped when it
+   * comes. */
   completion: Completion<never> | undefined;
   timeoutMs: number;
   deadlineMs: number;
@@ -48,11 +49,11 @@ interface Pending {
 const NEVER = Number.POSITIVE_INFINITY;
 const CLOSE_NORMAL = 1000;
 
-/** One connection to one SCM: dials, says hello, sends requests, brings answers to their completions. Whatever goes
- * wrong ends the connection; dialling again is the owner's affair (Reconnector).
+/** One connection to one SCM: dials, says hello, sends requests, brings answers to their completions.
+ * Whatever goes wrong ends the connection; dialling again is the owner's affair (Reconnector).
  *
- * Built for many requests: a request costs no timer and no closure. One timer per connection stands at a deadline
- * that was the earliest when it was set; it is not moved when answers come, only when it fires. */
+ * Built for many requests: a request costs no timer and no closure. One timer per connection stands at a
+ * deadline that was the earliest when it was set; it is not moved when answers come, only when it fires. */
 export class RpcConnection implements DialHandler {
   readonly url: string;
   readonly #environment: ClientEnvironment;
@@ -105,7 +106,8 @@ export class RpcConnection implements DialHandler {
 
   /** Sends a request. `timeoutMs` may be Infinity.
    * @returns false, and nothing happens, when the connection is not ready or its limit of requests is reached
-   * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE when the request cannot be encoded; nothing happens then */
+   * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE when the request cannot be encoded; nothing happens
+   * then */
   request<N extends OperationName>(
     name: N,
     body: RequestOf<N>,
@@ -117,8 +119,8 @@ export class RpcConnection implements DialHandler {
     return true;
   }
 
-  /** Closes; requests without an answer fail with CONNECTION_LOST. Does nothing on a closed connection. `error` goes
-   * to `onClosed`. */
+  /** Closes; requests without an answer fail with CONNECTION_LOST. Does nothing on a closed connection.
+   * `error` goes to `onClosed`. */
   close(reason: string, error: RpcError = new StrataError("CONNECTION_LOST", { reason })): void {
     if (this.#state === "closed") return;
     this.#socket.close(CLOSE_NORMAL, reason);
@@ -271,8 +273,11 @@ export class RpcConnection implements DialHandler {
     if (completion === undefined) return;
     pending.completion = undefined;
     completion.failed(new StrataError("REQUEST_TIMEOUT", { timeoutMs }));
-    // Not one message since the request went out: the path is dead though nobody has closed it (half-open).
-    if (receivedBefore === this.#receivedCount) this.close(`nothing was heard for ${timeoutMs} ms`);
+    // Not one message since the request went out, for at least as long as even a handshake may take: the path
+    // is dead though nobody has closed it (half-open).
+    const wasLong = timeoutMs >= this.#options.handshakeTimeoutMs;
+    if (wasLong && receivedBefore === this.#receivedCount)
+      this.close(`nothing was heard for ${timeoutMs} ms`);
   }
 }
 

@@ -1,17 +1,20 @@
 import { StrataError } from "../../engine/core/errors.js";
 
-/** Deepest nesting of arrays in a body. Messages of version 1 nest 6 deep; the rest is room for later ones. */
+/** Deepest nesting of arrays in a body. Messages of version 1 nest 6 deep; the rest is room for later
+ * ones. */
 export const BODY_DEPTH_MAX = 16;
 
 /** Values that are still to come on each open level. */
 const OPEN = new Uint32Array(BODY_DEPTH_MAX + 1);
 
-/** Walks over a body before anything is built from it: exactly one value, made of nil, booleans, numbers, text, bytes
- * and arrays, complete, at most BODY_DEPTH_MAX deep. Maps and extensions are refused: no message has them, and
- * msgpackr's extensions compile code, make regular expressions and cyclic objects from what they read.
+/** Walks over a body before anything is built from it: exactly one value, made of nil, booleans, numbers,
+ * text, bytes and arrays, complete, at most BODY_DEPTH_MAX deep. Maps and extensions are refused: no message
+ * has them, and msgpackr's extensions compile code, make regular expressions and cyclic objects from what
+ * they read.
  *
- * After it an array is never longer than the bytes that hold it, so what decoding allocates is bounded by the length
- * of the body (at most about 40 bytes of heap for each, for a body of nothing but empty arrays). Allocates nothing.
+ * After it an array is never longer than the bytes that hold it, so what decoding allocates is bounded by the
+ * length of the body (at most about 40 bytes of heap for each, for a body of nothing but empty arrays).
+ * Allocates nothing.
  * @throws StrataError BODY_MALFORMED */
 export function checkBody(bytes: Uint8Array, start: number, end: number): void {
   let at = start;

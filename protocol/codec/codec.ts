@@ -8,9 +8,10 @@ import { packFrame, packFrameView, unpackBody } from "./msgpack.js";
 
 /** Encoder and decoder of one declared message, compiled once from its schema.
  *
- * On the wire a record is an array of its fields in order: numbers as msgpack numbers (whole numbers from 2^32 on as
- * f64), `u64`/`i64` as 64-bit integers, a uuid as 16 bytes, an enum as its number, an absent optional field as nil or
- * not at all. Fields behind the last known one are ignored. Both ways enforce every limit of the schema. */
+ * On the wire a record is an array of its fields in order: numbers as msgpack numbers (whole numbers from
+ * 2^32 on as f64), `u64`/`i64` as 64-bit integers, a uuid as 16 bytes, an enum as its number, an absent
+ * optional field as nil or not at all. Fields behind the last known one are ignored. Both ways enforce every
+ * limit of the schema. */
 export class RecordCodec<V> {
   readonly schema: RecordSchema;
   readonly #encode: (value: unknown) => unknown;
@@ -32,15 +33,16 @@ export class RecordCodec<V> {
     return packFrame(op, flags, requestId, this.#encode(value));
   }
 
-  /** A whole frame that is only valid until the next frame of this thread is encoded: for servers, which hand it to a
-   * transport that copies it at once.
+  /** A whole frame that is only valid until the next frame of this thread is encoded: for servers, which hand
+   * it to a transport that copies it at once.
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
   encodeView(op: number, flags: number, requestId: number, value: V): Uint8Array {
     return packFrameView(op, flags, requestId, this.#encode(value));
   }
 
-  /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the result.
-   * Fields of kind `bytes` are views of `bytes` and valid as long as it is; everything else is a copy.
+  /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the
+   * result. Fields of kind `bytes` are views of `bytes` and valid as long as it is; everything else is a
+   * copy.
    * @throws StrataError BODY_MALFORMED, FIELD_INVALID */
   decode(bytes: Uint8Array, start: number, end: number): V {
     return this.#decode(unpackBody(bytes, start, end, this.#holdsBytes)) as V;
@@ -49,7 +51,8 @@ export class RecordCodec<V> {
 
 const CODECS = new WeakMap<RecordSchema, RecordCodec<unknown>>();
 
-/** The codec of a schema, compiled at the first call. Keep it where the same message is used again and again. */
+/** The codec of a schema, compiled at the first call. Keep it where the same message is used again and
+ * again. */
 export function codecOf<R extends RecordSchema>(schema: R): RecordCodec<ValueOfRecord<R>> {
   return untypedCodecOf(schema) as RecordCodec<ValueOfRecord<R>>;
 }

@@ -15,8 +15,8 @@ export interface Place {
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 const INT64_MIN = -INT64_MAX - 1n;
 
-/** Decoder of a record: a positional array to an object. Everything that can be known beforehand is worked out here,
- * once; the returned function looks nothing up. */
+/** Decoder of a record: a positional array to an object. Everything that can be known beforehand is worked
+ * out here, once; the returned function looks nothing up. */
 export function compileRecordDecoder(schema: RecordSchema): Decode {
   const names = Object.keys(schema.fields);
   const fields = Object.values(schema.fields);

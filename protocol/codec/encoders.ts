@@ -5,15 +5,15 @@ import type { FieldType, RecordSchema } from "../schema/fields.js";
 import type { Place } from "./decoders.js";
 import { invalid } from "./decoders.js";
 
-/** Checks a value against its declaration and turns it into what msgpack writes, or throws FIELD_INVALID: the sender
- * learns of a limit before the receiver closes the connection over it. */
+/** Checks a value against its declaration and turns it into what msgpack writes, or throws FIELD_INVALID: the
+ * sender learns of a limit before the receiver closes the connection over it. */
 export type Encode = (value: unknown) => unknown;
 
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 const INT64_MIN = -INT64_MAX - 1n;
 
-/** Encoder of a record: an object to a positional array. Optional fields that are absent at the end are left out of
- * the array, since a missing field means the same as nil. */
+/** Encoder of a record: an object to a positional array. Optional fields that are absent at the end are left
+ * out of the array, since a missing field means the same as nil. */
 export function compileRecordEncoder(schema: RecordSchema): Encode {
   const names = Object.keys(schema.fields);
   const fields = Object.values(schema.fields);

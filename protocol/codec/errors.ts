@@ -12,8 +12,8 @@ export type ErrorBody = ValueOfRecord<typeof ERROR_BODY>;
 const ERROR_CODEC = codecOf(ERROR_BODY);
 const MESSAGE_LENGTH_MAX = ERROR_BODY.fields.message.type.lengthMax;
 
-/** Body of the answer that tells `error`. Its details may carry `retryAfterMs` and `leaderHint`; the term is that of
- * the details, else `term`. */
+/** Body of the answer that tells `error`. Its details may carry `retryAfterMs` and `leaderHint`; the term is
+ * that of the details, else `term`. */
 export function errorBodyOf(error: StrataError, term: number): ErrorBody {
   const { retryAfterMs, leaderHint, term: termOfError } = error.details;
   return {
@@ -26,14 +26,14 @@ export function errorBodyOf(error: StrataError, term: number): ErrorBody {
   };
 }
 
-/** The error answer as a whole frame, valid until the next frame of this thread is encoded. `term` is the one that
- * the SCM knows. */
+/** The error answer as a whole frame, valid until the next frame of this thread is encoded. `term` is the one
+ * that the SCM knows. */
 export function encodeErrorView(op: number, requestId: number, error: StrataError, term: number): Uint8Array {
   return ERROR_CODEC.encodeView(op, FLAG_ANSWER | FLAG_ERROR, requestId, errorBodyOf(error, term));
 }
 
-/** An error that an SCM answered. `code`, `class` and `retry` mean the same as in StrataError; an error of a newer
- * release, which this one has no entry for, keeps its number, name and message. */
+/** An error that an SCM answered. `code`, `class` and `retry` mean the same as in StrataError; an error of a
+ * newer release, which this one has no entry for, keeps its number, name and message. */
 export class RemoteError extends Error {
   /** Name of the code: a key of ERRORS, or one of a newer release. */
   readonly code: string;

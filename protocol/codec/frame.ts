@@ -11,7 +11,8 @@ import { FRAME_BYTES_MAX } from "../schema/messages.js";
  *   │ u8   │ u8       │ u16    │ u32         │ f64            │ msgpack
  *   └──────┴──────────┴────────┴─────────────┴────────────────┴──────────
  *
- * A frame is one WebSocket message, so `bodyLength` says nothing new: it catches a peer that frames wrongly. */
+ * A frame is one WebSocket message, so `bodyLength` says nothing new: it catches a peer that frames
+ * wrongly. */
 export const FRAME_HEADER_BYTES = 16;
 /** Version of the header, not of the messages: those are negotiated by hello. */
 export const FRAME_VERSION = 1;

@@ -27,8 +27,8 @@ export function packFrame(op: number, flags: number, requestId: number, body: un
   return finish(PACKR.pack(body, PACK_FRAME), op, flags, requestId);
 }
 
-/** As `packFrame`, but the bytes are only valid until the next frame of this thread is packed: for servers, whose
- * transport copies them at once. */
+/** As `packFrame`, but the bytes are only valid until the next frame of this thread is packed: for servers,
+ * whose transport copies them at once. */
 export function packFrameView(op: number, flags: number, requestId: number, body: unknown): Uint8Array {
   return finish(PACKR.pack(body, PACK_FRAME_REUSED), op, flags, requestId);
 }
@@ -43,12 +43,14 @@ function finish(frame: Uint8Array, op: number, flags: number, requestId: number)
 
 const RANGE = { start: 0, end: 0 };
 
-/** Small messages are decoded from one long-lived buffer: a DataView over each message costs more than the copy. */
+/** Small messages are decoded from one long-lived buffer: a DataView over each message costs more than the
+ * copy. */
 const SCRATCH_BYTES = 4096;
 const SCRATCH = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-/** Reads the one value in `bytes[start … end)`. What it holds are null, booleans, numbers, bigints, text, arrays, and
- * bytes; those are views of `bytes` when `mayHoldBytes`, which must be set for messages with bytes fields.
+/** Reads the one value in `bytes[start … end)`. What it holds are null, booleans, numbers, bigints, text,
+ * arrays, and bytes; those are views of `bytes` when `mayHoldBytes`, which must be set for messages with
+ * bytes fields.
  * @throws StrataError BODY_MALFORMED */
 export function unpackBody(bytes: Uint8Array, start: number, end: number, mayHoldBytes: boolean): unknown {
   checkBody(bytes, start, end);

@@ -5,8 +5,8 @@ import { StrataError } from "../../engine/core/errors.js";
 import { isCount, UINT64_MAX } from "../../engine/core/ids.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 
-/** The rows of full and incremental reports: fixed width, little-endian, 8-aligned, so that a shard reads them where
- * they lie (stack-limits: fixed rows are 30 times cheaper than msgpack arrays). */
+/** The rows of full and incremental reports: fixed width, little-endian, 8-aligned, so that a shard reads
+ * them where they lie (stack-limits: fixed rows are 30 times cheaper than msgpack arrays). */
 export const ROW_BYTES = 32;
 export const ROW_BYTES_WITH_CHECKSUM = 40;
 export type RowBytes = typeof ROW_BYTES | typeof ROW_BYTES_WITH_CHECKSUM;
@@ -31,7 +31,8 @@ export const ROW_CHECKSUM = 32;
 export const ROW_STATE_MASK = 0x0f;
 export const ROW_EMPTY_FLAG = 0x80;
 
-/** Entries of an origin dictionary: its index is a u16, and 65,535 stays free for "none" on the reader's side. */
+/** Entries of an origin dictionary: its index is a u16, and 65,535 stays free for "none" on the reader's
+ * side. */
 export const ROW_ORIGIN_COUNT_MAX = 65_535;
 
 const KEY_COUNT_MAX = 0xffff_ffff;
@@ -53,11 +54,12 @@ export interface ReportRow {
   readonly dataChecksum?: bigint;
 }
 
-/** `ascending` for full reports: ids strictly ascend. `free` for incremental ones, where the same id may come twice. */
+/** `ascending` for full reports: ids strictly ascend. `free` for incremental ones, where the same id may come
+ * twice. */
 export type RowOrder = "ascending" | "free";
 
-/** Builds report rows in one growing buffer and collects the dictionary of origins beside it. Adding a row allocates
- * nothing once the buffer has its size and the origin is known. */
+/** Builds report rows in one growing buffer and collects the dictionary of origins beside it. Adding a row
+ * allocates nothing once the buffer has its size and the origin is known. */
 export class ReportRowWriter {
   readonly rowBytes: RowBytes;
   readonly #order: RowOrder;
@@ -94,7 +96,8 @@ export class ReportRowWriter {
   }
 
   /** Adds a row.
-   * @throws StrataError REPORT_OUT_OF_ORDER when the order is broken, REPORT_ROW_INVALID when a value is out of range */
+   * @throws StrataError REPORT_OUT_OF_ORDER when the order is broken, REPORT_ROW_INVALID when a value is out
+   * of range */
   add(row: ReportRow): void {
     const { containerId } = row;
     this.#check(row);
@@ -170,7 +173,8 @@ export class ReportRowWriter {
 }
 
 /** Reads rows into objects, for tests and tools; the shards read them in place.
- * @throws StrataError REPORT_ROW_INVALID when the bytes do not divide into rows, or a state or origin is unknown */
+ * @throws StrataError REPORT_ROW_INVALID when the bytes do not divide into rows, or a state or origin is
+ * unknown */
 export function* readReportRows(
   rows: Uint8Array,
   rowBytes: number,

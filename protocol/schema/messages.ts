@@ -49,7 +49,8 @@ export const FRAME_BYTES_MAX = 256 * 1024;
 export const REPORT_CHUNK_BYTES_MAX = 128 * 1024;
 /** Unanswered requests per connection. */
 export const REQUESTS_IN_FLIGHT_MAX = 1024;
-
+/** A session's mutations may run ahead of its ackedSequence by this many. */
+export const SESSION_WINDOW = 1024;
 const SESSION_FIELDS = {
   sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),
   sequence: field(count, "1, 2, 3 … within the session"),
@@ -58,8 +59,8 @@ const SESSION_FIELDS = {
 
 const ROW_DOC =
   "Rows of rowBytes, little-endian, ascending by id: id f64 @0, usedBytes f64 @8, sequenceId f64 @16, " +
-  "keyCount u32 @24, origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in bit 7), " +
-  "replicaIndex u8 @31, and in rows of 40 bytes the data checksum u64 @32";
+  "keyCount u32 @24, origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in " +
+  "bit 7), replicaIndex u8 @31, and in rows of 40 bytes the data checksum u64 @32";
 
 export const ERROR_BODY = record("Error", "Body of every error answer.", {
   code: field(u16, "wire number of docs/ERRORS.md"),
@@ -130,8 +131,8 @@ export const HEARTBEAT_RESPONSE = record("HeartbeatResponse", "Orders for the da
 
 export const FULL_REPORT_BEGIN_REQUEST = record(
   "FullReportBeginRequest",
-  "Asks for credit to send a full report. The answer comes when there is room for it: wait. A later begin of " +
-    "the same datanode replaces the earlier one.",
+  "Asks for credit to send a full report. The answer comes when there is room for it: wait. " +
+    "A later begin of the same datanode replaces the earlier one.",
   {
     fromRegistration: field(bool, "first report after registering"),
     rowCount: field(count, "estimate"),
