@@ -1,0 +1,25 @@
+import type { ReplicaStore } from "../../workers/pool/replica-store.js";
+import type { ClusterState } from "../cluster/cluster-state.js";
+import type { NodeManager } from "../cluster/nodes/node-manager.js";
+import type { Operation } from "../cluster/operation.js";
+import type { Consensus } from "../consensus/consensus.js";
+import type { Clock } from "../core/clock.js";
+import type { Uuid } from "../core/uuid.js";
+import type { AuditLog } from "../telemetry/audit.js";
+
+/** What admin requests work on. */
+export interface AdminServices {
+  readonly clock: Clock;
+  readonly identity: { readonly clusterId: string; readonly scmId: Uuid; readonly nodeId: number };
+  readonly cluster: ClusterState;
+  readonly nodes: NodeManager;
+  readonly replicas: ReplicaStore;
+  readonly consensus: Consensus<Operation>;
+  readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
+  /** Uuid of an origin's number, see `ReplicaFacts`. */
+  originOf(number: number): Uuid;
+  /** Host name and address of this SCM, for `scm roles`. */
+  readonly host: { readonly name: string; readonly address: string; readonly ratisPort: number };
+  /** Figures of other parts, for `scmInfo`. */
+  figures(): { heartbeatCount: number; operationCount: number; logBatchCount: number; durableAppliedIndex: number };
+}

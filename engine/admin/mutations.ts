@@ -1,0 +1,69 @@
+import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
+import type { Operation } from "../cluster/operation.js";
+import { errorOfResult } from "../cluster/operation-result.js";
+import type { OperationResult } from "../cluster/state-machine.js";
+import { StrataError } from "../core/errors.js";
+import type { Answer, LateAnswer } from "../gateway/answer.js";
+import type { RpcSession } from "../gateway/rpc-session.js";
+import type { AdminServices } from "./admin-services.js";
+
+/** What a mutation is for the audit log. */
+export interface MutationAudit {
+  readonly operation: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** Carries mutations through audit admission, the log and `apply` to their answer. */
+export class Mutations {
+  readonly #services: AdminServices;
+
+  constructor(services: AdminServices) {
+    this.#services = services;
+  }
+
+  /** Answers once the operation is durable and applied, or refused. While the audit log is full the mutation waits: none
+   * happens without a record. `respond` makes the answer of the result's body. */
+  run<N extends OperationName>(
+    session: RpcSession,
+    answer: Answer<N>,
+    operation: Operation,
+    audit: MutationAudit,
+    respond: (body: Uint8Array) => ResponseOf<N>,
+  ): void {
+    const late = answer.defer();
+    if (this.#services.audit.ready()) {
+      this.#propose(session, late, operation, audit, respond);
+      return;
+    }
+    void this.#services.audit.whenReady().then(() => {
+      this.#propose(session, late, operation, audit, respond);
+    });
+  }
+
+  #propose<N extends OperationName>(
+    session: RpcSession,
+    late: LateAnswer<N>,
+    operation: Operation,
+    audit: MutationAudit,
+    respond: (body: Uint8Array) => ResponseOf<N>,
+  ): void {
+    this.#services.consensus.propose(operation, (outcome) => {
+      const error = errorOf(outcome);
+      this.#services.audit.write({
+        timeMs: this.#services.clock.wallMs(),
+        sessionId: operation.session.sessionId,
+        user: session.clientName,
+        clientIp: session.connection.remoteAddress,
+        operation: audit.operation,
+        parameters: audit.parameters,
+        error: error?.code,
+      });
+      if (error !== undefined) late.fail(error);
+      else late.done(respond((outcome as OperationResult).body));
+    });
+  }
+}
+
+function errorOf(outcome: OperationResult | StrataError): StrataError | undefined {
+  return outcome instanceof StrataError ? outcome : errorOfResult(outcome);
+}

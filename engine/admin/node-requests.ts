@@ -1,0 +1,71 @@
+import type { RequestOf } from "../../protocol/schema/messages.js";
+import type { NodeRecord } from "../../protocol/schema/records.js";
+import { OPERATION } from "../cluster/operation.js";
+import { StrataError } from "../core/errors.js";
+import type { NodeSlot } from "../core/ids.js";
+import type { Answer } from "../gateway/answer.js";
+import type { RpcSession } from "../gateway/rpc-session.js";
+import type { AdminServices } from "./admin-services.js";
+import type { Mutations } from "./mutations.js";
+import { checkCount, stampOf } from "./request-checks.js";
+
+const LIST_COUNT_MAX = 256;
+
+/** `ozone admin datanode …` (spec 01 §13). */
+export class NodeRequests {
+  readonly #services: AdminServices;
+  readonly #mutations: Mutations;
+
+  constructor(services: AdminServices, mutations: Mutations) {
+    this.#services = services;
+    this.#mutations = mutations;
+  }
+
+  list(_session: RpcSession, request: RequestOf<"listNodes">, answer: Answer<"listNodes">): void {
+    checkCount("countMax", request.countMax, LIST_COUNT_MAX);
+    // One more than asked tells whether there are more.
+    const slots = this.#services.nodes.list(request, request.after, request.countMax + 1);
+    const nodes = slots.slice(0, request.countMax).map((slot) => this.#node(slot));
+    answer.done({ nodes, more: slots.length > request.countMax });
+  }
+
+  get(_session: RpcSession, request: RequestOf<"getNode">, answer: Answer<"getNode">): void {
+    const slot = this.#services.nodes.slotOf(request.uuid);
+    if (slot === undefined) answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid: request.uuid }));
+    else answer.done({ node: this.#node(slot) });
+  }
+
+  setOperationalState(
+    session: RpcSession,
+    request: RequestOf<"setNodeOperationalState">,
+    answer: Answer<"setNodeOperationalState">,
+  ): void {
+    const { uuid, operationalState, operationalStateExpiry } = request;
+    if (this.#services.nodes.slotOf(uuid) === undefined) {
+      answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid }));
+      return;
+    }
+    this.#mutations.run(
+      session,
+      answer,
+      {
+        kind: OPERATION.setNodeIntent,
+        session: stampOf(request),
+        uuid,
+        operationalState,
+        expirySeconds: operationalStateExpiry,
+      },
+      { operation: "SET_NODE_OPERATIONAL_STATE", parameters: { uuid, operationalState, operationalStateExpiry } },
+      () => ({}),
+    );
+  }
+
+  #node(slot: NodeSlot): NodeRecord {
+    const { nodes, cluster, replicas, clock } = this.#services;
+    const counts = {
+      containerCount: replicas.nodeContainerCount(slot),
+      pipelineCount: cluster.pipelines.openCountOf(nodes.uuidOf(slot)),
+    };
+    return nodes.node(slot, counts, clock.monotonicMs());
+  }
+}

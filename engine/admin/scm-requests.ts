@@ -1,0 +1,82 @@
+import type { RequestOf } from "../../protocol/schema/messages.js";
+import { OPERATION, NO_SESSION } from "../cluster/operation.js";
+import { readSessionId } from "../cluster/operation-result.js";
+import type { Answer } from "../gateway/answer.js";
+import type { RpcSession } from "../gateway/rpc-session.js";
+import type { AdminServices } from "./admin-services.js";
+import type { Mutations } from "./mutations.js";
+import { checkCount } from "./request-checks.js";
+
+const LIST_COUNT_MAX = 128;
+
+/** Identity, figures, roles, sessions, pipelines. */
+export class ScmRequests {
+  readonly #services: AdminServices;
+  readonly #mutations: Mutations;
+
+  constructor(services: AdminServices, mutations: Mutations) {
+    this.#services = services;
+    this.#mutations = mutations;
+  }
+
+  openSession(session: RpcSession, request: RequestOf<"openSession">, answer: Answer<"openSession">): void {
+    const { clientName } = request;
+    this.#mutations.run(
+      session,
+      answer,
+      { kind: OPERATION.openSession, session: NO_SESSION, clientName },
+      { operation: "OPEN_SESSION", parameters: { clientName } },
+      (body) => ({ sessionId: readSessionId(body) }),
+    );
+  }
+
+  info(_session: RpcSession, _request: RequestOf<"scmInfo">, answer: Answer<"scmInfo">): void {
+    const { identity, cluster, nodes, replicas, consensus, figures } = this.#services;
+    const statistics = replicas.statistics();
+    answer.done({
+      clusterId: identity.clusterId,
+      scmId: identity.scmId,
+      term: consensus.leadership.term,
+      appliedIndex: cluster.appliedIndex,
+      stateHash: cluster.hash(),
+      nodeCount: nodes.nodeCount,
+      healthyNodeCount: nodes.countOf("HEALTHY") + nodes.countOf("HEALTHY_READONLY"),
+      containerCount: cluster.containers.table.count,
+      replicaCount: statistics.replicaCount,
+      pipelineCount: cluster.pipelines.count,
+      reportRowCount: statistics.rowCount,
+      importAllowed: cluster.importAllowed,
+      ...figures(),
+    });
+  }
+
+  roles(_session: RpcSession, _request: RequestOf<"scmRoles">, answer: Answer<"scmRoles">): void {
+    const { identity, host, consensus } = this.#services;
+    const role = consensus.leadership.isLeader ? "LEADER" : "CANDIDATE";
+    answer.done({
+      peers: [
+        {
+          nodeId: identity.nodeId,
+          scmId: identity.scmId,
+          host: host.name,
+          ratisPort: host.ratisPort,
+          role,
+          address: host.address,
+        },
+      ],
+    });
+  }
+
+  listPipelines(
+    _session: RpcSession,
+    request: RequestOf<"listPipelines">,
+    answer: Answer<"listPipelines">,
+  ): void {
+    checkCount("countMax", request.countMax, LIST_COUNT_MAX);
+    const pipelines = this.#services.cluster.pipelines.list(request.after, request.countMax + 1);
+    answer.done({
+      pipelines: pipelines.slice(0, request.countMax),
+      more: pipelines.length > request.countMax,
+    });
+  }
+}
