@@ -64,7 +64,7 @@ export class ContainerRequests {
     answer: Answer<"suppressContainers">,
   ): void {
     const { suppress, containerIds } = request;
-    this.#mutations.run(
+    this.#mutations.run<"suppressContainers">(
       session,
       answer,
       { kind: OPERATION.suppressContainers, session: stampOf(request), suppress, containerIds },
@@ -75,7 +75,7 @@ export class ContainerRequests {
 
   import(session: RpcSession, request: RequestOf<"import">, answer: Answer<"import">): void {
     const { pipelines, containers } = request;
-    this.#mutations.run(
+    this.#mutations.run<"import">(
       session,
       answer,
       { kind: OPERATION.importBatch, session: stampOf(request), pipelines, containers },

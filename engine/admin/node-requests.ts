@@ -45,7 +45,7 @@ export class NodeRequests {
       answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid }));
       return;
     }
-    this.#mutations.run(
+    this.#mutations.run<"setNodeOperationalState">(
       session,
       answer,
       {

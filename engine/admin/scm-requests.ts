@@ -21,7 +21,7 @@ export class ScmRequests {
 
   openSession(session: RpcSession, request: RequestOf<"openSession">, answer: Answer<"openSession">): void {
     const { clientName } = request;
-    this.#mutations.run(
+    this.#mutations.run<"openSession">(
       session,
       answer,
       { kind: OPERATION.openSession, session: NO_SESSION, clientName },
