@@ -21,5 +21,10 @@ export interface AdminServices {
   /** Host name and address of this SCM, for `scm roles`. */
   readonly host: { readonly name: string; readonly address: string; readonly ratisPort: number };
   /** Figures of other parts, for `scmInfo`. */
-  figures(): { heartbeatCount: number; operationCount: number; logBatchCount: number; durableAppliedIndex: number };
+  figures(): {
+    heartbeatCount: number;
+    operationCount: number;
+    logBatchCount: number;
+    durableAppliedIndex: number;
+  };
 }

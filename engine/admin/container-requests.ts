@@ -68,7 +68,10 @@ export class ContainerRequests {
       session,
       answer,
       { kind: OPERATION.suppressContainers, session: stampOf(request), suppress, containerIds },
-      { operation: suppress ? "SUPPRESS_CONTAINER" : "UNSUPPRESS_CONTAINER", parameters: idsOf(containerIds) },
+      {
+        operation: suppress ? "SUPPRESS_CONTAINER" : "UNSUPPRESS_CONTAINER",
+        parameters: idsOf(containerIds),
+      },
       (body) => ({ failedContainerIds: readFailedContainerIds(body) }),
     );
   }
@@ -112,10 +115,13 @@ function byDatanode(a: ReplicaRecord, b: ReplicaRecord): number {
 }
 
 function checkId(id: number): void {
-  if (id === 0) throw new StrataError("INVALID_ARGUMENT", { field: "containerId", reason: "must be positive" });
+  if (id === 0)
+    throw new StrataError("INVALID_ARGUMENT", { field: "containerId", reason: "must be positive" });
 }
 
 /** Few ids in full, many as a count: an audit line stays a line. */
 function idsOf(containerIds: readonly number[]): Readonly<Record<string, unknown>> {
-  return containerIds.length <= 16 ? { containerIds } : { count: containerIds.length, first: containerIds[0] };
+  return containerIds.length <= 16
+    ? { containerIds }
+    : { count: containerIds.length, first: containerIds[0] };
 }

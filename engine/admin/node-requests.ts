@@ -23,10 +23,8 @@ export class NodeRequests {
 
   list(_session: RpcSession, request: RequestOf<"listNodes">, answer: Answer<"listNodes">): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
-    // One more than asked tells whether there are more.
-    const slots = this.#services.nodes.list(request, request.after, request.countMax + 1);
-    const nodes = slots.slice(0, request.countMax).map((slot) => this.#node(slot));
-    answer.done({ nodes, more: slots.length > request.countMax });
+    const { slots, more } = this.#services.nodes.list(request, request.after, request.countMax);
+    answer.done({ nodes: slots.map((slot) => this.#node(slot)), more });
   }
 
   get(_session: RpcSession, request: RequestOf<"getNode">, answer: Answer<"getNode">): void {
@@ -55,7 +53,10 @@ export class NodeRequests {
         operationalState,
         expirySeconds: operationalStateExpiry,
       },
-      { operation: "SET_NODE_OPERATIONAL_STATE", parameters: { uuid, operationalState, operationalStateExpiry } },
+      {
+        operation: "SET_NODE_OPERATIONAL_STATE",
+        parameters: { uuid, operationalState, operationalStateExpiry },
+      },
       () => ({}),
     );
   }

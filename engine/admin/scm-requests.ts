@@ -1,5 +1,6 @@
 import type { RequestOf } from "../../protocol/schema/messages.js";
-import { OPERATION, NO_SESSION } from "../cluster/operation.js";
+import { nodeStatistics } from "../cluster/nodes/node-statistics.js";
+import { NO_SESSION, OPERATION } from "../cluster/operation.js";
 import { readSessionId } from "../cluster/operation-result.js";
 import type { Answer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
@@ -33,6 +34,7 @@ export class ScmRequests {
   info(_session: RpcSession, _request: RequestOf<"scmInfo">, answer: Answer<"scmInfo">): void {
     const { identity, cluster, nodes, replicas, consensus, figures } = this.#services;
     const statistics = replicas.statistics();
+    const { countByHealth } = nodeStatistics(nodes);
     answer.done({
       clusterId: identity.clusterId,
       scmId: identity.scmId,
@@ -40,7 +42,7 @@ export class ScmRequests {
       appliedIndex: cluster.appliedIndex,
       stateHash: cluster.hash(),
       nodeCount: nodes.nodeCount,
-      healthyNodeCount: nodes.countOf("HEALTHY") + nodes.countOf("HEALTHY_READONLY"),
+      healthyNodeCount: (countByHealth.get("HEALTHY") ?? 0) + (countByHealth.get("HEALTHY_READONLY") ?? 0),
       containerCount: cluster.containers.table.count,
       replicaCount: statistics.replicaCount,
       pipelineCount: cluster.pipelines.count,
