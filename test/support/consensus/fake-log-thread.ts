@@ -1,0 +1,117 @@
+import { assert } from "../../../engine/core/assert.js";
+import type { LogIndex } from "../../../engine/core/ids.js";
+import { logIndex, term } from "../../../engine/core/ids.js";
+import type { Entry, EntryType, HardState, NodeId } from "../../../engine/raft/types.js";
+import { NO_NODE } from "../../../engine/raft/types.js";
+import {
+  LOG_ENTRY_HEADER_BYTES,
+  LOG_RECORD,
+  LogAnswerWriter,
+  newLogAppend,
+  newLogAppended,
+  readEntryIndex,
+  readEntryTerm,
+  readEntryType,
+  readLogAppend,
+  readTruncateIndex,
+} from "../../../workers/shared/log-records.js";
+import { MemoryLog } from "../raft/memory-log.js";
+import { MemoryLink } from "./memory-link.js";
+
+/** What outlives a crash. */
+export interface LogDisk {
+  readonly log: MemoryLog;
+  hardState: HardState;
+}
+
+export function emptyLogDisk(): LogDisk {
+  return { log: new MemoryLog(), hardState: { term: term(0), vote: NO_NODE, commit: logIndex(0) } };
+}
+
+type Step =
+  | { readonly kind: "hardState"; readonly hardState: HardState }
+  | { readonly kind: "entry"; readonly entry: Entry }
+  | { readonly kind: "answer"; readonly entryCount: number; readonly handOutTerm: number }
+  | { readonly kind: "truncate"; readonly index: LogIndex };
+
+/** The log thread in steps: `take` reads what main published, `sync` makes it durable and answers. */
+export class FakeLogThread {
+  readonly link: MemoryLink;
+  readonly disk: LogDisk;
+  readonly #answers: LogAnswerWriter;
+  readonly #append = newLogAppend();
+  readonly #answer = newLogAppended();
+  #missing = 0;
+  /** Taken, not durable. */
+  #queue: Step[] = [];
+
+  constructor(disk: LogDisk, ringBytes: number) {
+    this.disk = disk;
+    this.link = new MemoryLink(ringBytes);
+    this.#answers = new LogAnswerWriter(this.link.workerSender);
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
+  take(recordCountMax = Number.POSITIVE_INFINITY): number {
+    return this.link.workerReceiver.drain(this.#onRecord, recordCountMax);
+  }
+
+  /** Makes the first `stepCount` queued steps durable, in order, and publishes their answers. */
+  sync(stepCount = this.#queue.length): void {
+    const steps = this.#queue.splice(0, stepCount);
+    for (const step of steps) {
+      if (step.kind === "hardState") this.disk.hardState = step.hardState;
+      else if (step.kind === "entry") this.disk.log.write([step.entry]);
+      else if (step.kind === "truncate") {
+        this.disk.log.truncate(step.index);
+        assert(this.#answers.truncated(step.index), "no room for an answer");
+      } else {
+        const { log } = this.disk;
+        Object.assign(this.#answer, {
+          handOutTerm: step.handOutTerm,
+          lastIndex: log.lastIndex,
+          lastTerm: log.term(log.lastIndex),
+          entryCount: step.entryCount,
+          syncCount: 1,
+          syncUs: 100,
+        });
+        assert(this.#answers.appended(this.#answer), "no room for an answer");
+      }
+    }
+    this.link.workerSender.publish();
+  }
+
+  readonly #onRecord = (kind: number, offset: number, bytes: number): void => {
+    const { view } = this.link.workerReceiver;
+    if (kind === LOG_RECORD.TRUNCATE) {
+      this.#queue.push({ kind: "truncate", index: readTruncateIndex(view, offset) });
+      return;
+    }
+    if (kind === LOG_RECORD.APPEND) {
+      assert(this.#missing === 0, "the append before is complete");
+      readLogAppend(view, offset, this.#append);
+      const { hasHardState, term, vote, commit } = this.#append;
+      if (hasHardState) {
+        this.#queue.push({ kind: "hardState", hardState: { term, vote: vote as NodeId, commit } });
+      }
+      this.#missing = this.#append.entryCount;
+    } else {
+      assert(kind === LOG_RECORD.ENTRY, `unknown record ${kind}`);
+      const start = offset + LOG_ENTRY_HEADER_BYTES;
+      const entry: Entry = {
+        term: readEntryTerm(view, offset),
+        index: readEntryIndex(view, offset),
+        type: readEntryType(view, offset) as EntryType,
+        payload: this.link.workerReceiver.bytes.slice(start, offset + bytes),
+      };
+      this.#queue.push({ kind: "entry", entry });
+      this.#missing--;
+    }
+    if (this.#missing > 0) return;
+    const { entryCount, handOutTerm } = this.#append;
+    this.#queue.push({ kind: "answer", entryCount, handOutTerm });
+  };
+}
