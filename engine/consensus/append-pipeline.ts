@@ -40,12 +40,13 @@ interface HandedOut {
 
 type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
 
-/** Main's end of the log thread: hands appends over in order, and delivers each one's responses when it is durable.
+/** Main's end of the log thread: hands appends over in order, and delivers each one's responses when it is
+ * durable.
  *
- * A commit index alone is not worth a write (raft design §4): it rides with the next append that must be synced, and
- * the responses of an append that need not be synced ride with the last one handed out, whose answer says the same:
- * everything before is durable. After a crash the commit index may be behind; then the new leader's first entry commits
- * the rest. */
+ * A commit index alone is not worth a write (raft design §4): it rides with the next append that must be
+ * synced, and the responses of an append that need not be synced ride with the last one handed out, whose
+ * answer says the same: everything before is durable. After a crash the commit index may be behind; then
+ * the new leader's first entry commits the rest. */
 export class AppendPipeline {
   readonly #link: WorkerLink;
   readonly #writer: LogRecordWriter;

@@ -16,7 +16,8 @@ interface Expected {
 /** Called when `batch` was applied, before its callbacks are. */
 export type OnBatchApplied = (batch: SealedBatch, proposedMs: number) => void;
 
-/** Applies committed entries in order and tells those who wait for them, who see all of the entry's effects. */
+/** Applies committed entries in order and tells those who wait for them, who see all of the entry's
+ * effects. */
 export class ApplyQueue {
   readonly #stateMachine: StateMachine;
   readonly #onBatchApplied: OnBatchApplied;
@@ -52,8 +53,8 @@ export class ApplyQueue {
     this.#handedOut.push(message);
   }
 
-  /** Applies entries until `bytesMax` is used up, at least one while it is positive, and tells of each message that is
-   * complete. Returns the bytes used. */
+  /** Applies entries until `bytesMax` is used up, at least one while it is positive, and tells of each
+   * message that is complete. Returns the bytes used. */
   apply(bytesMax: number, onComplete: (message: StorageApply) => void): number {
     let bytes = 0;
     while (bytes < bytesMax) {

@@ -44,7 +44,8 @@ export class LogRetention {
     }
   }
 
-  /** Entries up to here may go, when the state store holds them durably; `truncated` when it is not worth it yet. */
+  /** Entries up to here may go, when the state store holds them durably; `truncated` when it is not worth
+   * it yet. */
   droppableIndex(truncated: LogIndex, last: LogIndex): LogIndex {
     let droppable: number = truncated;
     const byCount = last - this.#limits.logEntryCountMax;

@@ -22,8 +22,8 @@ export interface ProposalQueueLimits {
   readonly inflightBytesMax: number;
 }
 
-/** Gathers operations into entries: all of one event-loop turn into one, or more when they are many. Encoding goes
- * straight into the batch, and of a caller only its callback is kept. */
+/** Gathers operations into entries: all of one event-loop turn into one, or more when they are many.
+ * Encoding goes straight into the batch, and of a caller only its callback is kept. */
 export class ProposalQueue {
   readonly #clock: Clock;
   readonly #limits: ProposalQueueLimits;
@@ -56,8 +56,8 @@ export class ProposalQueue {
     return this.#batch.count === 0 && this.#sealed.length === 0;
   }
 
-  /** Adds `operation`. The error says why it was not taken: OVERLOADED, or INVALID_ARGUMENT for one that fits no
-   * entry. */
+  /** Adds `operation`. The error says why it was not taken: OVERLOADED, or INVALID_ARGUMENT for one that
+   * fits no entry. */
   add(operation: Operation, callback: ProposalCallback): StrataError | undefined {
     if (this.inflightCount >= this.#limits.inflightCountMax) {
       return new StrataError("OVERLOADED", { reason: `${this.inflightCount} operations wait` });

@@ -31,7 +31,8 @@ export interface RaftHostOptions {
   readonly flushBytes: number;
   /** Copied to the state thread in one event-loop turn. */
   readonly drainBytesPerTurnMax: number;
-  /** Proposals wait while more than this has changed and is not on its way to the disk; `strata.state.dirty.max`. */
+  /** Proposals wait while more than this has changed and is not on its way to the disk;
+   * `strata.state.dirty.max`. */
   readonly dirtyBytesMax: number;
   /** Entries and bytes of the log kept once the state store holds them durably. A start reads them all. */
   readonly logEntryCountMax: number;

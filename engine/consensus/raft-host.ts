@@ -13,7 +13,7 @@ import type { RaftCore } from "../raft/raw-node.js";
 import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
 import type { RaftTrace } from "../raft/trace.js";
-import type { Entry, RaftStatus } from "../raft/types.js";
+import type { Entry, NodeId, RaftConfig, RaftStatus } from "../raft/types.js";
 import { ROLE } from "../raft/types.js";
 import type { Recovered } from "../storage/recovered.js";
 import { Histogram } from "../telemetry/histogram.js";
@@ -42,8 +42,8 @@ export interface RaftHostParts {
     "identity" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
   >;
   readonly trace: RaftTrace;
-  /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader before it
-   * serves. */
+  /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
+   * before it serves. */
   seed(): Operation | undefined;
 }
 
@@ -60,8 +60,8 @@ export interface ProposalCounters {
   heldTurns: number;
 }
 
-/** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the core's work to the
- * log thread, applies what is committed, and has changed state written.
+/** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the
+ * core's work to the log thread, applies what is committed, and has changed state written.
  *
  *   propose ─► ProposalQueue ─end of turn─► core ─► AppendPipeline ─► log thread
  *   callbacks ◄─ ApplyQueue ◄─ core ◄──────────── answers ◄──────────┘
@@ -113,17 +113,7 @@ export class RaftHost implements Consensus<Operation> {
     this.#notedApplied = stateMachine.appliedIndex;
     this.#retention = new LogRetention(options);
     this.#core = new RawNode(
-      {
-        id: recovered.identity.nodeId,
-        electionTimeoutTicks: options.electionTimeoutTicks,
-        heartbeatTicks: options.heartbeatTicks,
-        asyncStorageWrites: true,
-        preVote: true,
-        entryBytesMax: options.entryBytesMax,
-        uncommittedBytesMax: backlogBytesMax(options),
-        committedBytesPerReadyMax: options.committedBytesPerReadyMax,
-        termFloor: options.termFloor,
-      },
+      raftConfig(recovered.identity.nodeId, options),
       {
         hardState: recovered.hardState,
         confState: recovered.confState,
@@ -193,7 +183,8 @@ export class RaftHost implements Consensus<Operation> {
     return this.#core.status();
   }
 
-  /** Campaigns at once, since a lone voter has nobody to wait for, and starts the clock. The workers must run. */
+  /** Campaigns at once, since a lone voter has nobody to wait for, and starts the clock. The workers must
+   * run. */
   start(): void {
     assert(this.#phase === "created", "the host starts once");
     this.#phase = "running";
@@ -217,9 +208,9 @@ export class RaftHost implements Consensus<Operation> {
     onOutcome(refusal);
   }
 
-  /** Refuses new proposals, finishes those under way, writes the state and the commit index durably, then calls
-   * `onStopped`; after `limitMs` at the latest, with what is left unfinished answered SHUTTING_DOWN. The caller then
-   * stops the workers. */
+  /** Refuses new proposals, finishes those under way, writes the state and the commit index durably, then
+   * calls `onStopped`; after `limitMs` at the latest, with what is left unfinished answered
+   * SHUTTING_DOWN. The caller then stops the workers. */
   stop(limitMs: number, onStopped: () => void): void {
     assert(this.#phase === "running", "only a running host is stopped, once");
     this.#phase = "draining";
@@ -273,8 +264,8 @@ export class RaftHost implements Consensus<Operation> {
     });
   }
 
-  /** Hands what was gathered to the core, unless too much changed state waits to be written: then it waits too, until
-   * the flusher has brought some of it away and schedules a turn. */
+  /** Hands what was gathered to the core, unless too much changed state waits to be written: then it waits
+   * too, until the flusher has brought some of it away and schedules a turn. */
   #proposeGathered(): void {
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
     if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
@@ -435,8 +426,23 @@ export class RaftHost implements Consensus<Operation> {
 
 const RESUME_MS = 1;
 
-/** The core's own limit, which the queue's must reach first: the queue overshoots its limit by one operation, and the
- * core counts an entry until all that were handed out for applying with it are applied. */
+function raftConfig(id: NodeId, options: RaftHostOptions): RaftConfig {
+  return {
+    id,
+    electionTimeoutTicks: options.electionTimeoutTicks,
+    heartbeatTicks: options.heartbeatTicks,
+    asyncStorageWrites: true,
+    preVote: true,
+    entryBytesMax: options.entryBytesMax,
+    uncommittedBytesMax: backlogBytesMax(options),
+    committedBytesPerReadyMax: options.committedBytesPerReadyMax,
+    termFloor: options.termFloor,
+  };
+}
+
+/** The core's own limit, which the queue's must reach first: the queue overshoots its limit by one
+ * operation, and the core counts an entry until all that were handed out for applying with it are
+ * applied. */
 function backlogBytesMax(options: RaftHostOptions): number {
   return options.uncommittedBytesMax + options.committedBytesPerReadyMax + 3 * options.entryBytesMax;
 }

@@ -14,8 +14,8 @@ export interface RaftLogOptions {
   readonly trace: RaftTrace;
 }
 
-/** The log as the core sees it: what the view holds, the unstable tail behind it, and how far it is committed, handed
- * out for applying, and applied.
+/** The log as the core sees it: what the view holds, the unstable tail behind it, and how far it is
+ * committed, handed out for applying, and applied.
  *
  * Invariant: truncated ≤ applied ≤ applying ≤ commit ≤ last (etcd-io/raft log.go). */
 export class RaftLog {
@@ -88,8 +88,8 @@ export class RaftLog {
     this.unstable.truncateAndAppend(entries);
   }
 
-  /** Commits up to `id` when it is in the log; false when nothing moved. A leader passes its own term: entries of
-   * earlier terms are only committed by one of its own after them (thesis §3.6.2). */
+  /** Commits up to `id` when it is in the log; false when nothing moved. A leader passes its own term:
+   * entries of earlier terms are only committed by one of its own after them (thesis §3.6.2). */
   maybeCommit(id: EntryId): boolean {
     if (id.term === 0 || id.index <= this.#commit || !this.matches(id)) return false;
     this.commitTo(id.index);
@@ -108,8 +108,8 @@ export class RaftLog {
     return this.#applying < this.#appliableIndex(allowUnstable);
   }
 
-  /** Committed entries to apply next, within the bytes that may be under way. With `allowUnstable` also those that are
-   * not durable here: only right when the caller writes them before it applies. */
+  /** Committed entries to apply next, within the bytes that may be under way. With `allowUnstable` also
+   * those that are not durable here: only right when the caller writes them before it applies. */
   nextCommitted(allowUnstable: boolean): readonly Entry[] {
     if (!this.hasNextCommitted(allowUnstable)) return [];
     const bytesMax = this.#applyingBytesMax - this.#applyingBytes;
@@ -121,8 +121,8 @@ export class RaftLog {
     );
   }
 
-  /** `entries` were handed out for applying. Pauses when the bytes under way are used up, also when the limit cut the
-   * entries short: what comes next would not fit. */
+  /** `entries` were handed out for applying. Pauses when the bytes under way are used up, also when the
+   * limit cut the entries short: what comes next would not fit. */
   acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
     const last = entries.at(-1);
     assert(last !== undefined, "nothing to apply");
@@ -143,8 +143,8 @@ export class RaftLog {
     this.#applyingPaused = this.#applyingBytes >= this.#applyingBytesMax;
   }
 
-  /** Entries with `low` ≤ index < `high`, cut to `bytesMax` but at least one. All must be in the log; those in the view
-   * must be at hand, which holds for everything not applied yet. */
+  /** Entries with `low` ≤ index < `high`, cut to `bytesMax` but at least one. All must be in the log;
+   * those in the view must be at hand, which holds for everything not applied yet. */
   slice(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] {
     assert(low > this.truncated.index, `entry ${low} is truncated`);
     assert(high <= this.lastIndex + 1, `entry ${high - 1} lies beyond the last`);
@@ -163,8 +163,8 @@ export class RaftLog {
     return stored.concat(tail);
   }
 
-  /** Whether a change of membership is committed but not in effect: until then nobody may campaign, or two majorities
-   * that do not meet could each elect a leader. */
+  /** Whether a change of membership is committed but not in effect: until then nobody may campaign, or two
+   * majorities that do not meet could each elect a leader. */
   hasUnappliedConfChange(): boolean {
     let low = logIndex(this.#applied + 1);
     while (low <= this.#commit) {

@@ -47,8 +47,8 @@ export interface AppReq extends Envelope<Kind["APP_REQ"]> {
   readonly commit: LogIndex;
 }
 
-/** All up to `index` is durable at the sender; rejected: its log does not hold the `previous` at `index`, and at or
- * before `hint` lies the best place to look further. */
+/** All up to `index` is durable at the sender; rejected: its log does not hold the `previous` at `index`,
+ * and at or before `hint` lies the best place to look further. */
 export interface AppResp extends Envelope<Kind["APP_RESP"]> {
   readonly index: LogIndex;
   readonly rejected: boolean;
@@ -114,8 +114,9 @@ export interface SnapStatus extends Envelope<Kind["SNAP_STATUS"]> {
   readonly failed: boolean;
 }
 
-/** To the append thread: make all of it durable, in order with the earlier ones, then deliver `responses` in order.
- * Without responses durability may come later. Entries replace everything from the first one's index on. */
+/** To the append thread: make all of it durable, in order with the earlier ones, then deliver `responses`
+ * in order. Without responses durability may come later. Entries replace everything from the first one's
+ * index on. */
 export interface StorageAppend extends Envelope<Kind["STORAGE_APPEND"]> {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
@@ -186,8 +187,8 @@ export function isResponseKind(kind: MessageKind): boolean {
   }
 }
 
-/** Promises about what is durable here: votes and acknowledgements, given or refused. They leave only when everything
- * handed out for writing so far is durable (thesis §3.8, raft design §6). */
+/** Promises about what is durable here: votes and acknowledgements, given or refused. They leave only when
+ * everything handed out for writing so far is durable (thesis §3.8, raft design §6). */
 export function isAfterAppendKind(kind: MessageKind): boolean {
   return (
     kind === MESSAGE_KIND.APP_RESP || kind === MESSAGE_KIND.VOTE_RESP || kind === MESSAGE_KIND.PRE_VOTE_RESP

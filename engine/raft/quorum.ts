@@ -4,9 +4,9 @@ export function majorityCount(voterCount: number): number {
   return Math.floor(voterCount / 2) + 1;
 }
 
-/** Highest index that a majority of voters has; `acked[i]` is the one of voter i, 0 = nothing known. Without voters
- * Infinity, so that the empty half of a joint configuration never holds anything back. O(v²) for v voters, which beats
- * sorting for the few there are and allocates nothing. */
+/** Highest index that a majority of voters has; `acked[i]` is the one of voter i, 0 = nothing known.
+ * Without voters Infinity, so that the empty half of a joint configuration never holds anything back.
+ * O(v²) for v voters, which beats sorting for the few there are and allocates nothing. */
 export function committedIndex(acked: readonly number[]): number {
   if (acked.length === 0) return Number.POSITIVE_INFINITY;
   const needed = majorityCount(acked.length);
@@ -26,8 +26,8 @@ export function jointCommittedIndex(incoming: readonly number[], outgoing: reado
 
 export type VoteResult = "pending" | "lost" | "won";
 
-/** `votes[i]` is the one of voter i, undefined = not known yet. Without voters the election is won, for the same reason
- * as above. */
+/** `votes[i]` is the one of voter i, undefined = not known yet. Without voters the election is won, for
+ * the same reason as above. */
 export function voteResult(votes: readonly (boolean | undefined)[]): VoteResult {
   let granted = 0;
   let missing = 0;

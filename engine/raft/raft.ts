@@ -29,9 +29,10 @@ type CampaignKind = "preElection" | "election";
 
 /** Roles and their transitions for a group whose only voter is this node (etcd-io/raft raft.go).
  *
- * A lone voter needs nobody, but the order of things is that of any group: it votes for itself and acknowledges its own
- * entries by messages that are only delivered once they are durable (`messagesAfterAppend`), and leads or commits when
- * they come back (raft design §6; etcd#14370 is the bug of acknowledging earlier). */
+ * A lone voter needs nobody, but the order of things is that of any group: it votes for itself and
+ * acknowledges its own entries by messages that are only delivered once they are durable
+ * (`messagesAfterAppend`), and leads or commits when they come back (raft design §6; etcd#14370 is the
+ * bug of acknowledging earlier). */
 export class Raft {
   readonly id: NodeId;
   readonly log: RaftLog;
@@ -146,8 +147,8 @@ export class Raft {
     return { kind: "accepted", first, last: this.log.lastIndex, term: this.#term };
   }
 
-  /** Takes a message that this node sent to itself. With one voter there is nobody else: what comes from the network is
-   * from a stranger, whose words count for nothing. */
+  /** Takes a message that this node sent to itself. With one voter there is nobody else: what comes from
+   * the network is from a stranger, whose words count for nothing. */
   step(message: Message): StepResult {
     if (message.term !== 0 && message.term < this.#term) {
       this.#emit({

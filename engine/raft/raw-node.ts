@@ -19,7 +19,8 @@ import type {
 } from "./types.js";
 import { isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD } from "./types.js";
 
-/** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same outputs. */
+/** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
+ * outputs. */
 export interface RaftCore {
   tick(): void;
   campaign(): void;
@@ -178,13 +179,14 @@ export class RawNode implements RaftCore {
 
   /** Tells, once everything handed out so far is durable, up to where the tail may be dropped.
    *
-   * It speaks for the whole tail at the present term, not only for this Ready's entries. Suppose a follower writes
-   * entries of one leader, then others at the same indexes of a second leader, then the first ones again from the first
-   * leader in a new term. When the first write is acknowledged, id and content at the index are right, yet the second
-   * write is still under way and will put other entries there until the third one lands: dropping the tail now would
-   * show them to readers. Every change of leader is a change of term, so an acknowledgement from before a change is
-   * ignored, and the one of the first write after it (there is one, the term itself) speaks for the tail anew
-   * (etcd-io/raft rawnode.go). */
+   * It speaks for the whole tail at the present term, not only for this Ready's entries. Suppose a
+   * follower writes entries of one leader, then others at the same indexes of a second leader, then the
+   * first ones again from the first leader in a new term. When the first write is acknowledged, id and
+   * content at the index are right, yet the second write is still under way and will put other entries
+   * there until the third one lands: dropping the tail now would show them to readers. Every change of
+   * leader is a change of term, so an acknowledgement from before a change is ignored, and the one of the
+   * first write after it (there is one, the term itself) speaks for the tail anew (etcd-io/raft
+   * rawnode.go). */
   #appendResponse(): StorageAppendResp | undefined {
     const { log } = this.#raft;
     if (log.unstable.entryCount === 0) return undefined;

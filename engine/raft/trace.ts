@@ -2,8 +2,8 @@ import type { LogIndex, Term } from "../core/ids.js";
 import type { MessageKind } from "./message.js";
 import type { ConfState, DropReason, EntryId, NodeId } from "./types.js";
 
-/** What the core tells about itself, as data: all wording is the listener's. Only rare events, so that the path of a
- * proposal emits none. */
+/** What the core tells about itself, as data: all wording is the listener's. Only rare events, so that the
+ * path of a proposal emits none. */
 export type TraceEvent =
   | {
       readonly kind: "started";

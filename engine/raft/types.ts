@@ -42,7 +42,8 @@ export function entryBytes(entry: Entry): number {
   return ENTRY_OVERHEAD_BYTES + entry.payload.length;
 }
 
-/** What must survive a crash besides the entries. `commit` is an optimisation: it need not be synced alone. */
+/** What must survive a crash besides the entries. `commit` is an optimisation: it need not be synced
+ * alone. */
 export interface HardState {
   readonly term: Term;
   readonly vote: NodeId;
@@ -83,16 +84,17 @@ export interface ReadState {
   readonly context: ReadContext;
 }
 
-/** Synchronous reads of the log as far as it was handed out for writing. What is still unstable the core reads from
- * its own tail, so a view may lag behind by what has not been acknowledged. */
+/** Synchronous reads of the log as far as it was handed out for writing. What is still unstable the core
+ * reads from its own tail, so a view may lag behind by what has not been acknowledged. */
 export interface LogView {
   /** The last entry that is gone because state covers it; index 0, term 0 before the first truncation. */
   readonly truncated: EntryId;
   readonly lastIndex: LogIndex;
-  /** Term of the entry at `index`, truncated.index ≤ index ≤ lastIndex. Never pending: terms are kept in memory. */
+  /** Term of the entry at `index`, truncated.index ≤ index ≤ lastIndex. Never pending: terms are kept in
+   * memory. */
   term(index: LogIndex): Term;
-  /** Entries from `low` up to but without `high`, as many as fit `bytesMax`, at least one; all exist and are not
-   * truncated. "pending" when they must be fetched first; `onEntriesFetched` ends that. */
+  /** Entries from `low` up to but without `high`, as many as fit `bytesMax`, at least one; all exist and
+   * are not truncated. "pending" when they must be fetched first; `onEntriesFetched` ends that. */
   entries(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] | "pending";
 }
 
@@ -101,12 +103,14 @@ export interface RaftConfig {
   /** A follower that hears nothing for this long to twice this long campaigns. */
   readonly electionTimeoutTicks: number;
   readonly heartbeatTicks: number;
-  /** Storage is written by others and acknowledged by messages; else by the caller between `ready` and `advance`. */
+  /** Storage is written by others and acknowledged by messages; else by the caller between `ready` and
+   * `advance`. */
   readonly asyncStorageWrites: boolean;
   readonly preVote: boolean;
   /** Of one entry's payload; a larger proposal is dropped as `tooLarge`. */
   readonly entryBytesMax: number;
-  /** Payload bytes of the leader's entries that are proposed and not applied; more is dropped as `backlog`. */
+  /** Payload bytes of the leader's entries that are proposed and not applied; more is dropped as
+   * `backlog`. */
   readonly uncommittedBytesMax: number;
   /** Entry bytes handed out for applying and not yet acknowledged. */
   readonly committedBytesPerReadyMax: number;
@@ -128,8 +132,8 @@ export type ProposeResult =
   | { readonly kind: "accepted"; readonly first: LogIndex; readonly last: LogIndex; readonly term: Term }
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
-/** `localMessage`: the network delivered a kind that never travels. `unknownPeer`: not from a member. `dropped`: a
- * forwarded proposal that was not taken. */
+/** `localMessage`: the network delivered a kind that never travels. `unknownPeer`: not from a member.
+ * `dropped`: a forwarded proposal that was not taken. */
 export type StepResult = "done" | "localMessage" | "unknownPeer" | "dropped";
 
 export interface RaftStatus {

@@ -9,8 +9,8 @@ import type { Entry, EntryId, NodeId, Snapshot } from "./types.js";
  *   LogView … │ in progress: handed out for writing │ next: not handed out yet
  *             offset                                offsetInProgress         offset + count
  *
- * Invariant: offset ≤ offsetInProgress ≤ offset + count. The view may reach beyond `offset`: then the next write
- * replaces what stands there (etcd-io/raft log_unstable.go). */
+ * Invariant: offset ≤ offsetInProgress ≤ offset + count. The view may reach beyond `offset`: then the
+ * next write replaces what stands there (etcd-io/raft log_unstable.go). */
 export class Unstable {
   readonly #id: NodeId;
   readonly #trace: RaftTrace;
@@ -76,8 +76,9 @@ export class Unstable {
     if (this.#snapshot !== undefined) this.#snapshotInProgress = true;
   }
 
-  /** Everything up to `attested` is durable and no write under way can replace it: the view serves it from now on.
-   * When another entry stands at the index now, a later write is still to come and nothing is dropped. */
+  /** Everything up to `attested` is durable and no write under way can replace it: the view serves it from
+   * now on. When another entry stands at the index now, a later write is still to come and nothing is
+   * dropped. */
   stableTo(attested: EntryId): void {
     const found = this.term(attested.index);
     if (found === undefined || attested.index < this.#offset || found !== attested.term) {
@@ -107,7 +108,8 @@ export class Unstable {
     this.#snapshotInProgress = false;
   }
 
-  /** Appends `entries` (not empty, indexes in a row), replacing what stands at their indexes and after them. */
+  /** Appends `entries` (not empty, indexes in a row), replacing what stands at their indexes and after
+   * them. */
   truncateAndAppend(entries: readonly Entry[]): void {
     const first = entries[0];
     assert(first !== undefined, "nothing to append");

@@ -22,7 +22,8 @@ export function note(id: number): SuppressContainers {
   return { kind: OPERATION.suppressContainers, session: NO_SESSION, suppress: true, containerIds: [id] };
 }
 
-/** A state machine that counts how often each id was noted, with rows that are flushed as they were at the freeze. */
+/** A state machine that counts how often each id was noted, with rows that are flushed as they were at the
+ * freeze. */
 export class CountingState implements StateMachine, FlushSource {
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);

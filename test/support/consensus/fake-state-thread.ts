@@ -21,7 +21,8 @@ export function emptyStateDisk(): StateDisk {
   return { versions: [{ appliedIndex: 0, rows: new Map() }] };
 }
 
-/** The state thread in steps: `take` reads what main published up to one COMMIT, `write` commits and answers. */
+/** The state thread in steps: `take` reads what main published up to one COMMIT, `write` commits and
+ * answers. */
 export class FakeStateThread {
   readonly link: MemoryLink;
   readonly disk: StateDisk;
