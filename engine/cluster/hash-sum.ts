@@ -3,16 +3,20 @@
 export class HashSum {
   #low = 0;
   #high = 0;
+  #mixedLow = 0;
+  #mixedHigh = 0;
 
   /** Takes in the row of `count` words that `words` holds from `start` on. `seed` tells rows apart: its key. */
   addWords(words: Int32Array, start: number, count: number, seed: number): void {
-    this.#low = (this.#low + laneOfWords(words, start, start + count, fold(seed), LOW)) | 0;
-    this.#high = (this.#high + laneOfWords(words, start, start + count, fold(seed), HIGH)) | 0;
+    this.#mixWords(words, start, count, fold(seed));
+    this.#low = (this.#low + this.#mixedLow) | 0;
+    this.#high = (this.#high + this.#mixedHigh) | 0;
   }
 
   subtractWords(words: Int32Array, start: number, count: number, seed: number): void {
-    this.#low = (this.#low - laneOfWords(words, start, start + count, fold(seed), LOW)) | 0;
-    this.#high = (this.#high - laneOfWords(words, start, start + count, fold(seed), HIGH)) | 0;
+    this.#mixWords(words, start, count, fold(seed));
+    this.#low = (this.#low - this.#mixedLow) | 0;
+    this.#high = (this.#high - this.#mixedHigh) | 0;
   }
 
   /** Takes in a row given as bytes, key and table included. */
@@ -49,34 +53,35 @@ export class HashSum {
   toString(): string {
     return hex(this.#high) + hex(this.#low);
   }
+
+  /** Both lanes in one pass: their chains run side by side in the processor. */
+  #mixWords(words: Int32Array, start: number, count: number, seed: number): void {
+    let low = Math.imul(seed ^ LOW, SPREAD);
+    let high = Math.imul(seed ^ HIGH, SPREAD);
+    for (let i = start; i < start + count; i++) {
+      const word = words[i] as number;
+      low = Math.imul(low ^ word, LOW);
+      high = Math.imul(high ^ word, HIGH);
+      low = (low << 13) | (low >>> 19);
+      high = (high << 15) | (high >>> 17);
+    }
+    this.#mixedLow = finish(low);
+    this.#mixedHigh = finish(high);
+  }
 }
 
 /** Odd multipliers with well spread bits (murmur3, xxHash32), other ones in each lane. */
 const LOW = 0x85ebca6b;
 const HIGH = 0x9e3779b1;
+const SPREAD = 0xc2b2ae35;
 
 /** A key up to 2^53 in 32 bits; both halves count. */
 function fold(seed: number): number {
   return (seed | 0) ^ Math.imul((seed / 0x1_0000_0000) | 0, 0x27d4eb2f);
 }
 
-function laneOfWords(
-  words: Int32Array,
-  start: number,
-  end: number,
-  seed: number,
-  multiplier: number,
-): number {
-  let hash = Math.imul(seed ^ multiplier, 0xc2b2ae35);
-  for (let i = start; i < end; i++) {
-    hash = Math.imul(hash ^ (words[i] as number), multiplier);
-    hash = (hash << 13) | (hash >>> 19);
-  }
-  return finish(hash);
-}
-
 function laneOfBytes(bytes: Uint8Array, seed: number, multiplier: number): number {
-  let hash = Math.imul(seed ^ multiplier, 0xc2b2ae35);
+  let hash = Math.imul(seed ^ multiplier, SPREAD);
   for (let i = 0; i < bytes.length; i++) {
     hash = Math.imul(hash ^ (bytes[i] as number), multiplier);
     hash = (hash << 13) | (hash >>> 19);
@@ -85,8 +90,8 @@ function laneOfBytes(bytes: Uint8Array, seed: number, multiplier: number): numbe
 }
 
 function finish(hash: number): number {
-  const mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) ^ (mixed >>> 16);
+  const mixed = Math.imul(hash ^ (hash >>> 16), LOW);
+  return Math.imul(mixed ^ (mixed >>> 13), SPREAD) ^ (mixed >>> 16);
 }
 
 function hex(lane: number): string {

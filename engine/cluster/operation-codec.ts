@@ -151,19 +151,48 @@ const NO_UUID = new Uint8Array(16);
 function writeImport(writer: ByteWriter, { pipelines, containers }: ImportBatch): void {
   writer.u32(pipelines.length);
   for (const pipeline of pipelines) writePipeline(writer, pipeline);
-  const configs = new Map(containers.map(({ replication }) => [printReplication(replication), replication]));
-  const configTexts = [...configs.keys()];
-  writer.u16(configs.size);
-  for (const config of configs.values()) writeReplication(writer, config);
-  const owners = [...new Set(containers.map(({ owner }) => owner))];
-  writer.u16(owners.length);
-  for (const owner of owners) writer.text(owner);
+  const configs = new LocalDictionary<ContainerRecord["replication"]>(printReplication);
+  const owners = new LocalDictionary<string>((owner) => owner);
+  for (const { replication, owner } of containers) {
+    configs.numberOf(replication);
+    owners.numberOf(owner);
+  }
+  writer.u16(configs.values.length);
+  for (const config of configs.values) writeReplication(writer, config);
+  writer.u16(owners.values.length);
+  for (const owner of owners.values) writer.text(owner);
   writer.u32(containers.length);
   for (const container of containers) {
     writeContainer(writer, container, {
-      replication: configTexts.indexOf(printReplication(container.replication)),
-      owner: owners.indexOf(container.owner),
+      replication: configs.numberOf(container.replication),
+      owner: owners.numberOf(container.owner),
     });
+  }
+}
+
+/** Numbers for the values of one batch, 0, 1, 2 … Consecutive containers mostly have the same ones. */
+class LocalDictionary<V> {
+  readonly #textOf: (value: V) => string;
+  readonly #numbers = new Map<string, number>();
+  readonly values: V[] = [];
+  #lastValue: V | undefined = undefined;
+  #lastNumber = 0;
+
+  constructor(textOf: (value: V) => string) {
+    this.#textOf = textOf;
+  }
+
+  numberOf(value: V): number {
+    if (value === this.#lastValue) return this.#lastNumber;
+    const text = this.#textOf(value);
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.values.push(value) - 1;
+      this.#numbers.set(text, number);
+    }
+    this.#lastValue = value;
+    this.#lastNumber = number;
+    return number;
   }
 }
 

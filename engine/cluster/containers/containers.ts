@@ -46,27 +46,35 @@ export class Containers {
   /** The record of the wire, undefined when there is no such container. */
   get(id: number): ContainerRecord | undefined {
     if (this.table.state(id) === 0) return undefined;
-    const { state, suppressed, replication, owner, pipelineId, ...rest } = this.table.read(id);
+    const fields = this.table.read(id);
     return {
       containerId: id,
-      state: enumName(CONTAINER_STATE, state),
-      replication: this.replications.valueOf(replication),
-      ...(pipelineId === undefined ? {} : { pipelineId }),
-      owner: this.owners.valueOf(owner),
-      ...rest,
-      suppressed,
+      state: enumName(CONTAINER_STATE, fields.state),
+      replication: this.replications.valueOf(fields.replication),
+      ...(fields.pipelineId === undefined ? {} : { pipelineId: fields.pipelineId }),
+      owner: this.owners.valueOf(fields.owner),
+      usedBytes: fields.usedBytes,
+      keyCount: fields.keyCount,
+      sequenceId: fields.sequenceId,
+      deleteTransactionId: fields.deleteTransactionId,
+      stateEnterTimeMs: fields.stateEnterTimeMs,
+      suppressed: fields.suppressed,
     };
   }
 
   /** Adds a container that was checked before. Dictionaries have room. */
   add(record: ContainerRecord): void {
-    const { containerId, state, replication, owner, pipelineId, ...rest } = record;
-    this.table.insert(containerId, {
-      ...rest,
-      state: CONTAINER_STATE[state],
-      replication: this.#replicationNumber(replication),
-      owner: this.owners.add(owner),
-      pipelineId,
+    this.table.insert(record.containerId, {
+      state: CONTAINER_STATE[record.state],
+      suppressed: record.suppressed,
+      replication: this.#replicationNumber(record.replication),
+      owner: this.owners.add(record.owner),
+      stateEnterTimeMs: record.stateEnterTimeMs,
+      pipelineId: record.pipelineId,
+      usedBytes: record.usedBytes,
+      keyCount: record.keyCount,
+      sequenceId: record.sequenceId,
+      deleteTransactionId: record.deleteTransactionId,
     });
   }
 

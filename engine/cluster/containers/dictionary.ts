@@ -22,6 +22,8 @@ interface Kind<V> {
 export class Dictionary<V> {
   readonly #kind: Kind<V>;
   readonly #numbers = new Map<string, number>();
+  #lastValue: V | undefined = undefined;
+  #lastNumber = 0;
   readonly rows: RowSet<number, V>;
 
   constructor(kind: Kind<V>) {
@@ -49,7 +51,13 @@ export class Dictionary<V> {
   }
 
   numberOf(value: V): number | undefined {
-    return this.#numbers.get(this.#kind.text(value));
+    // Consecutive rows mostly share the very same value.
+    if (value === this.#lastValue && this.#lastNumber !== 0) return this.#lastNumber;
+    const number = this.#numbers.get(this.#kind.text(value));
+    if (number === undefined) return undefined;
+    this.#lastValue = value;
+    this.#lastNumber = number;
+    return number;
   }
 
   valueOf(number: number): V {
