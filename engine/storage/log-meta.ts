@@ -1,7 +1,7 @@
 import type { ByteReader } from "../core/byte-reader.js";
 import type { ByteWriter } from "../core/byte-writer.js";
 import type { Store, StoreOptions } from "../core/disk.js";
-import { StrataError } from "../core/errors.js";
+import type { StrataError } from "../core/errors.js";
 import { logIndex, term } from "../core/ids.js";
 import { type ConfState, type HardState, type NodeId, nodeId } from "../raft/types.js";
 import { readIdentity, writeIdentity } from "./identity.js";
@@ -123,11 +123,9 @@ function readNodeIds(reader: ByteReader): NodeId[] {
   return ids;
 }
 
-/** Reads the three rows. Throws StorageError STORAGE_FORMAT, CorruptionError LOG_CORRUPT, and
- * STORAGE_NOT_INITIALIZED when there is no row `id`. */
+/** Reads the three rows. Throws StorageError STORAGE_FORMAT, CorruptionError LOG_CORRUPT. */
 export function readLogMeta(store: Store, path: string): LogMeta {
-  const id = store.get(META_COLUMN, META_KEY.IDENTITY);
-  if (id === undefined) throw new StrataError("STORAGE_NOT_INITIALIZED", { path });
+  const id = metaRow(store, "IDENTITY", "id");
   const identity = unseal(id, (reader) => readLogIdentity(reader, path), rowCorrupt("id"));
   const hardState = unseal(metaRow(store, "HARD_STATE", "hs"), readHardState, rowCorrupt("hs"));
   const truncation = unseal(metaRow(store, "TRUNCATION", "tr"), readTruncation, rowCorrupt("tr"));

@@ -71,3 +71,15 @@ export interface Recovered {
   /** The state store, for the state thread. */
   readonly statePath: string;
 }
+
+/** Where recovery stands: reading the log, loading rows of the state, applying entries. */
+export interface RecoveryStep {
+  readonly name: "log" | "state" | "replay";
+  /** Entries, rows, entries so far. */
+  readonly count: number;
+  /** True in the last call of each step. */
+  readonly isDone: boolean;
+}
+
+/** Awaited many times within each step: the place to report progress and to let the event loop turn. */
+export type OnRecoveryStep = (step: RecoveryStep) => Promise<void> | void;

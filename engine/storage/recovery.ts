@@ -5,37 +5,16 @@ import { StrataError } from "../core/errors.js";
 import { type LogIndex, logIndex, type Term } from "../core/ids.js";
 import type { Entry, HardState } from "../raft/types.js";
 import type { StorageDirectories } from "./directories.js";
-import { type DurableMark, MARK_FILE, readMark } from "./durable-mark.js";
 import { describeIdentity } from "./identity.js";
-import { LOG_STORE_OPTIONS, type LogMeta, readLogMeta } from "./log-meta.js";
-import { EntryScan, LogWalk } from "./log-walk.js";
-import type { LogPoint, Recovered, StorageIdentity, TermSpan } from "./recovered.js";
+import { LOG_STORE_OPTIONS } from "./log-meta.js";
+import { EntryScan } from "./log-walk.js";
+import { behindWatermark, logPosition, type ReadLog, readLog } from "./read-log.js";
+import type { OnRecoveryStep, Recovered, StorageIdentity, TermSpan } from "./recovered.js";
 import { requireStateIdentity, STATE_STORE_OPTIONS, StateScan } from "./state-store.js";
 import { readVersionFile, type VersionFile } from "./version-file.js";
 
 /** Rows loaded between two calls of `onStep`; fewer when they are large. */
 const STEP_ROWS = 1024;
-
-/** Where recovery stands: reading the log, loading rows of the state, applying entries. */
-export interface RecoveryStep {
-  readonly name: "log" | "state" | "replay";
-  /** Entries, rows, entries so far. */
-  readonly count: number;
-  /** True in the last call of each step. */
-  readonly isDone: boolean;
-}
-
-/** Awaited many times within each step: the place to report progress and to let the event loop turn. */
-export type OnRecoveryStep = (step: RecoveryStep) => Promise<void> | void;
-
-/** What a log store holds, proven to be whole. */
-export interface ReadLog {
-  readonly meta: LogMeta;
-  readonly mark: DurableMark;
-  readonly last: LogPoint;
-  readonly terms: readonly TermSpan[];
-  readonly blobFirstIndexes: Float64Array;
-}
 
 /** A start's first half (raft.md §12): reads and checks the log, loads the state into `target`, which must be
  * empty, and applies what is committed after it. Nothing is written; both stores are closed again. The caller
@@ -65,49 +44,6 @@ export async function recover(
   } finally {
     await store.close();
   }
-}
-
-/** Reads a log store and proves that it is whole, also against the watermark. */
-export async function readLog(
-  disk: Disk,
-  path: string,
-  store: Store,
-  onStep: OnRecoveryStep,
-): Promise<ReadLog> {
-  const meta = readLogMeta(store, path);
-  const mark = readMark(disk, join(path, MARK_FILE));
-  const { truncated } = meta.truncation;
-  const walk = new LogWalk(store, meta.truncation, mark.last.index);
-  try {
-    while (walk.step()) {
-      await onStep({ name: "log", count: walk.last.index - truncated.index, isDone: false });
-    }
-  } finally {
-    walk.close();
-  }
-  const { last } = walk;
-  requireMark(mark, truncated, last, walk.watched);
-  if (meta.hardState.commit > last.index) throw behindWatermark(last.index, meta.hardState.commit);
-  await onStep({ name: "log", count: last.index - truncated.index, isDone: true });
-  return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes() };
-}
-
-/** Entries up to the mark were durable, and may have been acknowledged. */
-function requireMark(
-  mark: DurableMark,
-  truncated: LogPoint,
-  last: LogPoint,
-  watched: LogPoint | undefined,
-): void {
-  if (mark.last.index <= truncated.index) return;
-  if (last.index < mark.last.index) throw behindWatermark(last.index, mark.last.index);
-  if (watched?.chain === mark.last.chain && watched.term === mark.last.term) return;
-  const where = `entry ${mark.last.index}`;
-  throw new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
-}
-
-function behindWatermark(lastIndex: LogIndex, watermark: LogIndex): StrataError {
-  return new StrataError("LOG_BEHIND_WATERMARK", { lastIndex, watermark });
 }
 
 function requireVersionIdentity(path: string, found: StorageIdentity, version: VersionFile): void {
@@ -199,29 +135,18 @@ async function replay(
 }
 
 function recovered(log: ReadLog, hardState: HardState, tail: Entry[], statePath: string): Recovered {
-  const { identity, truncation } = log.meta;
-  const { truncated, confState, epoch, stateDirectory } = truncation;
-  const { localIdFloor, termFloor, given, clusterId, scmId, nodeId } = identity;
-  const { last, terms, blobFirstIndexes } = log;
+  const { localIdFloor, termFloor, given, clusterId, scmId, nodeId } = log.meta.identity;
+  const { truncated, confState } = log.meta.truncation;
   return {
     identity: { clusterId, scmId, nodeId },
     floors: { localIdFloor, termFloor, given },
     hardState,
     confState,
     truncated,
-    last,
-    terms,
+    last: log.last,
+    terms: log.terms,
     tail,
-    log: {
-      epoch,
-      truncated,
-      last,
-      hardState: log.meta.hardState,
-      confState,
-      stateDirectory,
-      blobFirstIndexes,
-      mark: { lastIndex: log.mark.last.index, sequence: log.mark.sequence },
-    },
+    log: logPosition(log),
     statePath,
   };
 }

@@ -22,6 +22,9 @@ export class SimDisk implements Disk {
   readonly #files = new Map<string, SimFile>();
   readonly #stores = new Map<string, StoredData>();
   readonly #locks = new Set<string>();
+  /** Called before anything is written or synced, with the path of its store or file. A throw is the fault:
+   * what was asked for has not been done. */
+  beforeWrite: (path: string) => void = () => {};
   /** Handles of an earlier life are dead: whoever uses one should have died with it. */
   #life = 1;
 
@@ -46,6 +49,7 @@ export class SimDisk implements Disk {
     }
     return new SimStore(data, options, {
       isAlive: this.#alive(),
+      beforeWrite: () => this.beforeWrite(path),
       release: () => this.#locks.delete(path),
     });
   }
@@ -67,13 +71,18 @@ export class SimDisk implements Disk {
 
   writeFile(path: string, bytes: Uint8Array): void {
     if (!this.#directories.has(parentOf(path))) throw missingError(path);
+    this.beforeWrite(path);
     this.#files.set(path, new SimFile(bytes.slice()));
   }
 
   openFile(path: string): DiskFile {
     const file = this.#files.get(path);
     if (file === undefined) throw missingError(path);
-    return new SimFileHandle(file, this.#alive());
+    return new SimFileHandle(file, {
+      isAlive: this.#alive(),
+      beforeWrite: () => this.beforeWrite(path),
+      release: () => {},
+    });
   }
 
   makeDirectory(path: string): void {
@@ -203,8 +212,10 @@ function apply(data: Map<string, Map<string, Uint8Array>>, changes: readonly Cha
   }
 }
 
+/** What a handle asks of the disk it is on. */
 interface Holder {
   readonly isAlive: () => boolean;
+  readonly beforeWrite: () => void;
   readonly release: () => void;
 }
 
@@ -229,6 +240,7 @@ class SimStore implements Store {
     this.#check();
     return new SimBatch((changes, sync) => {
       for (const { column } of changes) this.#rows(column);
+      this.#holder.beforeWrite();
       this.#data.write(changes, sync);
     });
   }
@@ -242,14 +254,16 @@ class SimStore implements Store {
 
   clear(column: string, range: KeyRange): void {
     this.#rows(column);
+    this.#holder.beforeWrite();
     this.#data.write([{ kind: "clear", column, from: keyText(range.from), to: keyText(range.to) }], false);
   }
 
   async close(): Promise<void> {
     this.#check();
     this.#isOpen = false;
-    this.#data.sync();
     this.#holder.release();
+    this.#holder.beforeWrite();
+    this.#data.sync();
   }
 
   #rows(column: string): Map<string, Uint8Array> {
@@ -337,22 +351,24 @@ class SimFile {
 
 class SimFileHandle implements DiskFile {
   readonly #file: SimFile;
-  readonly #isAlive: () => boolean;
+  readonly #holder: Holder;
   #isOpen = true;
 
-  constructor(file: SimFile, isAlive: () => boolean) {
+  constructor(file: SimFile, holder: Holder) {
     this.#file = file;
-    this.#isAlive = isAlive;
+    this.#holder = holder;
   }
 
   write(offset: number, bytes: Uint8Array): void {
     this.#check();
     assert(offset + bytes.length <= this.#file.bytes.length, "a write beyond the end of the file");
+    this.#holder.beforeWrite();
     this.#file.bytes.set(bytes, offset);
   }
 
   sync(): void {
     this.#check();
+    this.#holder.beforeWrite();
     this.#file.sync();
   }
 
@@ -363,6 +379,6 @@ class SimFileHandle implements DiskFile {
 
   #check(): void {
     assert(this.#isOpen, "the file is closed");
-    assert(this.#isAlive(), "a file was used after its crash");
+    assert(this.#holder.isAlive(), "a file was used after its crash");
   }
 }

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import type { Disk, Store } from "../core/disk.js";
+import { StrataError } from "../core/errors.js";
+import type { LogIndex } from "../core/ids.js";
+import { type DurableMark, MARK_FILE, readMark } from "./durable-mark.js";
+import { type LogMeta, readLogMeta } from "./log-meta.js";
+import { LogWalk } from "./log-walk.js";
+import type { LogPoint, LogPosition, OnRecoveryStep, TermSpan } from "./recovered.js";
+
+/** What a log store holds, proven to be whole. */
+export interface ReadLog {
+  readonly meta: LogMeta;
+  readonly mark: DurableMark;
+  readonly last: LogPoint;
+  readonly terms: readonly TermSpan[];
+  readonly blobFirstIndexes: Float64Array;
+}
+
+/** Reads a log store and proves that it is whole, also against the watermark. */
+export async function readLog(
+  disk: Disk,
+  path: string,
+  store: Store,
+  onStep: OnRecoveryStep,
+): Promise<ReadLog> {
+  const meta = readLogMeta(store, path);
+  const mark = readMark(disk, join(path, MARK_FILE));
+  const { truncated } = meta.truncation;
+  const walk = new LogWalk(store, meta.truncation, mark.last.index);
+  try {
+    while (walk.step()) {
+      await onStep({ name: "log", count: walk.last.index - truncated.index, isDone: false });
+    }
+  } finally {
+    walk.close();
+  }
+  const { last } = walk;
+  requireMark(mark, truncated, last, walk.watched);
+  if (meta.hardState.commit > last.index) throw behindWatermark(last.index, meta.hardState.commit);
+  await onStep({ name: "log", count: last.index - truncated.index, isDone: true });
+  return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes() };
+}
+
+/** Entries up to the mark were durable, and may have been acknowledged. */
+function requireMark(
+  mark: DurableMark,
+  truncated: LogPoint,
+  last: LogPoint,
+  watched: LogPoint | undefined,
+): void {
+  if (mark.last.index <= truncated.index) return;
+  if (last.index < mark.last.index) throw behindWatermark(last.index, mark.last.index);
+  if (watched?.chain === mark.last.chain && watched.term === mark.last.term) return;
+  const where = `entry ${mark.last.index}`;
+  throw new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
+}
+
+/** Entries up to `watermark` were acknowledged, the log ends before it. */
+export function behindWatermark(lastIndex: LogIndex, watermark: LogIndex): StrataError {
+  return new StrataError("LOG_BEHIND_WATERMARK", { lastIndex, watermark });
+}
+
+/** What the log thread needs to write on. */
+export function logPosition({ meta, mark, last, blobFirstIndexes }: ReadLog): LogPosition {
+  return {
+    ...meta.truncation,
+    last,
+    hardState: meta.hardState,
+    blobFirstIndexes,
+    mark: { lastIndex: mark.last.index, sequence: mark.sequence },
+  };
+}
