@@ -32,10 +32,6 @@ export interface LateAnswer<N extends OperationName> {
  * answers twice by mistake meets the assertion and not somebody else's request. */
 const POOL_SIZE = 4096;
 
-interface AnyEncoder {
-  encodeView(op: number, flags: number, requestId: number, value: object): Uint8Array;
-}
-
 /** Encodes and sends; shared by all answers of a server. */
 export class AnswerWriter {
   readonly #metrics: GatewayMetrics;
@@ -50,12 +46,7 @@ export class AnswerWriter {
   response(session: RpcSession, codec: OperationCodec, requestId: number, response: object): boolean {
     let frame: Uint8Array;
     try {
-      frame = (codec.response as unknown as AnyEncoder).encodeView(
-        codec.op,
-        FLAG_ANSWER,
-        requestId,
-        response,
-      );
+      frame = codec.response.encodeView(codec.op, FLAG_ANSWER, requestId, response);
     } catch (error) {
       // An answer beyond the limits of its schema, such as a page of very large records: the client is told.
       if (!(error instanceof StrataError)) throw error;

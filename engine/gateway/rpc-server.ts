@@ -50,10 +50,6 @@ export interface RpcServerOptions {
 
 type AnyHandler = RequestHandler<OperationName>;
 
-interface AnyDecoder {
-  decode(bytes: Uint8Array, start: number, end: number): unknown;
-}
-
 interface Route {
   readonly codec: OperationCodec;
   readonly handler: AnyHandler;
@@ -186,7 +182,7 @@ export class RpcServer implements TransportHandler {
       this.#answerUnsupported(session, op, requestId);
       return;
     }
-    const request = (route.codec.request as unknown as AnyDecoder).decode(message, bodyStart, bodyEnd);
+    const request = route.codec.request.decode(message, bodyStart, bodyEnd);
     this.#answer.begin(session, route.codec, requestId);
     this.#call(route.handler, session, request as RequestOf<OperationName>);
   }
