@@ -48,6 +48,7 @@ export interface RpcServerOptions {
   readonly onRefused?: OnRefused;
 }
 
+type AnyRequest = RequestOf<OperationName>;
 type AnyHandler = RequestHandler<OperationName>;
 
 interface Route {
@@ -66,6 +67,7 @@ export class RpcServer implements TransportHandler {
   readonly #onClosed = new Map<string, (session: RpcSession) => void>();
   readonly #deadlines: HelloDeadlines;
   readonly #answer: ImmediateAnswer;
+  #request: AnyRequest = {};
   readonly #connectionsByAddress = new Map<string, number>();
 
   constructor(options: RpcServerOptions) {
@@ -142,12 +144,15 @@ export class RpcServer implements TransportHandler {
   onMessage(connection: ServerConnection, message: Uint8Array): void {
     const session = sessionOf(connection);
     this.#metrics.counters.receivedBytes += message.length;
+    let handler: AnyHandler | undefined;
     try {
-      this.#accept(session, readFrame(message), message);
+      handler = this.#admit(session, readFrame(message), message);
     } catch (error) {
       if (!(error instanceof StrataError)) throw error;
       session.close(error);
+      return;
     }
+    if (handler !== undefined) this.#call(handler, session, this.#request);
   }
 
   onClose(connection: ServerConnection): void {
@@ -162,9 +167,10 @@ export class RpcServer implements TransportHandler {
     this.#onClosed.get(connection.path)?.(session);
   }
 
-  /** Checks the frame's place in its connection and hands the request on.
+  /** Checks the frame's place in its connection and decodes its request into `#request`. Undefined when the request
+   * has been answered.
    * @throws StrataError that closes the connection */
-  #accept(session: RpcSession, frame: Frame, message: Uint8Array): void {
+  #admit(session: RpcSession, frame: Frame, message: Uint8Array): AnyHandler | undefined {
     // The frame object is overwritten by the next one.
     const { op, flags, requestId, bodyStart, bodyEnd } = frame;
     if (flags !== 0) throw new StrataError("FRAME_MALFORMED", { reason: "an answer was sent to the server" });
@@ -180,14 +186,14 @@ export class RpcServer implements TransportHandler {
     const route = this.#routes[op];
     if (route === undefined || !route.codec.paths.includes(session.connection.path)) {
       this.#answerUnsupported(session, op, requestId);
-      return;
+      return undefined;
     }
-    const request = route.codec.request.decode(message, bodyStart, bodyEnd);
+    this.#request = route.codec.request.decode(message, bodyStart, bodyEnd) as AnyRequest;
     this.#answer.begin(session, route.codec, requestId);
-    this.#call(route.handler, session, request as RequestOf<OperationName>);
+    return route.handler;
   }
 
-  #call(handler: AnyHandler, session: RpcSession, request: RequestOf<OperationName>): void {
+  #call(handler: AnyHandler, session: RpcSession, request: AnyRequest): void {
     try {
       handler(session, request, this.#answer);
     } catch (error) {

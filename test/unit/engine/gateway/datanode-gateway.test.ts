@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { StrataError } from "../../../../engine/core/errors.js";
+import { nodeSlot, SAFE_INTEGER_MAX } from "../../../../engine/core/ids.js";
+import { DatanodeGateway } from "../../../../engine/gateway/datanode-gateway.js";
+import type { DatanodeServices } from "../../../../engine/gateway/datanode-services.js";
+import type { ResponseOf } from "../../../../protocol/schema/messages.js";
+import { command, fakeServices, HEARTBEAT, registration, rowsFrom, uuidOf } from "./datanode-world.js";
+import { type FakeConnection, RpcWorld } from "./rpc-world.js";
+
+const INCREMENTAL = { rowBytes: 32, origins: [uuidOf(9)], rows: rowsFrom(7, 2) };
+
+function chunkOf(fromId: number, changes: object = {}) {
+  const rows = rowsFrom(fromId, 3);
+  return { reportId: 1, last: false, fromId, toId: fromId + 99, rowBytes: 32, rows, ...changes };
+}
+
+class Stage {
+  readonly world = new RpcWorld({ requestsInFlightMax: 100 });
+  readonly fakes: ReturnType<typeof fakeServices>;
+
+  constructor(changes: Partial<DatanodeServices> = {}) {
+    this.fakes = fakeServices({ clock: this.world.clock, ...changes });
+    new DatanodeGateway(this.world.server, this.fakes.services, this.world.metrics);
+  }
+
+  registered(number: number): FakeConnection {
+    const connection = this.world.greeted();
+    this.world.ask(connection, "register", registration(uuidOf(number)));
+    assert.equal(connection.lastAnswer.error, undefined);
+    return connection;
+  }
+
+  heartbeat(connection: FakeConnection): ResponseOf<"heartbeat"> {
+    this.world.ask(connection, "heartbeat", HEARTBEAT);
+    return connection.lastAnswer.body as ResponseOf<"heartbeat">;
+  }
+}
+
+describe("datanode gateway: registration", () => {
+  test("hands the request with the peer's address on and answers with what was recorded", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    assert.deepEqual(connection.lastAnswer.body, {
+      uuid: uuidOf(1),
+      clusterId: "CID-1",
+      hostName: "dn1",
+      ipAddress: "10.0.0.1",
+      networkName: uuidOf(1),
+      networkLocation: "/rack1",
+    });
+    const [{ request, peer } = {}] = stage.fakes.nodes.registrations;
+    assert.deepEqual(peer, { ipAddress: "10.0.0.1" });
+    assert.equal(request?.details.uuid, uuidOf(1));
+    assert.deepEqual(stage.fakes.reports.log, ["want 0"], "a full report is asked for");
+    assert.equal(stage.world.metrics.gauges.datanodesConnected, 1);
+  });
+
+  test("answers a refusal and leaves the connection open, not registered", () => {
+    const stage = new Stage();
+    const details = { given: 2, expected: 1 };
+    stage.fakes.nodes.refusal = { kind: "refused", code: "DATANODE_LAYOUT_NOT_PERMITTED", details };
+    const connection = stage.world.greeted();
+    stage.world.ask(connection, "register", registration(uuidOf(1)));
+    assert.equal(connection.lastAnswer.error?.code, "DATANODE_LAYOUT_NOT_PERMITTED");
+    assert.equal(connection.isOpen, true);
+    stage.world.ask(connection, "heartbeat", HEARTBEAT);
+    assert.match(connection.closed?.reason ?? "", /^NOT_REGISTERED: /);
+  });
+
+  test("may come again on the same connection, but not for another datanode", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.world.ask(connection, "register", registration(uuidOf(1)));
+    assert.equal(connection.lastAnswer.error, undefined);
+    assert.equal(connection.isOpen, true);
+    stage.world.ask(connection, "register", registration(uuidOf(2)));
+    assert.match(connection.closed?.reason ?? "", /^FIELD_INVALID: RegisterRequest.details.uuid: /);
+    assert.equal(stage.fakes.nodes.registrations.length, 2);
+  });
+
+  test("of a newer connection closes the older one, whose work ends first", () => {
+    const stage = new Stage();
+    const older = stage.registered(1);
+    const newer = stage.registered(1);
+    assert.match(older.closed?.reason ?? "", /^REPLACED_BY_NEW_CONNECTION: /);
+    assert.deepEqual(stage.fakes.reports.log, ["want 0", "gone 0", "want 0"]);
+    assert.equal(stage.world.metrics.gauges.datanodesConnected, 1);
+    stage.heartbeat(newer);
+    assert.equal(stage.fakes.nodes.heartbeats.length, 1);
+    newer.close(1006, "");
+    assert.deepEqual(stage.fakes.reports.log, ["want 0", "gone 0", "want 0", "gone 0"]);
+    assert.equal(stage.world.metrics.gauges.datanodesConnected, 0);
+  });
+
+  test("a connection that closes without registration is nobody's loss", () => {
+    const stage = new Stage();
+    stage.world.connect().close(1006, "");
+    stage.world.greeted().close(1006, "");
+    assert.deepEqual(stage.fakes.reports.log, []);
+  });
+
+  test("waits for the peer's host name", () => {
+    const lookUps: ((name: string | undefined) => void)[] = [];
+    const stage = new Stage({ lookUpHostName: (_, onName) => void lookUps.push(onName) });
+    const register = (number: number): FakeConnection => {
+      const connection = stage.world.greeted();
+      stage.world.ask(connection, "register", registration(uuidOf(number)));
+      return connection;
+    };
+    const [known, unknown, gone] = [register(1), register(2), register(3)];
+    gone.close(1006, "");
+    lookUps[0]?.("dn1.example.org");
+    lookUps[1]?.(undefined);
+    lookUps[2]?.("dn3.example.org");
+    stage.world.turn();
+    assert.equal((known.lastAnswer.body as ResponseOf<"register">).hostName, "dn1.example.org");
+    assert.equal((unknown.lastAnswer.body as ResponseOf<"register">).hostName, "dn1");
+    assert.equal(stage.fakes.nodes.registrations.length, 2, "who has gone is not registered");
+  });
+});
+
+describe("datanode gateway: heartbeats", () => {
+  test("carry the request to the node manager and its commands back", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.world.scheduler.runSync(1234);
+    stage.fakes.nodes.commands = [command(1), command(2)];
+    const response = stage.heartbeat(connection);
+    assert.deepEqual(response, { term: 7, fullReportWanted: true, commands: [command(1), command(2)] });
+    const [{ uuid, leader, nowMs } = {}] = stage.fakes.nodes.heartbeats;
+    assert.deepEqual([uuid, leader, nowMs], [uuidOf(1), { isLeader: true, term: 7 }, 1234]);
+    stage.fakes.reports.wanted.clear();
+    assert.deepEqual(stage.heartbeat(connection), { term: 7, fullReportWanted: false, commands: [] });
+    assert.equal(stage.world.metrics.counters.commandsSent, 2);
+  });
+
+  test("give the commands back when their answer could not be sent", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.fakes.nodes.commands = [command(1), command(2)];
+    connection.isSlow = true;
+    stage.world.ask(connection, "heartbeat", HEARTBEAT);
+    assert.equal(connection.isOpen, false);
+    assert.deepEqual(stage.fakes.nodes.takenBack, [{ uuid: uuidOf(1), commands: [command(1), command(2)] }]);
+    assert.equal(stage.world.metrics.counters.commandsTakenBack, 2);
+    assert.equal(stage.world.metrics.counters.commandsSent, 0);
+  });
+
+  test("carry as many commands as fit, in order, and leave the rest for the next ones", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    const token = "€".repeat(1000);
+    stage.fakes.nodes.commands = Array.from({ length: 200 }, (_, i) => command(i + 1, token));
+    const got: number[] = [];
+    for (let i = 0; i < 10 && got.length < 200; i++) {
+      const { commands } = stage.heartbeat(connection);
+      assert.ok(commands.length > 30);
+      got.push(...commands.map(({ commandId }) => commandId));
+    }
+    assert.deepEqual(
+      got,
+      Array.from({ length: 200 }, (_, i) => i + 1),
+    );
+  });
+
+  test("without registration close the connection", () => {
+    const stage = new Stage();
+    const connection = stage.world.greeted();
+    stage.world.ask(connection, "heartbeat", HEARTBEAT);
+    assert.equal(connection.closed?.code, 4115);
+    assert.equal(stage.fakes.nodes.heartbeats.length, 0);
+  });
+});
+
+describe("datanode gateway: reports", () => {
+  test("keep their order on the way, and are answered when they are done", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    const { reports, nodes } = stage.fakes;
+    stage.world.ask(connection, "fullReportBegin", { fromRegistration: true, rowCount: 100 });
+    assert.deepEqual(nodes.begun, [nodeSlot(0)]);
+    reports.begins[0]?.onGranted({ reportId: 1, chunksInFlightMax: 4 });
+    stage.world.turn();
+    assert.deepEqual(connection.lastAnswer.body, { reportId: 1, chunksInFlightMax: 4 });
+    const answeredCount = connection.answers.length;
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0, { origins: [uuidOf(9)] }));
+    stage.world.ask(connection, "incrementalReport", INCREMENTAL);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(100, { last: true, toId: SAFE_INTEGER_MAX }));
+    assert.deepEqual(reports.log.slice(1), ["begin 0", "chunk 0 0", "incremental 0", "chunk 0 100"]);
+    stage.world.turn();
+    assert.equal(connection.answers.length, answeredCount, "nothing is answered before it is done");
+    reports.chunks[0]?.onDone(undefined);
+    reports.incrementals[0]?.onDone(undefined);
+    reports.chunks[1]?.onDone(undefined);
+    stage.world.turn();
+    assert.deepEqual(
+      connection.answers.slice(answeredCount).map(({ name, error }) => [name, error]),
+      [
+        ["fullReportChunk", undefined],
+        ["incrementalReport", undefined],
+        ["fullReportChunk", undefined],
+      ],
+    );
+  });
+
+  test("arrive unchanged", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(5, { origins: [uuidOf(9)] }));
+    stage.world.ask(connection, "incrementalReport", INCREMENTAL);
+    const { chunk } = stage.fakes.reports.chunks[0] ?? {};
+    assert.deepEqual(
+      { ...chunk, rows: [...(chunk?.rows ?? [])] },
+      {
+        ...chunkOf(5),
+        origins: [uuidOf(9)],
+        rows: [...rowsFrom(5, 3)],
+      },
+    );
+    assert.deepEqual([...(stage.fakes.reports.incrementals[0]?.report.rows ?? [])], [...INCREMENTAL.rows]);
+  });
+
+  test("without registration close the connection", () => {
+    for (const [name, body] of [
+      ["fullReportBegin", { fromRegistration: true, rowCount: 1 }],
+      ["fullReportChunk", chunkOf(0)],
+      ["incrementalReport", INCREMENTAL],
+    ] as const) {
+      const stage = new Stage();
+      const connection = stage.world.greeted();
+      stage.world.ask(connection, name, body);
+      assert.match(connection.closed?.reason ?? "", /^NOT_REGISTERED: /, name);
+      assert.deepEqual(stage.fakes.reports.log, []);
+    }
+  });
+
+  test("that break the rules close their connection, whenever that is found", () => {
+    const stage = new Stage();
+    const [hostile, healthy] = [stage.registered(1), stage.registered(2)];
+    stage.world.ask(hostile, "fullReportChunk", chunkOf(0));
+    stage.world.ask(healthy, "incrementalReport", INCREMENTAL);
+    stage.fakes.reports.chunks[0]?.onDone(new StrataError("REPORT_NOT_GRANTED"));
+    stage.fakes.reports.incrementals[0]?.onDone(undefined);
+    stage.world.turn();
+    assert.match(hostile.closed?.reason ?? "", /^REPORT_NOT_GRANTED: /);
+    assert.equal(healthy.lastAnswer.name, "incrementalReport");
+    assert.deepEqual(stage.fakes.reports.log.at(-1), "gone 0");
+  });
+
+  test("that fail for another reason are answered with it", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.world.ask(connection, "fullReportBegin", { fromRegistration: false, rowCount: 1 });
+    stage.fakes.reports.begins[0]?.onGranted(new StrataError("SHARD_UNAVAILABLE", { shard: 0 }));
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0));
+    stage.fakes.reports.chunks[0]?.onDone(new StrataError("SHARD_UNAVAILABLE", { shard: 0 }));
+    stage.world.turn();
+    assert.deepEqual(
+      connection.answers.slice(-2).map(({ error }) => error?.code),
+      ["SHARD_UNAVAILABLE", "SHARD_UNAVAILABLE"],
+    );
+    assert.equal(connection.isOpen, true);
+  });
+
+  test("in flight are dropped with their connection, and their late answers go nowhere", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0));
+    connection.close(1006, "");
+    assert.deepEqual(stage.fakes.reports.log.at(-1), "gone 0");
+    stage.fakes.reports.chunks[0]?.onDone(undefined);
+    stage.world.turn();
+    assert.equal(stage.world.metrics.gauges.requestsInFlight, 0);
+    assert.equal(stage.world.metrics.counters.answersDropped, 1);
+  });
+});
