@@ -2,7 +2,7 @@ import { assert } from "../core/assert.js";
 import type { Disk, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import { crc32 } from "./crc32.js";
-import { readIdentity, requireIdentity, writeIdentity } from "./identity.js";
+import { describeIdentity, readIdentity, requireIdentity, writeIdentity } from "./identity.js";
 import type { StorageIdentity } from "./recovered.js";
 import { seal, unseal } from "./sealed-row.js";
 
@@ -111,12 +111,11 @@ export function readStateIdentity(store: Store, path: string): StorageIdentity |
 /** Throws StorageError STORAGE_IDS_DIFFER when the store is not `expected`'s. */
 export function requireStateIdentity(store: Store, path: string, expected: StorageIdentity): void {
   const found = readStateIdentity(store, path);
-  if (found !== undefined) return requireIdentity(path, found, expected);
-  throw new StrataError("STORAGE_IDS_DIFFER", {
-    path,
-    found: "nobody: it is empty",
-    expected: `SCM ${expected.scmId}`,
-  });
+  if (found === undefined) {
+    const details = { path, found: "nobody: it is empty", expected: describeIdentity(expected) };
+    throw new StrataError("STORAGE_IDS_DIFFER", details);
+  }
+  requireIdentity(path, found, expected);
 }
 
 /** Called for each row; `key` is without the table. Both may be kept. */

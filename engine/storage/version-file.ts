@@ -88,13 +88,13 @@ export function formatProperties(
   properties: readonly (readonly [string, string])[],
   comment: string,
 ): string {
-  const lines = properties.map(([key, value]) => `${escape(key, / /g)}=${escape(value, /^ /)}`);
+  const lines = properties.map(([key, value]) => `${escapeText(key, / /g)}=${escapeText(value, /^ /)}`);
   return [`#${comment}`, ...lines, ""].join("\n");
 }
 
 const CONTROL: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f" };
 
-function escape(text: string, blanks: RegExp): string {
+function escapeText(text: string, blanks: RegExp): string {
   return text
     .replace(/[\\:=#!]/g, "\\$&")
     .replace(blanks, "\\ ")
@@ -114,7 +114,7 @@ export function parseProperties(text: string): Map<string, string> {
     if (line === "" || line.startsWith("#") || line.startsWith("!")) continue;
     while (endsInBackslash(line) && i + 1 < lines.length) line = line.slice(0, -1) + trimStart(lines[++i]!);
     const match = /^((?:\\.|[^\\:= \t\f])*)[ \t\f]*[:=]?[ \t\f]*(.*)$/s.exec(line);
-    if (match !== null) properties.set(unescape(match[1]!), unescape(match[2]!));
+    if (match !== null) properties.set(unescapeText(match[1]!), unescapeText(match[2]!));
   }
   return properties;
 }
@@ -129,7 +129,7 @@ function endsInBackslash(line: string): boolean {
 
 const NAMED: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f: "\f" };
 
-function unescape(text: string): string {
+function unescapeText(text: string): string {
   return text.replace(/\\(?:u([0-9a-fA-F]{4})|(.?))/gs, (_, hex: string | undefined, single: string) =>
     hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : (NAMED[single] ?? single),
   );

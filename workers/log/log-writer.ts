@@ -26,9 +26,9 @@ import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
 /** A batch takes what is queued up to these limits: more would only let its first entry wait longer. */
 const BATCH_ENTRIES_MAX = 4096;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-/** Records taken between two looks at the limits: as many as fit when each is this large, at most 64. */
-const STEP_RECORDS_MAX = 64;
-const STEP_RECORD_BYTES = 64 * 1024;
+/** Records taken between two looks at the limits: as many as fit when each is this large, at most 16. */
+const STEP_RECORDS_MAX = 16;
+const STEP_RECORD_BYTES = 256 * 1024;
 
 /** What main gives the log thread at its start. */
 export interface LogWriterData {

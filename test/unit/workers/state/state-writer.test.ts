@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { logIndex } from "../../../../engine/core/ids.js";
+import { SeededRandom } from "../../../../engine/core/random.js";
+import { STATE_STORE_OPTIONS, StateScan } from "../../../../engine/storage/state-store.js";
+import {
+  newStateFlushed,
+  readStateFlushed,
+  type StateFlushed,
+  StateRecordWriter,
+} from "../../../../workers/shared/state-records.js";
+import { StateWriter, type StateWriterData } from "../../../../workers/state/state-writer.js";
+import { SimDisk } from "../../../support/simulation/sim-disk.js";
+import { initialized, ManualClock, readWholeLog } from "../../../support/storage/log-fixture.js";
+import { workerHarness } from "../../../support/storage/worker-harness.js";
+
+async function start() {
+  const disk = new SimDisk();
+  const { raft, state } = await initialized(disk, "/data");
+  const path = `${state}/base`;
+  const data: StateWriterData = { path, identity: (await readWholeLog(disk, raft)).log.meta.identity };
+  const harness = workerHarness(data, 1024 * 1024);
+  const loop = new StateWriter(harness.context, disk, new ManualClock());
+  await loop.start();
+  const answers = (): StateFlushed[] => {
+    harness.context.sender.publish();
+    const taken: StateFlushed[] = [];
+    harness.fromWorker.drain((_, offset) => {
+      const flushed = newStateFlushed();
+      readStateFlushed(harness.fromWorker.view, offset, flushed);
+      taken.push(flushed);
+    }, 1000);
+    return taken;
+  };
+  const writer = new StateRecordWriter(harness.toWorker);
+  const poll = (): void => {
+    harness.toWorker.publish();
+    while (loop.poll());
+  };
+  return { disk, path, data, loop, writer, answers, poll };
+}
+
+function bytes(...values: number[]): Uint8Array {
+  return Uint8Array.from(values);
+}
+
+async function rowsOf(disk: SimDisk, path: string): Promise<[number, number[], number[]][]> {
+  const store = await disk.openStore(path, STATE_STORE_OPTIONS);
+  try {
+    const rows: [number, number[], number[]][] = [];
+    const scan = new StateScan(store);
+    while (scan.step(2, (table, key, value) => rows.push([table, [...key], [...value]])) > 0);
+    return rows;
+  } finally {
+    await store.close();
+  }
+}
+
+describe("state writer", () => {
+  test("commits the rows of a flush as one batch and tells of it", async () => {
+    const { disk, path, loop, writer, answers, poll } = await start();
+    let writeCount = 0;
+    disk.beforeWrite = () => {
+      writeCount++;
+    };
+    writer.put(2, bytes(0, 0, 0, 1), bytes(1, 2, 3));
+    writer.put(3, bytes(), bytes());
+    writer.put(1, bytes(), bytes(9));
+    poll();
+    assert.equal(writeCount, 0);
+    assert.deepEqual(answers(), []);
+    writer.commit(logIndex(17), false);
+    poll();
+    assert.equal(writeCount, 1);
+    assert.deepEqual(answers(), [{ appliedIndex: 17, bytes: 11, rowCount: 3, durable: false, writeUs: 0 }]);
+    await loop.stop();
+    disk.beforeWrite = () => {};
+    assert.deepEqual(await rowsOf(disk, path), [
+      [1, [], [9]],
+      [2, [0, 0, 0, 1], [1, 2, 3]],
+      [3, [], []],
+    ]);
+  });
+
+  test("deletes rows", async () => {
+    const { disk, path, loop, writer, poll } = await start();
+    writer.put(2, bytes(1), bytes(1));
+    writer.put(2, bytes(2), bytes(2));
+    writer.commit(logIndex(1), false);
+    poll();
+    writer.delete(2, bytes(1));
+    writer.put(2, bytes(3), bytes(3));
+    writer.commit(logIndex(2), false);
+    // The answer to the first flush is out, so the second may come.
+    poll();
+    await loop.stop();
+    assert.deepEqual(await rowsOf(disk, path), [
+      [2, [2], [2]],
+      [2, [3], [3]],
+    ]);
+  });
+
+  test("a durable flush survives a loss of power with all before it, others may not", async () => {
+    const outcomes = new Set<number>();
+    for (let seed = 1; seed <= 40; seed++) {
+      const { disk, path, writer, answers, poll } = await start();
+      for (const [index, durable] of [
+        [1, false],
+        [2, true],
+        [3, false],
+      ] as const) {
+        writer.put(1, bytes(), bytes(index));
+        writer.put(2, bytes(index), bytes(index));
+        writer.commit(logIndex(index), durable);
+        poll();
+        assert.equal(answers()[0]?.durable, durable);
+      }
+      disk.crash(new SeededRandom(seed));
+      const rows = await rowsOf(disk, path);
+      const applied = rows[0]?.[2][0] ?? 0;
+      assert.ok(applied >= 2, `seed ${seed}`);
+      assert.equal(rows.length, 1 + applied, `seed ${seed}: the flush at ${applied} is not whole`);
+      outcomes.add(applied);
+    }
+    assert.deepEqual([...outcomes].sort(), [2, 3]);
+  });
+
+  test("drops a flush that got no commit when it is stopped", async () => {
+    const { disk, path, loop, writer, poll } = await start();
+    writer.put(2, bytes(1), bytes(1));
+    poll();
+    await loop.stop();
+    assert.deepEqual(await rowsOf(disk, path), []);
+  });
+
+  test("refuses a store of another SCM", async () => {
+    const { disk, path, data, loop } = await start();
+    await loop.stop();
+    const identity = { ...data.identity, clusterId: "CID-other" };
+    const other = new StateWriter(workerHarness({ path, identity }).context, disk, new ManualClock());
+    await assert.rejects(other.start(), { code: "STORAGE_IDS_DIFFER" });
+  });
+
+  test("a row with a flipped bit is not handed out", async () => {
+    const { disk, path, loop, writer, poll } = await start();
+    writer.put(2, bytes(7, 8), bytes(1, 2, 3));
+    writer.commit(logIndex(1), true);
+    poll();
+    await loop.stop();
+    disk.damageValue(path, "rows", bytes(2, 7, 8), (value) => {
+      value[1]! ^= 4;
+    });
+    await assert.rejects(rowsOf(disk, path), {
+      code: "STATE_CORRUPT",
+      message: "state store, table 2 key 0708: checksum mismatch",
+    });
+  });
+});
