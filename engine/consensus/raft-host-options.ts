@@ -1,6 +1,4 @@
 import { assert } from "../core/assert.js";
-import type { Term } from "../core/ids.js";
-import { term } from "../core/ids.js";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -11,8 +9,6 @@ export interface RaftHostOptions {
   readonly tickMs: number;
   readonly electionTimeoutTicks: number;
   readonly heartbeatTicks: number;
-  /** The first term is above it; from `--init --term-floor`, 0 = none. */
-  readonly termFloor: Term;
   /** An entry is closed when it has reached this, so that applying one never takes long. */
   readonly batchBytesMax: number;
   /** Of one entry's payload: a single larger operation is refused. */
@@ -43,7 +39,6 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
   tickMs: 100,
   electionTimeoutTicks: 10,
   heartbeatTicks: 1,
-  termFloor: term(0),
   batchBytesMax: 128 * KIB,
   entryBytesMax: MIB,
   inflightCountMax: 100_000,

@@ -13,7 +13,7 @@ import type { RaftCore } from "../raft/raw-node.js";
 import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
 import type { RaftTrace } from "../raft/trace.js";
-import type { Entry, NodeId, RaftConfig, RaftStatus } from "../raft/types.js";
+import type { Entry, RaftConfig, RaftStatus } from "../raft/types.js";
 import { ROLE } from "../raft/types.js";
 import type { Recovered } from "../storage/recovered.js";
 import { Histogram } from "../telemetry/histogram.js";
@@ -28,6 +28,12 @@ import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
 import { StateFlusher } from "./state-flusher.js";
 
+/** What the host needs to know of a recovery. */
+export type RecoveredLog = Pick<
+  Recovered,
+  "identity" | "floors" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
+>;
+
 export interface RaftHostParts {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -37,10 +43,7 @@ export interface RaftHostParts {
   readonly state: WorkerLink;
   /** As recovery left it: everything up to `recovered.hardState.commit` is applied. */
   readonly stateMachine: StateMachine & FlushSource;
-  readonly recovered: Pick<
-    Recovered,
-    "identity" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
-  >;
+  readonly recovered: RecoveredLog;
   readonly trace: RaftTrace;
   /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
    * before it serves. */
@@ -113,7 +116,7 @@ export class RaftHost implements Consensus<Operation> {
     this.#notedApplied = stateMachine.appliedIndex;
     this.#retention = new LogRetention(options);
     this.#core = new RawNode(
-      raftConfig(recovered.identity.nodeId, options),
+      raftConfig(recovered, options),
       {
         hardState: recovered.hardState,
         confState: recovered.confState,
@@ -167,6 +170,11 @@ export class RaftHost implements Consensus<Operation> {
   /** Operations without outcome. */
   get inflightCount(): number {
     return this.#proposals.inflightCount;
+  }
+
+  /** Up to here the state survives a loss of power; the log may be truncated to it. */
+  get durableAppliedIndex(): LogIndex {
+    return this.#durableApplied;
   }
 
   /** Of the log thread's work, for metrics. */
@@ -426,9 +434,9 @@ export class RaftHost implements Consensus<Operation> {
 
 const RESUME_MS = 1;
 
-function raftConfig(id: NodeId, options: RaftHostOptions): RaftConfig {
+function raftConfig(recovered: RecoveredLog, options: RaftHostOptions): RaftConfig {
   return {
-    id,
+    id: recovered.identity.nodeId,
     electionTimeoutTicks: options.electionTimeoutTicks,
     heartbeatTicks: options.heartbeatTicks,
     asyncStorageWrites: true,
@@ -436,7 +444,7 @@ function raftConfig(id: NodeId, options: RaftHostOptions): RaftConfig {
     entryBytesMax: options.entryBytesMax,
     uncommittedBytesMax: backlogBytesMax(options),
     committedBytesPerReadyMax: options.committedBytesPerReadyMax,
-    termFloor: options.termFloor,
+    termFloor: recovered.floors.termFloor,
   };
 }
 

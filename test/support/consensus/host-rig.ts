@@ -5,7 +5,7 @@ import type { RaftHostOptions } from "../../../engine/consensus/raft-host-option
 import { DEFAULT_RAFT_HOST_OPTIONS } from "../../../engine/consensus/raft-host-options.js";
 import { assert } from "../../../engine/core/assert.js";
 import { StrataError } from "../../../engine/core/errors.js";
-import { logIndex } from "../../../engine/core/ids.js";
+import { logIndex, term } from "../../../engine/core/ids.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { parseUuid, type Uuid } from "../../../engine/core/uuid.js";
 import { SILENT_TRACE } from "../../../engine/raft/trace.js";
@@ -25,6 +25,7 @@ export interface RigOptions {
   readonly stateDisk?: StateDisk;
   /** Which of the state store's versions is found, counted from the durable one. */
   readonly stateVersion?: number;
+  readonly termFloor?: number;
   /** Asked with the state as it is. */
   readonly seed?: (state: CountingState) => Operation | undefined;
 }
@@ -47,6 +48,7 @@ export class HostRig {
     this.state = new FakeStateThread(stateDisk, ringBytes);
     const { machine } = this;
     const recovered = recover(logDisk, stateDisk, options.stateVersion ?? 0, machine);
+    const floors = { localIdFloor: 0n, termFloor: term(options.termFloor ?? 0), given: false };
     this.host = new RaftHost(
       {
         clock: this.scheduler,
@@ -55,7 +57,7 @@ export class HostRig {
         log: this.log.link,
         state: this.state.link,
         stateMachine: machine,
-        recovered,
+        recovered: { ...recovered, floors },
         trace: SILENT_TRACE,
         seed: () => options.seed?.(machine),
       },

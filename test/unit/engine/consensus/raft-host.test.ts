@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { term } from "../../../../engine/core/ids.js";
 import { COUNTING_ROW_BYTES, note } from "../../../support/consensus/counting-state.js";
 import { emptyLogDisk } from "../../../support/consensus/fake-log-thread.js";
 import { emptyStateDisk } from "../../../support/consensus/fake-state-thread.js";
@@ -391,7 +390,7 @@ test("the term rises with each start and stays above the floor", () => {
   const logDisk = emptyLogDisk();
   const stateDisk = emptyStateDisk();
   const terms = [1, 2, 3].map(() => {
-    const rig = HostRig.ready({ logDisk, stateDisk, host: { termFloor: term(700) } });
+    const rig = HostRig.ready({ logDisk, stateDisk, termFloor: 700 });
     return rig.host.leadership.term;
   });
   assert.deepEqual(terms, [701, 702, 703]);
