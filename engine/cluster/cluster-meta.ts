@@ -51,7 +51,8 @@ export class ClusterMeta {
     return hash;
   }
 
-  /** Its part of the state hash. The place in the log is no part of the state: entries without operations move it. */
+  /** Its part of the state hash. The place in the log is no part of the state: entries without operations
+   * move it. */
   hash(): HashSum {
     this.#scratch.reset();
     this.#writeHashed(this.#scratch);

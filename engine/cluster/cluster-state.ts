@@ -40,18 +40,18 @@ import { TABLE } from "./tables.js";
 import { BATCH_HEADER_BYTES } from "./turn-batch.js";
 
 export interface ClusterStateOptions {
-  /** Memory of a stripe of the container table, zeroed, STRIPE_ROWS × 64 bytes. Called in `apply` and at load, before the
-   * first row of that stripe is written; main posts it to the shards. */
+  /** Memory of a stripe of the container table, zeroed, STRIPE_ROWS × 64 bytes. Called in `apply` and at
+   * load, before the first row of that stripe is written; main posts it to the shards. */
   allocateStripe(stripe: number): SharedArrayBuffer;
-  /** A number of the dictionary of replication configurations was given: in `apply` before the first container has it,
-   * at boot in `loaded`. */
+  /** A number of the dictionary of replication configurations was given: in `apply` before the first
+   * container has it, at boot in `loaded`. */
   onReplicationConfig(number: number, config: ReplicationConfig): void;
   /** An intent was applied, or loaded: for `NodeManager.applyIntent`. */
   onNodeIntent(uuid: Uuid, intent: NodeIntent): void;
 }
 
-/** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3): what
- * `apply` answers and changes depends on the state and the entry alone. */
+/** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3):
+ * what `apply` answers and changes depends on the state and the entry alone. */
 export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   readonly containers: Containers;
   readonly pipelines = new PipelineTable();

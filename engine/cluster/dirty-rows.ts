@@ -14,15 +14,15 @@ export interface RowEncoder<K> {
 /** Keeps which rows differ from the disk, and what they were when the present flush was frozen:
  *
  *   change ─► dirty ─freeze─► frozen ─drain─► gone
- *                              │ changed before it was drained: its bytes are kept first, and it is dirty again
- */
+ *                              │ change: its bytes are kept for drain, and it is dirty again
+ * / */
 export class DirtyRows<K> implements FlushPart {
   readonly #encoder: RowEncoder<K>;
   #dirty = new Set<K>();
   #frozen: K[] = [];
   #next = 0;
-  /** Frozen rows by key with their kept bytes; `undefined` as long as the live row is still what was frozen, `null` for a
-   * row that did not exist. */
+  /** Frozen rows by key with their kept bytes; `undefined` as long as the live row is still what was frozen,
+   * `null` for a row that did not exist. */
   readonly #kept = new Map<K, Uint8Array | null | undefined>();
   #epoch = 1;
   readonly #key = new ByteWriter(32);
@@ -32,7 +32,8 @@ export class DirtyRows<K> implements FlushPart {
     this.#encoder = encoder;
   }
 
-  /** Grows with each freeze. A row that was touched in this epoch needs no second `touch`: hot rows remember it. */
+  /** Grows with each freeze. A row that was touched in this epoch needs no second `touch`: hot rows remember
+   * it. */
   get epoch(): number {
     return this.#epoch;
   }

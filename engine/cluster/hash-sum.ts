@@ -1,12 +1,13 @@
-/** Sum of row hashes: 64 bits as two lanes of 32. Adding and subtracting rows makes it independent of their order and
- * cheap to keep: O(1) a change. Not a defence against an adversary; it finds states that differ. */
+/** Sum of row hashes: 64 bits as two lanes of 32. Adding and subtracting rows makes it independent of their
+ * order and cheap to keep: O(1) a change. Not a defence against an adversary; it finds states that differ. */
 export class HashSum {
   #low = 0;
   #high = 0;
   #mixedLow = 0;
   #mixedHigh = 0;
 
-  /** Takes in the row of `count` words that `words` holds from `start` on. `seed` tells rows apart: its key. */
+  /** Takes in the row of `count` words that `words` holds from `start` on. `seed` tells rows apart: its key.
+   */
   addWords(words: Int32Array, start: number, count: number, seed: number): void {
     this.#mixWords(words, start, count, fold(seed));
     this.#low = (this.#low + this.#mixedLow) | 0;

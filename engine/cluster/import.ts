@@ -18,9 +18,9 @@ export interface ImportTarget {
   readonly sequences: SequenceTable;
 }
 
-/** Takes over containers and pipelines of another SCM, all or nothing: everything is checked before anything changes.
- * Equal ones that exist are skipped, so that an import can be repeated. Afterwards new container ids start above the
- * highest imported one. */
+/** Takes over containers and pipelines of another SCM, all or nothing: everything is checked before anything
+ * changes. Equal ones that exist are skipped, so that an import can be repeated. Afterwards new container
+ * ids start above the highest imported one. */
 export function applyImport(target: ImportTarget, batch: ImportBatch): OperationResult {
   const pipelines = checkPipelines(target, batch.pipelines);
   if ("error" in pipelines) return pipelines;
@@ -90,8 +90,8 @@ function containerProblem(record: ContainerRecord): string | undefined {
   return replicationProblem(record.replication);
 }
 
-/** An open container is written through its pipeline, which must be there and not closed (spec 02 §4.2 rule 7, 03 §3
- * rule 4). Others outlive theirs. */
+/** An open container is written through its pipeline, which must be there and not closed (spec 02 §4.2 rule
+ * 7, 03 §3 rule 4). Others outlive theirs. */
 function checkPipelineOf(
   { pipelines }: ImportTarget,
   { containerId, state, pipelineId }: ContainerRecord,

@@ -10,8 +10,9 @@ import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import { readPipeline, writePipeline } from "./pipelines/pipeline-codec.js";
 import { SEQUENCE } from "./sequence/sequence-table.js";
 
-/** Encoding of an operation, little-endian: number u16 @0, version u8 @2, session id f64 @3, sequence f64 @11,
- * acknowledged sequence f64 @19, then its own fields from 27 on. `apply` reads the frequent ones in place. */
+/** Encoding of an operation, little-endian: number u16 @0, version u8 @2, session id f64 @3, sequence f64
+ * @11, acknowledged sequence f64 @19, then its own fields from 27 on. `apply` reads the frequent ones in
+ * place. */
 export const OPERATION_HEADER_BYTES = 27;
 /** Body of suppressContainers: flag u8, count u32, then ids as f64. */
 export const SUPPRESS_FLAG_OFFSET = OPERATION_HEADER_BYTES;
@@ -67,8 +68,8 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
   }
 }
 
-/** Reads one operation to the end of `reader`. Throws RangeError on anything that `writeOperation` cannot have written:
- * the caller knows where the bytes come from and makes it a CorruptionError. */
+/** Reads one operation to the end of `reader`. Throws RangeError on anything that `writeOperation` cannot
+ * have written: the caller knows where the bytes come from and makes it a CorruptionError. */
 export function readOperation(reader: ByteReader): Operation {
   const kind = reader.u16();
   if (!isOperationNumber(kind)) throw new RangeError(`unknown operation ${kind}`);
@@ -136,14 +137,16 @@ function flag(reader: ByteReader): boolean {
   return value === 1;
 }
 
-/** `count` items of at least `bytesMin` each; a count that cannot fit is refused before anything is allocated. */
+/** `count` items of at least `bytesMin` each; a count that cannot fit is refused before anything is
+ * allocated. */
 function list<T>(reader: ByteReader, count: number, bytesMin: number, read: () => T): T[] {
   if (count * bytesMin > reader.remaining)
     throw new RangeError(`${count} items in ${reader.remaining} bytes`);
   return Array.from({ length: count }, read);
 }
 
-/** A batch has its own dictionaries of configurations and owners, so that a container is a row of fixed size. */
+/** A batch has its own dictionaries of configurations and owners, so that a container is a row of fixed size.
+ */
 const IMPORTED_CONTAINER_BYTES = 70;
 const IMPORTED_FLAG = { HAS_PIPELINE: 1, SUPPRESSED: 2 } as const;
 const NO_UUID = new Uint8Array(16);

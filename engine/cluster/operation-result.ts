@@ -4,8 +4,8 @@ import type { ErrorCode, ErrorDetails } from "../core/errors.js";
 import { ERRORS, errorCodeOfWire, StrataError } from "../core/errors.js";
 import type { OperationResult } from "./state-machine.js";
 
-/** Results of operations as bytes. Sessions keep them, so they are made once and never changed; the frequent ones are
- * shared constants. */
+/** Results of operations as bytes. Sessions keep them, so they are made once and never changed; the frequent
+ * ones are shared constants. */
 const EMPTY = new Uint8Array(0);
 const DETAIL_KIND = { text: 0, number: 1, bigint: 2 } as const;
 

@@ -3,8 +3,9 @@ import type { ContainerEvent, OperationalState } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
 import type { SequenceName } from "./sequence/sequence-table.js";
 
-/** Every replicated operation by number. A number is for ever: it stands in logs on disk. An operation that changes its
- * encoding gets a new version (`OPERATION_VERSION`) and its decoder keeps reading the old ones. */
+/** Every replicated operation by number. A number is for ever: it stands in logs on disk. An operation that
+ * changes its encoding gets a new version (`OPERATION_VERSION`) and its decoder keeps reading the old ones.
+ */
 export const OPERATION = {
   seedCluster: 1,
   openSession: 2,
@@ -29,10 +30,10 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   8: 1,
 };
 
-/** Makes a mutation happen exactly once (raft design §13). With `sessionId` 0 it is at-least-once: a caller that repeats
- * it after a lost answer may do it twice, so every operation is idempotent or guarded by its preconditions. A caller
- * that has no session of ours but a key of its own (Hadoop RPC: client id and call id, spec 12 §8.2 H12) is
- * at-least-once too, and its audit record says so. */
+/** Makes a mutation happen exactly once (raft design §13). With `sessionId` 0 it is at-least-once: a caller
+ * that repeats it after a lost answer may do it twice, so every operation is idempotent or guarded by its
+ * preconditions. A caller that has no session of ours but a key of its own (Hadoop RPC: client id and call
+ * id, spec 12 §8.2 H12) is at-least-once too, and its audit record says so. */
 export interface SessionStamp {
   readonly sessionId: number;
   /** 1, 2, 3 … within the session. */
@@ -53,7 +54,8 @@ export interface SeedCluster extends Stamped {
   readonly clusterId: string;
   /** The floors of the old cluster were given, so containers may be imported. */
   readonly importAllowed: boolean;
-  /** Local ids start above it: 1 January of the next year in epoch ms << 16, or the floor that was given (spec 07 §12.4). */
+  /** Local ids start above it: 1 January of the next year in epoch ms << 16, or the floor that was given
+   * (spec 07 §12.4). */
   readonly localIdFloor: bigint;
   /** For the record; the Raft term starts above it. */
   readonly termFloor: number;
@@ -79,7 +81,8 @@ export interface SuppressContainers extends Stamped {
   readonly containerIds: readonly number[];
 }
 
-/** The operator's will for a datanode (spec 01 §16.3). A later one replaces it, also with another expiry only. */
+/** The operator's will for a datanode (spec 01 §16.3). A later one replaces it, also with another expiry
+ * only. */
 export interface SetNodeIntent extends Stamped {
   readonly kind: typeof OPERATION.setNodeIntent;
   readonly uuid: Uuid;
@@ -101,8 +104,9 @@ export interface HashAt extends Stamped {
   readonly kind: typeof OPERATION.hashAt;
 }
 
-/** A step of a container's life (spec 02 §4). Carries the leader's figures, so that all SCMs keep the same ones
- * (spec 02 §18 rules 2 and 3). An event that the state does not allow is refused with CONTAINER_STATE (rule 17). */
+/** A step of a container's life (spec 02 §4). Carries the leader's figures, so that all SCMs keep the same
+ * ones (spec 02 §18 rules 2 and 3). An event that the state does not allow is refused with CONTAINER_STATE
+ * (rule 17). */
 export interface TransitionContainer extends Stamped {
   readonly kind: typeof OPERATION.transitionContainer;
   readonly containerId: number;

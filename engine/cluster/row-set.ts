@@ -14,8 +14,8 @@ export interface RowCodec<K, R> {
   readRow(reader: ByteReader): R;
 }
 
-/** Keyed rows of the replicated state: small tables whose rows are plain, frozen objects. Keeps hash and flush state
- * with every change. Nothing may depend on the order of iteration. */
+/** Keyed rows of the replicated state: small tables whose rows are plain, frozen objects. Keeps hash and
+ * flush state with every change. Nothing may depend on the order of iteration. */
 export class RowSet<K extends string | number, R> {
   readonly #codec: RowCodec<K, R>;
   readonly #rows = new Map<K, R>();

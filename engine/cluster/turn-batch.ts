@@ -4,8 +4,8 @@ import { ByteWriter } from "../core/byte-writer.js";
 import type { Operation } from "./operation.js";
 import { readOperation, writeOperation } from "./operation-codec.js";
 
-/** Payload of an entry, little-endian: time of the proposer f64 @0 (epoch ms), count u32 @8, then for each operation its
- * length u32 and its bytes. An empty payload holds no batch: a leader's first entry. */
+/** Payload of an entry, little-endian: time of the proposer f64 @0 (epoch ms), count u32 @8, then for each
+ * operation its length u32 and its bytes. An empty payload holds no batch: a leader's first entry. */
 export const BATCH_HEADER_BYTES = 12;
 const COUNT_OFFSET = 8;
 
@@ -71,7 +71,8 @@ export interface DecodedBatch {
   readonly operations: readonly Operation[];
 }
 
-/** Takes a payload apart, for tools that show what a log holds; `apply` reads in place instead. Throws RangeError. */
+/** Takes a payload apart, for tools that show what a log holds; `apply` reads in place instead. Throws
+ * RangeError. */
 export function readTurnBatch(payload: Uint8Array): DecodedBatch {
   if (payload.length === 0) return { nowMs: 0, operations: [] };
   const reader = new ByteReader(payload);

@@ -7,7 +7,15 @@ import { readUuid, writeUuid } from "../../core/uuid.js";
 import { HashSum } from "../hash-sum.js";
 import { PageTracker } from "./page-tracker.js";
 
-/** Rows of a page, the unit of a flush. */
+/** Rows of a page, the unit of a flush. Measured with 10 M containers and random suppress operations, 80,000
+ * between two flushes:
+ *
+ *   rows │ bytes written per changed row         │ boot: scan, checks and load,
+ *        │ among the newest 100,000 │ among all │ CPU time per container
+ *     16 │ 160                      │ 1,030     │ 0.45 µs
+ *     64 │ 160                      │ 4,010     │ 0.26 µs
+ *
+ * A quarter of the writes is worth 2 s of a start with 10 M containers, which stays below 5 s. */
 export const PAGE_ROWS = 16;
 const ROW_BYTES = CONTAINER_ROW.rowBytes;
 export const PAGE_BYTES = PAGE_ROWS * ROW_BYTES;
@@ -16,8 +24,8 @@ export const STRIPE_BYTES = STRIPE_ROWS * ROW_BYTES;
 
 /** Stripe numbers end here: 2^32 ids, 2^28 pages. */
 const STRIPE_COUNT_MAX = 65_536;
-/** How far above the highest known id a new one may lie: room for the gaps of many leaders, and no more stripes than
- * that for a stray id. */
+/** How far above the highest known id a new one may lie: room for the gaps of many leaders, and no more
+ * stripes than that for a stray id. */
 export const CONTAINER_ID_REACH = 4_194_304;
 
 const AT = CONTAINER_ROW.fields;
@@ -229,8 +237,9 @@ export class ContainerTable {
     this.#endChange(stripe, id);
   }
 
-  /** Visits existing ids from `from` on in ascending order, until `visit` answers false or `rowsMax` rows were looked
-   * at. Returns the id to go on from, 0 when the end was reached. Stripes that do not exist cost nothing. */
+  /** Visits existing ids from `from` on in ascending order, until `visit` answers false or `rowsMax` rows
+   * were looked at. Returns the id to go on from, 0 when the end was reached. Stripes that do not exist cost
+   * nothing. */
   scan(from: number, rowsMax: number, visit: (id: number) => boolean): number {
     let rowsLeft = rowsMax;
     let id = from;
@@ -251,7 +260,8 @@ export class ContainerTable {
   /** At boot: takes a page as it stood on disk. Throws RangeError when it cannot be one. */
   loadPage(key: Uint8Array, value: Uint8Array): void {
     if (key.length !== 4) throw new RangeError(`page key of ${key.length} bytes`);
-    const page = new DataView(key.buffer, key.byteOffset, 4).getUint32(0);
+    const [a, b, c, d] = key as unknown as readonly [number, number, number, number];
+    const page = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     if (value.length !== PAGE_BYTES) throw new RangeError(`page of ${value.length} bytes`);
     const stripeNumber = Math.floor(page / STRIPE_PAGES);
     if (stripeNumber >= STRIPE_COUNT_MAX) throw new RangeError(`page number ${page}`);

@@ -21,8 +21,8 @@ export interface ContainerFilter {
 
 export interface ContainerPage {
   readonly containers: readonly ContainerRecord[];
-  /** Where the next page starts, 0 = there is nothing more. A page may be empty and still not be the last one, because
-   * the work of a call is bounded. */
+  /** Where the next page starts, 0 = there is nothing more. A page may be empty and still not be the last
+   * one, because the work of a call is bounded. */
   readonly nextContainerId: number;
 }
 

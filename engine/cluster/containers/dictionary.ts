@@ -17,8 +17,8 @@ interface Kind<V> {
   read(reader: ByteReader): V;
 }
 
-/** Numbers for values that many rows share: 1, 2, 3 … in the order of their first use, never reused. Part of the
- * replicated state, since rows hold the numbers. */
+/** Numbers for values that many rows share: 1, 2, 3 … in the order of their first use, never reused. Part of
+ * the replicated state, since rows hold the numbers. */
 export class Dictionary<V> {
   readonly #kind: Kind<V>;
   readonly #numbers = new Map<string, number>();

@@ -18,8 +18,9 @@ export interface PageSource {
 /** Which pages of the container table differ from the disk.
  *
  *   clean ─change─► DIRTY ─freeze─► FROZEN ─drain─► clean
- *                                     │ change: the page is copied first, then it is DIRTY; drain hands out the copy
- */
+ *                                     │ change: the page is copied first, then it is DIRTY;
+ *                                     │ drain hands out the copy
+ * / */
 export class PageTracker implements FlushPart {
   readonly #source: PageSource;
   /** A byte of flags a page, by stripe. */

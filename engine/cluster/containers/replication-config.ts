@@ -5,7 +5,8 @@ import { REPLICATION_TYPE } from "../../core/enums.js";
 import { StrataError } from "../../core/errors.js";
 import { enumName } from "../enum-name.js";
 
-/** Replication configurations (spec 02 §3). `factor` is the number of nodes: 1 or 3, with EC data + parity. */
+/** Replication configurations (spec 02 §3). `factor` is the number of nodes: 1 or 3, with EC data + parity.
+ */
 export type ReplicationConfig = ReplicationRecord;
 
 const EC_PATTERN = /^([a-z]+)-(\d+)-(\d+)-(\d+)(k?)$/i;
@@ -76,7 +77,8 @@ function parseEc([, codec = "", data, parity, chunk, kilo]: RegExpExecArray): Re
   };
 }
 
-/** What is wrong with a configuration that came from outside; undefined when it is sound and in its one form. */
+/** What is wrong with a configuration that came from outside; undefined when it is sound and in its one form.
+ */
 export function replicationProblem(config: ReplicationConfig): string | undefined {
   if (config.type === "EC") {
     if (!EC_CODECS.includes(config.ecCodec)) return `codec ${config.ecCodec} is not rs or xor`;

@@ -6,8 +6,8 @@ import type { OperationResult } from "../state-machine.js";
 import type { Containers } from "./containers.js";
 import { nextState, SEQUENCE_RISES_IN } from "./life-cycle.js";
 
-/** One step of a container's life (spec 02 §4.2). The sequence id rises to the leader's in the states that allow it; the
- * other figures are taken over with a new state only, so that all SCMs write the same. */
+/** One step of a container's life (spec 02 §4.2). The sequence id rises to the leader's in the states that
+ * allow it; the other figures are taken over with a new state only, so that all SCMs write the same. */
 export function applyTransition(
   { table, replications }: Containers,
   { containerId, event, sequenceId, usedBytes, keyCount }: TransitionContainer,

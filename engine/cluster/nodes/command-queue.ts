@@ -4,8 +4,8 @@ import type { QueuedCommand } from "./node-types.js";
 /** Per type; the datanode's own queue takes 5,000 in all (`hdds.datanode.command.queue.limit`). */
 export const COMMANDS_PER_TYPE_MAX = 1024;
 
-/** Commands that wait for one datanode's next heartbeat, in order. Bounded per type; of commands of one type for the
- * same container or pipeline only the last is kept, at the place of the first (spec 01 §16.8). */
+/** Commands that wait for one datanode's next heartbeat, in order. Bounded per type; of commands of one type
+ * for the same container or pipeline only the last is kept, at the place of the first (spec 01 §16.8). */
 export class CommandQueue {
   #commands = new Map<string, QueuedCommand>();
   readonly #countByType = new Map<CommandType, number>();

@@ -6,8 +6,8 @@ import { RowSet } from "../row-set.js";
 import { TABLE } from "../tables.js";
 import type { NodeIntent } from "./node-types.js";
 
-/** Operators' wills for datanodes, replicated, so that no leader forgets a decommission (spec 01 §16.3). An intent stays
- * when the datanode has persisted it: an older state on its disk must not win again. */
+/** Operators' wills for datanodes, replicated, so that no leader forgets a decommission (spec 01 §16.3). An
+ * intent stays when the datanode has persisted it: an older state on its disk must not win again. */
 export class IntentTable {
   readonly rows = new RowSet<Uuid, NodeIntent>({
     table: TABLE.nodeIntents,

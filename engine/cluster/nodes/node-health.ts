@@ -24,9 +24,9 @@ const STALE: HealthStep = { to: "STALE", event: "STALE_NODE" };
 const DEAD: HealthStep = { to: "DEAD", event: "DEAD_NODE" };
 const NO_STEPS: readonly HealthStep[] = [];
 
-/** One tick of the health state machine (spec 01 §7.2): the steps in order, each with its event; the last one counts.
- * Both tests of a row use the state at the start of the tick, so a node never goes from HEALTHY to DEAD, nor from STALE
- * or DEAD to HEALTHY, in one tick. */
+/** One tick of the health state machine (spec 01 §7.2): the steps in order, each with its event; the last one
+ * counts. Both tests of a row use the state at the start of the tick, so a node never goes from HEALTHY to
+ * DEAD, nor from STALE or DEAD to HEALTHY, in one tick. */
 export function healthSteps(health: NodeHealth, facts: HealthFacts): readonly HealthStep[] {
   switch (health) {
     case "HEALTHY": {

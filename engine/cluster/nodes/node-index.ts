@@ -6,7 +6,8 @@ import type { Uuid } from "../../core/uuid.js";
 import { parseUuid, uuidFromHalves } from "../../core/uuid.js";
 import type { NodeEntry } from "./node-entry.js";
 
-/** Datanodes by slot, by uuid, by address, and in uuid order. Slots are given in the order of registration and stay. */
+/** Datanodes by slot, by uuid, by address, and in uuid order. Slots are given in the order of registration
+ * and stay. */
 export class NodeIndex {
   readonly #bySlot: NodeEntry[] = [];
   readonly #byUuid = new Map<Uuid, NodeEntry>();

@@ -51,8 +51,8 @@ export interface NodeCounters {
   refusedCommandCount: number;
 }
 
-/** Everything observed about datanodes (spec 01): never logged, never on disk. Pure: times are passed in, in ms of the
- * monotonic clock. */
+/** Everything observed about datanodes (spec 01): never logged, never on disk. Pure: times are passed in, in
+ * ms of the monotonic clock. */
 export class NodeManager {
   readonly #options: NodeManagerOptions;
   readonly #rows: NodeRows;
@@ -96,8 +96,9 @@ export class NodeManager {
     return this.index.count;
   }
 
-  /** Spec 01 §3. The caller feeds the full report that follows with *from registration*. Known nodes are updated in
-   * place: their containers, commands and pipelines stay, their report is taken in every case (§16.1, §16.2). */
+  /** Spec 01 §3. The caller feeds the full report that follows with *from registration*. Known nodes are
+   * updated in place: their containers, commands and pipelines stay, their report is taken in every case
+   * (§16.1, §16.2). */
   register(request: Registration, peer: PeerAddress | undefined, nowMs: number): RegisterOutcome {
     const { layout, nodeCountMax } = this.#options;
     if (request.layout.software !== layout.software) {
@@ -123,8 +124,8 @@ export class NodeManager {
     return { kind: "accepted", slot: node.slot, case: which, details: node.details };
   }
 
-  /** Spec 01 §4.2; call it before the container reports of the same heartbeat. Commands are drained into the answer;
-   * when the answer cannot be sent, hand them to `takeBack`. */
+  /** Spec 01 §4.2; call it before the container reports of the same heartbeat. Commands are drained into the
+   * answer; when the answer cannot be sent, hand them to `takeBack`. */
   heartbeat(uuid: Uuid, beat: Heartbeat, leader: LeaderView, nowMs: number): HeartbeatOutcome {
     const term = leader.isLeader ? leader.term : 0;
     const node = this.index.get(uuid);
@@ -144,7 +145,8 @@ export class NodeManager {
     return { isKnown: true, term, commands, fullReportWanted: this.#wanted.has(node.slot) };
   }
 
-  /** Puts drained commands of an answer that was never written back to the front of the queue (spec 12 §8.2 H5). */
+  /** Puts drained commands of an answer that was never written back to the front of the queue (spec 12 §8.2
+   * H5). */
   takeBack(uuid: Uuid, commands: readonly Command[]): void {
     const node = this.index.get(uuid);
     if (node === undefined) return;
@@ -152,8 +154,8 @@ export class NodeManager {
     this.#rows.publish(node);
   }
 
-  /** Queues a command; one of the same type for the same container or pipeline that waits is replaced. False when the
-   * node is not known or its queue is full. */
+  /** Queues a command; one of the same type for the same container or pipeline that waits is replaced. False
+   * when the node is not known or its queue is full. */
   queueCommand(uuid: Uuid, command: NodeCommand): boolean {
     const node = this.index.get(uuid);
     if (node === undefined) return false;
@@ -171,8 +173,8 @@ export class NodeManager {
     }
   }
 
-  /** One step of the health state machine, every process interval (spec 01 §7.2). A pause of this process is no silence
-   * of the datanodes: every last heartbeat is moved by its length (§16.4). */
+  /** One step of the health state machine, every process interval (spec 01 §7.2). A pause of this process is
+   * no silence of the datanodes: every last heartbeat is moved by its length (§16.4). */
   tick(nowMs: number): void {
     const { processIntervalMs, staleIntervalMs, deadIntervalMs, layout } = this.#options;
     const pauseMs = nowMs - (this.#lastTickMs ?? nowMs) - processIntervalMs;
@@ -192,8 +194,8 @@ export class NodeManager {
     }
   }
 
-  /** An intent was applied from the log, or loaded at boot: it wins over what the datanode's disk says, on every SCM
-   * (spec 01 §16.3). */
+  /** An intent was applied from the log, or loaded at boot: it wins over what the datanode's disk says, on
+   * every SCM (spec 01 §16.3). */
   applyIntent(uuid: Uuid, intent: NodeIntent): void {
     this.#intents.set(uuid, intent);
     const node = this.index.get(uuid);
@@ -274,9 +276,9 @@ export class NodeManager {
     return this.#options.layout.metadata === this.#options.layout.software;
   }
 
-  /** What a registration brings to a new or a known record (spec 01 §3.3): a record that the reference would replace
-   * starts healthy again, in case `same` health stays. At registration the datanode is the source of its operational
-   * state, unless an operator's intent says otherwise. */
+  /** What a registration brings to a new or a known record (spec 01 §3.3): a record that the reference would
+   * replace starts healthy again, in case `same` health stays. At registration the datanode is the source of
+   * its operational state, unless an operator's intent says otherwise. */
   #refresh(node: NodeEntry, request: Registration, which: RegistrationCase, nowMs: number): void {
     node.layout = request.layout;
     node.lastHeartbeatMs = nowMs;
@@ -301,8 +303,8 @@ export class NodeManager {
     node.queue.push(this.#numbered({ type: "finalizeNewLayoutVersionCommand", deadlineMs: 0, layout }));
   }
 
-  /** Spec 01 §8.2 with §16.3: an intent of the log wins, and the leader sends it until the datanode has written it down;
-   * without one the datanode's own state counts. */
+  /** Spec 01 §8.2 with §16.3: an intent of the log wins, and the leader sends it until the datanode has
+   * written it down; without one the datanode's own state counts. */
   #reconcile(node: NodeEntry, beat: Heartbeat, isLeader: boolean): void {
     const persisted = node.persisted;
     if (
@@ -327,7 +329,8 @@ export class NodeManager {
     );
   }
 
-  /** A change of the state, not of its expiry alone, tells the services again how the node is (spec 01 §7.2). */
+  /** A change of the state, not of its expiry alone, tells the services again how the node is (spec 01 §7.2).
+   */
   #enterOperationalState(node: NodeEntry, { operationalState, expirySeconds }: NodeIntent): void {
     const isOther = node.operationalState !== operationalState;
     node.operationalState = operationalState;
@@ -379,8 +382,8 @@ export class NodeManager {
     this.#counters.nodeReportCount++;
   }
 
-  /** Ids are unique within this process; a datanode takes the container of a close command from its id (spec 12 §5.4
-   * rule 2), and a reconcile command has the container's too. */
+  /** Ids are unique within this process; a datanode takes the container of a close command from its id (spec
+   * 12 §5.4 rule 2), and a reconcile command has the container's too. */
   #numbered(command: NodeCommand): QueuedCommand {
     const { type, containerId } = command;
     const isNamedByContainer = type === "closeContainerCommand" || type === "reconcileContainerCommand";

@@ -9,7 +9,8 @@ import type { Uuid } from "../../core/uuid.js";
 export type Registration = RequestOf<"register">;
 export type Heartbeat = RequestOf<"heartbeat">;
 
-/** An order to a datanode as data (spec 12 §8.2 H6): each transport renders it. The term is stamped when it leaves. */
+/** An order to a datanode as data (spec 12 §8.2 H6): each transport renders it. The term is stamped when it
+ * leaves. */
 export type NodeCommand = Omit<Command, "commandId" | "term">;
 /** A queued command; its id is given when it is queued (spec 12 §5.4 rule 2). */
 export type QueuedCommand = Omit<Command, "term">;
@@ -41,7 +42,8 @@ export type RegisterOutcome =
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly details: ErrorDetails };
 
 export interface HeartbeatOutcome {
-  /** False: the datanode must register; `commands` holds the reregister command and nothing of the request was taken. */
+  /** False: the datanode must register; `commands` holds the reregister command and nothing of the request
+   * was taken. */
   readonly isKnown: boolean;
   /** Of the leader, 0 from a follower; all commands carry it, a reregister command carries 0. */
   readonly term: number;
@@ -72,7 +74,8 @@ export interface NodeManagerOptions {
   readonly staleIntervalMs: number;
   /** `ozone.scm.dead.node.interval`. */
   readonly deadIntervalMs: number;
-  /** The SCM's own. The layout mismatch rule applies when both numbers are equal: finalized (spec 01 §1.5). */
+  /** The SCM's own. The layout mismatch rule applies when both numbers are equal: finalized (spec 01 §1.5).
+   */
   readonly layout: LayoutVersion;
   /** `hdds.datanode.use.datanode.hostname`. */
   readonly useDatanodeHostname: boolean;

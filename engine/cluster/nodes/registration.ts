@@ -3,8 +3,8 @@ import type { NodeManagerOptions, PeerAddress, RegistrationCase } from "./node-t
 
 const DEFAULT_RACK = "/default-rack";
 
-/** The details as the SCM records them (spec 01 §3.2 steps 2 and 3): address as the transport saw it, names of the
- * topology. Every other field stays as it came. */
+/** The details as the SCM records them (spec 01 §3.2 steps 2 and 3): address as the transport saw it, names
+ * of the topology. Every other field stays as it came. */
 export function recordedDetails(
   details: DatanodeDetails,
   peer: PeerAddress | undefined,

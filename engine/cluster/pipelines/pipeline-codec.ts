@@ -5,7 +5,8 @@ import { OPERATIONAL_STATE, PIPELINE_STATE } from "../../core/enums.js";
 import { readReplication, writeReplication } from "../containers/replication-config.js";
 import { enumName } from "../enum-name.js";
 
-/** Stored form of a pipeline: log and state store. One record has one encoding, so equal bytes are equal records. */
+/** Stored form of a pipeline: log and state store. One record has one encoding, so equal bytes are equal
+ * records. */
 const FORMAT = 1;
 
 /** Which optional fields of the details are present: that is data too (spec 12 §8.2 H4). */

@@ -7,8 +7,8 @@ interface Observed {
   readonly reportedMs: Map<Uuid, number>;
 }
 
-/** What members say about their pipelines: observed, kept on every SCM, never logged (spec 03 §2: leader and report
- * times). Only pipelines of the table and their members are kept, so datanodes cannot make it grow. */
+/** What members say about their pipelines: observed, kept on every SCM, never logged (spec 03 §2: leader and
+ * report times). Only pipelines of the table and their members are kept, so datanodes cannot make it grow. */
 export class PipelineReports {
   readonly #pipelines: PipelineTable;
   readonly #observed = new Map<Uuid, Observed>();
@@ -17,7 +17,8 @@ export class PipelineReports {
     this.#pipelines = pipelines;
   }
 
-  /** Takes the reports of `datanode` (spec 01 §4.3). Returns how many name a pipeline that it is no member of. */
+  /** Takes the reports of `datanode` (spec 01 §4.3). Returns how many name a pipeline that it is no member
+   * of. */
   accept(datanode: Uuid, reports: readonly PipelineReport[], nowMs: number): number {
     let strangers = 0;
     for (const { pipelineId, isLeader } of reports) {

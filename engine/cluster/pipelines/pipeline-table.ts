@@ -6,7 +6,8 @@ import { TABLE } from "../tables.js";
 import { readPipeline, writePipeline } from "./pipeline-codec.js";
 
 export const PIPELINE_COUNT_MAX = 262_144;
-/** Limit of a stored pipeline: it is one record of the state thread's channel. 64 members need about 20 KB. */
+/** Limit of a stored pipeline: it is one record of the state thread's channel. 64 members need about 20 KB.
+ */
 export const PIPELINE_BYTES_MAX = 64 * 1024;
 
 /** Complete pipelines by id (spec 03 §2). */

@@ -2,9 +2,9 @@ import { assert } from "../../core/assert.js";
 import type { Term } from "../../core/ids.js";
 import type { Reservation } from "../operation-result.js";
 
-/** Numbers of one sequence that this SCM may hand out as leader: only from reservations that were applied in the present
- * term (raft design §13: HDDS-8973, two leaders that gave out the same ids). What is left when the term ends is lost.
- * 64-bit ids cost no bigint each: a range is its first number and an offset. */
+/** Numbers of one sequence that this SCM may hand out as leader: only from reservations that were applied in
+ * the present term (raft design §13: HDDS-8973, two leaders that gave out the same ids). What is left when
+ * the term ends is lost. 64-bit ids cost no bigint each: a range is its first number and an offset. */
 export class IdRange {
   #term: Term;
   #base = 0n;
@@ -30,8 +30,8 @@ export class IdRange {
     this.#next = undefined;
   }
 
-  /** A reservation was applied by an entry of `term`; one of an older term is lost. At most one waits behind the range in
-   * use. */
+  /** A reservation was applied by an entry of `term`; one of an older term is lost. At most one waits behind
+   * the range in use. */
   add(reservation: Reservation, term: Term): void {
     if (term !== this.#term) return;
     if (this.#taken === this.#count) {

@@ -8,8 +8,8 @@ import { TABLE } from "../tables.js";
 export const SEQUENCE = { localId: 1, delTxnId: 2, containerId: 3, CertificateId: 4 } as const;
 export type SequenceName = keyof typeof SEQUENCE;
 
-/** Largest number of each sequence. Local ids and serials are signed 64-bit numbers in the reference, all others are
- * plain numbers here. */
+/** Largest number of each sequence. Local ids and serials are signed 64-bit numbers in the reference, all
+ * others are plain numbers here. */
 const LAST_MAX: Readonly<Record<SequenceName, bigint>> = {
   localId: UINT64_MAX >> 1n,
   delTxnId: BigInt(Number.MAX_SAFE_INTEGER),

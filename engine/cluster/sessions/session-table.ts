@@ -9,14 +9,14 @@ import { TABLE } from "../tables.js";
 import { SESSION_WINDOW, Session } from "./session.js";
 
 export const SESSION_COUNT_MAX = 4096;
-/** A session that was used within this logged time is never evicted, so a client that retries within it is safe: when
- * all are younger, a new one is refused. */
+/** A session that was used within this logged time is never evicted, so a client that retries within it is
+ * safe: when all are younger, a new one is refused. */
 export const SESSION_IDLE_MS_MIN = 60_000;
 /** Stored replies of one session; a client that acknowledges never comes near. Keeps its row small. */
 export const SESSION_REPLY_BYTES_MAX = 64 * 1024;
 
-/** Sessions of clients that mutate: each operation of a session happens exactly once, however often it is proposed
- * (raft design §13). Part of the replicated state, the order of eviction included. */
+/** Sessions of clients that mutate: each operation of a session happens exactly once, however often it is
+ * proposed (raft design §13). Part of the replicated state, the order of eviction included. */
 export class SessionTable {
   readonly #sessions = new Map<number, Session>();
   #oldest: Session | undefined = undefined;
@@ -44,8 +44,8 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
-  /** Adds session `id`, a number never used before; evicts the one unused for longest when there are too many. Answers
-   * with a refusal when that one is too young. */
+  /** Adds session `id`, a number never used before; evicts the one unused for longest when there are too
+   * many. Answers with a refusal when that one is too young. */
   open(id: number, clientName: string, use: SessionUse): OperationResult | undefined {
     assert(!this.#sessions.has(id), "session exists");
     if (this.#sessions.size >= SESSION_COUNT_MAX) {
@@ -64,8 +64,8 @@ export class SessionTable {
     return undefined;
   }
 
-  /** Whether an operation is to be carried out: the session to `finish` it in, or the answer to give instead, which is
-   * the stored one when it was carried out before. */
+  /** Whether an operation is to be carried out: the session to `finish` it in, or the answer to give instead,
+   * which is the stored one when it was carried out before. */
   begin({ sessionId, sequence, ackedSequence }: SessionStamp): Session | OperationResult {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return refused("SESSION_EXPIRED", { sessionId });
@@ -107,7 +107,8 @@ export class SessionTable {
     this.#sessions.set(id, session);
   }
 
-  /** After the last `load`. Throws RangeError when there are too many or one is newer than the counters allow. */
+  /** After the last `load`. Throws RangeError when there are too many or one is newer than the counters
+   * allow. */
   loaded(limits: { readonly nextSessionId: number; readonly useNumber: number }): void {
     if (this.#sessions.size > SESSION_COUNT_MAX) throw new RangeError(`${this.#sessions.size} sessions`);
     const byUse = [...this.#sessions.values()].sort((a, b) => a.lastUse - b.lastUse);

@@ -4,7 +4,8 @@ import type { ByteWriter } from "../../core/byte-writer.js";
 import type { HashSum } from "../hash-sum.js";
 import type { OperationResult } from "../state-machine.js";
 
-/** Sequences above the acknowledged one that a session may use: as many requests as a connection may have unanswered. */
+/** Sequences above the acknowledged one that a session may use: as many requests as a connection may have
+ * unanswered. */
 export const SESSION_WINDOW = 1024;
 const FORMAT = 1;
 const INITIAL_SLOTS = 8;
@@ -15,8 +16,8 @@ const NO_REPLY: OperationResult = { error: 0, body: new Uint8Array(0) };
 const TEXT = new TextEncoder();
 const scratch = new Int32Array(6);
 
-/** One client's mutations: what was answered and not yet acknowledged. Replies stand in a ring by sequence, so that the
- * usual operation allocates nothing:
+/** One client's mutations: what was answered and not yet acknowledged. Replies stand in a ring by sequence,
+ * so that the usual operation allocates nothing:
  *
  *   acknowledged                       window
  *   … 7 8 9 10 │ 11   12   13   14 … │ acked + SESSION_WINDOW
