@@ -124,27 +124,37 @@ export type StateRowVisitor = (table: number, key: Uint8Array, value: Uint8Array
 /** Reads all rows in order of their keys and checks each. */
 export class StateScan {
   readonly #cursor: StoreCursor;
+  readonly #onCorrupt: (error: StrataError) => void;
 
-  constructor(store: Store) {
+  /** `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is thrown. */
+  constructor(store: Store, onCorrupt: (error: StrataError) => void = throwError) {
     this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to: Uint8Array.of(255, 255, 255) });
+    this.#onCorrupt = onCorrupt;
   }
 
-  /** Visits up to `rowCountMax` next rows; returns how many, 0 at the end. Throws CorruptionError
+  /** Visits up to `rowCountMax` next rows; returns how many were read, 0 at the end. Throws CorruptionError
    * STATE_CORRUPT. */
   step(rowCountMax: number, visit: StateRowVisitor): number {
     return this.#cursor.next(rowCountMax, (key, stored) => {
       const end = stored.length - STATE_CHECKSUM_BYTES;
-      if (end < 0) throw rowCorrupt(key, "cut off");
+      if (end < 0) {
+        this.#onCorrupt(rowCorrupt(key, "cut off"));
+        return;
+      }
       const value = stored.subarray(0, end);
       const checksum = new DataView(stored.buffer, stored.byteOffset, stored.length).getUint32(end, true);
-      if (checksum !== rowChecksum(key, value)) throw rowCorrupt(key, "checksum mismatch");
-      visit(key[0]!, key.subarray(1), value);
+      if (checksum === rowChecksum(key, value)) visit(key[0]!, key.subarray(1), value);
+      else this.#onCorrupt(rowCorrupt(key, "checksum mismatch"));
     });
   }
 
   close(): void {
     this.#cursor.close();
   }
+}
+
+function throwError(error: StrataError): void {
+  throw error;
 }
 
 function rowCorrupt(key: Uint8Array, reason: string): StrataError {

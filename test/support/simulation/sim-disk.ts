@@ -41,6 +41,8 @@ export class SimDisk implements Disk {
     this.makeDirectory(path);
     const data = this.#stores.get(path) ?? new StoredData();
     this.#stores.set(path, data);
+    // A directory with a store in it is not empty.
+    this.#files.set(`${path}/CURRENT`, new SimFile(new Uint8Array(0)));
     this.#take(path);
     const missing = [...data.columns()].find((column) => !options.columns.includes(column));
     if (missing !== undefined) {
