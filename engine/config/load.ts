@@ -15,11 +15,11 @@ export interface ConfigSources {
   /** Directory of `ozone-site.xml`; when left out, `OZONE_CONF_DIR` of `env`; without both there is no file. */
   readonly configDir?: string | undefined;
   /** `key=value` each, from `-D`. */
-  readonly overrides?: readonly string[];
+  readonly overrides?: readonly string[] | undefined;
   /** `process.env` when left out. Only `OZONE_CONF_DIR` and `${env.NAME}` come from it. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** This machine when left out. */
-  readonly host?: HostFacts;
+  readonly host?: HostFacts | undefined;
 }
 
 /** What a program needs that only talks to an SCM. */

@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import type { CommandContext } from "../context.js";
+import { addContainerImport } from "./container-import.js";
+import { addContainerInfo } from "./container-info.js";
+import { addContainerList } from "./container-list.js";
+import { addContainerSuppress } from "./container-suppress.js";
+import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
+import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
+import { addScmRoles } from "./scm-roles.js";
+
+/** `strata admin`: names, options and output of `ozone admin` (spec 09 §9). */
+export function addAdminCommand(parent: Command, context: CommandContext): void {
+  const admin = parent.command("admin").description("asks and tells a running SCM");
+  const scm = admin.command("scm").description("SCMs of the cluster");
+  addScmRoles(scm, context);
+  const datanode = admin.command("datanode").description("datanodes");
+  addDatanodeList(datanode, context);
+  addDatanodeInfo(datanode, context);
+  addDatanodeUsageInfo(datanode, context);
+  const container = admin.command("container").description("containers");
+  addContainerList(container, context);
+  addContainerInfo(container, context);
+  addContainerImport(container, context);
+  addContainerSuppress(container, context);
+}

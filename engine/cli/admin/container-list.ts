@@ -1,0 +1,156 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { RequestOf } from "../../../protocol/schema/messages.js";
+import type { ContainerRecord, ReplicationRecord } from "../../../protocol/schema/records.js";
+import {
+  CONTAINER_STATE,
+  type ContainerState,
+  REPLICATION_TYPE,
+  type ReplicationType,
+} from "../../core/enums.js";
+import type { CommandContext } from "../context.js";
+import { CommandError, EXIT } from "../exit-code.js";
+import type { CommandIo } from "../io.js";
+import { choice, wholeNumber } from "../options.js";
+import type { AdminConnection } from "../parts.js";
+import { parseReplication } from "../replication-text.js";
+import { jsonText } from "../text.js";
+import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
+import { containerJson } from "./json-shapes.js";
+
+interface ListOptions extends ConnectionOptions {
+  readonly start: number;
+  readonly count: number;
+  readonly all?: true;
+  readonly state?: ContainerState;
+  readonly type?: ReplicationType;
+  readonly replication?: string;
+  readonly suppressed?: boolean;
+}
+
+const COUNT = 20;
+/** What the SCM answers at most at a time. */
+const PAGE = 512;
+
+const EXAMPLES = `
+Examples:
+  strata admin container list
+  strata admin container list --state CLOSED -t EC -r rs-6-3-1024k
+  strata admin container list -s 1000 -c 100
+  strata admin container list --all > containers.json`;
+
+/** `strata admin container list` (spec 02 §15.1): a JSON array. */
+export function addContainerList(parent: Command, context: CommandContext): void {
+  const idNumber = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+  const command = parent
+    .command("list")
+    .description("lists containers by id as a JSON array")
+    .addOption(new Option("-s, --start <id>", "first container id").argParser(idNumber).default(0))
+    .addOption(new Option("-c, --count <n>", "how many").argParser(idNumber).default(COUNT))
+    .option("-a, --all", "all of them")
+    .addOption(choice("--state <state>", "only in this state", Object.keys(CONTAINER_STATE)))
+    .addOption(choice("-t, --type <type>", "only of this replication type", Object.keys(REPLICATION_TYPE)))
+    .option(
+      "-r, --replication <config>",
+      "only this: ONE, THREE, or for EC like rs-6-3-1024k; type RATIS if none is given",
+    )
+    .addOption(new Option("--factor <config>", "old name of --replication").hideHelp())
+    .addOption(
+      new Option("--suppressed <bool>", "only containers that are suppressed, or are not").argParser(
+        trueOrFalse,
+      ),
+    )
+    .option("--json", "prints JSON, as always")
+    .addHelpText("after", EXAMPLES);
+  addConnectionOptions(command).action(async (options: ListOptions & { readonly factor?: string }) => {
+    const filter = filterOf({ ...options, replication: options.replication ?? options.factor });
+    await withConnection(options, context, async (connection, config) => {
+      const { containerListCountMax } = config;
+      const isCapped = options.all !== true && options.count > containerListCountMax;
+      if (isCapped) {
+        context.io.err(
+          `--count ${options.count} exceeds ozone.scm.container.list.max.count: ${containerListCountMax} shown`,
+        );
+      }
+      const limit =
+        options.all === true ? Number.POSITIVE_INFINITY : Math.min(options.count, containerListCountMax);
+      await printContainers(connection, { start: options.start, limit, filter }, context.io);
+    });
+  });
+}
+
+interface ContainerFilter {
+  /** What the SCM filters by. */
+  readonly request: Omit<RequestOf<"listContainers">, "startContainerId" | "countMax">;
+  /** What is left to us: the parameters of EC. */
+  readonly matches: (container: ContainerRecord) => boolean;
+}
+
+type FilterOptions = Pick<ListOptions, "state" | "type" | "suppressed"> & {
+  readonly replication: string | undefined;
+};
+
+function filterOf({ state, type, replication, suppressed }: FilterOptions): ContainerFilter {
+  const wantedType = type ?? (replication === undefined ? undefined : "RATIS");
+  const wanted = replication === undefined ? undefined : parseReplication(wantedType ?? "RATIS", replication);
+  if (replication !== undefined && wanted === undefined) {
+    throw new CommandError(`--replication ${replication} is not one of type ${wantedType}`, EXIT.USAGE);
+  }
+  const isEc = wantedType === "EC";
+  const request = {
+    ...(state === undefined ? {} : { state }),
+    ...(suppressed === undefined ? {} : { suppressed }),
+    ...(wantedType === undefined ? {} : { replicationType: wantedType }),
+    ...(wanted === undefined || isEc ? {} : { replicationFactor: wanted.factor }),
+  };
+  const ec = isEc ? wanted : undefined;
+  return { request, matches: (container) => ec === undefined || isSameEc(container.replication, ec) };
+}
+
+function isSameEc(a: ReplicationRecord, b: ReplicationRecord): boolean {
+  const isSameShape = a.ecData === b.ecData && a.ecParity === b.ecParity && a.ecChunkBytes === b.ecChunkBytes;
+  return isSameShape && a.ecCodec.toLowerCase() === b.ecCodec;
+}
+
+interface Listing {
+  readonly start: number;
+  readonly limit: number;
+  readonly filter: ContainerFilter;
+}
+
+/** Prints while it fetches, so that a listing of millions needs no memory. */
+async function printContainers(connection: AdminConnection, listing: Listing, io: CommandIo): Promise<void> {
+  const { limit, filter } = listing;
+  let nextId = listing.start;
+  let shown = 0;
+  let more = true;
+  let total = 0;
+  let waiting: string | undefined;
+  io.out("[");
+  while (more && shown < limit) {
+    const countMax = Math.min(PAGE, limit - shown);
+    const page = await connection.listContainers({
+      startContainerId: nextId,
+      countMax,
+      ...filter.request,
+    });
+    for (const container of page.containers.filter(filter.matches)) {
+      if (waiting !== undefined) io.out(`${waiting},`);
+      waiting = jsonText(containerJson(container));
+      shown++;
+    }
+    nextId = page.nextContainerId;
+    total = page.totalCount;
+    more = nextId !== 0;
+  }
+  if (waiting !== undefined) io.out(waiting);
+  io.out("]");
+  if (!more) return;
+  const isFiltered = Object.keys(filter.request).length > 0;
+  const outOf = isFiltered ? "" : ` out of ${total}`;
+  io.err(`Displaying ${shown}${outOf} containers. Container list has more containers.`);
+}
+
+function trueOrFalse(text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new InvalidArgumentError("Must be true or false.");
+}

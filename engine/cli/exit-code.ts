@@ -1,0 +1,85 @@
+import { RemoteError } from "../../protocol/codec/errors.js";
+import { ERRORS, type ErrorClass, type ErrorCode, StrataError } from "../core/errors.js";
+import type { CommandIo } from "./io.js";
+
+/** How every command of `strata` ends. The numbers from 64 on are those of BSD's sysexits.h. */
+export const EXIT = {
+  OK: 0,
+  FAILED: 1,
+  USAGE: 2,
+  UNAVAILABLE: 69,
+  BUG: 70,
+  STORAGE: 74,
+  CONFIG: 78,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export const EXIT_CODE_HELP = `
+Exit codes:
+  0   done
+  1   failed: the message says why
+  2   wrong usage
+  69  the SCM cannot be reached, is not ready, or is overloaded
+  70  a bug in strata
+  74  a disk, or what is on it
+  78  configuration
+`;
+
+/** A command that ends with a message and an exit code, and nothing to look up. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode = EXIT.FAILED) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The exit code that an error ends the process with. What has no code of ours is a bug. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof StrataError || error instanceof RemoteError) return exitCodeOfClass(error.class);
+  return EXIT.BUG;
+}
+
+function exitCodeOfClass(errorClass: ErrorClass): ExitCode {
+  switch (errorClass) {
+    case "UnavailableError":
+    case "NotLeaderError":
+      return EXIT.UNAVAILABLE;
+    case "StorageError":
+    case "CorruptionError":
+      return EXIT.STORAGE;
+    case "ConfigError":
+      return EXIT.CONFIG;
+    case "ProtocolError":
+    case "RejectedError":
+      return EXIT.FAILED;
+  }
+}
+
+/** Says what happened and what to do about it. */
+export function printError(io: CommandIo, error: unknown): void {
+  io.progress("");
+  if (error instanceof CommandError) {
+    io.err(`strata: ${error.message}`);
+  } else if (error instanceof StrataError || error instanceof RemoteError) {
+    io.err(`strata: ${error.message} (${error.code})`);
+    const { code } = error;
+    if (isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
+  } else {
+    io.err(
+      `strata: this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
+}
+
+/** The code of an error of ours, undefined for any other. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof StrataError || error instanceof RemoteError ? error.code : undefined;
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}

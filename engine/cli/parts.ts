@@ -1,0 +1,67 @@
+import type { AdminClient } from "../../protocol/client/admin-client.js";
+import type { Config } from "../config/config.js";
+import type { Address } from "../config/fields.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { DemoOptions } from "./demo.js";
+import type { ExitCode } from "./exit-code.js";
+
+/** What the commands stand on. `main.ts` wires the real ones; each is loaded only by the command that needs it. */
+export interface Parts {
+  /** Resolves when the SCM serves. */
+  startScm(options: { readonly config: Config; readonly logger: Logger }): Promise<RunningScm>;
+  initialize(config: Config, options: InitOptions): Promise<InitResult>;
+  verify(metadataDir: string): Promise<VerifyResult>;
+  connectAdmin(options: AdminOptions): AdminConnection;
+  /** Runs the demonstration to its end. */
+  runDemo(options: DemoOptions): Promise<ExitCode>;
+}
+
+export interface RunningScm {
+  /** Orderly: what is in flight is answered or refused, everything is on disk. */
+  stop(): Promise<void>;
+  /** Resolves, never rejects, when the SCM cannot go on. */
+  readonly fatal: Promise<Error>;
+}
+
+export interface InitOptions {
+  /** The cluster to belong to; undefined = a new one. */
+  readonly clusterId: string | undefined;
+  /** Floors of a cluster that is taken over; undefined = fresh. */
+  readonly localIdFloor: bigint | undefined;
+  readonly termFloor: number | undefined;
+}
+
+export interface InitResult {
+  readonly clusterId: string;
+  readonly scmId: string;
+  /** False when the directory had been initialised before; it is left as it was. */
+  readonly created: boolean;
+}
+
+export interface VerifyResult {
+  /** One line each, for people; empty = all is well. */
+  readonly problems: readonly string[];
+  /** What was read: names and numbers. */
+  readonly facts: Readonly<Record<string, string | number>>;
+}
+
+export interface AdminOptions {
+  readonly endpoint: Address;
+  readonly timeoutMs: number;
+  readonly clientName: string;
+}
+
+/** A connection to the leader, made at the first call. Errors are StrataError or RemoteError. */
+export type AdminConnection = Pick<
+  AdminClient,
+  | "scmRoles"
+  | "listNodes"
+  | "getNode"
+  | "listContainers"
+  | "getContainer"
+  | "getContainerReplicas"
+  | "listPipelines"
+  | "suppressContainers"
+  | "import"
+  | "close"
+>;

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AdminOptions } from "../../../../../engine/cli/parts.js";
+import { runCli } from "../../../../support/cli.js";
+import { uuidOf } from "../../../../support/records.js";
+
+const PEER = {
+  nodeId: 1,
+  scmId: uuidOf(1),
+  host: "scm1",
+  ratisPort: 9894,
+  role: "LEADER",
+  address: "10.0.0.1",
+} as const;
+const connection = { scmRoles: async () => ({ peers: [PEER] }) };
+
+test("roles are a line, a table or JSON", async () => {
+  const lines = await runCli(["admin", "scm", "roles"], { connection });
+  assert.equal(lines.out, `scm1:9894:LEADER:${uuidOf(1)}:10.0.0.1`);
+  const table = await runCli(["admin", "scm", "roles", "--table"], { connection });
+  assert.match(table.out, /Storage Container Manager Roles/);
+  assert.match(table.out, /\| Host Name \| Ratis Port \| Role {3}\| Node ID {30}\| Host Address \|/);
+  const json = await runCli(["admin", "scm", "roles", "--json"], { connection });
+  assert.deepEqual(JSON.parse(json.out), {
+    scm1: { address: "scm1:9894", raftPeerRole: "LEADER", ID: uuidOf(1), InetAddress: "10.0.0.1" },
+  });
+});
+
+test("the SCM is that of --scm, else that of the configuration; the connection is closed", async () => {
+  const seen: AdminOptions[] = [];
+  let closed = 0;
+  const ask = (...words: string[]) =>
+    runCli(["admin", "scm", "roles", ...words], {
+      parts: {
+        connectAdmin: (options) => {
+          seen.push(options);
+          const refuse = () => Promise.reject(new Error("not expected"));
+          const others = { listNodes: refuse, getNode: refuse, listContainers: refuse, getContainer: refuse };
+          const more = {
+            getContainerReplicas: refuse,
+            listPipelines: refuse,
+            suppressContainers: refuse,
+            import: refuse,
+          };
+          return { ...others, ...more, ...connection, close: () => closed++ };
+        },
+      },
+    });
+  await ask();
+  await ask("--scm", "scm9", "--timeout", "5");
+  await ask("-Dstrata.ws.address=scm8:1234");
+  assert.deepEqual(
+    seen.map(({ endpoint, timeoutMs }) => [endpoint.host, endpoint.port, timeoutMs]),
+    [
+      ["127.0.0.1", 9865, 30_000],
+      ["scm9", 9865, 5000],
+      ["scm8", 1234, 30_000],
+    ],
+  );
+  assert.match(seen[0]?.clientName ?? "", /^strata admin \d/);
+  assert.equal(closed, 3);
+});

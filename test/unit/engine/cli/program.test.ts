@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { DemoOptions } from "../../../../engine/cli/demo.js";
+import type { InitOptions } from "../../../../engine/cli/parts.js";
+import { AssertionError } from "../../../../engine/core/assert.js";
+import { ERRORS, type ErrorCode, StrataError } from "../../../../engine/core/errors.js";
+import { RemoteError } from "../../../../protocol/codec/errors.js";
+import { runCli } from "../../../support/cli.js";
+
+const folder = mkdtempSync(join(tmpdir(), "strata-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const METADATA = `-Dozone.metadata.dirs=${folder}`;
+
+const COMMANDS = [
+  [],
+  ["scm"],
+  ["demo"],
+  ["verify"],
+  ["admin"],
+  ["admin", "scm"],
+  ["admin", "scm", "roles"],
+  ["admin", "datanode"],
+  ["admin", "datanode", "list"],
+  ["admin", "datanode", "info"],
+  ["admin", "datanode", "usageinfo"],
+  ["admin", "container"],
+  ["admin", "container", "list"],
+  ["admin", "container", "info"],
+  ["admin", "container", "import"],
+  ["admin", "container", "suppress"],
+];
+
+test("every command has help, with an example where it does something", async () => {
+  for (const words of COMMANDS) {
+    const { exitCode, out, err } = await runCli([...words, "--help"]);
+    assert.equal(exitCode, 0, words.join(" "));
+    assert.match(out, new RegExp(`^Usage: ${["strata", ...words].join(" ")} `));
+    assert.equal(err, "");
+    if (!["admin", "scm,admin", "admin,scm", "admin,datanode", "admin,container"].includes(words.join(","))) {
+      assert.match(out, /Examples?:\n {2}strata /, words.join(" "));
+    }
+  }
+});
+
+test("the program's help documents the exit codes", async () => {
+  const { out } = await runCli(["--help"]);
+  for (const code of [0, 1, 2, 69, 70, 74, 78]) assert.match(out, new RegExp(`^ {2}${code} {2}`, "m"));
+});
+
+test("the version is that of the package", async () => {
+  const { exitCode, out } = await runCli(["--version"]);
+  assert.equal(exitCode, 0);
+  assert.match(out, /^\d+\.\d+\.\d+$/);
+});
+
+test("wrong usage ends with 2 and says what is wrong", async () => {
+  const rows: [string[], RegExp][] = [
+    [[], /Usage: strata/],
+    [["nonsense"], /unknown command 'nonsense'/],
+    [["admin"], /Usage: strata admin/],
+    [["admin", "datanode", "lst"], /unknown command 'lst'/],
+    [["scm", "--nonsense"], /unknown option '--nonsense'/],
+    [["scm", "--clusterid", "x"], /go with --init/],
+    [["scm", "--init", "--clusterid", "x"], /must be a UUID/],
+    [["scm", "--init", "--term-floor", "-1"], /Must be a whole number from 0/],
+    [["scm", "--init", "--local-id-floor", "18446744073709551616"], /below 2\^64/],
+    [["verify"], /missing required argument 'dir'/],
+    [["demo", "--nodes", "0"], /Must be a whole number from 1 to 5000/],
+    [["admin", "scm", "roles", "--scm", "a:b:c"], /must be host:port/],
+    [["admin", "datanode", "info", "x"], /Must be a UUID/],
+    [["admin", "datanode", "usageinfo"], /name one of --node-id/],
+    [["admin", "datanode", "usageinfo", "-m", "--ip", "1.2.3.4"], /--ip and --most-used exclude each other/],
+    [["admin", "datanode", "list", "--node-state", "SICK"], /Allowed are HEALTHY, STALE, DEAD/],
+    [["admin", "container", "info"], /missing required argument 'id'/],
+    [["admin", "container", "info", "1", "0.5", "abc"], /Invalid container IDs: 0.5 abc/],
+    [["admin", "container", "list", "-r", "FOUR"], /--replication FOUR is not one of type RATIS/],
+    [["admin", "container", "list", "--suppressed", "yes"], /Must be true or false/],
+  ];
+  for (const [words, message] of rows) {
+    const { exitCode, out, err } = await runCli(words);
+    assert.equal(exitCode, 2, words.join(" "));
+    assert.match(err, message);
+    assert.equal(out, "");
+  }
+});
+
+test("a wrong configuration ends with 78 and tells all problems", async () => {
+  const { exitCode, err } = await runCli(["scm", "-D", "strata.nonsense=1", "-Dozone.scm.ratis.port=x"]);
+  assert.equal(exitCode, 78);
+  assert.match(err, /3 problem\(s\)/);
+  assert.match(err, /strata\.nonsense/);
+  assert.match(err, /ozone\.metadata\.dirs: must be set/);
+});
+
+test("each class of error has its exit code, and its line of what to do", async () => {
+  const rows: [ErrorCode, number][] = [
+    ["STORAGE_LOCKED", 74],
+    ["STATE_CORRUPT", 74],
+    ["NOT_READY", 69],
+    ["NOT_LEADER", 69],
+    ["INVALID_ARGUMENT", 1],
+    ["FRAME_VERSION", 1],
+  ];
+  for (const [code, expected] of rows) {
+    const verify = () => Promise.reject(new StrataError(code, { path: "/data" }));
+    const { exitCode, err } = await runCli(["verify", folder], { parts: { verify } });
+    assert.equal(exitCode, expected, code);
+    assert.match(err, new RegExp(`\\(${code}\\)`));
+    assert.ok(err.includes(ERRORS[code].action), code);
+  }
+  const bug = await runCli(["verify", folder], {
+    parts: { verify: () => Promise.reject(new AssertionError("no")) },
+  });
+  assert.equal(bug.exitCode, 70);
+  assert.match(bug.err, /this is a bug: .*no/);
+});
+
+test("an error that the SCM answered is shown like one of ours", async () => {
+  const error = new RemoteError({
+    code: ERRORS.OVERLOADED.wire,
+    name: "OVERLOADED",
+    message: "too much work in flight: x",
+    retryAfterMs: 0,
+    term: 1,
+  });
+  const { exitCode, err } = await runCli(["admin", "scm", "roles"], {
+    connection: { scmRoles: () => Promise.reject(error) },
+  });
+  assert.equal(exitCode, 69);
+  assert.match(err, /too much work in flight: x \(OVERLOADED\)/);
+});
+
+test("--print-config shows every key with its origin, and what is not used", async () => {
+  const { exitCode, out } = await runCli(["scm", "--print-config", METADATA, "-Dozone.om.x=1"]);
+  assert.equal(exitCode, 0);
+  const lines = out.split("\n");
+  assert.ok(lines.includes(`ozone.metadata.dirs=${folder}  # -D`));
+  assert.ok(lines.includes("ozone.om.x=1  # -D, not used by this release"));
+  assert.ok(lines.includes("hdds.heartbeat.interval=30s  # default"));
+});
+
+test("--init hands over the ids and floors and prints what was made", async () => {
+  const clusterId = "CID-3f2b8f0e-0000-4000-8000-000000000001";
+  const seen: InitOptions[] = [];
+  const initialize = async (_: unknown, options: InitOptions) => {
+    seen.push(options);
+    return { clusterId, scmId: "s", created: seen.length === 1 };
+  };
+  const floors = ["--local-id-floor", "18446744073709551615", "--term-floor", "7"];
+  const words = ["scm", "--init", METADATA, "--clusterid", clusterId, ...floors];
+  const first = await runCli(words, { parts: { initialize } });
+  assert.deepEqual(seen, [{ clusterId, localIdFloor: 2n ** 64n - 1n, termFloor: 7 }]);
+  assert.deepEqual([first.exitCode, first.out, first.err], [0, `clusterId=${clusterId}\nscmId=s`, ""]);
+  const second = await runCli(["scm", "--init", METADATA], { parts: { initialize } });
+  assert.equal(second.exitCode, 0);
+  assert.match(second.err, /is initialised already, left as it is/);
+});
+
+test("--init does nothing on a machine that is not the primordial one", async () => {
+  const { exitCode, out, err } = await runCli([
+    "scm",
+    "--init",
+    METADATA,
+    "-Dozone.scm.primordial.node.id=elsewhere",
+  ]);
+  assert.deepEqual([exitCode, out], [0, ""]);
+  assert.match(err, /nothing done: ozone.scm.primordial.node.id is elsewhere/);
+});
+
+test("verify ends with 74 when something is wrong", async () => {
+  const facts = { containers: 3 };
+  const good = await runCli(["verify", folder], { parts: { verify: async () => ({ facts, problems: [] }) } });
+  assert.deepEqual([good.exitCode, good.out], [0, "containers: 3\nall is well"]);
+  const verify = async () => ({ facts, problems: ["page 7 is torn"] });
+  const bad = await runCli(["verify", folder], { parts: { verify } });
+  assert.deepEqual([bad.exitCode, bad.err], [74, "strata: page 7 is torn"]);
+  const json = await runCli(["verify", folder, "--json"], { parts: { verify } });
+  assert.deepEqual(JSON.parse(json.out), { ok: false, facts, problems: ["page 7 is torn"] });
+});
+
+test("demo takes its options", async () => {
+  let seen: DemoOptions | undefined;
+  const runDemo = async (options: DemoOptions) => {
+    seen = options;
+    return 0 as const;
+  };
+  const words = ["demo", "--fresh", "--nodes", "7", "--seconds", "2", "--containers-per-node", "9", "-Da=b"];
+  assert.equal((await runCli(words, { parts: { runDemo } })).exitCode, 0);
+  assert.deepEqual(seen, {
+    configDir: undefined,
+    overrides: ["a=b"],
+    fresh: true,
+    nodeCount: 7,
+    seconds: 2,
+    containersPerNode: 9,
+  });
+});
