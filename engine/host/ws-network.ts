@@ -45,7 +45,8 @@ class WsClientConnection implements ClientConnection {
     this.#socket.on("open", () => handler.onOpen());
     this.#socket.on("message", (message: Buffer, isBinary: boolean) => {
       if (!this.isOpen) return;
-      if (isBinary) handler.onMessage(message);
+      // Not as a Buffer, whose `slice` does not copy as a Uint8Array's does.
+      if (isBinary) handler.onMessage(new Uint8Array(message.buffer, message.byteOffset, message.length));
       else this.close(CLOSE_UNSUPPORTED_DATA, "text frames are not accepted");
     });
     // "close" follows and tells the handler.

@@ -151,6 +151,7 @@ export class RingSender implements ChannelSender {
   reserve(kind: number, payloadBytes: number): number {
     assert(this.#reservedBytes === 0, "the record before is not committed");
     assert(kind > KIND_MARKER && kind <= KIND_MAX, "record kind out of range");
+    assert((payloadBytes | 0) === payloadBytes, "payload length is not a whole number");
     assert(payloadBytes >= 0 && payloadBytes <= this.payloadBytesMax, "payload does not fit the ring");
     const recordBytes = RECORD_HEADER_BYTES + ((payloadBytes + 7) & ~7);
     const start = this.#head & this.#mask;
