@@ -1,0 +1,228 @@
+import type { Operation, OperationNumber, SessionStamp } from "../../../engine/cluster/operation.js";
+import { OPERATION } from "../../../engine/cluster/operation.js";
+import type { ErrorCode } from "../../../engine/core/errors.js";
+import type { ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
+
+/** What the model answers: an error code, or the result as plain data with the kind of the operation that was
+ * carried out, which in a session may be another one than was sent again. */
+export type NaiveResult =
+  | { readonly error: ErrorCode }
+  | { readonly kind: OperationNumber; readonly value: unknown };
+
+type Outcome = { readonly error: ErrorCode } | { readonly value: unknown };
+
+interface NaiveSession {
+  lastUsedMs: number;
+  use: number;
+  acked: number;
+  readonly replies: Map<number, NaiveResult>;
+}
+
+const WINDOW = 1024;
+const SESSION_MAX = 4096;
+const IDLE_MS = 60_000;
+const REACH = 4_194_304;
+
+/** The replicated state as Maps and plain objects, written from the specification without a look at speed:
+ * what the real one is compared with. Texts of errors are left out. */
+export class NaiveCluster {
+  readonly containers = new Map<number, ContainerRecord>();
+  readonly pipelines = new Map<string, PipelineRecord>();
+  readonly sessions = new Map<number, NaiveSession>();
+  readonly sequences = new Map<string, bigint>();
+  readonly intents = new Map<string, { operationalState: string; expirySeconds: number }>();
+  clusterId = "";
+  importAllowed = false;
+  nowMs = 0;
+  operationCount = 0;
+  nextSessionId = 1;
+
+  apply(nowMs: number, operations: readonly Operation[]): NaiveResult[] {
+    this.nowMs = Math.max(this.nowMs, nowMs);
+    return operations.map((operation) => {
+      this.operationCount++;
+      return this.#once(operation);
+    });
+  }
+
+  #once(operation: Operation): NaiveResult {
+    const stamp = operation.session;
+    if (stamp.sessionId === 0) return this.#execute(operation);
+    const session = this.sessions.get(stamp.sessionId);
+    if (session === undefined) return { error: "SESSION_EXPIRED" };
+    const answer = answerOf(session, stamp);
+    if (answer !== undefined) return answer;
+    const result = this.#execute(operation);
+    session.acked = Math.max(session.acked, stamp.ackedSequence);
+    for (const sequence of session.replies.keys()) {
+      if (sequence <= session.acked) session.replies.delete(sequence);
+    }
+    session.replies.set(stamp.sequence, result);
+    session.lastUsedMs = this.nowMs;
+    session.use = this.operationCount;
+    return result;
+  }
+
+  #execute(operation: Operation): NaiveResult {
+    const outcome = this.#outcome(operation);
+    return "error" in outcome ? outcome : { kind: operation.kind, value: outcome.value };
+  }
+
+  #outcome(operation: Operation): Outcome {
+    switch (operation.kind) {
+      case OPERATION.seedCluster:
+        if (this.clusterId === operation.clusterId) return { value: undefined };
+        if (this.clusterId !== "") return { error: "CLUSTER_ID_MISMATCH" };
+        this.clusterId = operation.clusterId;
+        this.importAllowed = operation.importAllowed;
+        this.#raise("localId", operation.localIdFloor);
+        this.#raise("CertificateId", 2n);
+        return { value: undefined };
+      case OPERATION.openSession:
+        return this.#openSession();
+      case OPERATION.importBatch:
+        return this.#import(operation.pipelines, operation.containers);
+      case OPERATION.suppressContainers:
+        return this.#suppress(operation.containerIds, operation.suppress);
+      case OPERATION.setNodeIntent: {
+        const { operationalState, expirySeconds } = operation;
+        this.intents.set(operation.uuid, { operationalState, expirySeconds });
+        return { value: undefined };
+      }
+      case OPERATION.reserveSequence: {
+        if (this.clusterId === "") return { error: "NOT_READY" };
+        const first = (this.sequences.get(operation.sequence) ?? 0n) + 1n;
+        this.#raise(operation.sequence, first + BigInt(operation.count) - 1n);
+        return { value: first };
+      }
+      case OPERATION.hashAt:
+        return { value: "hash" };
+      case OPERATION.transitionContainer:
+        return this.#transition(operation.containerId, operation);
+    }
+  }
+
+  #openSession(): Outcome {
+    if (this.sessions.size >= SESSION_MAX) {
+      const [oldestId, oldest] = [...this.sessions].reduce((a, b) => (a[1].use < b[1].use ? a : b));
+      if (this.nowMs - oldest.lastUsedMs < IDLE_MS) return { error: "SESSION_LIMIT" };
+      this.sessions.delete(oldestId);
+    }
+    const id = this.nextSessionId++;
+    const { nowMs: lastUsedMs, operationCount: use } = this;
+    this.sessions.set(id, { lastUsedMs, use, acked: 0, replies: new Map() });
+    return { value: id };
+  }
+
+  #import(pipelines: readonly PipelineRecord[], containers: readonly ContainerRecord[]): Outcome {
+    if (!this.importAllowed) return { error: "IMPORT_FLOOR_MISSING" };
+    const newPipelines = new Map(this.pipelines);
+    for (const pipeline of pipelines) {
+      const existing = newPipelines.get(pipeline.pipelineId);
+      if (existing !== undefined && JSON.stringify(existing) !== JSON.stringify(pipeline)) {
+        return { error: "PIPELINE_ALREADY_EXISTS" };
+      }
+      newPipelines.set(pipeline.pipelineId, existing ?? pipeline);
+    }
+    const newContainers = new Map(this.containers);
+    let before = 0;
+    let highest = Math.max(Number(this.sequences.get("containerId") ?? 0n), ...this.containers.keys());
+    let highestAdded = 0n;
+    for (const container of containers) {
+      const { containerId, pipelineId, state } = container;
+      if (containerId <= before) return { error: "INVALID_ARGUMENT" };
+      before = containerId;
+      const existing = newContainers.get(containerId);
+      if (existing !== undefined) {
+        if (sorted(existing) !== sorted(container)) return { error: "CONTAINER_ALREADY_EXISTS" };
+        continue;
+      }
+      if (containerId > highest + REACH) return { error: "CONTAINER_ID_TOO_FAR" };
+      if (state === "OPEN" && pipelineId !== undefined) {
+        const pipeline = newPipelines.get(pipelineId);
+        if (pipeline === undefined) return { error: "PIPELINE_NOT_FOUND" };
+        if (pipeline.state === "CLOSED") return { error: "INVALID_ARGUMENT" };
+      }
+      highest = Math.max(highest, containerId);
+      highestAdded = BigInt(containerId);
+      newContainers.set(containerId, container);
+    }
+    const pipelineCount = newPipelines.size - this.pipelines.size;
+    const containerCount = newContainers.size - this.containers.size;
+    for (const [id, pipeline] of newPipelines) this.pipelines.set(id, pipeline);
+    for (const [id, container] of newContainers) this.containers.set(id, container);
+    this.#raise("containerId", highestAdded);
+    return { value: { pipelineCount, containerCount } };
+  }
+
+  #suppress(ids: readonly number[], suppressed: boolean): Outcome {
+    const failed: number[] = [];
+    for (const id of ids) {
+      const container = this.containers.get(id);
+      if (container === undefined) failed.push(id);
+      else this.containers.set(id, { ...container, suppressed });
+    }
+    return { value: failed };
+  }
+
+  #transition(
+    id: number,
+    step: { event: string; sequenceId: number; usedBytes: number; keyCount: number },
+  ): Outcome {
+    const container = this.containers.get(id);
+    if (container === undefined) return { error: "CONTAINER_NOT_FOUND" };
+    const next = NEXT_STATE.get(`${container.state} ${step.event}`) as ContainerRecord["state"] | undefined;
+    const isEc = container.replication.type === "EC";
+    if (next === undefined || (isEc && next === "QUASI_CLOSED")) return { error: "CONTAINER_STATE" };
+    const mayRise = ["OPEN", "CLOSING", "QUASI_CLOSED"].includes(container.state);
+    const sequenceId = mayRise ? Math.max(container.sequenceId, step.sequenceId) : container.sequenceId;
+    const { usedBytes, keyCount } = step;
+    const changes =
+      next === container.state ? {} : { state: next, usedBytes, keyCount, stateEnterTimeMs: this.nowMs };
+    this.containers.set(id, { ...container, ...changes, sequenceId });
+    return { value: undefined };
+  }
+
+  #raise(name: string, last: bigint): void {
+    const known = this.sequences.get(name) ?? 0n;
+    if (last > known) this.sequences.set(name, last);
+  }
+}
+
+function answerOf(session: NaiveSession, stamp: SessionStamp): NaiveResult | undefined {
+  if (stamp.sequence <= session.acked) return { error: "SESSION_SEQUENCE" };
+  const stored = session.replies.get(stamp.sequence);
+  if (stored !== undefined) return stored;
+  const acked = Math.max(session.acked, stamp.ackedSequence);
+  const isInWindow = stamp.sequence > acked && stamp.sequence <= acked + WINDOW;
+  return isInWindow ? undefined : { error: "SESSION_SEQUENCE" };
+}
+
+/** Text of a record whatever the order of its fields. */
+export function sorted(record: object): string {
+  return JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Spec 02 §4.1 once more, as a list: from, event, to. */
+const NEXT_STATE = new Map<string, string>(
+  [
+    ["OPEN", "FINALIZE", "CLOSING"],
+    ["CLOSING", "FINALIZE", "CLOSING"],
+    ["CLOSING", "QUASI_CLOSE", "QUASI_CLOSED"],
+    ["CLOSING", "CLOSE", "CLOSED"],
+    ["QUASI_CLOSED", "FINALIZE", "QUASI_CLOSED"],
+    ["QUASI_CLOSED", "QUASI_CLOSE", "QUASI_CLOSED"],
+    ["QUASI_CLOSED", "FORCE_CLOSE", "CLOSED"],
+    ["QUASI_CLOSED", "DELETE", "DELETING"],
+    ...["FINALIZE", "QUASI_CLOSE", "CLOSE", "FORCE_CLOSE"].flatMap((event) => [
+      ["CLOSED", event, "CLOSED"],
+      ["DELETING", event, "DELETING"],
+      ["DELETED", event, "DELETED"],
+    ]),
+    ["CLOSED", "DELETE", "DELETING"],
+    ["DELETING", "DELETE", "DELETING"],
+    ["DELETING", "CLEANUP", "DELETED"],
+    ["DELETED", "DELETE", "DELETED"],
+    ["DELETED", "CLEANUP", "DELETED"],
+  ].map(([from, event, to]) => [`${from} ${event}`, to as string]),
+);
