@@ -8,8 +8,8 @@ import type { Scheduler } from "../core/scheduler.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import type { RpcSession } from "./rpc-session.js";
 
-/** How a handler answers the request it was called with: exactly one of these, before it returns. The object is used
- * again for the next request. */
+/** How a handler answers the request it was called with: exactly one of these, before it returns. The
+ * object is used again for the next request. */
 export interface Answer<N extends OperationName> {
   /** True when the answer was handed to the transport: false means that the peer will not get it. */
   done(response: ResponseOf<N>): boolean;
@@ -19,8 +19,9 @@ export interface Answer<N extends OperationName> {
   defer(): LateAnswer<N>;
 }
 
-/** An answer that may come at any time, exactly once, also when the connection has closed meanwhile (it is dropped
- * then). Must not be touched after that. `response` must not change until the end of the turn, when it is encoded. */
+/** An answer that may come at any time, exactly once, also when the connection has closed meanwhile (it is
+ * dropped then). Must not be touched after that. `response` must not change until the end of the turn,
+ * when it is encoded. */
 export interface LateAnswer<N extends OperationName> {
   /** Whether somebody still waits for it. */
   readonly isWanted: boolean;
@@ -28,8 +29,8 @@ export interface LateAnswer<N extends OperationName> {
   fail(error: StrataError): void;
 }
 
-/** Places of the ring of deferred answers. One that was given back comes again only after all others, so that whoever
- * answers twice by mistake meets the assertion and not somebody else's request. */
+/** Places of the ring of deferred answers. One that was given back comes again only after all others, so
+ * that whoever answers twice by mistake meets the assertion and not somebody else's request. */
 const POOL_SIZE = 4096;
 
 /** Encodes and sends; shared by all answers of a server. */
@@ -156,8 +157,8 @@ export class DeferredAnswer implements LateAnswer<OperationName> {
   }
 }
 
-/** Gathers deferred answers and sends them at the end of the turn, those of one connection in one system call:
- * answers that leave one by one cost ten times as much. */
+/** Gathers deferred answers and sends them at the end of the turn, those of one connection in one system
+ * call: answers that leave one by one cost ten times as much. */
 export class AnswerBatcher {
   readonly #scheduler: Scheduler;
   readonly #writer: AnswerWriter;

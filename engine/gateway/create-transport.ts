@@ -21,8 +21,9 @@ export function createTransport(clock: Clock, scheduler: Scheduler): TransportCh
   return { transport, reason };
 }
 
-/** The native module for this ABI. On any other one the package is not even loaded: it would print a warning and put
- * a slow server without our guarantees in its place, which then ends the process at the first upgrade. */
+/** The native module for this ABI. On any other one the package is not even loaded: it would print a
+ * warning and put a slow server without our guarantees in its place, which then ends the process at the
+ * first upgrade. */
 export function loadUws(abi: string): { readonly uws: Uws | undefined; readonly reason: string } {
   if (!UWS_ABIS.includes(abi)) {
     return {

@@ -35,8 +35,8 @@ class DatanodeSession {
   }
 }
 
-/** Serves `/datanode`: registration, heartbeats with commands, reports. A datanode has one live connection: a newer one
- * takes the place of the older. */
+/** Serves `/datanode`: registration, heartbeats with commands, reports. A datanode has one live
+ * connection: a newer one takes the place of the older. */
 export class DatanodeGateway {
   readonly #services: DatanodeServices;
   readonly #metrics: GatewayMetrics;
@@ -204,7 +204,8 @@ function registered(session: RpcSession): { readonly uuid: Uuid; readonly slot: 
   return owner as { uuid: Uuid; slot: NodeSlot };
 }
 
-/** The longest beginning of `commands` that one frame holds; a token is bytes of text, up to three a character. */
+/** The longest beginning of `commands` that one frame holds; a token is bytes of text, up to three a
+ * character. */
 function countThatFits(commands: readonly Command[]): number {
   let bytes = 0;
   for (const [index, { encodedToken }] of commands.entries()) {

@@ -11,7 +11,7 @@ export interface DatanodeServices {
   readonly clusterId: string;
   /** This SCM's standing now. */
   readonly leader: () => LeaderView;
-  /** The host name of a peer, as the operator's name service tells it; undefined when it does not know. May call
-   * `onName` before it returns. Left out: what the datanode says is kept. */
+  /** The host name of a peer, as the operator's name service tells it; undefined when it does not know.
+   * May call `onName` before it returns. Left out: what the datanode says is kept. */
   readonly lookUpHostName?: (address: string, onName: (name: string | undefined) => void) => void;
 }

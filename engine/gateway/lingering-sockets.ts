@@ -1,6 +1,6 @@
-/** Counts sockets that we closed but whose peer may keep them half open. uWebSockets.js tells nothing about a socket
- * after its close frame was sent, and cuts it off when its idle timer fires; until then it holds a descriptor and
- * unsent bytes, so it must count against the connection limit. */
+/** Counts sockets that we closed but whose peer may keep them half open. uWebSockets.js tells nothing
+ * about a socket after its close frame was sent, and cuts it off when its idle timer fires; until then it
+ * holds a descriptor and unsent bytes, so it must count against the connection limit. */
 export class LingeringSockets {
   readonly #lingerMs: number;
   #goneAtMs: number[] = [];

@@ -20,8 +20,9 @@ import type { GatewayMetrics } from "./gateway-metrics.js";
 import { acceptHello, HelloDeadlines, type ServerFacts } from "./hello.js";
 import { type OnRefused, RpcSession } from "./rpc-session.js";
 
-/** Called with a request that was decoded and checked against its schema. `bytes` fields of it are only valid during
- * the call. May throw a StrataError in place of `answer.fail`; anything else that it throws ends the process. */
+/** Called with a request that was decoded and checked against its schema. `bytes` fields of it are only
+ * valid during the call. May throw a StrataError in place of `answer.fail`; anything else that it throws
+ * ends the process. */
 export type RequestHandler<N extends OperationName> = (
   session: RpcSession,
   request: RequestOf<N>,
@@ -58,8 +59,8 @@ interface Route {
 
 const HELLO_OP = OPERATIONS.hello.op;
 
-/** Requests and answers on message connections: frames, hello, limits, dispatch. Every request gets exactly one answer,
- * or its connection is closed with a coded reason. */
+/** Requests and answers on message connections: frames, hello, limits, dispatch. Every request gets
+ * exactly one answer, or its connection is closed with a coded reason. */
 export class RpcServer implements TransportHandler {
   readonly #options: RpcServerOptions;
   readonly #metrics: GatewayMetrics;
@@ -167,8 +168,8 @@ export class RpcServer implements TransportHandler {
     this.#onClosed.get(connection.path)?.(session);
   }
 
-  /** Checks the frame's place in its connection and decodes its request into `#request`. Undefined when the request
-   * has been answered.
+  /** Checks the frame's place in its connection and decodes its request into `#request`. Undefined when
+   * the request has been answered.
    * @throws StrataError that closes the connection */
   #admit(session: RpcSession, frame: Frame, message: Uint8Array): AnyHandler | undefined {
     // The frame object is overwritten by the next one.

@@ -61,8 +61,9 @@ export class UwsTransport implements Transport {
   /** Throws LISTEN_FAILED. */
   async listen(options: ListenOptions, handler: TransportHandler): Promise<Listener> {
     checkListenOptions(options);
-    // The library listens on a configured port with SO_REUSEPORT: without asking the system first, two processes
-    // would share the port and each get some of the datanodes. It also never says why it cannot listen.
+    // The library listens on a configured port with SO_REUSEPORT: without asking the system first, two
+    // processes would share the port and each get some of the datanodes. It also never says why it cannot
+    // listen.
     const reason = await listenFailure(options);
     const address = `${options.host}:${options.port}`;
     if (reason !== undefined) throw new StrataError("LISTEN_FAILED", { address, reason });

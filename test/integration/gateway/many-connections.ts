@@ -1,5 +1,6 @@
-/** Opens `count` connections to `port` in a process of its own, so that each end has its own limit of descriptors.
- * Prints `open` when all have been upgraded. On stdin: `close` ends them in order, `reset` cuts them off. */
+/** Opens `count` connections to `port` in a process of its own, so that each end has its own limit of
+ * descriptors. Prints `open` when all have been upgraded. On stdin: `close` ends them in order, `reset`
+ * cuts them off. */
 import { connect, type Socket } from "node:net";
 
 const [port, count] = process.argv.slice(2).map(Number) as [number, number];
