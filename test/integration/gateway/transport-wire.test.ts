@@ -6,8 +6,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ListenOptions, Transport, TransportHandler } from "../../../engine/core/transport.js";
 import { loadUws } from "../../../engine/gateway/create-transport.js";
-import { clientFrame, OPCODE_BINARY, OPCODE_PING, OPCODE_TEXT, RawClient } from "./raw-client.js";
-import { transports, until } from "./socket-world.js";
+import {
+  clientFrame,
+  OPCODE_BINARY,
+  OPCODE_PING,
+  OPCODE_TEXT,
+  RawClient,
+} from "../../support/gateway/raw-client.js";
+import { transports, until } from "../../support/gateway/socket-world.js";
 import { listenOptions, RecordingHandler } from "./transport-contract.js";
 
 /** Shortest idle timeout that exists. */
@@ -188,7 +194,7 @@ function silenceTests(make: () => Transport): void {
 
 function processTests(name: string): void {
   const run = (order: string) => {
-    const script = new URL("./transport-process.js", import.meta.url).pathname;
+    const script = new URL("../../support/gateway/transport-process.js", import.meta.url).pathname;
     return new Promise<{ code: unknown; signal: unknown; stderr: string }>((resolve) => {
       execFile(process.execPath, [script, name, order], { timeout: 20_000 }, (error, _stdout, stderr) => {
         resolve({ code: error?.code ?? 0, signal: error?.signal ?? null, stderr });
@@ -232,7 +238,7 @@ async function openAndCloseMany(transport: Transport): Promise<void> {
   );
   const rssBytes: number[] = [];
   for (const order of ["reset", "close", "reset"]) {
-    const script = new URL("./many-connections.js", import.meta.url).pathname;
+    const script = new URL("../../support/gateway/many-connections.js", import.meta.url).pathname;
     const clients = spawn(process.execPath, [script, String(listener.port), String(count)]);
     const exited = once(clients, "exit");
     await until(() => openCount === count, `${count} connections are open`, 60_000);

@@ -5,8 +5,15 @@ import { nodeSlot, SAFE_INTEGER_MAX } from "../../../../engine/core/ids.js";
 import { DatanodeGateway } from "../../../../engine/gateway/datanode-gateway.js";
 import type { DatanodeServices } from "../../../../engine/gateway/datanode-services.js";
 import type { ResponseOf } from "../../../../protocol/schema/messages.js";
-import { command, fakeServices, HEARTBEAT, registration, rowsFrom, uuidOf } from "./datanode-world.js";
-import { type FakeConnection, RpcWorld } from "./rpc-world.js";
+import {
+  command,
+  fakeServices,
+  HEARTBEAT,
+  registration,
+  rowsFrom,
+  uuidOf,
+} from "../../../support/gateway/datanode-world.js";
+import { type FakeConnection, RpcWorld } from "../../../support/gateway/rpc-world.js";
 
 const INCREMENTAL = { rowBytes: 32, origins: [uuidOf(9)], rows: rowsFrom(7, 2) };
 

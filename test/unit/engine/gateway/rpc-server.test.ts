@@ -6,7 +6,7 @@ import type { LateAnswer } from "../../../../engine/gateway/answer.js";
 import { encodeMessage } from "../../../../protocol/codec/codec.js";
 import { FLAG_ANSWER } from "../../../../protocol/codec/frame.js";
 import { ADMIN_PATH, OPERATIONS } from "../../../../protocol/schema/messages.js";
-import { CLUSTER_ID, RpcWorld, SCM_ID } from "./rpc-world.js";
+import { CLUSTER_ID, RpcWorld, SCM_ID } from "../../../support/gateway/rpc-world.js";
 
 const HELLO = { protocolVersionMax: 1, clientName: "test" };
 const SCM_INFO = {

@@ -5,8 +5,8 @@ import { WsTransport } from "../../../engine/gateway/ws-transport.js";
 import { NodeClock } from "../../../engine/host/node-clock.js";
 import { NodeScheduler } from "../../../engine/host/node-scheduler.js";
 import { WsNetwork } from "../../../engine/host/ws-network.js";
-import { waitFor } from "../../support/wait.js";
-import type { TransportWorld } from "./transport-contract.js";
+import type { TransportWorld } from "../../integration/gateway/transport-contract.js";
+import { waitFor } from "../wait.js";
 
 const WAIT_MS_MAX = 20_000;
 

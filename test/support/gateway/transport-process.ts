@@ -2,8 +2,8 @@
 import type { TransportHandler } from "../../../engine/core/transport.js";
 import { NodeScheduler } from "../../../engine/host/node-scheduler.js";
 import { WsNetwork } from "../../../engine/host/ws-network.js";
+import { listenOptions, RecordingClient } from "../../integration/gateway/transport-contract.js";
 import { transports } from "./socket-world.js";
-import { listenOptions, RecordingClient } from "./transport-contract.js";
 
 const [name, order] = process.argv.slice(2);
 const transport = transports()

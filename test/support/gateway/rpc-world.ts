@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import type { ServerConnection, Transport } from "../../../../engine/core/transport.js";
-import type { Uuid } from "../../../../engine/core/uuid.js";
-import { GatewayMetrics } from "../../../../engine/gateway/gateway-metrics.js";
-import { type RpcLimits, RpcServer } from "../../../../engine/gateway/rpc-server.js";
-import { decodeError, type RemoteError } from "../../../../protocol/codec/errors.js";
-import { FLAG_ERROR, readFrame } from "../../../../protocol/codec/frame.js";
-import { operationNamed, operationOf } from "../../../../protocol/codec/operations.js";
-import { DATANODE_PATH, type OperationName } from "../../../../protocol/schema/messages.js";
-import { SimClock } from "../../../support/simulation/sim-clock.js";
-import { SimScheduler } from "../../../support/simulation/sim-scheduler.js";
+import type { ServerConnection, Transport } from "../../../engine/core/transport.js";
+import type { Uuid } from "../../../engine/core/uuid.js";
+import { GatewayMetrics } from "../../../engine/gateway/gateway-metrics.js";
+import { type RpcLimits, RpcServer } from "../../../engine/gateway/rpc-server.js";
+import { decodeError, type RemoteError } from "../../../protocol/codec/errors.js";
+import { FLAG_ERROR, readFrame } from "../../../protocol/codec/frame.js";
+import { operationNamed, operationOf } from "../../../protocol/codec/operations.js";
+import { DATANODE_PATH, type OperationName } from "../../../protocol/schema/messages.js";
+import { SimClock } from "../simulation/sim-clock.js";
+import { SimScheduler } from "../simulation/sim-scheduler.js";
 
 export const CLUSTER_ID = "CID-1";
 export const SCM_ID = "11111111-2222-3333-4444-555555555555" as Uuid;

@@ -5,11 +5,11 @@ import type {
   PeerAddress,
   RegisterOutcome,
   Registration,
-} from "../../../../engine/cluster/nodes/node-types.js";
-import { type NodeSlot, nodeSlot } from "../../../../engine/core/ids.js";
-import type { Uuid } from "../../../../engine/core/uuid.js";
-import type { DatanodeServices } from "../../../../engine/gateway/datanode-services.js";
-import type { Command } from "../../../../protocol/schema/records.js";
+} from "../../../engine/cluster/nodes/node-types.js";
+import { type NodeSlot, nodeSlot } from "../../../engine/core/ids.js";
+import type { Uuid } from "../../../engine/core/uuid.js";
+import type { DatanodeServices } from "../../../engine/gateway/datanode-services.js";
+import type { Command } from "../../../protocol/schema/records.js";
 import type {
   FullReportBegin,
   FullReportChunk,
@@ -17,7 +17,7 @@ import type {
   ReportDone,
   ReportGranted,
   ReportReceiver,
-} from "../../../../workers/pool/report-source.js";
+} from "../../../workers/pool/report-source.js";
 
 export function uuidOf(number: number): Uuid {
   return `00000000-0000-4000-8000-${number.toString(16).padStart(12, "0")}` as Uuid;
