@@ -27,9 +27,9 @@ const HELD_LOCKS = new Set<unknown>();
 export class NodeDisk implements Disk {
   async openStore(path: string, options: StoreOptions): Promise<Store> {
     this.makeDirectory(path);
-    // The guard against a damaged write-ahead log belongs here, before RocksDB sees the directory: garbage
-    // after the last record can make its open loop for ever, and a flipped byte in the middle silently ends
-    // the log there (the watermark of the log store tells). See ARCHITECTURE.md, storage.
+    // A guard against a damaged write-ahead log belongs here, before RocksDB sees the directory: garbage
+    // after its last record can make the open loop for ever, and a flipped byte in its middle silently ends
+    // it there (what is lost of the Raft log by that, its watermark tells).
     return await openRocksStore(path, options);
   }
 

@@ -126,7 +126,8 @@ export class StateScan {
   readonly #cursor: StoreCursor;
   readonly #onCorrupt: (error: StrataError) => void;
 
-  /** `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is thrown. */
+  /** `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is
+   * thrown. */
   constructor(store: Store, onCorrupt: (error: StrataError) => void = throwError) {
     this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to: Uint8Array.of(255, 255, 255) });
     this.#onCorrupt = onCorrupt;

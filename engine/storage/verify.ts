@@ -48,10 +48,11 @@ export interface VerifyReport {
   readonly summary: StorageSummary | undefined;
 }
 
-/** Checks a stopped SCM's directories: VERSION, every record of the log, every row of the state, that their ids
- * agree, and the invariants of the state after replay into `target`, which must be empty. Goes on after an
- * error as far as it can. Changes no row; opening a store lets RocksDB end its own recovery. Takes the lock.
- * Throws StorageError STORAGE_LOCKED while an SCM runs, STORAGE_NOT_INITIALIZED when there is nothing. */
+/** Checks a stopped SCM's directories: VERSION, every record of the log, every row of the state, that
+ * their ids agree, and the invariants of the state after replay into `target`, which must be empty. Goes
+ * on after an error as far as it can. Changes no row; opening a store lets RocksDB end its own recovery.
+ * Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs, STORAGE_NOT_INITIALIZED when
+ * there is nothing. */
 export async function verify(
   disk: Disk,
   directories: StorageDirectories,
@@ -210,7 +211,7 @@ const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
   STORAGE_OPEN: REJOIN,
   INVARIANT_BROKEN: `Report this as a bug. ${REJOIN}`,
   VERSION_FILE_CORRUPT:
-    "When nothing else is found, move the file away and run `strata scm --init`: it is written anew with the " +
-    "ids that the log holds.",
+    "When nothing else is found, move the file away and run `strata scm --init`: it is written anew " +
+    "with the ids that the log holds.",
   STORAGE_NOT_INITIALIZED: "When nothing else is found, run `strata scm --init`: VERSION is written anew.",
 };

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { NodeClock } from "../../../engine/host/node-clock.js";
+import { type StorageDirectories, storageDirectories } from "../../../engine/storage/directories.js";
+import { META_COLUMN } from "../../../engine/storage/log-format.js";
+import { LOG_STORE_OPTIONS, META_KEY } from "../../../engine/storage/log-meta.js";
+import { NodeDisk } from "../../../engine/storage/node-disk.js";
+import { recover } from "../../../engine/storage/recovery.js";
+import { seal } from "../../../engine/storage/sealed-row.js";
+import { verify } from "../../../engine/storage/verify.js";
+import { initialized, ManualClock, NO_STEP } from "../../support/storage/log-fixture.js";
+import { MemoryState } from "../../support/storage/memory-state.js";
+import { SmallScm, statePathOf } from "../../support/storage/small-scm.js";
+
+const ROWS = 40;
+
+const disk = new NodeDisk();
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "strata-damage-"));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** What a killed SCM leaves: `ROWS` entries, the watermark at `markedAt`, half of them flushed. Its files are
+ * copied while it runs; nothing of them is cached by the process. */
+async function killed(markedAt: number): Promise<StorageDirectories> {
+  const directories = await initialized(disk, join(root, "live"));
+  const clock = new ManualClock();
+  const scm = await SmallScm.start(disk, directories, clock);
+  for (let i = 1; i <= ROWS; i++) {
+    scm.set(i, `value ${i} `.repeat(20));
+    if (i === ROWS / 2) scm.flush(false);
+    if (i !== markedAt) continue;
+    clock.nowMs += 1000;
+    scm.log.markWhenDue();
+  }
+  cpSync(join(root, "live"), join(root, "copy"), { recursive: true });
+  await scm.stop();
+  return storageDirectories({ metadataDir: join(root, "copy") });
+}
+
+/** The same after an orderly stop and a start, which moves everything out of RocksDB's write-ahead log. */
+async function settled(): Promise<StorageDirectories> {
+  await killed(ROWS);
+  const directories = storageDirectories({ metadataDir: join(root, "live") });
+  await (await SmallScm.start(disk, directories, new NodeClock())).stop();
+  return directories;
+}
+
+/** Files of a store that end in `suffix`, those with data, the largest last. */
+function filesOf(path: string, suffix: string): string[] {
+  const files = readdirSync(path).filter((name) => name.endsWith(suffix));
+  const sizes = files.map((name) => ({
+    name: join(path, name),
+    size: readFileSync(join(path, name)).length,
+  }));
+  return sizes
+    .filter(({ size }) => size > 0)
+    .sort((a, b) => a.size - b.size)
+    .map(({ name }) => name);
+}
+
+/** Inverts a byte at a place that is a fraction of the file. */
+function flipByte(file: string, fraction: number): void {
+  const bytes = readFileSync(file);
+  const at = Math.floor(bytes.length * fraction);
+  bytes[at]! ^= 0xff;
+  writeFileSync(file, bytes);
+}
+
+async function recoverNow(directories: StorageDirectories): Promise<{ last: number; rows: number }> {
+  const state = new MemoryState();
+  const found = await recover(disk, directories, state, NO_STEP);
+  for (const { index, term, payload } of found.tail) state.apply(index, term, payload);
+  return { last: found.last.index, rows: state.rows.size };
+}
+
+describe("a damaged write-ahead log of the Raft log", () => {
+  test("without damage, a copy of a running SCM's files has everything", async () => {
+    assert.deepEqual(await recoverNow(await killed(ROWS)), { last: ROWS, rows: ROWS });
+  });
+
+  test("torn in its last record loses that one, which nobody had been told of", async () => {
+    const directories = await killed(ROWS - 1);
+    const log = filesOf(directories.raft, ".log").at(-1)!;
+    truncateSync(log, readFileSync(log).length - 5);
+    assert.deepEqual(await recoverNow(directories), { last: ROWS - 1, rows: ROWS - 1 });
+  });
+
+  test("flipped in its middle is found by the watermark, though RocksDB opens it cleanly", async () => {
+    const directories = await killed(ROWS);
+    flipByte(filesOf(directories.raft, ".log").at(-1)!, 0.5);
+    await assert.rejects(recoverNow(directories), { code: "LOG_BEHIND_WATERMARK" });
+    const { findings } = await verify(disk, directories, new MemoryState(), NO_STEP);
+    assert.match(findings[0]!.what, /^LOG_BEHIND_WATERMARK/);
+  });
+
+  test("deleted is found, too", async () => {
+    const directories = await killed(ROWS);
+    for (const file of filesOf(directories.raft, ".log")) rmSync(file);
+    await assert.rejects(recoverNow(directories), { class: "CorruptionError" });
+  });
+});
+
+describe("a damaged write-ahead log of the state", () => {
+  test("is made good from the Raft log", async () => {
+    const directories = await killed(ROWS);
+    for (const file of filesOf(statePathOf(directories), ".log")) truncateSync(file, 200);
+    assert.deepEqual(await recoverNow(directories), { last: ROWS, rows: ROWS });
+  });
+});
+
+describe("damaged tables", () => {
+  test("of the Raft log are refused with LOG_CORRUPT", async () => {
+    const directories = await settled();
+    flipByte(filesOf(directories.raft, ".sst").at(-1)!, 0.3);
+    await assert.rejects(recoverNow(directories), { code: "LOG_CORRUPT" });
+  });
+
+  test("of the state are refused with STATE_CORRUPT", async () => {
+    const directories = await settled();
+    flipByte(filesOf(statePathOf(directories), ".sst").at(-1)!, 0.3);
+    await assert.rejects(recoverNow(directories), { code: "STATE_CORRUPT" });
+    const { findings } = await verify(disk, directories, new MemoryState(), NO_STEP);
+    assert.match(findings[0]!.what, /^STATE_CORRUPT/);
+  });
+
+  test("that are missing are refused", async () => {
+    const directories = await settled();
+    for (const file of filesOf(directories.raft, ".sst")) rmSync(file);
+    await assert.rejects(recoverNow(directories), { code: /LOG_CORRUPT|STORAGE_OPEN/ });
+  });
+});
+
+describe("a store", () => {
+  test("of another format is refused, naming both", async () => {
+    const directories = await settled();
+    const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
+    const batch = store.batch();
+    batch.put(
+      META_COLUMN,
+      META_KEY.IDENTITY,
+      seal((writer) => writer.u32(99)),
+    );
+    batch.write({ sync: true });
+    await store.close();
+    await assert.rejects(recoverNow(directories), {
+      code: "STORAGE_FORMAT",
+      details: { path: directories.raft, found: 99, expected: 1 },
+    });
+  });
+
+  test("that is open elsewhere is refused with STORAGE_LOCKED", async () => {
+    const directories = await settled();
+    const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
+    await assert.rejects(recoverNow(directories), { code: "STORAGE_LOCKED" });
+    await store.close();
+  });
+});
