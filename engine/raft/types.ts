@@ -59,6 +59,15 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
+/** Kinds of a change of membership; numbers are those of etcd's `ConfChangeType`. `UPDATE` changes nothing
+ * here. */
+export const CONF_CHANGE = { ADD_VOTER: 0, REMOVE: 1, UPDATE: 2, ADD_LEARNER: 3 } as const;
+
+export interface ConfChangeStep {
+  readonly type: (typeof CONF_CHANGE)[keyof typeof CONF_CHANGE];
+  readonly nodeId: NodeId;
+}
+
 /** State up to `id`. The core never reads the payload; in production it only names where the state lies. */
 export interface Snapshot {
   readonly id: EntryId;

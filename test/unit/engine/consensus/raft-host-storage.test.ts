@@ -54,7 +54,7 @@ function startWorkload(scm: StoredScm, random: SeededRandom, reservations: Reser
 }
 
 for (let seed = 1; seed <= 12; seed++) {
-  test(`after crashes at random times nothing acknowledged is lost on the real storage code, seed ${seed}`, async () => {
+  test(`nothing acknowledged is lost by crashes of the real storage code, seed ${seed}`, async () => {
     const disk = new SimDisk();
     await initializeDisk(disk, seed);
     const reservations = new Reservations();
