@@ -30,7 +30,8 @@ Examples:
   strata demo --fresh --nodes 500
   strata demo --seconds 20
 
-The data stays in ./.strata-demo: kill the process in any way and start it again, nothing acknowledged is gone.`;
+The data stays in ./.strata-demo: kill the process in any way and start it again, and nothing that was
+acknowledged is gone.`;
 
 /** `strata demo`. */
 export function addDemoCommand(parent: Command, { io, parts, end }: CommandContext): void {

@@ -17,7 +17,8 @@ export interface CommandIo {
 /** The process's own streams. */
 export function processIo(): CommandIo {
   const { stdin, stdout, stderr } = process;
-  // A reader that has seen enough (`| head`) closes the pipe: that ends us quietly, as it does other programs.
+  // A reader that has seen enough (`| head`) closes the pipe: that ends us quietly, as it does other
+  // programs.
   stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   return {
     out: (line) => stdout.write(`${line}\n`),

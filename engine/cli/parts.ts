@@ -1,20 +1,26 @@
 import type { AdminClient } from "../../protocol/client/admin-client.js";
 import type { Config } from "../config/config.js";
 import type { Address } from "../config/fields.js";
+import type { OnRecoveryStep } from "../storage/recovered.js";
+import type { VerifyReport } from "../storage/verify.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { DemoOptions } from "./demo.js";
 import type { ExitCode } from "./exit-code.js";
 
-/** What the commands stand on. `main.ts` wires the real ones; each is loaded only by the command that needs it. */
+/** What the commands stand on. `main.ts` wires the real ones; each is loaded only by the command that
+ * needs it. */
 export interface Parts {
   /** Resolves when the SCM serves. */
   startScm(options: { readonly config: Config; readonly logger: Logger }): Promise<RunningScm>;
   initialize(config: Config, options: InitOptions): Promise<InitResult>;
-  verify(metadataDir: string): Promise<VerifyResult>;
-  connectAdmin(options: AdminOptions): AdminConnection;
+  verify(directories: Directories, onStep: OnRecoveryStep): Promise<VerifyReport>;
+  connectAdmin(options: AdminOptions): Promise<AdminConnection>;
   /** Runs the demonstration to its end. */
   runDemo(options: DemoOptions): Promise<ExitCode>;
 }
+
+/** Where an SCM keeps its data. */
+export type Directories = Pick<Config["storage"], "metadataDir" | "stateDir" | "raftDir">;
 
 export interface RunningScm {
   /** Orderly: what is in flight is answered or refused, everything is on disk. */
@@ -36,13 +42,6 @@ export interface InitResult {
   readonly scmId: string;
   /** False when the directory had been initialised before; it is left as it was. */
   readonly created: boolean;
-}
-
-export interface VerifyResult {
-  /** One line each, for people; empty = all is well. */
-  readonly problems: readonly string[];
-  /** What was read: names and numbers. */
-  readonly facts: Readonly<Record<string, string | number>>;
 }
 
 export interface AdminOptions {

@@ -16,7 +16,8 @@ Examples:
   strata admin datanode list
   strata verify /var/lib/strata`;
 
-/** Runs one command line, without the program's name. Never throws: errors are printed and become the exit code. */
+/** Runs one command line, without the program's name. Never throws: errors are printed and become the exit
+ * code. */
 export async function run(words: readonly string[], io: CommandIo, parts: Parts): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.OK;
   const context: CommandContext = {

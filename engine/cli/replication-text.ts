@@ -28,7 +28,8 @@ export function replicationJson(replication: ReplicationRecord): Record<string, 
   };
 }
 
-/** Reads the parameters of a type: ONE, THREE, 1, 3, or for EC `rs-3-2-1024k`; undefined when they make no sense. */
+/** Reads the parameters of a type: ONE, THREE, 1, 3, or for EC `rs-3-2-1024k`; undefined when they make no
+ * sense. */
 export function parseReplication(
   type: ReplicationRecord["type"],
   text: string,

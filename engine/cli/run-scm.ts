@@ -13,8 +13,8 @@ export interface RunScmOptions {
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** Runs an SCM until a signal or a fatal error ends it. A second signal, an error that nobody caught, or a stop that
- * takes longer than `ozone.service.shutdown.timeout` end the process at once. */
+/** Runs an SCM until a signal or a fatal error ends it. A second signal, an error that nobody caught, or a
+ * stop that takes longer than `ozone.service.shutdown.timeout` end the process at once. */
 export async function runScm({ config, logger, parts, io }: RunScmOptions): Promise<ExitCode> {
   const dieAtOnce = (exitCode: ExitCode): never => {
     logger.flush();

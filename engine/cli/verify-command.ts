@@ -1,7 +1,12 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { loadDirectories } from "../config/load.js";
+import type { RecoveryStep } from "../storage/recovered.js";
+import type { VerifyReport } from "../storage/verify.js";
 import type { CommandContext } from "./context.js";
 import { EXIT } from "./exit-code.js";
+import type { CommandIo } from "./io.js";
+import { addConfigOptions, type ConfigOptions, configSources } from "./options.js";
 import { jsonText } from "./text.js";
 
 const EXAMPLES = `
@@ -9,25 +14,40 @@ Examples:
   strata verify /var/lib/strata
   strata verify /var/lib/strata --json
 
-The SCM of the directory must be stopped. Nothing is changed. Ends with 74 when something is wrong.`;
+The SCM of the directory must be stopped. No record is changed. Ends with 74 when an error is found.
+--config or -D is needed where ozone.scm.db.dirs or ozone.scm.ha.ratis.storage.dir are set.`;
 
 /** `strata verify`. */
 export function addVerifyCommand(parent: Command, { io, parts, end }: CommandContext): void {
-  parent
+  const command = parent
     .command("verify")
     .description("checks the directories of a stopped SCM: records, pages, invariants")
     .argument("<dir>", "metadata directory (ozone.metadata.dirs)")
     .option("--json", "prints JSON")
-    .addHelpText("after", EXAMPLES)
-    .action(async (directory: string, options: { readonly json?: true }) => {
-      const { facts, problems } = await parts.verify(resolve(directory));
-      if (problems.length > 0) end(EXIT.STORAGE);
-      if (options.json === true) {
-        io.out(jsonText({ ok: problems.length === 0, facts, problems }));
-        return;
-      }
-      for (const [name, value] of Object.entries(facts)) io.out(`${name}: ${value}`);
-      for (const problem of problems) io.err(`strata: ${problem}`);
-      io.out(problems.length === 0 ? "all is well" : `${problems.length} problem(s)`);
-    });
+    .addHelpText("after", EXAMPLES);
+  addConfigOptions(command).action(
+    async (directory: string, options: ConfigOptions & { readonly json?: true }) => {
+      const sources = configSources(options, io);
+      const overrides = [...(sources.overrides ?? []), `ozone.metadata.dirs=${resolve(directory)}`];
+      const report = await parts.verify(loadDirectories({ ...sources, overrides }), showStep(io));
+      io.progress("");
+      if (report.summary === undefined) end(EXIT.STORAGE);
+      if (options.json === true) io.out(jsonText(report));
+      else print(report, io);
+    },
+  );
+}
+
+function showStep(io: CommandIo): (step: RecoveryStep) => void {
+  return ({ name, count, isDone }) => io.progress(`${name}: ${count}${isDone ? "" : " …"}`);
+}
+
+function print({ findings, summary }: VerifyReport, io: CommandIo): void {
+  for (const { severity, where, what, nextStep } of findings) {
+    io.out(`${severity}: ${where}: ${what}`);
+    io.out(`  ${nextStep}`);
+  }
+  for (const [name, value] of Object.entries(summary ?? {})) io.out(`${name}: ${value}`);
+  const errorCount = findings.filter(({ severity }) => severity === "error").length;
+  io.out(summary === undefined ? `${errorCount} error(s)` : "no errors");
 }

@@ -1,5 +1,5 @@
-/** Rules between keys. Each broken one is a problem as text that says what would be allowed; nothing is changed
- * silently (the reference clamps the node intervals, spec 11 §4). */
+/** Rules between keys. Each broken one is a problem as text that says what would be allowed; nothing is
+ * changed silently (the reference clamps the node intervals, spec 11 §4). */
 import { sep } from "node:path";
 import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
 import { type Address, type KeyDeclaration, SECOND_MS } from "./fields.js";
@@ -55,7 +55,7 @@ function checkStaleInterval({ nodes }: ConfigValues): string[] {
   if (least > greatest) {
     return [
       "hdds.heartbeat.interval and ozone.scm.heartbeat.thread.interval: lie too far apart: " +
-        "no ozone.scm.stale.node.interval can be at least 5 checks and 3 heartbeats, and at most 1000 of each",
+        "no ozone.scm.stale.node.interval can be at least 5 checks and 3 heartbeats and at most 1000 of each",
     ];
   }
   if (staleIntervalMs >= least && staleIntervalMs <= greatest) return [];
@@ -123,8 +123,9 @@ function checkReports({ reports, workers }: ConfigValues): string[] {
   const ringBytesMin = 2 * reports.chunksInFlightMax * REPORT_CHUNK_BYTES_MAX;
   if (workers.shardRingBytes < ringBytesMin) {
     problems.push(
-      `strata.ring.shard.size: ${formatSize(workers.shardRingBytes)} is less than ${formatSize(ringBytesMin)}, ` +
-        `twice what strata.report.chunks.max = ${reports.chunksInFlightMax} chunks can hold`,
+      `strata.ring.shard.size: ${formatSize(workers.shardRingBytes)} is less than ` +
+        `${formatSize(ringBytesMin)}, twice what strata.report.chunks.max = ${reports.chunksInFlightMax} ` +
+        "chunks can hold",
     );
   }
   return problems;

@@ -1,5 +1,5 @@
-/** The language in which configuration keys are declared as data. The typed `Config`, its parser, its checks and
- * `docs/CONFIGURATION.md` all derive from these declarations. */
+/** The language in which configuration keys are declared as data. The typed `Config`, its parser, its
+ * checks and `docs/CONFIGURATION.md` all derive from these declarations. */
 
 export interface Address {
   readonly host: string;

@@ -16,14 +16,15 @@ export interface LocalNode {
   readonly nodeId: string;
 }
 
-/** Finds out which node of which service this machine is, so that names with `.<service>.<node>` can be resolved;
- * undefined when no service is configured. Problems go to `settings.problems`. */
+/** Finds out which node of which service this machine is, so that names with `.<service>.<node>` can be
+ * resolved; undefined when no service is configured. Problems go to `settings.problems`. */
 export function findLocalNode(settings: Settings, host: HostFacts): LocalNode | undefined {
   const list = (key: string) => parseList(settings.get(key)?.text ?? "");
   const chosen = settings.get("ozone.scm.default.service.id")?.text;
   const services = chosen === undefined ? list("ozone.scm.service.ids") : [chosen];
   const wanted = settings.get("ozone.scm.node.id")?.text;
   const found: LocalNode[] = [];
+  const problemsBefore = settings.problems.length;
   for (const serviceId of services) {
     const nodeIds = list(`ozone.scm.nodes.${serviceId}`);
     checkService(settings, serviceId, nodeIds);
@@ -34,13 +35,14 @@ export function findLocalNode(settings: Settings, host: HostFacts): LocalNode | 
       if (isLocal) found.push({ serviceId, nodeId });
     }
   }
-  if (services.length === 0 || settings.problems.length > 0) return undefined;
+  if (services.length === 0 || settings.problems.length > problemsBefore) return undefined;
   if (found.length === 1) return found[0];
-  settings.problems.push(
+  const names = found.map((node) => node.nodeId).join(", ");
+  const reason =
     found.length === 0
-      ? `ozone.scm.node.id: none of the nodes of ${services.join(", ")} is this machine (${host.hostName}); name one`
-      : `ozone.scm.node.id: ${found.map((node) => node.nodeId).join(", ")} are all this machine; name one of them`,
-  );
+      ? `none of the nodes of ${services.join(", ")} is this machine (${host.hostName}); name one`
+      : `${names} are all this machine; name one of them`;
+  settings.problems.push(`ozone.scm.node.id: ${reason}`);
   return undefined;
 }
 

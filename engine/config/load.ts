@@ -12,7 +12,8 @@ import { formatNumber, parseValue } from "./values.js";
 
 /** Where a configuration comes from; later wins: defaults, `ozone-site.xml`, overrides. */
 export interface ConfigSources {
-  /** Directory of `ozone-site.xml`; when left out, `OZONE_CONF_DIR` of `env`; without both there is no file. */
+  /** Directory of `ozone-site.xml`; when left out, `OZONE_CONF_DIR` of `env`; without both there is no
+   * file. */
   readonly configDir?: string | undefined;
   /** `key=value` each, from `-D`. */
   readonly overrides?: readonly string[] | undefined;
@@ -79,6 +80,18 @@ export function loadClientConfig(sources: ConfigSources = {}): ClientConfig {
   return deepFreeze({ endpoint, containerListCountMax: containerListCountMax as number });
 }
 
+/** Reads only where an SCM keeps its data, for tools that work on a stopped one.
+ * @throws StrataError CONFIG_INVALID */
+export function loadDirectories(sources: ConfigSources = {}): Pick<Config["storage"], DirectoryName> {
+  const reader = new Reader(sources, sources.host ?? thisHost());
+  const { metadataDir, stateDir, raftDir } = SCHEMA.storage;
+  const paths = [metadataDir, stateDir, raftDir].map((declaration) => String(reader.read(declaration)));
+  reader.throwProblems();
+  return { metadataDir: paths[0] ?? "", stateDir: paths[1] ?? "", raftDir: paths[2] ?? "" };
+}
+
+type DirectoryName = "metadataDir" | "stateDir" | "raftDir";
+
 function thisHost(): HostFacts {
   const addresses = Object.values(networkInterfaces()).flatMap((list) =>
     (list ?? []).map(({ address }) => address),
@@ -111,7 +124,8 @@ class Reader {
     throw new StrataError("CONFIG_INVALID", { count: this.problems.length, problems });
   }
 
-  /** Unknown `strata.*` keys and misspellings of known ones are problems; other unknown keys belong to somebody else. */
+  /** Unknown `strata.*` keys and misspellings of known ones are problems; other unknown keys belong to
+   * somebody else. */
   checkNames(): void {
     for (const key of this.settings.keys()) {
       if (isDeclared(key)) continue;
@@ -217,7 +231,8 @@ function userName(env: Readonly<Record<string, string | undefined>>): string {
   }
 }
 
-/** What shapes behaviour: numbers, switches and choices, but no paths, hosts and secrets, which differ by machine. */
+/** What shapes behaviour: numbers, switches and choices, but no paths, hosts and secrets, which differ by
+ * machine. */
 function hashOf(values: ConfigValues): string {
   const hash = createHash("sha256");
   for (const [groupName, group] of Object.entries(SCHEMA)) {

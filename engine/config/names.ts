@@ -1,4 +1,5 @@
-/** What is known about names of keys beyond the schema: old names, look-alikes, distance between spellings. */
+/** What is known about names of keys beyond the schema: old names, look-alikes, distance between
+ * spellings. */
 
 /** Old names that still work, with their present name (spec 11 §1.6). A `*` stands for any rest. */
 const DEPRECATED: readonly (readonly [string, string])[] = [
@@ -37,8 +38,9 @@ export function presentName(name: string): string | undefined {
 /** Names that are at most this far away are taken for a misspelling. */
 const NEAR = 2;
 
-/** The known name that `name` seems to misspell. Only names of the same family (`ozone.scm`, `hdds.heartbeat`) are
- * compared with two mistakes: `ozone.om.db.dirs` is a key of another program, not a wrong `ozone.scm.db.dirs`. */
+/** The known name that `name` seems to misspell. Only names of the same family (`ozone.scm`,
+ * `hdds.heartbeat`) are compared with two mistakes: `ozone.om.db.dirs` is a key of another program, not a
+ * wrong `ozone.scm.db.dirs`. */
 export function misspelled(name: string, known: readonly string[]): string | undefined {
   if (LOOK_ALIKES.has(name)) return undefined;
   const near = nearest(name, known);
@@ -63,7 +65,8 @@ function family(name: string): string {
   return name.toLowerCase().split(".", 2).join(".");
 }
 
-/** How many letters must be inserted, removed, replaced or swapped with their neighbour to get from `a` to `b`. */
+/** How many letters must be inserted, removed, replaced or swapped with their neighbour to get from `a` to
+ * `b`. */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -3,8 +3,8 @@ import { DAY_MS, GIB, KIB, key, MIB, MINUTE_MS, type Schema, SECOND_MS, type Val
 const PORT = { min: 1, max: 65_535 } as const;
 const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
 
-/** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11); `strata.*` is
- * what Ozone has no key for. The property name is how the program says it: unit last. */
+/** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
+ * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
 export const SCHEMA = {
   scm: {
     hostName: key(

@@ -14,7 +14,8 @@ export interface Setting {
   readonly final: boolean;
 }
 
-/** What was set, before anybody knows which keys exist: sources merged, old names replaced, variables to expand. */
+/** What was set, before anybody knows which keys exist: sources merged, old names replaced, variables to
+ * expand. */
 export class Settings {
   readonly problems: string[] = [];
   readonly warnings: string[] = [];

@@ -22,10 +22,12 @@ export interface SiteFile {
 const FILE_BYTES_MAX = 4 * MIB;
 const KNOWN_TAGS = new Set(["name", "value", "final", "description", "tag", "source"]);
 
-/** An element as the parser gives it: one property named after the tag, holding its children; plus its place. */
+/** An element as the parser gives it: one property named after the tag, holding its children; plus its
+ * place. */
 type Element = Readonly<Record<string | symbol, unknown>>;
 
-/** Reads a file in the form of Hadoop's `*-site.xml`. Never throws: an unreadable or malformed file is a problem. */
+/** Reads a file in the form of Hadoop's `*-site.xml`. Never throws: an unreadable or malformed file is a
+ * problem. */
 export function readSiteFile(path: string): SiteFile {
   try {
     if (statSync(path).size > FILE_BYTES_MAX) return broken("is larger than 4MB");

@@ -1,5 +1,5 @@
-/** Text to value, one function a type (spec 11 §1.2–1.4). Nothing throws: a wrong text is an answer, since all problems
- * of a configuration are reported together. */
+/** Text to value, one function a type (spec 11 §1.2–1.4). Nothing throws: a wrong text is an answer, since
+ * all problems of a configuration are reported together. */
 import { isAbsolute, normalize } from "node:path";
 import type { Address, KeyDeclaration } from "./fields.js";
 
@@ -78,8 +78,8 @@ const MS_BY_TIME_UNIT: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** Whole milliseconds: an integer directly followed by ns, us, ms, s, m, h or d in any case; parts of a millisecond are
- * cut off. Without a unit the number is milliseconds, with a warning. */
+/** Whole milliseconds: an integer directly followed by ns, us, ms, s, m, h or d in any case; parts of a
+ * millisecond are cut off. Without a unit the number is milliseconds, with a warning. */
 export function parseTime(text: string): Parsed<number> {
   const match = /^([+-]?\d+)([a-zA-Z]*)$/.exec(text);
   const unit = match?.[2]?.toLowerCase() ?? "";

@@ -47,9 +47,10 @@ export interface AuditSink {
   close(): Promise<void>;
 }
 
-/** Audit records as JSON lines. Writing happens off the caller's path, all that gathered in one write. Nothing is ever
- * dropped: while the buffer is full `ready()` is false and mutations have to wait for `whenReady()`. A mutation that
- * was admitted before is still recorded, so the buffer exceeds its limit by what was in flight, no more. */
+/** Audit records as JSON lines. Writing happens off the caller's path, all that gathered in one write.
+ * Nothing is ever dropped: while the buffer is full `ready()` is false and mutations have to wait for
+ * `whenReady()`. A mutation that was admitted before is still recorded, so the buffer exceeds its limit
+ * by what was in flight, no more. */
 export class AuditLog {
   readonly counters: AuditCounters = { records: 0, writes: 0, writeErrors: 0, bufferedBytes: 0 };
   readonly #options: AuditOptions;
@@ -91,8 +92,8 @@ export class AuditLog {
     this.#writer ??= this.#writeAll();
   }
 
-  /** Writes what is buffered, makes it durable and closes the file. Throws StrataError STORAGE_IO when records could
-   * not be written. */
+  /** Writes what is buffered, makes it durable and closes the file. Throws StrataError STORAGE_IO when
+   * records could not be written. */
   async close(): Promise<void> {
     assert(!this.#closing, "audit log closed twice");
     this.#closing = true;
@@ -157,7 +158,8 @@ class AuditFile implements AuditSink {
     this.#file = file;
   }
 
-  /** Opens for appending; a line that a crash cut off is closed with a newline, so that it spoils no other. */
+  /** Opens for appending; a line that a crash cut off is closed with a newline, so that it spoils no
+   * other. */
   static async open(path: string): Promise<AuditFile> {
     try {
       const file = await open(path, "a+", 0o600);
@@ -191,12 +193,16 @@ class AuditFile implements AuditSink {
   }
 }
 
+function bigintAsText(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}
+
 function format(record: AuditRecord): string {
   const { timeMs, sessionId, user, clientIp, operation, parameters, error } = record;
   const time = new Date(timeMs).toISOString();
   const result = error === undefined ? "SUCCESS" : "FAILURE";
   const line = { time, user, sessionId, clientIp, operation, parameters, result, error };
-  return `${JSON.stringify(line, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))}\n`;
+  return `${JSON.stringify(line, bigintAsText)}\n`;
 }
 
 function storageError(path: string, cause: unknown): StrataError {

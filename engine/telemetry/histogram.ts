@@ -6,7 +6,8 @@ export interface HistogramSample {
   readonly value: number;
 }
 
-/** Counts values in buckets whose upper bounds double; observing allocates nothing. Bounds are `smallest × 2^i`. */
+/** Counts values in buckets whose upper bounds double; observing allocates nothing. Bounds are `smallest ×
+ * 2^i`. */
 export class Histogram {
   readonly #bounds: Float64Array;
   /** One more than bounds: the last one counts what exceeds all of them. */
@@ -39,8 +40,8 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** Upper bound of the bucket that holds the given share of all values, Infinity above the last bound, 0 when
-   * nothing was observed. `share` 0 … 1. */
+  /** Upper bound of the bucket that holds the given share of all values, Infinity above the last bound, 0
+   * when nothing was observed. `share` 0 … 1. */
   quantile(share: number): number {
     assert(share >= 0 && share <= 1, "share is 0 to 1");
     if (this.#count === 0) return 0;

@@ -39,8 +39,8 @@ export interface LoggerOptions {
 const FLUSH_INTERVAL_MS = 100;
 const BUFFER_BYTES = 4096;
 
-/** A logger whose calls only append to a buffer; the file is written asynchronously. Throws when a path cannot be
- * opened. */
+/** A logger whose calls only append to a buffer; the file is written asynchronously. Throws when a path
+ * cannot be opened. */
 export function createLogger(options: LoggerOptions): RootLogger {
   const destination = options.destination ?? 2;
   // Opened here, since a stream that is still opening cannot be flushed at an early end of the process.
@@ -118,7 +118,8 @@ class PinoLogger implements RootLogger {
   }
 }
 
-/** What an error leaves in a log line: code and text; the stack only where it tells something, for our own bugs. */
+/** What an error leaves in a log line: code and text; the stack only where it tells something, for our own
+ * bugs. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return inspect(error);
   if (error instanceof StrataError) {

@@ -10,12 +10,10 @@ const NAME = /^[a-z][a-z0-9_]*$/;
 
 /** The process's metrics, in the Prometheus text format as `strata_<source>_<name>`.
  *
- * Hot code owns plain objects of numbers and only increments their fields; they are read when somebody scrapes:
- * ```ts
- * const counters = { framesReceived: 0, framesRefused: 0 };
- * metrics.addCounters("gateway", counters, { framesReceived: "Frames received.", framesRefused: "…" });
- * counters.framesReceived++;     // strata_gateway_frames_received_total
- * ``` */
+ * Hot code owns plain objects of numbers and only increments their fields; they are read when somebody
+ * scrapes: ```ts const counters = { framesReceived: 0, framesRefused: 0 }; metrics.addCounters("gateway",
+ * counters, { framesReceived: "Frames received.", framesRefused: "…" }); counters.framesReceived++;
+ * // strata_gateway_frames_received_total ``` */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #beforeScrape: (() => void)[] = [];
@@ -91,7 +89,8 @@ export class Metrics {
       values: histogram.samples(name),
       aggregator: "sum",
     });
-    // prom-client's own histogram works out buckets and labels for each observation; the registry only calls `get`.
+    // prom-client's own histogram works out buckets and labels for each observation; the registry only
+    // calls `get`.
     this.#registry.registerMetric({ name, get } as unknown as Metric);
   }
 

@@ -18,7 +18,8 @@ export class LoopLag {
     this.#probe.disable();
   }
 
-  /** Lag that the given share of probes stayed under since the last reset, ms ≥ 0. `share` above 0, up to 1. */
+  /** Lag that the given share of probes stayed under since the last reset, ms ≥ 0. `share` above 0, up to
+   * 1. */
   quantileMs(share: number): number {
     if (this.#probe.count === 0) return 0;
     return Math.max(0, this.#probe.percentile(share * 100) / NS_PER_MS - PROBE_MS);
@@ -29,7 +30,8 @@ export class LoopLag {
   }
 }
 
-/** CPU time of the main thread, seconds; that of the whole process where the system does not tell threads apart. */
+/** CPU time of the main thread, seconds; that of the whole process where the system does not tell threads
+ * apart. */
 export function mainThreadCpuSeconds(): number {
   try {
     // First field: nanoseconds on a processor. The main thread's id is the process's.
@@ -41,7 +43,8 @@ export function mainThreadCpuSeconds(): number {
   }
 }
 
-/** Adds what concerns the process as a whole: `strata_process_*` and `strata_main_*`. Lag is since the last scrape. */
+/** Adds what concerns the process as a whole: `strata_process_*` and `strata_main_*`. Lag is since the
+ * last scrape. */
 export function addProcessMetrics(metrics: Metrics, lag: LoopLag): void {
   const main = { lagP50Seconds: 0, lagP99Seconds: 0, lagMaxSeconds: 0, cpuSeconds: 0 };
   const memory = {

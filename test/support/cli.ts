@@ -42,7 +42,7 @@ function strictParts(connection: Partial<AdminConnection> | undefined): Parts {
     initialize: refuse("initialize"),
     verify: refuse("verify"),
     runDemo: refuse("runDemo"),
-    connectAdmin: () => strictConnection(connection ?? {}),
+    connectAdmin: async () => strictConnection(connection ?? {}),
   };
 }
 

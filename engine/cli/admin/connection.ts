@@ -35,7 +35,7 @@ export async function withConnection<T>(
   task: (connection: AdminConnection, config: ClientConfig) => Promise<T>,
 ): Promise<T> {
   const config = loadClientConfig(configSources(options, io));
-  const connection = parts.connectAdmin({
+  const connection = await parts.connectAdmin({
     endpoint: options.scm ?? config.endpoint,
     timeoutMs: options.timeout * 1000,
     clientName: `strata admin ${VERSION}`,

@@ -38,9 +38,8 @@ export function addContainerImport(parent: Command, context: CommandContext): vo
         io.out(jsonText({ pipelines: pipelineCount, containers: containerCount, existing }));
         return;
       }
-      io.out(
-        `Imported ${containerCount} container(s) and ${pipelineCount} pipeline(s); ${existing} were there already.`,
-      );
+      const imported = `${containerCount} container(s) and ${pipelineCount} pipeline(s)`;
+      io.out(`Imported ${imported}; ${existing} were there already.`);
     },
   );
 }

@@ -68,7 +68,8 @@ export function addContainerList(parent: Command, context: CommandContext): void
       const isCapped = options.all !== true && options.count > containerListCountMax;
       if (isCapped) {
         context.io.err(
-          `--count ${options.count} exceeds ozone.scm.container.list.max.count: ${containerListCountMax} shown`,
+          `--count ${options.count}: only ${containerListCountMax} are shown, the limit of ` +
+            "ozone.scm.container.list.max.count",
         );
       }
       const limit =

@@ -19,7 +19,8 @@ Examples:
   strata admin container suppress --unsuppress 17
   strata admin container suppress - < ids.txt`;
 
-/** `strata admin container suppress` (spec 02 §15.2); the reference has it as `container report --suppress`. */
+/** `strata admin container suppress` (spec 02 §15.2); the reference has it as `container report
+ * --suppress`. */
 export function addContainerSuppress(parent: Command, context: CommandContext): void {
   const command = parent
     .command("suppress")

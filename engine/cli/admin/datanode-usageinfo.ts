@@ -32,8 +32,9 @@ Examples:
   strata admin datanode usageinfo --hostname dn1.example.com
   strata admin datanode usageinfo --most-used -c 5 --json
 
-Filesystem figures are those of the volumes' file systems, Ozone figures leave out what is reserved for others.
-Pre-allocated is promised to open containers; Free Space To Spare is kept free before containers are closed.`;
+Filesystem figures are those of the volumes' file systems, Ozone figures leave out what is reserved for
+others. Pre-allocated is promised to open containers; Free Space To Spare is kept free before containers
+are closed.`;
 
 /** `strata admin datanode usageinfo` (spec 01 §13.3). */
 export function addDatanodeUsageInfo(parent: Command, context: CommandContext): void {

@@ -25,7 +25,8 @@ interface Failure {
 
 const NO_LINE = Number.POSITIVE_INFINITY;
 
-/** Records of one request: a frame holds 256 KB, a container takes about 110 bytes, a pipeline of three about 1 KB. */
+/** Records of one request: a frame holds 256 KB, a container takes about 110 bytes, a pipeline of three
+ * about 1 KB. */
 const CONTAINERS_PER_REQUEST = 1000;
 const PIPELINES_PER_REQUEST = 32;
 /** Requests on the way: the next ones are read while the SCM commits the first. */
@@ -40,9 +41,10 @@ const GENERAL_ERRORS = new Set([
   "CLUSTER_ID_MISMATCH",
 ]);
 
-/** Sends the lines of an import file in batches. Every error names its line: a batch that is refused is sent again in
- * halves until the line stands alone. That is safe, since a batch is taken over as a whole or not at all, and what
- * exists already with the same values is skipped; so is running an import again after an error. */
+/** Sends the lines of an import file in batches. Every error names its line: a batch that is refused is
+ * sent again in halves until the line stands alone. That is safe, since a batch is taken over as a whole
+ * or not at all, and what exists already with the same values is skipped; so is running an import again
+ * after an error. */
 export class ImportStream {
   readonly progress: ImportProgress = { lineCount: 0, recordCount: 0, pipelineCount: 0, containerCount: 0 };
   readonly #connection: AdminConnection;

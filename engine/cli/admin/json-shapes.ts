@@ -1,4 +1,5 @@
-/** Records as the reference's tools print them in JSON: its names, its nesting. What we do not know is left out. */
+/** Records as the reference's tools print them in JSON: its names, its nesting. What we do not know is
+ * left out. */
 import type {
   ContainerRecord,
   DatanodeDetails,

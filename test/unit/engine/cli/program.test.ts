@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { DemoOptions } from "../../../../engine/cli/demo.js";
-import type { InitOptions } from "../../../../engine/cli/parts.js";
+import type { Directories, InitOptions, Parts } from "../../../../engine/cli/parts.js";
 import { AssertionError } from "../../../../engine/core/assert.js";
 import { ERRORS, type ErrorCode, StrataError } from "../../../../engine/core/errors.js";
 import { RemoteError } from "../../../../protocol/codec/errors.js";
@@ -170,15 +170,49 @@ test("--init does nothing on a machine that is not the primordial one", async ()
   assert.match(err, /nothing done: ozone.scm.primordial.node.id is elsewhere/);
 });
 
-test("verify ends with 74 when something is wrong", async () => {
-  const facts = { containers: 3 };
-  const good = await runCli(["verify", folder], { parts: { verify: async () => ({ facts, problems: [] }) } });
-  assert.deepEqual([good.exitCode, good.out], [0, "containers: 3\nall is well"]);
-  const verify = async () => ({ facts, problems: ["page 7 is torn"] });
-  const bad = await runCli(["verify", folder], { parts: { verify } });
-  assert.deepEqual([bad.exitCode, bad.err], [74, "strata: page 7 is torn"]);
-  const json = await runCli(["verify", folder, "--json"], { parts: { verify } });
-  assert.deepEqual(JSON.parse(json.out), { ok: false, facts, problems: ["page 7 is torn"] });
+const SUMMARY = {
+  clusterId: "CID-1",
+  scmId: "s",
+  term: 3,
+  firstIndex: 1,
+  lastIndex: 9,
+  appliedIndex: 8,
+  tailEntryCount: 1,
+  rowCount: 4,
+  stateHash: "00",
+};
+
+test("verify shows what a sound SCM holds", async () => {
+  const seen: Directories[] = [];
+  const verify: Parts["verify"] = async (directories) => {
+    seen.push(directories);
+    return { findings: [], summary: SUMMARY };
+  };
+  const { exitCode, out } = await runCli(["verify", folder, "-Dozone.scm.db.dirs=/fast"], {
+    parts: { verify },
+  });
+  assert.equal(exitCode, 0);
+  assert.match(out, /clusterId: CID-1\n(.*\n)*rowCount: 4\n(.*\n)*no errors$/);
+  assert.deepEqual(seen, [{ metadataDir: folder, stateDir: "/fast", raftDir: join(folder, "scm/raft") }]);
+});
+
+test("verify ends with 74 when there is an error, not for a warning", async () => {
+  const finding = { where: "state", what: "page 7 is torn", nextStep: "Restore it." };
+  const verifying =
+    (severity: "error" | "warning"): Parts["verify"] =>
+    async () => ({
+      findings: [{ severity, ...finding }],
+      summary: severity === "error" ? undefined : SUMMARY,
+    });
+  const bad = await runCli(["verify", folder], { parts: { verify: verifying("error") } });
+  assert.equal(bad.exitCode, 74);
+  assert.equal(bad.out, "error: state: page 7 is torn\n  Restore it.\n1 error(s)");
+  const warned = await runCli(["verify", folder, "--json"], { parts: { verify: verifying("warning") } });
+  assert.equal(warned.exitCode, 0);
+  assert.deepEqual(JSON.parse(warned.out), {
+    findings: [{ severity: "warning", ...finding }],
+    summary: SUMMARY,
+  });
 });
 
 test("demo takes its options", async () => {

@@ -142,7 +142,7 @@ test("a file is sent in batches; running it again skips what is there", async ()
   assert.deepEqual(JSON.parse(again.out), { pipelines: 0, containers: 0, existing: 2501 });
 });
 
-test("a line that cannot be read is told with its number, and what stands before it is taken over", async () => {
+test("a line that cannot be read is told with its number, after all before it were sent", async () => {
   const scm = new FakeScm();
   const { exitCode, err } = await importLines(scm, [lineOf(1), lineOf(2), "", "{oops", lineOf(3)]);
   assert.equal(exitCode, 1);

@@ -62,7 +62,7 @@ test("a count above the limit of the configuration is capped with a warning", as
   const words = ["admin", "container", "list", "-c", "9", "-Dozone.scm.container.list.max.count=2"];
   const { out, err } = await runCli(words, { connection });
   assert.deepEqual(idsOf(out), [1, 2]);
-  assert.match(err, /--count 9 exceeds ozone.scm.container.list.max.count: 2 shown/);
+  assert.match(err, /--count 9: only 2 are shown, the limit of ozone.scm.container.list.max.count/);
 });
 
 test("list gives its filters to the SCM; a replication without type means RATIS", async () => {

@@ -32,7 +32,7 @@ test("the SCM is that of --scm, else that of the configuration; the connection i
   const ask = (...words: string[]) =>
     runCli(["admin", "scm", "roles", ...words], {
       parts: {
-        connectAdmin: (options) => {
+        connectAdmin: async (options) => {
           seen.push(options);
           const refuse = () => Promise.reject(new Error("not expected"));
           const others = { listNodes: refuse, getNode: refuse, listContainers: refuse, getContainer: refuse };
