@@ -35,7 +35,7 @@ const CLUSTER_ID_PREFIX = "CID-";
 
 /** Options of `strata scm --init`. */
 export interface InitializeOptions {
-  /** A UUID; one is made when there is none. */
+  /** A UUID, or `CID-` and one; made when there is none. */
   readonly clusterId?: string;
   /** Highest local id and Raft term of the cluster that is taken over: both or neither. */
   readonly localIdFloor?: bigint;
@@ -110,10 +110,12 @@ function newIdentity({ clock, random }: InitializeEnvironment, options: Initiali
   };
 }
 
-/** A given id is taken as it is, without the prefix of those that are made here (spec 07 §1). */
+/** A given id is taken as it is, with or without the prefix of those that are made here (spec 07 §1): that
+ * of a cluster that is taken over has it, and its datanodes talk to no other cluster. */
 function newClusterId(random: Random, given: string | undefined): string {
   if (given === undefined) return CLUSTER_ID_PREFIX + randomUuid(random);
-  if (parseUuid(given) === undefined) throw invalid("cluster id", `${given} is no UUID`);
+  const uuid = given.startsWith(CLUSTER_ID_PREFIX) ? given.slice(CLUSTER_ID_PREFIX.length) : given;
+  if (parseUuid(uuid) === undefined) throw invalid("cluster id", `${given} is no UUID`);
   return given;
 }
 

@@ -19,7 +19,9 @@ function init(disk: SimDisk, options: InitializeOptions = {}, seed = 1) {
 describe("--init", () => {
   test("makes a cluster id with prefix, or takes the given one as it is", async () => {
     assert.match((await init(new SimDisk())).clusterId, /^CID-[0-9a-f-]{36}$/);
-    assert.equal((await init(new SimDisk(), { clusterId: CLUSTER })).clusterId, CLUSTER);
+    for (const clusterId of [CLUSTER, `CID-${CLUSTER}`]) {
+      assert.equal((await init(new SimDisk(), { clusterId })).clusterId, clusterId);
+    }
     await assert.rejects(init(new SimDisk(), { clusterId: "mine" }), { code: "INVALID_ARGUMENT" });
   });
 
