@@ -32,7 +32,8 @@ export interface TransportHandler {
   /** `message` is only valid during the call; copy what must stay. Called corked: sends leave together
    * after it. */
   onMessage(connection: ServerConnection, message: Uint8Array): void;
-  /** Exactly once for each opened connection, whoever closed it. */
+  /** Exactly once for each opened connection, whoever closed it. When we do, it is called within `close`,
+   * or within the `send` that found a slow consumer (code 1008). */
   onClose(connection: ServerConnection, code: number): void;
 }
 
@@ -48,7 +49,7 @@ export interface ServerConnection {
   /** Copies `message` out before it returns. False when the connection is closed (or was closed by this
    * send because the peer reads too slowly): a dropped message never leaves a gap in an open stream. */
   send(message: Uint8Array): boolean;
-  /** Sends within `task` leave in one system call. */
+  /** Runs `task` at once; sends within it leave in one system call. On a closed connection it is not run. */
   cork(task: () => void): void;
   bufferedBytes(): number;
   /** Closes with a WebSocket code and a reason of at most 123 bytes. */
