@@ -1,4 +1,6 @@
+import { operationOf } from "../../protocol/codec/operations.js";
 import type { ErrorCode } from "../core/errors.js";
+import type { Labels, Metrics } from "../telemetry/metrics.js";
 
 /** What the gateway counts, incremented in place and read when somebody scrapes. */
 export class GatewayMetrics {
@@ -12,8 +14,8 @@ export class GatewayMetrics {
     answersDropped: 0,
     receivedBytes: 0,
     sentBytes: 0,
-    commandsTakenBack: 0,
     commandsSent: 0,
+    commandsTakenBack: 0,
   };
   readonly gauges = {
     connections: 0,
@@ -31,21 +33,40 @@ export class GatewayMetrics {
   }
 }
 
-export const GATEWAY_COUNTER_MEANINGS = {
-  connectionsOpened: "WebSocket connections opened.",
-  connectionsClosed: "WebSocket connections closed, whoever closed them.",
-  requests: "Requests received.",
-  answers: "Answers sent, without errors.",
-  errorAnswers: "Error answers sent.",
-  answersDropped: "Answers not sent because their connection had closed.",
-  receivedBytes: "Bytes of request frames.",
-  sentBytes: "Bytes of answer frames.",
-  commandsTakenBack: "Commands put back because their heartbeat's answer could not be sent.",
-  commandsSent: "Commands sent to datanodes.",
-} as const satisfies Record<keyof GatewayMetrics["counters"], string>;
+/** Shows what the gateway counts: `strata_gateway_…`. */
+export function addGatewayMetrics(metrics: Metrics, gateway: GatewayMetrics): void {
+  metrics.addCounters("gateway", gateway.counters, {
+    connectionsOpened: "WebSocket connections opened.",
+    connectionsClosed: "WebSocket connections closed, whoever closed them.",
+    requests: "Requests received.",
+    answers: "Answers sent, without errors.",
+    errorAnswers: "Error answers sent.",
+    answersDropped: "Answers not sent because their connection had closed.",
+    receivedBytes: "Bytes of request frames.",
+    sentBytes: "Bytes of answer frames.",
+    commandsSent: "Commands sent to datanodes.",
+    commandsTakenBack: "Commands put back because their heartbeat's answer could not carry them.",
+  });
+  metrics.addGauges("gateway", gateway.gauges, {
+    connections: "Open WebSocket connections.",
+    datanodesConnected: "Datanodes registered on an open connection.",
+    requestsInFlight: "Requests that wait for their answer.",
+  });
+  const closes = () => [...gateway.closesByCode].map(([code, count]) => [{ code }, count] as const);
+  const closesHelp = "Connections closed by this SCM since start, by the reason's code.";
+  metrics.addLabelledGauge("gateway", "closes", closesHelp, ["code"], closes);
+  const requestsHelp = "Requests since start, by operation.";
+  metrics.addLabelledGauge("gateway", "requests_by_operation", requestsHelp, ["operation"], () =>
+    requestsByName(gateway.requestsByOp),
+  );
+}
 
-export const GATEWAY_GAUGE_MEANINGS = {
-  connections: "Open WebSocket connections.",
-  datanodesConnected: "Datanodes registered on an open connection.",
-  requestsInFlight: "Requests that wait for their answer.",
-} as const satisfies Record<keyof GatewayMetrics["gauges"], string>;
+function* requestsByName(requestsByOp: Float64Array): Generator<readonly [Labels, number]> {
+  let unknownCount = 0;
+  for (const [op, count] of requestsByOp.entries()) {
+    const operation = operationOf(op);
+    if (operation === undefined) unknownCount += count;
+    else yield [{ operation: operation.name }, count];
+  }
+  yield [{ operation: "unknown" }, unknownCount];
+}

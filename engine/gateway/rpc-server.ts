@@ -19,6 +19,7 @@ import { type Answer, AnswerBatcher, AnswerWriter, ImmediateAnswer } from "./ans
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import { acceptHello, HelloDeadlines, type ServerFacts } from "./hello.js";
 import { type OnRefused, RpcSession } from "./rpc-session.js";
+import { CLOSE_SLOW_CONSUMER } from "./upgrade.js";
 
 /** Called with a request that was decoded and checked against its schema. `bytes` fields of it are only
  * valid during the call. May throw a StrataError in place of `answer.fail`; anything else that it throws
@@ -156,8 +157,12 @@ export class RpcServer implements TransportHandler {
     if (handler !== undefined) this.#call(handler, session, this.#request);
   }
 
-  onClose(connection: ServerConnection): void {
+  onClose(connection: ServerConnection, code: number): void {
     const session = sessionOf(connection);
+    if (code === CLOSE_SLOW_CONSUMER) {
+      const bytes = this.#options.limits.sendBufferBytesMax;
+      this.#onRefused(session, new StrataError("SLOW_CONSUMER", { bytes }));
+    }
     this.#metrics.counters.connectionsClosed++;
     this.#metrics.gauges.connections--;
     this.#deadlines.delete(session);

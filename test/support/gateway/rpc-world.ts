@@ -131,8 +131,8 @@ export class RpcWorld {
   }
 
   connect(path: string = DATANODE_PATH, address = "10.0.0.1"): FakeConnection {
-    const connection = new FakeConnection(++this.#connectionCount, path, address, (closed) =>
-      this.server.onClose(closed),
+    const connection = new FakeConnection(++this.#connectionCount, path, address, (closed, code) =>
+      this.server.onClose(closed, code),
     );
     this.server.onOpen(connection);
     return connection;

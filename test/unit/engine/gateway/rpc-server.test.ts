@@ -202,6 +202,7 @@ describe("RPC server: answers", () => {
     connection.isSlow = true;
     world.ask(connection, "scmInfo", {});
     assert.deepEqual(outcomes, [false]);
+    assert.deepEqual(world.refused, ["SLOW_CONSUMER"]);
     assert.equal(world.metrics.counters.answersDropped, 1);
   });
 
