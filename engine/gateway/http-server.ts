@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AssertionError } from "../core/assert.js";
@@ -13,6 +14,13 @@ export interface BootStep {
   readonly tookMs: number;
 }
 
+/** `hdds.prometheus.endpoint.enabled` and `.token` (spec 08 §13). */
+export interface MetricsAccess {
+  readonly enabled: boolean;
+  /** Bearer token to show; undefined = none is needed. */
+  readonly token: string | undefined;
+}
+
 /** Where the pages come from. */
 export interface HttpPages {
   /** Whether this SCM may serve, and how far it has come. */
@@ -20,6 +28,8 @@ export interface HttpPages {
   /** The page for Prometheus and its content type. */
   metrics(): Promise<string>;
   readonly metricsContentType: string;
+  /** Who may see /prom; everybody when left out. */
+  readonly metricsAccess?: MetricsAccess;
   /** Secrets already redacted. */
   configuration(): readonly ConfigurationEntry[];
   /** A page failed; the client was answered 500. */
@@ -86,7 +96,7 @@ async function serve(pages: HttpPages, request: IncomingMessage, response: Serve
   const [path = "", ...query] = (request.url ?? "").split("?");
   let page: Page;
   try {
-    page = refusalOf(request, path) ?? (await pageOf(pages, request, path, query.join("?")));
+    page = refusalOf(pages, request, path) ?? (await pageOf(pages, request, path, query.join("?")));
   } catch (error) {
     if (error instanceof AssertionError) throw error;
     pages.onError(path, error);
@@ -94,6 +104,7 @@ async function serve(pages: HttpPages, request: IncomingMessage, response: Serve
   }
   // A body that nobody reads must not keep the connection.
   if (hasBody(request)) response.setHeader("Connection", "close");
+  if (page.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   if (page.status === 405) response.setHeader("Allow", "GET, HEAD");
   response.writeHead(page.status, {
     "Content-Type": page.type,
@@ -106,10 +117,21 @@ async function serve(pages: HttpPages, request: IncomingMessage, response: Serve
 
 const PATHS = ["/healthz", "/readyz", "/prom", "/conf"];
 
-function refusalOf(request: IncomingMessage, path: string): Page | undefined {
+function refusalOf(pages: HttpPages, request: IncomingMessage, path: string): Page | undefined {
   if (!PATHS.includes(path)) return text(404, "no such page");
   if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET and HEAD");
-  return hasBody(request) ? text(413, "no body is expected") : undefined;
+  if (hasBody(request)) return text(413, "no body is expected");
+  if (path !== "/prom") return undefined;
+  const { enabled, token } = pages.metricsAccess ?? { enabled: true, token: undefined };
+  if (!enabled) return text(404, "the page is switched off");
+  if (token === undefined || showsToken(request, token)) return undefined;
+  return text(401, "a bearer token is needed");
+}
+
+/** Takes as long for a token that is nearly right as for any other. */
+function showsToken({ headers }: IncomingMessage, token: string): boolean {
+  const digest = (word: string) => createHash("sha256").update(word).digest();
+  return timingSafeEqual(digest(headers.authorization ?? ""), digest(`Bearer ${token}`));
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

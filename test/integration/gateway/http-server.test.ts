@@ -78,6 +78,21 @@ describe("HTTP server", () => {
     });
   });
 
+  test("/prom asks for its bearer token, and is gone when it is switched off", async () => {
+    const authorized = (authorization: string) => ({ headers: { authorization } });
+    await withServer({ metricsAccess: { enabled: true, token: "secret" } }, async (ask) => {
+      const refused = await ask("/prom");
+      assert.deepEqual([refused.status, refused.headers["www-authenticate"]], [401, "Bearer"]);
+      assert.equal((await ask("/prom", authorized("Bearer wrong"))).status, 401);
+      assert.equal((await ask("/prom", authorized("secret"))).status, 401);
+      assert.equal((await ask("/prom", authorized("Bearer secret"))).status, 200);
+      assert.equal((await ask("/healthz")).status, 200);
+    });
+    await withServer({ metricsAccess: { enabled: false, token: undefined } }, async (ask) => {
+      assert.equal((await ask("/prom")).status, 404);
+    });
+  });
+
   test("/conf gives JSON with origins, as it was given redacted", async () => {
     await withServer({}, async (ask) => {
       const { status, body } = await ask("/conf");
