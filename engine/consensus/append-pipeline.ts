@@ -9,6 +9,7 @@ import {
 } from "../../workers/shared/log-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import { AssertionError, assert } from "../core/assert.js";
+import { Fifo } from "../core/fifo.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import type { Message, StorageAppend } from "../raft/message.js";
 import type { HardState } from "../raft/types.js";
@@ -52,9 +53,9 @@ export class AppendPipeline {
   readonly #writer: LogRecordWriter;
   readonly #handler: AppendPipelineHandler;
   /** In the channel, not answered. */
-  readonly #handedOut: HandedOut[] = [];
+  readonly #handedOut = new Fifo<HandedOut>();
   /** Records that found no room, in order. */
-  readonly #waiting: (() => boolean)[] = [];
+  readonly #waiting = new Fifo<() => boolean>();
   readonly #fields = newLogAppend();
   readonly #answer = newLogAppended();
   /** Changed but not handed out. */
@@ -91,7 +92,7 @@ export class AppendPipeline {
       return;
     }
     assert(message.entries.length === 0, "entries must be synced");
-    const last = this.#handedOut.at(-1);
+    const last = this.#handedOut.last;
     if (last === undefined) this.#handler.onDurable(message.responses);
     else last.responses = last.responses.concat(message.responses);
   }
@@ -114,9 +115,9 @@ export class AppendPipeline {
 
   /** Tries again what found no room. */
   resume(): void {
-    while (this.#waiting.length > 0) {
-      if (!(this.#waiting[0] as () => boolean)()) return;
-      this.#waiting.shift();
+    for (let write = this.#waiting.at(0); write !== undefined; write = this.#waiting.at(0)) {
+      if (!write()) return;
+      this.#waiting.drop(1);
     }
   }
 

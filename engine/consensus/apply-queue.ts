@@ -1,5 +1,6 @@
 import type { OperationResult, ResultSink, StateMachine } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
+import { Fifo } from "../core/fifo.js";
 import type { LogIndex } from "../core/ids.js";
 import type { StorageApply } from "../raft/message.js";
 import type { Entry } from "../raft/types.js";
@@ -21,11 +22,11 @@ export type OnBatchApplied = (batch: SealedBatch, proposedMs: number) => void;
 export class ApplyQueue {
   readonly #stateMachine: StateMachine;
   readonly #onBatchApplied: OnBatchApplied;
-  #handedOut: StorageApply[] = [];
+  readonly #handedOut = new Fifo<StorageApply>();
   /** Entries of the first of `#handedOut` that are applied. */
   #appliedCount = 0;
   /** Ascending by index. */
-  #expected: Expected[] = [];
+  readonly #expected = new Fifo<Expected>();
   /** Of the entry that is being applied, by position. */
   #results: OperationResult[] = [];
   readonly #sink: ResultSink = (position, result) => {
@@ -58,14 +59,14 @@ export class ApplyQueue {
   apply(bytesMax: number, onComplete: (message: StorageApply) => void): number {
     let bytes = 0;
     while (bytes < bytesMax) {
-      const message = this.#handedOut[0];
+      const message = this.#handedOut.at(0);
       if (message === undefined) break;
       const entry = message.entries[this.#appliedCount] as Entry;
       this.#applyEntry(entry);
       bytes += entryBytes(entry);
       this.#appliedCount++;
       if (this.#appliedCount < message.entries.length) continue;
-      this.#handedOut.shift();
+      this.#handedOut.drop(1);
       this.#appliedCount = 0;
       onComplete(message);
     }
@@ -74,19 +75,19 @@ export class ApplyQueue {
 
   /** What is still expected; nothing of it will be told any more. */
   takeExpected(): readonly SealedBatch[] {
-    const batches = this.#expected.map((expected) => expected.batch);
-    this.#expected = [];
+    const batches = this.#expected.slice(0, this.#expected.length).map((expected) => expected.batch);
+    this.#expected.clear();
     return batches;
   }
 
   #applyEntry(entry: Entry): void {
-    const expected = this.#expected[0];
+    const expected = this.#expected.at(0);
     assert(expected === undefined || expected.index >= entry.index, "an expected entry was passed over");
     if (expected === undefined || expected.index > entry.index) {
       this.#stateMachine.apply(entry.index, entry.term, entry.payload, undefined);
       return;
     }
-    this.#expected.shift();
+    this.#expected.drop(1);
     const { batch } = expected;
     this.#stateMachine.apply(entry.index, entry.term, entry.payload, this.#sink);
     const results = this.#results;

@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.js";
+import { Fifo } from "../core/fifo.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex } from "../core/ids.js";
 import { limitBytes } from "../raft/log.js";
@@ -16,7 +17,7 @@ export class EntryCache implements LogView {
   #terms: TermSpan[];
   /** Entries up to here were let go. */
   #released: number;
-  #entries: Entry[];
+  readonly #entries = new Fifo<Entry>();
 
   constructor(recovered: Pick<Recovered, "truncated" | "last" | "terms" | "tail" | "hardState">) {
     const { truncated, last, tail, hardState } = recovered;
@@ -26,7 +27,7 @@ export class EntryCache implements LogView {
       if (span.term !== this.#lastTerm) this.#terms.push(span);
     }
     this.#released = hardState.commit;
-    this.#entries = tail.slice();
+    for (const entry of tail) this.#entries.push(entry);
     assert(this.lastIndex === last.index, "the tail ends where the log ends");
     assert(this.#lastTerm === last.term, "the terms end as the log ends");
   }
@@ -69,7 +70,7 @@ export class EntryCache implements LogView {
     assert(first.index > this.#released, "what is applied is never replaced");
     assert(first.index <= this.lastIndex + 1, "no gap in the log");
     if (first.index <= this.lastIndex) {
-      this.#entries.length = first.index - this.#released - 1;
+      this.#entries.truncate(first.index - this.#released - 1);
       while (this.#terms.length > 1 && (this.#terms.at(-1) as TermSpan).firstIndex >= first.index) {
         this.#terms.pop();
       }
@@ -86,7 +87,7 @@ export class EntryCache implements LogView {
   release(index: LogIndex): void {
     assert(index <= this.lastIndex, "only what is there is released");
     if (index <= this.#released) return;
-    this.#entries = this.#entries.slice(index - this.#released);
+    this.#entries.drop(index - this.#released);
     this.#released = index;
   }
 

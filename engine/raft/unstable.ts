@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.js";
+import { Fifo } from "../core/fifo.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
 import type { RaftTrace } from "./trace.js";
@@ -14,7 +15,7 @@ import type { Entry, EntryId, NodeId, Snapshot } from "./types.js";
 export class Unstable {
   readonly #id: NodeId;
   readonly #trace: RaftTrace;
-  #entries: Entry[] = [];
+  readonly #entries = new Fifo<Entry>();
   #offset: number;
   #offsetInProgress: number;
   #snapshot: Snapshot | undefined;
@@ -53,7 +54,7 @@ export class Unstable {
   /** Term at `index`, undefined when the tail does not know it. */
   term(index: LogIndex): Term | undefined {
     if (index < this.#offset) return this.#snapshot?.id.index === index ? this.#snapshot.id.term : undefined;
-    return this.#entries[index - this.#offset]?.term;
+    return this.#entries.at(index - this.#offset)?.term;
   }
 
   hasNextEntries(): boolean {
@@ -62,7 +63,7 @@ export class Unstable {
 
   /** Entries that were not handed out for writing yet. */
   nextEntries(): readonly Entry[] {
-    return this.#entries.slice(this.#offsetInProgress - this.#offset);
+    return this.#entries.slice(this.#offsetInProgress - this.#offset, this.#entries.length);
   }
 
   /** The snapshot, when it was not handed out yet. */
@@ -87,8 +88,7 @@ export class Unstable {
       this.#trace.event(this.#id, { kind: "stableIgnored", reason, attested, found: found ?? term(0) });
       return;
     }
-    const durableCount = attested.index + 1 - this.#offset;
-    this.#entries = durableCount === this.#entries.length ? [] : this.#entries.slice(durableCount);
+    this.#entries.drop(attested.index + 1 - this.#offset);
     this.#offset = attested.index + 1;
     this.#offsetInProgress = Math.max(this.#offsetInProgress, this.#offset);
   }
@@ -103,7 +103,7 @@ export class Unstable {
   restore(snapshot: Snapshot): void {
     this.#offset = snapshot.id.index + 1;
     this.#offsetInProgress = this.#offset;
-    this.#entries = [];
+    this.#entries.clear();
     this.#snapshot = snapshot;
     this.#snapshotInProgress = false;
   }
@@ -116,20 +116,17 @@ export class Unstable {
     const from = first.index;
     const end = this.#offset + this.#entries.length;
     assert(from <= end, `append at ${from} leaves a gap after ${end - 1}`);
-    if (from === end) {
-      for (const entry of entries) this.#entries.push(entry);
-      return;
-    }
-    if (from <= this.#offset) {
+    if (from <= this.#offset && from < end) {
       this.#trace.event(this.#id, { kind: "unstableReplaced", from });
-      this.#entries = entries.slice();
+      this.#entries.clear();
       this.#offset = from;
       this.#offsetInProgress = from;
-      return;
+    } else if (from < end) {
+      this.#trace.event(this.#id, { kind: "unstableTruncated", from });
+      this.#entries.truncate(from - this.#offset);
+      this.#offsetInProgress = Math.min(this.#offsetInProgress, from);
     }
-    this.#trace.event(this.#id, { kind: "unstableTruncated", from });
-    this.#entries = this.#entries.slice(0, from - this.#offset).concat(entries);
-    this.#offsetInProgress = Math.min(this.#offsetInProgress, from);
+    for (const entry of entries) this.#entries.push(entry);
   }
 
   /** Entries with `low` ≤ index < `high`; all must be here. */

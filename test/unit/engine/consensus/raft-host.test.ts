@@ -395,3 +395,16 @@ test("the term rises with each start and stays above the floor", () => {
   });
   assert.deepEqual(terms, [701, 702, 703]);
 });
+
+test("after a long stall of the disk very many entries are answered without a stall of our own", () => {
+  const count = 20_000;
+  const rig = HostRig.ready({ ringBytes: 1 << 24, host: { inflightCountMax: count } });
+  for (let id = 0; id < count; id++) {
+    rig.propose(id);
+    rig.scheduler.turn();
+  }
+  rig.log.take();
+  rig.log.sync();
+  rig.settle();
+  assert.equal(rig.outcomes.length, count);
+});
