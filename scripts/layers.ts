@@ -22,12 +22,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
   "engine/cli": [...ENGINE, "!engine/main.ts"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/services": [...ENGINE, "!engine/main.ts", "!engine/cli", "!engine/scm.ts"],
 
   "engine/core": [],
   "engine/raft": ["engine/core"],
   "engine/cluster": ["engine/core", "workers/shared", "protocol/schema"],
-  "engine/storage": ["engine/core", "engine/raft/types.ts", "type:engine/cluster"],
+  "engine/storage": ["engine/core", "engine/raft/types.ts", "type:engine/raft", "type:engine/cluster"],
   "engine/host": ["engine/core", "engine/storage"],
   "engine/consensus": [
     "engine/core",

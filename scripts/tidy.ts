@@ -17,6 +17,29 @@ const LINE_COLUMNS_MAX = 110;
 /** Files above the hard limit, each with its reason. */
 const LONG_FILES: Readonly<Record<string, string>> = {};
 
+/** A table whose names must all be in use. */
+type UseRule = {
+  readonly path: string;
+  readonly what: string;
+  /** Finds the names: the first group, or the second where a name has two forms. */
+  readonly pattern: RegExp;
+  /** Files that name them without making use of them. */
+  readonly notUsers: readonly string[];
+};
+const ERROR_TABLE: UseRule = {
+  path: "engine/core/errors.ts",
+  what: "error code",
+  pattern: /^ {2}([A-Z][A-Z0-9_]+): /gm,
+  notUsers: [],
+};
+/** As the program says it, and as the file does. */
+const KEY_TABLE: UseRule = {
+  path: "engine/config/schema.ts",
+  what: "configuration key",
+  pattern: /^ {4}(\w+): key\(\s*"([\w.-]+)"/gm,
+  notUsers: ["engine/config/check.ts"],
+};
+
 const SKIPPED_FOLDERS = new Set([".git", "dist", "node_modules", ".strata-demo"]);
 const TEXT_FILE = /\.(ts|mjs|json|md|css|html|txt|npmrc|gitignore)$|^\.ci\/|^LICENSE$/;
 const FORBIDDEN_GLOBALS =
@@ -36,8 +59,8 @@ export function tidy(root: string): Finding[] {
     ...[...texts].flatMap(([path, raw]) => checkText(path, raw)),
     ...sources.flatMap((source) => [...checkImports(source), ...checkNames(source), ...checkSizes(source)]),
     ...checkDeadFiles(sources, texts.get("package.json") ?? ""),
-    ...checkUse(sources, "engine/core/errors.ts", "error code", /^ {2}([A-Z][A-Z0-9_]+): /gm),
-    ...checkUse(sources, "engine/config/schema.ts", "configuration key", /^ {2}(\w+|"[\w.-]+"): /gm),
+    ...checkUse(sources, ERROR_TABLE),
+    ...checkUse(sources, KEY_TABLE),
   ];
   return findings.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }
@@ -202,18 +225,22 @@ function checkDeadFiles(sources: readonly Source[], packageJson: string): Findin
   });
 }
 
-/** Every name that `pattern` finds in the table `path` must stand in code elsewhere; tests do not count. */
-function checkUse(sources: readonly Source[], path: string, what: string, pattern: RegExp): Finding[] {
+/** Every name that stands in the table must stand in code elsewhere; tests do not count. */
+function checkUse(sources: readonly Source[], { path, what, pattern, notUsers }: UseRule): Finding[] {
   const table = sources.find((source) => source.path === path);
   if (table === undefined) return [];
-  const users = sources.filter((source) => source !== table && !isWithin(source.path, "test"));
+  const users = sources.filter((source) => source !== table && !isOneOf(source.path, ["test", ...notUsers]));
   const words = new Set(users.flatMap(({ withStrings }) => withStrings.match(/[\w.-]*\w/g) ?? []));
   const parts = new Set([...words].flatMap((word) => word.split(".")));
   return [...table.withStrings.matchAll(pattern)].flatMap((match) => {
-    const name = match[1]?.replaceAll('"', "") ?? "";
-    if (words.has(name) || parts.has(name)) return [];
-    return [finding(path, lineOf(table.raw, match.index), `${what} ${name} is used nowhere`)];
+    const [, name = "", alias = name] = match;
+    if (words.has(name) || parts.has(name) || words.has(alias)) return [];
+    return [finding(path, lineOf(table.raw, match.index), `${what} ${alias} is used nowhere`)];
   });
+}
+
+function isOneOf(path: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => isWithin(path, folder));
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -43,13 +43,14 @@ test("a folder imports only what its row allows", () => {
   ]);
 });
 
-test("storage may import types of raft, but no code", () => {
-  const files = { "engine/raft/b.ts": USED };
-  const typed = 'import type { Used } from "../raft/b.js";\n';
+test("storage may import types of the cluster, but no code", () => {
+  const files = { "engine/cluster/b.ts": USED };
+  const typed = 'import type { Used } from "../cluster/b.js";\n';
   assert.deepEqual(tidyFiles({ ...files, "engine/storage/a.ts": typed }), []);
-  assert.deepEqual(tidyFiles({ ...files, "engine/storage/a.ts": 'export { used } from "../raft/b.js";\n' }), [
-    "engine/storage/a.ts:1: may import only types of engine/raft/b.ts",
-  ]);
+  assert.deepEqual(
+    tidyFiles({ ...files, "engine/storage/a.ts": 'export { used } from "../cluster/b.js";\n' }),
+    ["engine/storage/a.ts:1: may import only types of engine/cluster/b.ts"],
+  );
 });
 
 test("main may import the command line, which may not import main", () => {
@@ -148,11 +149,18 @@ test("a module that nothing imports is dead unless something starts it", () => {
 
 test("every error code and configuration key is used outside of its table and of tests", () => {
   const errors = "export const ERRORS = {\n  USED_CODE: a(1),\n  DEAD_CODE: a(2),\n};\n";
-  const schema = 'export const SCHEMA = {\n  tickMs: {},\n  "raft.size": {},\n  deadKey: {},\n};\n';
-  const user = 'throw new E("USED_CODE", config.tickMs, get("raft.size")); // deadKey\n';
-  const files = { "engine/core/errors.ts": errors, "engine/config/schema.ts": schema, "engine/scm.ts": user };
+  const schema =
+    'export const SCHEMA = {\n  raft: {\n    tickMs: key("raft.tick", a),\n    size: key(\n      "raft.size",\n' +
+    '      a),\n    deadKey: key("raft.dead", a),\n  },\n};\n';
+  const user = 'throw new E("USED_CODE", config.raft.tickMs, get("raft.size")); // deadKey\n';
+  const files = {
+    "engine/core/errors.ts": errors,
+    "engine/config/schema.ts": schema,
+    "engine/config/check.ts": "check(config.raft.deadKey);\n",
+    "engine/scm.ts": user,
+  };
   assert.deepEqual(tidyFiles({ ...files, "test/unit/a.test.ts": 'const a = "DEAD_CODE";\n' }), [
-    "engine/config/schema.ts:4: configuration key deadKey is used nowhere",
+    "engine/config/schema.ts:7: configuration key raft.dead is used nowhere",
     "engine/core/errors.ts:3: error code DEAD_CODE is used nowhere",
   ]);
 });
