@@ -13,8 +13,9 @@ export const STATE_FORMAT_VERSION = 1;
 /** Everything lies in one column, so that one cursor sees one state (raft.md §9). */
 const ROWS_COLUMN = "rows";
 
-/** A flush of 8,192 pages should fit into one of the write buffers, each a quarter of this. */
-const STATE_MEMTABLE_BYTES = 128 * 1024 * 1024;
+/** A quarter of it is one write buffer. Also bounds what RocksDB reads again after a crash: its
+ * write-ahead log holds about a flush or three such buffers, whichever is more. */
+const STATE_MEMTABLE_BYTES = 64 * 1024 * 1024;
 
 export const STATE_STORE_OPTIONS: StoreOptions = {
   kind: "state",
