@@ -12,7 +12,7 @@ import { CommandError, EXIT } from "../exit-code.js";
 import type { CommandIo } from "../io.js";
 import { choice, wholeNumber } from "../options.js";
 import type { AdminConnection } from "../parts.js";
-import { parseReplication } from "../replication-text.js";
+import { parseReplicationOf } from "../replication-text.js";
 import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
 import { containerJson } from "./json-shapes.js";
@@ -92,7 +92,8 @@ type FilterOptions = Pick<ListOptions, "state" | "type" | "suppressed"> & {
 
 function filterOf({ state, type, replication, suppressed }: FilterOptions): ContainerFilter {
   const wantedType = type ?? (replication === undefined ? undefined : "RATIS");
-  const wanted = replication === undefined ? undefined : parseReplication(wantedType ?? "RATIS", replication);
+  const wanted =
+    replication === undefined ? undefined : parseReplicationOf(wantedType ?? "RATIS", replication);
   if (replication !== undefined && wanted === undefined) {
     throw new CommandError(`--replication ${replication} is not one of type ${wantedType}`, EXIT.USAGE);
   }

@@ -160,7 +160,7 @@ class Fields {
   }
 
   replication(name: string): ReplicationRecord {
-    const expected = "must be like RATIS/THREE, STANDALONE/ONE or EC/rs-6-3-1024k";
+    const expected = "must be like RATIS/THREE, STANDALONE/ONE or rs-6-3-1024k";
     return parseReplicationText(this.text(name)) ?? this.#fail(name, expected);
   }
 

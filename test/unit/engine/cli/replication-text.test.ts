@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  parseReplication,
+  parseReplicationOf,
   parseReplicationText,
   replicationJson,
   replicationText,
@@ -26,9 +26,10 @@ const EC_3_2 = {
 
 test("replication is read in the forms of the reference", () => {
   assert.deepEqual(parseReplicationText("RATIS/THREE"), RATIS_THREE);
-  assert.deepEqual(parseReplicationText("ratis/3"), RATIS_THREE);
-  assert.deepEqual(parseReplicationText("EC/rs-3-2-1024k"), EC_3_2);
-  assert.deepEqual(parseReplicationText("EC/RS-3-2-1048576"), EC_3_2);
+  assert.deepEqual(parseReplicationOf("RATIS", "3"), RATIS_THREE);
+  assert.deepEqual(parseReplicationText("rs-3-2-1024k"), EC_3_2);
+  assert.deepEqual(parseReplicationOf("EC", "RS-3-2-1048576"), EC_3_2);
+  assert.deepEqual(parseReplicationOf("STAND_ALONE", "three"), { ...RATIS_THREE, type: "STAND_ALONE" });
   assert.deepEqual(parseReplicationText("STANDALONE/ONE"), {
     ...RATIS_THREE,
     type: "STAND_ALONE",
@@ -38,19 +39,11 @@ test("replication is read in the forms of the reference", () => {
 });
 
 test("replication that makes no sense is refused", () => {
-  for (const text of [
-    "",
-    "RATIS",
-    "RATIS/TWO",
-    "EC/THREE",
-    "EC/rs-0-2-1024k",
-    "EC/rs-3-2-0k",
-    "EC/abc-3-2-1024k",
-  ]) {
+  for (const text of ["", "RATIS", "RATIS/TWO", "EC/THREE", "rs-0-2-1024k", "rs-3-2-0k", "abc-3-2-1024k"]) {
     assert.equal(parseReplicationText(text), undefined, text);
   }
-  assert.equal(parseReplication("EC", "rs-200-100-1024k"), undefined);
-  assert.equal(parseReplication("EC", "rs-3-2-9999999k"), undefined);
+  assert.equal(parseReplicationOf("EC", "THREE"), undefined);
+  assert.equal(parseReplicationOf("RATIS", "rs-3-2-1024k"), undefined);
 });
 
 test("replication is shown as the reference shows it", () => {

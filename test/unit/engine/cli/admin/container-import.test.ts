@@ -88,7 +88,7 @@ test("a pipeline line becomes a record with its members", () => {
     kind: "pipeline",
     pipeline: pipelineOf(100, [1]),
   });
-  const ec = { ...PIPELINE, replication: "EC/rs-3-2-1024k", members: [{ ...MEMBER, replicaIndex: 4 }] };
+  const ec = { ...PIPELINE, replication: "rs-3-2-1024k", members: [{ ...MEMBER, replicaIndex: 4 }] };
   const record = parseImportLine(JSON.stringify(ec));
   assert.equal(record.kind === "pipeline" && record.pipeline.members[0]?.replicaIndex, 4);
 });
