@@ -57,10 +57,15 @@ export class ByteReader {
     return this.raw(this.u32());
   }
 
+  /** Bytes that are not UTF-8 are a RangeError too. */
   text(): string {
     const bytes = this.bytes();
-    // TextDecoder refuses views of shared memory.
-    return TEXT.decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
+    try {
+      // TextDecoder refuses views of shared memory.
+      return TEXT.decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
+    } catch (error) {
+      throw new RangeError("text is not UTF-8", { cause: error });
+    }
   }
 
   #claim(bytes: number): number {
