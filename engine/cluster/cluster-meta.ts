@@ -2,6 +2,7 @@ import type { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
+import { countFrom } from "./count-from.js";
 import { HashSum } from "./hash-sum.js";
 import { TABLE } from "./tables.js";
 
@@ -38,13 +39,13 @@ export class ClusterMeta {
   read(reader: ByteReader): string {
     const format = reader.u8();
     if (format !== FORMAT) throw new RangeError(`format ${format}`);
-    this.appliedIndex = logIndex(reader.f64());
-    this.appliedTerm = term(reader.f64());
-    this.nowMs = reader.f64();
-    this.operationCount = reader.f64();
-    this.nextSessionId = reader.f64();
+    this.appliedIndex = logIndex(countFrom(reader));
+    this.appliedTerm = term(countFrom(reader));
+    this.nowMs = countFrom(reader);
+    this.operationCount = countFrom(reader);
+    this.nextSessionId = countFrom(reader);
     this.importAllowed = reader.u8() === 1;
-    this.termFloor = reader.f64();
+    this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
     const hash = reader.text();
     if (reader.remaining > 0) throw new RangeError("row is too long");

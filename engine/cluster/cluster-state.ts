@@ -2,7 +2,7 @@ import { assert, unreachable } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
-import { NODE_SLOT_COUNT_MAX } from "../core/ids.js";
+import { isCount, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
 import { ClusterMeta } from "./cluster-meta.js";
 import { Containers } from "./containers/containers.js";
@@ -243,6 +243,7 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   #applyBatch(payload: Uint8Array, onResult: ResultSink | undefined): void {
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     const nowMs = view.getFloat64(0, true);
+    if (!isCount(nowMs)) throw new RangeError(`time ${nowMs}`);
     // A leader's clock may stand behind the one before: time in the state only rises.
     if (nowMs > this.#meta.nowMs) this.#meta.nowMs = nowMs;
     this.#use.nowMs = this.#meta.nowMs;

@@ -230,6 +230,7 @@ function readImport(session: SessionStamp, reader: ByteReader): ImportBatch {
     const containerId = reader.f64();
     const state = enumName(CONTAINER_STATE, reader.u8());
     const flags = reader.u8();
+    if (flags > 3) throw new RangeError(`flags ${flags}`);
     const replication = configs[reader.u16()];
     const owner = owners[reader.u16()];
     if (replication === undefined || owner === undefined) throw new RangeError("dictionary number");

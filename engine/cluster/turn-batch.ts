@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
+import { isCount } from "../core/ids.js";
 import type { Operation } from "./operation.js";
 import { readOperation, writeOperation } from "./operation-codec.js";
 
@@ -47,9 +48,11 @@ export class TurnBatch {
     this.#count--;
   }
 
-  /** The payload, a copy; the batch is empty afterwards. `nowMs` is the wall clock's epoch time. */
+  /** The payload, a copy; the batch is empty afterwards. `nowMs` is the wall clock's epoch
+   * time, whole. */
   take(nowMs: number): Uint8Array {
     assert(this.#count > 0, "an empty batch is not proposed");
+    assert(isCount(nowMs), "time is not in whole milliseconds");
     const payload = this.#writer.take();
     const view = new DataView(payload.buffer);
     view.setFloat64(0, nowMs, true);

@@ -22,6 +22,8 @@ const PRESENT = {
   setupTime: 256,
   revision: 512,
 } as const;
+const PRESENT_ALL = 1023;
+const LEADER = { leaderId: 1, suggestedLeaderId: 2 } as const;
 
 export function writePipeline(writer: ByteWriter, pipeline: PipelineRecord): void {
   writer.u8(FORMAT);
@@ -30,7 +32,10 @@ export function writePipeline(writer: ByteWriter, pipeline: PipelineRecord): voi
   writeReplication(writer, pipeline.replication);
   writer.f64(pipeline.creationTimeMs);
   writer.f64(pipeline.stateEnterTimeMs);
-  writer.u8((pipeline.leaderId === undefined ? 0 : 1) | (pipeline.suggestedLeaderId === undefined ? 0 : 2));
+  writer.u8(
+    (pipeline.leaderId === undefined ? 0 : LEADER.leaderId) |
+      (pipeline.suggestedLeaderId === undefined ? 0 : LEADER.suggestedLeaderId),
+  );
   if (pipeline.leaderId !== undefined) writer.uuid(pipeline.leaderId);
   if (pipeline.suggestedLeaderId !== undefined) writer.uuid(pipeline.suggestedLeaderId);
   writer.u16(pipeline.members.length);
@@ -50,8 +55,9 @@ export function readPipeline(reader: ByteReader): PipelineRecord {
   const creationTimeMs = reader.f64();
   const stateEnterTimeMs = reader.f64();
   const leaders = reader.u8();
-  const leaderId = (leaders & 1) === 0 ? undefined : reader.uuid();
-  const suggestedLeaderId = (leaders & 2) === 0 ? undefined : reader.uuid();
+  if (leaders > 3) throw new RangeError(`leader flags ${leaders}`);
+  const leaderId = (leaders & LEADER.leaderId) === 0 ? undefined : reader.uuid();
+  const suggestedLeaderId = (leaders & LEADER.suggestedLeaderId) === 0 ? undefined : reader.uuid();
   const members = Array.from({ length: reader.u16() }, () => {
     const replicaIndex = reader.u8();
     return { details: readDetails(reader), replicaIndex };
@@ -100,6 +106,7 @@ function readDetails(reader: ByteReader): DatanodeDetails {
   const hostName = reader.text();
   const ports = Array.from({ length: reader.u8() }, () => ({ name: reader.text(), value: reader.u32() }));
   const present = reader.u16();
+  if (present > PRESENT_ALL) throw new RangeError(`presence flags ${present}`);
   const has = (bit: number): boolean => (present & bit) !== 0;
   return {
     uuid,

@@ -1,6 +1,7 @@
 import { assert } from "../../core/assert.js";
 import type { ByteReader } from "../../core/byte-reader.js";
 import type { ByteWriter } from "../../core/byte-writer.js";
+import { countFrom } from "../count-from.js";
 import type { HashSum } from "../hash-sum.js";
 import type { OperationResult } from "../state-machine.js";
 
@@ -139,12 +140,15 @@ export class Session {
   static read(id: number, reader: ByteReader, hash: HashSum): Session {
     const format = reader.u8();
     if (format !== FORMAT) throw new RangeError(`session format ${format}`);
-    const session = new Session(id, reader.text(), { nowMs: reader.f64(), useNumber: reader.f64() });
-    session.#acked = reader.f64();
+    const session = new Session(id, reader.text(), {
+      nowMs: countFrom(reader),
+      useNumber: countFrom(reader),
+    });
+    session.#acked = countFrom(reader);
     session.hashAll(hash, 1);
     let before = session.#acked;
     for (let left = reader.u32(); left > 0; left--) {
-      const sequence = reader.f64();
+      const sequence = countFrom(reader);
       const error = reader.u16();
       const body = reader.bytes().slice();
       if (sequence <= before || sequence > session.#acked + SESSION_WINDOW)
