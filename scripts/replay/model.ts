@@ -34,8 +34,9 @@ export interface ModelNode {
   lastHeartbeatMs: number;
   health: "HEALTHY" | "HEALTHY_READONLY" | "STALE" | "DEAD";
   operationalState: string;
-  /** A full report came since the node registered with this SCM process. */
-  reported: boolean;
+  /** The health before the latest check that changed it, and when that was. */
+  previousHealth: string;
+  changedAtMs: number;
 }
 
 export interface HealthIntervals {
@@ -73,7 +74,13 @@ export class TraceModel {
   /** Health checks up to `atMs`. */
   advance(atMs: number): void {
     while (this.#nextCheckMs <= atMs) {
-      for (const node of this.nodes.values()) this.#check(node, this.#nextCheckMs);
+      for (const node of this.nodes.values()) {
+        const before = node.health;
+        this.#check(node, this.#nextCheckMs);
+        if (node.health === before) continue;
+        node.previousHealth = before;
+        node.changedAtMs = this.#nextCheckMs;
+      }
       this.#nextCheckMs += this.#intervals.checkMs;
     }
     this.#nowMs = atMs;
@@ -97,7 +104,8 @@ export class TraceModel {
       lastHeartbeatMs: this.#nowMs,
       health: "HEALTHY",
       operationalState: this.intents.get(uuid) ?? stateText(details),
-      reported: true,
+      previousHealth: "HEALTHY",
+      changedAtMs: Number.NEGATIVE_INFINITY,
     });
     this.#fullReport(uuid, object(request["containerReport"]));
   }
@@ -134,10 +142,15 @@ export class TraceModel {
     if (node.health === "DEAD" && before === "IN_MAINTENANCE" && state !== before) this.#purge(uuid);
   }
 
-  replicasOfNode(uuid: string): number {
-    let count = 0;
-    for (const byNode of this.replicas.values()) if (byNode.has(uuid)) count++;
-    return count;
+  /** The health that one check interval of tolerance allows: before the latest check, and after the next one. */
+  healthsOf(uuid: string): ReadonlySet<string> {
+    const node = this.nodes.get(uuid);
+    if (node === undefined) return new Set();
+    const { checkMs } = this.#intervals;
+    const healths = new Set<string>([node.health]);
+    if (this.#nowMs - node.changedAtMs <= checkMs) healths.add(node.previousHealth);
+    healths.add(this.#nextHealth(node, this.#nowMs + checkMs));
+    return healths;
   }
 
   #fullReport(uuid: string, report: JsonObject): void {
@@ -177,23 +190,25 @@ export class TraceModel {
   }
 
   #check(node: ModelNode, nowMs: number): void {
+    const next = this.#nextHealth(node, nowMs);
+    if (next === "DEAD" && node.health !== "DEAD" && node.operationalState !== "IN_MAINTENANCE") {
+      this.#purge(node.uuid);
+    }
+    node.health = next;
+  }
+
+  /** One step of the table of spec 01 §7.2; layouts always match in a trace. */
+  #nextHealth(node: ModelNode, nowMs: number): ModelNode["health"] {
     const late = node.lastHeartbeatMs < nowMs - this.#intervals.staleMs;
     const gone = node.lastHeartbeatMs < nowMs - this.#intervals.deadMs;
     switch (node.health) {
       case "HEALTHY":
-        if (late) node.health = "STALE";
-        return;
       case "HEALTHY_READONLY":
-        node.health = late ? "STALE" : "HEALTHY";
-        return;
+        return late ? "STALE" : "HEALTHY";
       case "STALE":
-        if (gone) {
-          node.health = "DEAD";
-          if (node.operationalState !== "IN_MAINTENANCE") this.#purge(node.uuid);
-        } else if (!late) node.health = "HEALTHY_READONLY";
-        return;
+        return gone ? "DEAD" : late ? "STALE" : "HEALTHY_READONLY";
       case "DEAD":
-        if (!late) node.health = "HEALTHY_READONLY";
+        return late ? "DEAD" : "HEALTHY_READONLY";
     }
   }
 

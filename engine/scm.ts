@@ -1,0 +1,392 @@
+import { REQUESTS_IN_FLIGHT_MAX } from "../protocol/schema/messages.js";
+import { ReportIntake } from "../workers/pool/report-intake.js";
+import { ShardSet } from "../workers/pool/shard-set.js";
+import { CONTAINER_ROW, STRIPE_ROWS } from "../workers/shared/container-layout.js";
+import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
+import { serveAdmin } from "./admin/admin-gateway.js";
+import type { AdminServices } from "./admin/admin-services.js";
+import { ClusterState } from "./cluster/cluster-state.js";
+import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
+import { requiredNodes } from "./cluster/containers/replication-config.js";
+import { NodeManager } from "./cluster/nodes/node-manager.js";
+import type { NodeEvent } from "./cluster/nodes/node-types.js";
+import type { Operation } from "./cluster/operation.js";
+import { NO_SESSION, OPERATION } from "./cluster/operation.js";
+import type { Config } from "./config/config.js";
+import { RaftHost } from "./consensus/raft-host.js";
+import type { RaftHostOptions } from "./consensus/raft-host-options.js";
+import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
+import type { Lock } from "./core/disk.js";
+import type { Environment } from "./core/environment.js";
+import { StrataError } from "./core/errors.js";
+import type { NodeSlot } from "./core/ids.js";
+import type { Timer } from "./core/scheduler.js";
+import type { Listener } from "./core/transport.js";
+import type { Uuid } from "./core/uuid.js";
+import { DatanodeGateway } from "./gateway/datanode-gateway.js";
+import type { DatanodeServices } from "./gateway/datanode-services.js";
+import { GatewayMetrics } from "./gateway/gateway-metrics.js";
+import { RpcServer } from "./gateway/rpc-server.js";
+import { SILENT_TRACE } from "./raft/trace.js";
+import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
+import type { Recovered } from "./storage/recovered.js";
+import { recover } from "./storage/recovery.js";
+import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
+import type { AuditLog } from "./telemetry/audit.js";
+import type { Logger } from "./telemetry/logger.js";
+
+const STRIPE_BYTES = STRIPE_ROWS * CONTAINER_ROW.rowBytes;
+
+/** Page bytes of a flush item, for turning the configured number of items into bytes. */
+const FLUSH_ITEM_BYTES = 4096;
+
+export interface ScmParts {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly workers: WorkerStarter;
+  readonly logger: Logger;
+  readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
+  /** Addresses of this SCM, for `scm roles`. */
+  readonly host: { readonly name: string; readonly address: string };
+  /** Reverse look-up of datanodes; left out: what they say is kept. */
+  readonly lookUpHostName?: DatanodeServices["lookUpHostName"];
+  /** Called at each step of the start, in order, with what it found. */
+  readonly onStep?: (step: BootStep) => void;
+}
+
+/** `/readyz` shows them with their times. */
+export interface BootStep {
+  readonly name: "lock" | "log" | "state" | "replay" | "workers" | "raft" | "listening";
+  readonly detail: string;
+}
+
+/** One SCM, put together. It runs on whatever environment it is given: threads, sockets and disks in production, fakes
+ * on one thread in the simulator. */
+export class Scm {
+  readonly cluster: ClusterState;
+  readonly nodes: NodeManager;
+  readonly gatewayMetrics = new GatewayMetrics();
+  /** Resolves when a part died without which there is no going on; the process then ends, and start is the recovery. */
+  readonly fatal: Promise<Error>;
+  #raiseFatal: (error: Error) => void = () => undefined;
+  readonly #parts: ScmParts;
+  readonly #directories: StorageDirectories;
+  /** Found or made while there are no shards yet; handed over when they start. */
+  readonly #stripes = new Map<number, SharedArrayBuffer>();
+  readonly #replicationConfigs = new Map<number, ReplicationConfig>();
+  #lock: Lock | undefined;
+  #recovered: Recovered | undefined;
+  #log: WorkerLink | undefined;
+  #state: WorkerLink | undefined;
+  #shards: ShardSet | undefined;
+  #intake: ReportIntake | undefined;
+  #raft: RaftHost | undefined;
+  #listener: Listener | undefined;
+  #healthTimer: Timer | undefined;
+
+  private constructor(parts: ScmParts) {
+    this.#parts = parts;
+    const { storage } = parts.config;
+    this.#directories = storageDirectories({
+      metadataDir: storage.metadataDir,
+      ...(storage.raftDir === undefined ? {} : { raftDir: storage.raftDir }),
+      ...(storage.stateDir === undefined ? {} : { stateDir: storage.stateDir }),
+    });
+    this.fatal = new Promise((resolve) => {
+      this.#raiseFatal = resolve;
+    });
+    this.nodes = this.#createNodes();
+    this.cluster = new ClusterState({
+      allocateStripe: (stripe) => this.#allocateStripe(stripe),
+      onReplicationConfig: (number, config) => this.#addReplicationConfig(number, config),
+      onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
+    });
+  }
+
+  /** Takes the lock, recovers, starts the workers, waits until this SCM leads, opens its port.
+   * Throws StorageError, CorruptionError, or LISTEN_FAILED; nothing is left running then. */
+  static async start(parts: ScmParts): Promise<Scm> {
+    const scm = new Scm(parts);
+    try {
+      await scm.#recover();
+      await scm.#startWorkers();
+      await scm.#startRaft();
+      await scm.#listen();
+      return scm;
+    } catch (error) {
+      await scm.#abandon();
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return required(this.#listener).port;
+  }
+
+  get raft(): RaftHost {
+    return required(this.#raft);
+  }
+
+  get shards(): ShardSet {
+    return required(this.#shards);
+  }
+
+  get intake(): ReportIntake {
+    return required(this.#intake);
+  }
+
+  get identity(): Recovered["identity"] {
+    return required(this.#recovered).identity;
+  }
+
+  /** Refuses new requests, finishes what is under way, makes everything durable. Within `limitMs`; what is not finished
+   * then is left to the next start. */
+  async stop(limitMs: number): Promise<void> {
+    this.#healthTimer?.cancel();
+    await this.#listener?.close();
+    await new Promise<void>((resolve) => this.raft.stop(limitMs, resolve));
+    await this.#stopWorkers();
+    await this.#lock?.release();
+  }
+
+  #createNodes(): NodeManager {
+    const { config, environment } = this.#parts;
+    return new NodeManager({
+      processIntervalMs: config.nodes.healthCheckIntervalMs,
+      staleIntervalMs: config.nodes.staleIntervalMs,
+      deadIntervalMs: config.nodes.deadIntervalMs,
+      layout: { metadata: METADATA_LAYOUT_VERSION, software: METADATA_LAYOUT_VERSION },
+      useDatanodeHostname: config.nodes.useDatanodeHostName,
+      nodeCountMax: config.nodes.nodeCountMax,
+      firstCommandId: environment.clock.wallMs(),
+      // Topology is a later part: every node is in the default rack (spec 03 §12).
+      resolveLocation: () => undefined,
+      listener: {
+        onEvent: (event, slot, uuid) => this.#onNodeEvent(event, slot, uuid),
+        onPurge: (slot) => this.#shards?.purgeNode(slot),
+      },
+    });
+  }
+
+  #onNodeEvent(event: NodeEvent, slot: NodeSlot, uuid: Uuid): void {
+    this.#parts.logger.info("datanode changed", { event, slot, uuid });
+  }
+
+  async #recover(): Promise<void> {
+    const { environment } = this.#parts;
+    this.#lock = await environment.disk.lock(this.#directories.lock);
+    this.#step("lock", this.#directories.root);
+    this.#recovered = await recover(environment.disk, this.#directories, this.cluster, (step) => {
+      if (step.isDone) this.#step(step.name, `${step.count}`);
+    });
+  }
+
+  async #startWorkers(): Promise<void> {
+    const { config, workers, logger } = this.#parts;
+    const recovered = required(this.#recovered);
+    this.#log = workers.start("log", 0, {
+      data: { path: this.#directories.raft, position: recovered.log },
+      ringBytes: config.workers.logRingBytes,
+    });
+    this.#state = workers.start("state", 0, {
+      data: {
+        path: recovered.statePath,
+        identity: recovered.identity,
+      },
+      ringBytes: config.workers.stateRingBytes,
+    });
+    const shards = new ShardSet({
+      workers,
+      shardCount: config.workers.shardCount,
+      ringBytes: config.workers.shardRingBytes,
+      nodeCountMax: config.nodes.nodeCountMax,
+      onRestart: (index, error) => logger.error("shard restarted", { index, error }),
+    });
+    this.#shards = shards;
+    this.#intake = new ReportIntake({
+      shards,
+      scheduler: this.#parts.environment.scheduler,
+      nodeCountMax: config.nodes.nodeCountMax,
+      chunksInFlightMax: config.reports.chunksInFlightMax,
+      chunksPerNodeMax: config.reports.chunksPerNodeMax,
+      onComplete: (slot) => this.nodes.fullReportComplete(slot),
+    });
+    for (const [number, replication] of this.#replicationConfigs) this.#publishConfig(number, replication);
+    for (const [stripe, buffer] of this.#stripes) shards.addStripe(stripe, buffer);
+    for (const link of [this.#log, this.#state]) {
+      void link.ended.then((error) => error !== undefined && this.#raiseFatal(error));
+    }
+    await Promise.all([this.#log.started, this.#state.started, shards.started]);
+    this.#step("workers", `log, state, ${config.workers.shardCount} shard(s)`);
+  }
+
+  async #startRaft(): Promise<void> {
+    const { clock, scheduler, random } = this.#parts.environment;
+    const recovered = required(this.#recovered);
+    const raft = new RaftHost(
+      {
+        clock,
+        scheduler,
+        random,
+        log: required(this.#log),
+        state: required(this.#state),
+        stateMachine: this.cluster,
+        recovered,
+        trace: SILENT_TRACE,
+        seed: () => this.#seed(),
+      },
+      this.#raftOptions(),
+    );
+    this.#raft = raft;
+    raft.start();
+    await new Promise<void>((resolve) => {
+      if (raft.leadership.leaderReady) return resolve();
+      const unsubscribe = raft.leadership.subscribe(({ leaderReady }) => {
+        if (!leaderReady) return;
+        unsubscribe();
+        resolve();
+      });
+    });
+    this.#step("raft", `leader of term ${raft.leadership.term}`);
+  }
+
+  #raftOptions(): RaftHostOptions {
+    const { storage, raft, gateway } = this.#parts.config;
+    return {
+      ...DEFAULT_RAFT_HOST_OPTIONS,
+      termFloor: required(this.#recovered).floors.termFloor,
+      inflightCountMax: gateway.mutationsInFlightMax,
+      uncommittedBytesMax: raft.uncommittedBytesMax,
+      flushIntervalMs: storage.flushIntervalMs,
+      flushBytes: storage.flushItemCountMax * FLUSH_ITEM_BYTES,
+      dirtyBytesMax: storage.dirtyBytesMax,
+      logEntryCountMax: raft.logEntryCountMax,
+    };
+  }
+
+  /** The first operation of a fresh cluster (spec 07 §12.4). */
+  #seed(): Operation | undefined {
+    if (this.cluster.clusterId !== "") return undefined;
+    const { identity, floors } = required(this.#recovered);
+    return {
+      kind: OPERATION.seedCluster,
+      session: NO_SESSION,
+      clusterId: identity.clusterId,
+      importAllowed: floors.given,
+      localIdFloor: floors.localIdFloor,
+      termFloor: floors.termFloor,
+    };
+  }
+
+  async #listen(): Promise<void> {
+    const { config, environment } = this.#parts;
+    const { clock, scheduler, transport } = environment;
+    const { leadership } = this.raft;
+    const { clusterId, scmId } = this.identity;
+    const server = new RpcServer({
+      transport,
+      clock,
+      scheduler,
+      facts: {
+        clusterId,
+        scmId,
+        heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
+        term: () => leadership.term,
+        isLeader: () => leadership.leaderReady,
+      },
+      limits: {
+        connectionCountMax: config.gateway.connectionCountMax,
+        connectionsPerAddressMax: config.gateway.connectionsPerAddressMax,
+        sendBufferBytesMax: config.gateway.sendBufferBytesMax,
+        idleTimeoutSeconds: Math.ceil(config.gateway.idleTimeoutMs / 1000),
+        handshakeTimeoutMs: config.gateway.handshakeTimeoutMs,
+        requestsInFlightMax: REQUESTS_IN_FLIGHT_MAX,
+      },
+      metrics: this.gatewayMetrics,
+      onRefused: (session, error) => {
+        const { remoteAddress, path } = session.connection;
+        this.#parts.logger.warn("connection refused", { remoteAddress, path, error });
+      },
+    });
+    new DatanodeGateway(server, this.#datanodeServices(), this.gatewayMetrics);
+    serveAdmin(server, this.#adminServices());
+    this.#healthTimer = scheduler.every(config.nodes.healthCheckIntervalMs, () => {
+      this.nodes.tick(clock.monotonicMs());
+    });
+    const { host, port } = config.gateway.wsAddress;
+    this.#listener = await server.listen(host, port);
+    this.#step("listening", `${host}:${this.#listener.port}`);
+  }
+
+  #datanodeServices(): DatanodeServices {
+    const { environment, lookUpHostName } = this.#parts;
+    const { leadership } = this.raft;
+    return {
+      nodes: this.nodes,
+      reports: this.intake,
+      clock: environment.clock,
+      clusterId: this.identity.clusterId,
+      leader: () => ({ isLeader: leadership.leaderReady, term: leadership.term }),
+      ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
+    };
+  }
+
+  #adminServices(): AdminServices {
+    const { config, environment, audit, host } = this.#parts;
+    return {
+      clock: environment.clock,
+      identity: this.identity,
+      cluster: this.cluster,
+      nodes: this.nodes,
+      replicas: this.shards,
+      consensus: this.raft,
+      audit,
+      originOf: (number) => this.intake.originOf(number),
+      host: { ...host, ratisPort: config.scm.ratisPort },
+      figures: () => ({
+        heartbeatCount: this.nodes.counters.heartbeatCount,
+        operationCount: this.raft.counters.applied,
+        logBatchCount: this.raft.appends.counters.syncs,
+        durableAppliedIndex: this.raft.durableApplied,
+      }),
+    };
+  }
+
+  #allocateStripe(stripe: number): SharedArrayBuffer {
+    const buffer = new SharedArrayBuffer(STRIPE_BYTES);
+    this.#stripes.set(stripe, buffer);
+    this.#shards?.addStripe(stripe, buffer);
+    return buffer;
+  }
+
+  #addReplicationConfig(number: number, config: ReplicationConfig): void {
+    this.#replicationConfigs.set(number, config);
+    this.#publishConfig(number, config);
+  }
+
+  #publishConfig(number: number, config: ReplicationConfig): void {
+    this.#shards?.setReplicaIndexCount(number, config.type === "EC" ? requiredNodes(config) : 0);
+  }
+
+  async #stopWorkers(): Promise<void> {
+    await Promise.all([this.#log?.stop(), this.#state?.stop(), this.#shards?.stop()]);
+  }
+
+  /** After a failed start. */
+  async #abandon(): Promise<void> {
+    this.#healthTimer?.cancel();
+    await this.#listener?.close();
+    await this.#stopWorkers();
+    await this.#lock?.release();
+  }
+
+  #step(name: BootStep["name"], detail: string): void {
+    this.#parts.logger.info("start", { step: name, detail });
+    this.#parts.onStep?.({ name, detail });
+  }
+}
+
+function required<T>(part: T | undefined): T {
+  if (part === undefined) throw new StrataError("NOT_READY", { step: "start" });
+  return part;
+}

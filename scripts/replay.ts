@@ -1,0 +1,38 @@
+import { Command } from "commander";
+import { Player } from "./replay/player.js";
+import { readRuns } from "./replay/trace.js";
+
+/** `npm run replay -- FILE|DIR…`: plays recorded traffic of a real cluster into an SCM and compares the tables. */
+const program = new Command("replay")
+  .description(
+    "Plays recorded traffic of a real Ozone cluster into an SCM and compares node and replica tables.",
+  )
+  .argument("<path...>", "trace files, or folders: each folder is one run from an empty SCM")
+  .option("-D, --define <key=value>", "configuration of the SCM, repeatable", collect, [])
+  .parse();
+
+const { define } = program.opts<{ define: string[] }>();
+let [sceneCount, rpcCount] = [0, 0];
+const differences: string[] = [];
+const notComparedYet = new Map<string, number>();
+
+for (const run of readRuns(program.args)) {
+  const player = new Player(run, define);
+  await player.play((scene) => {
+    sceneCount++;
+    console.log(`${run.name} ${scene.name}: ${scene.lines.length} lines`);
+  });
+  rpcCount += player.rpcCount;
+  differences.push(...player.differences.lines);
+  for (const [what, count] of player.differences.notComparedYet) {
+    notComparedYet.set(what, (notComparedYet.get(what) ?? 0) + count);
+  }
+}
+for (const line of differences) console.log(line);
+for (const [what, count] of [...notComparedYet].sort()) console.log(`not compared yet: ${what} ${count}`);
+console.log(`scenes ${sceneCount}, rpcs ${rpcCount}, differences ${differences.length}`);
+process.exit(differences.length === 0 ? 0 : 1);
+
+function collect(value: string, values: readonly string[]): string[] {
+  return [...values, value];
+}

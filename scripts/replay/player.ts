@@ -1,0 +1,294 @@
+import type { Uuid } from "../../engine/core/uuid.js";
+import { type AdminClient, createAdminClient } from "../../protocol/client/index.js";
+import type { NodeRecord } from "../../protocol/schema/records.js";
+import {
+  compareNode,
+  compareNodeAnswer,
+  compareReplicaAnswer,
+  compareReplicas,
+  compareUsageAnswer,
+  Differences,
+} from "./compare.js";
+import { operationalState, toUuid } from "./convert.js";
+import { Importer } from "./importer.js";
+import { TraceModel } from "./model.js";
+import { ReplayScm } from "./replay-scm.js";
+import {
+  type JsonObject,
+  number,
+  object,
+  objects,
+  type Run,
+  type Scene,
+  string,
+  type TraceLine,
+} from "./trace.js";
+import { TraceDatanode } from "./trace-datanode.js";
+import { TraceTime } from "./trace-time.js";
+
+const STRIPE_ROWS = 65_536;
+const NODES_PAGE = 256;
+
+/** Plays one run: its datanodes over real connections, its admin calls over the admin client, its restarts. */
+export class Player {
+  readonly differences = new Differences();
+  rpcCount = 0;
+  readonly #run: Run;
+  readonly #time: TraceTime;
+  readonly #scm: ReplayScm;
+  readonly #model: TraceModel;
+  readonly #datanodes = new Map<string, TraceDatanode>();
+  readonly #importer: Importer;
+  #admin: AdminClient | undefined;
+
+  constructor(run: Run, overrides: readonly string[]) {
+    this.#run = run;
+    this.#time = new TraceTime(wallStart(run));
+    this.#scm = new ReplayScm(this.#time, overrides);
+    const { healthCheckIntervalMs, staleIntervalMs, deadIntervalMs } = this.#scm.config.nodes;
+    this.#model = new TraceModel({
+      checkMs: healthCheckIntervalMs,
+      staleMs: staleIntervalMs,
+      deadMs: deadIntervalMs,
+    });
+    this.#importer = new Importer(this.#model);
+  }
+
+  async play(onScene: (scene: Scene) => void): Promise<void> {
+    try {
+      await this.#scm.initialize(clusterIdOf(this.#run));
+      for (const scene of this.#run.scenes) {
+        onScene(scene);
+        for (const line of scene.lines) await this.#line(line);
+        await this.#compareTables(`end of ${scene.name}`);
+      }
+    } finally {
+      this.#disconnect();
+      await this.#scm.close();
+    }
+  }
+
+  async #line(line: TraceLine): Promise<void> {
+    await this.#time.advance(line.atMs);
+    if (line.event === "scm-started") return this.#start(line.atMs);
+    if (line.event === "scm-stopped") return this.#stop();
+    // The moments of the events are known to a few seconds only: a call that was answered had an SCM.
+    if (!this.#scm.isRunning) await this.#start(line.atMs);
+    this.#model.advance(line.atMs);
+    this.rpcCount++;
+    if (line.service === "SCMDatanodeProtocol") return this.#datanodeCall(line);
+    return this.#adminCall(line);
+  }
+
+  async #start(atMs: number): Promise<void> {
+    if (this.#scm.isRunning) return;
+    await this.#scm.start();
+    this.#model.restart(atMs);
+    this.#admin = createAdminClient({ endpoints: [this.#scm.endpoint], clientName: "replay" });
+  }
+
+  async #stop(): Promise<void> {
+    this.#disconnect();
+    await this.#scm.stop();
+  }
+
+  #disconnect(): void {
+    for (const datanode of this.#datanodes.values()) datanode.close();
+    this.#admin?.close();
+  }
+
+  async #datanodeCall(line: TraceLine): Promise<void> {
+    const datanode = this.#datanodes.get(line.caller) ?? new TraceDatanode();
+    this.#datanodes.set(line.caller, datanode);
+    // A datanode asks for the version when it connects.
+    if (line.type === "GetVersion" || !datanode.isConnected) await datanode.connect(this.#scm.endpoint);
+    if (line.response === undefined) return this.differences.leaveOut("refused datanode calls");
+    if (line.type === "Register") {
+      this.#model.register(line);
+      await datanode.register(object(line.request["registerRequest"]));
+    } else if (line.type === "SendHeartbeat") {
+      await this.#heartbeat(line, datanode);
+    }
+  }
+
+  async #heartbeat(line: TraceLine, datanode: TraceDatanode): Promise<void> {
+    const known = this.#model.heartbeat(line);
+    const ours = await datanode.heartbeat(object(line.request["sendHeartbeatRequest"]));
+    const at = `${line.where} ${line.caller}`;
+    this.differences.equal(at, "heartbeat of a known datanode", ours, known);
+    const commands = objects(object(line.response?.["sendHeartbeatResponse"])["commands"]);
+    for (const command of commands) await this.#command(line, command);
+  }
+
+  /** What the recorded SCM ordered tells what it had decided. */
+  async #command(line: TraceLine, command: JsonObject): Promise<void> {
+    const type = string(command["commandType"]);
+    if (type === "reregisterCommand") {
+      this.differences.equal(line.where, "reregister", this.#model.nodes.has(callerUuid(line)), false);
+      return;
+    }
+    this.differences.leaveOut(`command ${type}`);
+    if (type === "createPipelineCommand") {
+      await this.#importer.pipelineOfCommand(
+        this.#client,
+        object(command["createPipelineCommandProto"]),
+        this.#time.wallMs(),
+      );
+    } else if (type === "setNodeOperationalStateCommand") {
+      const order = object(command["setNodeOperationalStateCommandProto"]);
+      const expiry = number(order["stateExpiryEpochSeconds"]);
+      await this.#intend(callerUuid(line), string(order["nodeOperationalState"]), expiry);
+    }
+  }
+
+  async #adminCall(line: TraceLine): Promise<void> {
+    const { response } = line;
+    if (response === undefined) return this.differences.leaveOut(`failed ${line.type}`);
+    switch (line.type) {
+      case "AllocateScmBlock": {
+        const request = object(line.request["allocateScmBlockRequest"]);
+        const answer = object(response["allocateScmBlockResponse"]);
+        const owner = string(request["owner"]);
+        for (const block of objects(answer["blocks"])) {
+          const id = number(object(block["containerBlockID"])["containerID"]);
+          await this.#importer.container(
+            this.#client,
+            id,
+            owner,
+            object(block["pipeline"]),
+            this.#time.wallMs(),
+          );
+        }
+        return;
+      }
+      case "QueryNode":
+        return this.#queryNode(line, objects(object(response["nodeQueryResponse"])["datanodes"]));
+      case "DatanodeUsageInfo": {
+        const nodes = await this.#nodes();
+        for (const info of objects(object(response["DatanodeUsageInfoResponse"])["info"])) {
+          compareUsageAnswer(this.differences, line.where, nodes.get(nodeUuid(info["node"])), info);
+        }
+        return;
+      }
+      case "GetContainerReplicas": {
+        const containerId = number(object(line.request["getContainerReplicasRequest"])["containerID"]);
+        const { replicas } = await this.#client.getContainerReplicas({ containerId });
+        const answer = object(response["getContainerReplicasResponse"]);
+        compareReplicaAnswer(this.differences, line.where, replicas, answer);
+        return;
+      }
+      case "ListContainer":
+        await this.#client.listContainers({ startContainerId: 0, countMax: 512 });
+        return this.differences.leaveOut("answer ListContainer");
+      case "GetContainerWithPipeline": {
+        const request = object(line.request["getContainerWithPipelineRequest"]);
+        await this.#client.getContainer({ containerId: number(request["containerID"]) });
+        return this.differences.leaveOut("answer GetContainerWithPipeline");
+      }
+      case "ListPipelines":
+      case "GetPipeline":
+        await this.#client.listPipelines({ countMax: 128 });
+        return this.differences.leaveOut(`answer ${line.type}`);
+      default:
+        return this.differences.leaveOut(`call ${line.type}`);
+    }
+  }
+
+  async #queryNode(line: TraceLine, answers: readonly JsonObject[]): Promise<void> {
+    for (const answer of answers) {
+      const states = answer["nodeOperationalStates"];
+      const shown = Array.isArray(states) ? string(states[0]) : "";
+      const uuid = nodeUuid(answer["nodeID"]);
+      const node = this.#model.nodes.get(uuid);
+      const expiry = number(object(answer["nodeID"])["persistedOpStateExpiry"]);
+      if (node !== undefined && node.operationalState !== shown) await this.#intend(uuid, shown, expiry);
+    }
+    const nodes = await this.#nodes();
+    for (const answer of answers) {
+      const uuid = nodeUuid(answer["nodeID"]);
+      const healths = this.#model.healthsOf(uuid);
+      compareNodeAnswer(this.differences, line.where, nodes.get(uuid), answer, healths);
+    }
+    this.differences.equal(line.where, "number of nodes", nodes.size, answers.length);
+  }
+
+  async #intend(uuid: string, state: string, expirySeconds: number): Promise<void> {
+    this.#model.setIntent(uuid, state);
+    await this.#client.setNodeOperationalState({
+      uuid: toUuid(uuid),
+      operationalState: operationalState(state),
+      operationalStateExpiry: expirySeconds,
+    });
+  }
+
+  async #compareTables(where: string): Promise<void> {
+    const nodes = await this.#nodes();
+    for (const node of this.#model.nodes.values()) {
+      compareNode(this.differences, where, nodes.get(node.uuid), node, this.#model.healthsOf(node.uuid));
+    }
+    for (const uuid of nodes.keys()) {
+      if (!this.#model.nodes.has(uuid)) this.differences.add(where, `node ${uuid}`, "present", "absent");
+    }
+    const ids = new Set([...this.#model.replicas.keys(), ...this.#importer.containerIds]);
+    for (const containerId of [...ids].sort((a, b) => a - b)) {
+      const { replicas } = await this.#client.getContainerReplicas({ containerId });
+      const theirs = this.#model.replicas.get(containerId) ?? new Map();
+      compareReplicas(this.differences, where, containerId, replicas, theirs);
+    }
+    this.differences.leaveOut("container states", this.#importer.containerIds.size);
+    this.differences.leaveOut("pipelines", this.#importer.pipelineIds.size);
+  }
+
+  /** All nodes, after every shard has merged what was sent before. */
+  async #nodes(): Promise<Map<string, NodeRecord>> {
+    for (let shard = 0; shard < this.#scm.config.workers.shardCount; shard++) {
+      await this.#client.getContainerReplicas({ containerId: shard * STRIPE_ROWS + 1 });
+    }
+    const nodes = new Map<string, NodeRecord>();
+    let after: Uuid | undefined;
+    for (let more = true; more; ) {
+      const page = await this.#client.listNodes({
+        countMax: NODES_PAGE,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const node of page.nodes) nodes.set(node.details.uuid, node);
+      after = page.nodes.at(-1)?.details.uuid;
+      more = page.more;
+    }
+    return nodes;
+  }
+
+  get #client(): AdminClient {
+    if (this.#admin === undefined) throw new Error("the trace calls an SCM that was never started");
+    return this.#admin;
+  }
+}
+
+function callerUuid(line: TraceLine): string {
+  return nodeUuid(object(line.request["sendHeartbeatRequest"])["datanodeDetails"]);
+}
+
+function nodeUuid(details: JsonObject[string]): string {
+  return string(object(details)["uuid"]);
+}
+
+/** The cluster id that the recorded SCM gave to datanodes. */
+function clusterIdOf(run: Run): string | undefined {
+  for (const line of run.scenes.flatMap((scene) => scene.lines)) {
+    if (line.type !== "GetVersion") continue;
+    for (const { key, value } of objects(object(line.response?.["getVersionResponse"])["keys"])) {
+      if (key === "clusterID") return string(value);
+    }
+  }
+  return undefined;
+}
+
+/** Epoch ms at t_ms = 0, as near as a registration's set-up time tells. */
+function wallStart(run: Run): number {
+  for (const line of run.scenes.flatMap((scene) => scene.lines)) {
+    const request = object(line.request["registerRequest"]);
+    const setupTime = number(object(request["extendedDatanodeDetails"])["setupTime"]);
+    if (setupTime > 0) return setupTime - line.atMs;
+  }
+  return 0;
+}

@@ -1,0 +1,81 @@
+import {
+  BufferReportSource,
+  createDatanodeClient,
+  type DatanodeClient,
+  type RpcError,
+  reportRows,
+} from "../../protocol/client/index.js";
+import { fullReportRows, heartbeatRequest, registerRequest, replicaRow } from "./convert.js";
+import { type JsonObject, object, objects } from "./trace.js";
+
+const ROW_BYTES_WITH_CHECKSUM = 40;
+
+/** A datanode of the trace on a connection of its own. Everything it sends is awaited, so that what the trace says
+ * happened in order happens in that order. */
+export class TraceDatanode {
+  #client: DatanodeClient | undefined;
+  #wasToldToRegister = false;
+
+  /** A fresh connection, as a process that starts makes one. */
+  async connect(endpoint: string): Promise<void> {
+    this.close();
+    await new Promise<void>((resolve, reject) => {
+      this.#client = createDatanodeClient(
+        { endpoints: [endpoint], clientName: "replay" },
+        {
+          onConnected: () => resolve(),
+          onLost: (error: RpcError) => reject(error),
+          onReregister: () => {
+            this.#wasToldToRegister = true;
+          },
+        },
+      );
+      this.#client.start();
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#client?.isConnected === true;
+  }
+
+  async register(body: JsonObject): Promise<void> {
+    await this.#connected().sendRegistration(registerRequest(body));
+    await this.#fullReport(object(body["containerReport"]), true);
+  }
+
+  /** Answers whether the SCM knew the datanode; only then the reports are sent, as a datanode would. */
+  async heartbeat(body: JsonObject): Promise<boolean> {
+    this.#wasToldToRegister = false;
+    await this.#connected().sendHeartbeat(heartbeatRequest(body));
+    if (this.#wasToldToRegister) return false;
+    if (body["containerReport"] !== undefined) await this.#fullReport(object(body["containerReport"]), false);
+    for (const report of objects(body["incrementalContainerReport"])) {
+      const rows = objects(report["report"]).map(replicaRow);
+      if (rows.length === 0) continue;
+      await this.#connected().sendIncrementalReport(
+        reportRows(rows.map(named), "free", ROW_BYTES_WITH_CHECKSUM),
+      );
+    }
+    return true;
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #fullReport(report: JsonObject, fromRegistration: boolean): Promise<void> {
+    const rows = reportRows(fullReportRows(report).map(named), "ascending", ROW_BYTES_WITH_CHECKSUM);
+    await this.#connected().sendFullReport(new BufferReportSource(rows), fromRegistration);
+  }
+
+  #connected(): DatanodeClient {
+    if (this.#client === undefined) throw new Error("the trace's datanode is not connected");
+    return this.#client;
+  }
+}
+
+function named(row: ReturnType<typeof replicaRow>) {
+  const { origin, ...rest } = row;
+  return { ...rest, originNodeId: origin };
+}

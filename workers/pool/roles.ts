@@ -1,0 +1,17 @@
+import type { Scheduler } from "../../engine/core/scheduler.js";
+import { WorkerPool } from "./worker-pool.js";
+
+/** The threads of one SCM. */
+export function scmWorkerPool(options: {
+  readonly scheduler: Scheduler;
+  readonly shardCount: number;
+}): WorkerPool {
+  return new WorkerPool({
+    scheduler: options.scheduler,
+    roles: {
+      log: { entry: new URL("../log/entry.js", import.meta.url), threadCount: 1 },
+      state: { entry: new URL("../state/entry.js", import.meta.url), threadCount: 1 },
+      shard: { entry: new URL("../shard/entry.js", import.meta.url), threadCount: options.shardCount },
+    },
+  });
+}
