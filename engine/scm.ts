@@ -55,8 +55,10 @@ export interface ScmParts {
 }
 
 /** `/readyz` shows them with their times. */
+export type BootStepName = "lock" | "log" | "state" | "replay" | "workers" | "raft" | "listening";
+
 export interface BootStep {
-  readonly name: "lock" | "log" | "state" | "replay" | "workers" | "raft" | "listening";
+  readonly name: BootStepName;
   readonly detail: string;
 }
 
@@ -254,7 +256,6 @@ export class Scm {
     const { storage, raft, gateway } = this.#parts.config;
     return {
       ...DEFAULT_RAFT_HOST_OPTIONS,
-      termFloor: required(this.#recovered).floors.termFloor,
       inflightCountMax: gateway.mutationsInFlightMax,
       uncommittedBytesMax: raft.uncommittedBytesMax,
       flushIntervalMs: storage.flushIntervalMs,
@@ -347,7 +348,7 @@ export class Scm {
         heartbeatCount: this.nodes.counters.heartbeatCount,
         operationCount: this.raft.counters.applied,
         logBatchCount: this.raft.appends.counters.syncs,
-        durableAppliedIndex: this.raft.durableApplied,
+        durableAppliedIndex: this.raft.durableAppliedIndex,
       }),
     };
   }

@@ -143,6 +143,11 @@ export class FleetPlan {
     }, 0);
   }
 
+  /** Where the replicas of a node were first written: the first members of its pipelines. */
+  originsOfNode(node: number): Uuid[] {
+    return this.#residues(node).map((residue) => this.uuid(residue));
+  }
+
   /** Ids of a node's containers, ascending. */
   *containerIds(node: number): Generator<number> {
     const residues = this.#residues(node);

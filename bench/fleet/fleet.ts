@@ -1,0 +1,261 @@
+import {
+  type Completion,
+  createDatanodeClient,
+  type DatanodeClient,
+  type HeartbeatResponse,
+  type RpcError,
+  reportRows,
+} from "../../protocol/client/index.js";
+import { Histogram } from "../harness/histogram.js";
+import { FleetPlan, type FleetPlanOptions } from "./plan.js";
+import { PlanReportSource } from "./plan-report-source.js";
+
+export interface FleetOptions {
+  readonly endpoint: string;
+  readonly plan: FleetPlanOptions;
+  /** This process simulates nodes `firstNode` … `firstNode + nodeCount − 1` of the plan. */
+  readonly firstNode: number;
+  readonly nodeCount: number;
+  /** Fixed schedule: a late answer does not move the next heartbeat. */
+  readonly heartbeatIntervalMs: number;
+  /** A few grown replicas of each node are reported this often; 0 = never. */
+  readonly incrementalIntervalMs: number;
+}
+
+/** What a fleet process tells its parent, sums since the start. */
+export interface FleetFigures {
+  connected: number;
+  registered: number;
+  heartbeatsDue: number;
+  heartbeatsSent: number;
+  heartbeatsAnswered: number;
+  /** Not sent because the node was not registered or its connection was full. */
+  heartbeatsMissed: number;
+  fullReports: number;
+  rowsReported: number;
+  incrementalReports: number;
+  commands: number;
+  errors: number;
+  /** µs from the scheduled time to the answer. */
+  latencyUs: readonly (readonly [number, number])[];
+  latencyMaxUs: number;
+  lastError: string;
+}
+
+/** How often the schedule is looked at. */
+const SLOT_MS = 5;
+const INCREMENTAL_ROWS = 3;
+
+/** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency counts from
+ * there, so that a stall of the SCM is not hidden (coordinated omission). */
+export class Fleet {
+  readonly figures: FleetFigures = {
+    connected: 0,
+    registered: 0,
+    heartbeatsDue: 0,
+    heartbeatsSent: 0,
+    heartbeatsAnswered: 0,
+    heartbeatsMissed: 0,
+    fullReports: 0,
+    rowsReported: 0,
+    incrementalReports: 0,
+    commands: 0,
+    errors: 0,
+    latencyUs: [],
+    latencyMaxUs: 0,
+    lastError: "",
+  };
+  readonly latencyUs = new Histogram();
+  readonly #options: FleetOptions;
+  readonly #plan: FleetPlan;
+  readonly #nodes: SimulatedNode[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#plan = new FleetPlan(options.plan);
+  }
+
+  start(): void {
+    const { firstNode, nodeCount } = this.#options;
+    for (let i = 0; i < nodeCount; i++) {
+      const node = new SimulatedNode(this, this.#plan, this.#options, firstNode + i, i / nodeCount);
+      this.#nodes.push(node);
+      node.start();
+    }
+    this.#timer = setInterval(() => this.#runDue(), SLOT_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    for (const node of this.#nodes) node.stop();
+  }
+
+  snapshot(): FleetFigures {
+    let [connected, registered] = [0, 0];
+    for (const node of this.#nodes) {
+      if (node.isConnected) connected++;
+      if (node.isRegistered) registered++;
+    }
+    return {
+      ...this.figures,
+      connected,
+      registered,
+      latencyUs: this.latencyUs.entries(),
+      latencyMaxUs: this.latencyUs.max,
+    };
+  }
+
+  #runDue(): void {
+    const nowMs = performance.now();
+    for (const node of this.#nodes) node.runDue(nowMs);
+  }
+}
+
+class SimulatedNode implements Completion<HeartbeatResponse> {
+  readonly #fleet: Fleet;
+  readonly #plan: FleetPlan;
+  readonly #options: FleetOptions;
+  readonly #node: number;
+  readonly #client: DatanodeClient;
+  /** Scheduled times of heartbeats without an answer; answers come in order. */
+  readonly #scheduledMs: number[] = [];
+  #nextHeartbeatMs: number;
+  #nextIncrementalMs: number;
+  #heartbeatCount = 0;
+  #generation = 0;
+
+  constructor(fleet: Fleet, plan: FleetPlan, options: FleetOptions, node: number, phase: number) {
+    this.#fleet = fleet;
+    this.#plan = plan;
+    this.#options = options;
+    this.#node = node;
+    const nowMs = performance.now();
+    this.#nextHeartbeatMs = nowMs + phase * options.heartbeatIntervalMs;
+    this.#nextIncrementalMs = nowMs + phase * options.incrementalIntervalMs;
+    this.#client = createDatanodeClient(
+      { endpoints: [options.endpoint], clientName: `fleet node ${node}` },
+      {
+        onConnected: () => this.#register(),
+        onReregister: () => this.#register(),
+        onFullReportWanted: () => this.#report(false),
+        onCommands: (commands) => {
+          fleet.figures.commands += commands.length;
+        },
+        onLost: (error) => this.#noteError(error),
+      },
+    );
+  }
+
+  get isConnected(): boolean {
+    return this.#client.isConnected;
+  }
+
+  get isRegistered(): boolean {
+    return this.#client.isRegistered;
+  }
+
+  start(): void {
+    this.#client.start();
+  }
+
+  stop(): void {
+    this.#client.close();
+  }
+
+  runDue(nowMs: number): void {
+    const { heartbeatIntervalMs, incrementalIntervalMs } = this.#options;
+    while (this.#nextHeartbeatMs <= nowMs) {
+      this.#heartbeat(this.#nextHeartbeatMs);
+      this.#nextHeartbeatMs += heartbeatIntervalMs;
+    }
+    if (incrementalIntervalMs === 0) return;
+    while (this.#nextIncrementalMs <= nowMs) {
+      this.#incremental();
+      this.#nextIncrementalMs += incrementalIntervalMs;
+    }
+  }
+
+  succeeded(): void {
+    const scheduledMs = this.#scheduledMs.shift();
+    this.#fleet.figures.heartbeatsAnswered++;
+    if (scheduledMs !== undefined) this.#fleet.latencyUs.record((performance.now() - scheduledMs) * 1000);
+  }
+
+  failed(error: RpcError): void {
+    this.#scheduledMs.shift();
+    this.#noteError(error);
+  }
+
+  #heartbeat(scheduledMs: number): void {
+    const { figures } = this.#fleet;
+    figures.heartbeatsDue++;
+    if (!this.#client.isRegistered) {
+      figures.heartbeatsMissed++;
+      return;
+    }
+    figures.heartbeatsSent++;
+    this.#scheduledMs.push(scheduledMs);
+    // Volumes every tenth time, as node reports come seldom.
+    const withReport = this.#heartbeatCount++ % 10 === 0;
+    this.#client.heartbeat(
+      {
+        persistedOpState: "IN_SERVICE",
+        persistedOpStateExpiry: 0,
+        ...(withReport ? { nodeReport: this.#plan.nodeReport(this.#node) } : {}),
+      },
+      this,
+    );
+  }
+
+  #register(): void {
+    this.#client
+      .sendRegistration({
+        details: this.#plan.details(this.#node),
+        report: this.#plan.nodeReport(this.#node),
+        pipelineReports: [],
+        layout: { metadata: 10, software: 10 },
+      })
+      .then(
+        () => this.#report(true),
+        (error: RpcError) => this.#noteError(error),
+      );
+  }
+
+  #report(fromRegistration: boolean): void {
+    if (this.#client.isReporting) return;
+    const source = new PlanReportSource(this.#plan, this.#node);
+    this.#client.sendFullReport(source, fromRegistration).then(
+      () => {
+        this.#fleet.figures.fullReports++;
+        this.#fleet.figures.rowsReported += source.rowCount;
+      },
+      (error: RpcError) => this.#noteError(error),
+    );
+  }
+
+  #incremental(): void {
+    if (!this.#client.isRegistered) return;
+    const ids: number[] = [];
+    for (const id of this.#plan.containerIds(this.#node)) {
+      if (ids.push(id) === INCREMENTAL_ROWS) break;
+    }
+    if (ids.length === 0) return;
+    this.#generation++;
+    const rows = reportRows(
+      ids.map((id) => this.#plan.row(id, this.#generation)),
+      "free",
+    );
+    this.#client.sendIncrementalReport(rows).then(
+      () => {
+        this.#fleet.figures.incrementalReports++;
+      },
+      (error: RpcError) => this.#noteError(error),
+    );
+  }
+
+  #noteError(error: RpcError): void {
+    this.#fleet.figures.errors++;
+    this.#fleet.figures.lastError = error.message;
+  }
+}

@@ -1,0 +1,181 @@
+import { reverse } from "node:dns/promises";
+import { hostname } from "node:os";
+import { scmWorkerPool } from "../workers/pool/roles.js";
+import type { Config } from "./config/config.js";
+import { addRaftMetrics } from "./consensus/raft-metrics.js";
+import type { Listener } from "./core/transport.js";
+import { createTransport } from "./gateway/create-transport.js";
+import { GATEWAY_COUNTER_MEANINGS, GATEWAY_GAUGE_MEANINGS } from "./gateway/gateway-metrics.js";
+import { listenHttp } from "./gateway/http-server.js";
+import { NodeClock } from "./host/node-clock.js";
+import { NodeRandom } from "./host/node-random.js";
+import { NodeScheduler } from "./host/node-scheduler.js";
+import { WsNetwork } from "./host/ws-network.js";
+import { type BootStepName, Scm } from "./scm.js";
+import { NodeDisk } from "./storage/node-disk.js";
+import { AuditLog } from "./telemetry/audit.js";
+import type { Logger } from "./telemetry/logger.js";
+import { Metrics } from "./telemetry/metrics.js";
+import { addProcessMetrics, LoopLag } from "./telemetry/process-metrics.js";
+
+/** A started SCM with the addresses that it got. */
+export interface ScmProcess {
+  readonly scm: Scm;
+  readonly wsPort: number;
+  readonly httpPort: number | undefined;
+  /** Resolves, never rejects, when the SCM cannot go on. */
+  readonly fatal: Promise<Error>;
+  /** Orderly: what is in flight is answered or refused, everything is on disk. */
+  stop(): Promise<void>;
+}
+
+const BOOT_STEPS: readonly BootStepName[] = [
+  "lock",
+  "log",
+  "state",
+  "replay",
+  "workers",
+  "raft",
+  "listening",
+];
+
+/** When each step of the start was reached, for /readyz. */
+class BootProgress {
+  readonly #startedMs: number;
+  readonly #reachedMs = new Map<BootStepName, number>();
+  readonly #clock: NodeClock;
+
+  constructor(clock: NodeClock) {
+    this.#clock = clock;
+    this.#startedMs = clock.monotonicMs();
+  }
+
+  reached(step: BootStepName): void {
+    this.#reachedMs.set(step, this.#clock.monotonicMs());
+  }
+
+  steps(): { name: BootStepName; state: "waiting" | "running" | "done"; tookMs: number }[] {
+    let beganMs = this.#startedMs;
+    let isRunning = true;
+    return BOOT_STEPS.map((name) => {
+      const reachedMs = this.#reachedMs.get(name);
+      const tookMs = Math.round((reachedMs ?? this.#clock.monotonicMs()) - beganMs);
+      if (reachedMs !== undefined) {
+        beganMs = reachedMs;
+        return { name, state: "done", tookMs };
+      }
+      const state = isRunning ? "running" : "waiting";
+      isRunning = false;
+      return { name, state, tookMs: state === "running" ? tookMs : 0 };
+    });
+  }
+}
+
+/** Starts an SCM on this machine: real threads, sockets and disks, with its web pages, metrics and audit log. Resolves
+ * when it serves. Throws StorageError, CorruptionError, LISTEN_FAILED. */
+export async function startScm(options: {
+  readonly config: Config;
+  readonly logger: Logger;
+}): Promise<ScmProcess> {
+  const { config, logger } = options;
+  const clock = new NodeClock();
+  const scheduler = new NodeScheduler();
+  const { transport, reason } = createTransport(clock, scheduler);
+  logger.info("transport", { reason });
+  const progress = new BootProgress(clock);
+  const metrics = new Metrics();
+  const lag = new LoopLag();
+  lag.start();
+  let scm: Scm | undefined;
+  const http = await listenPages(config, logger, metrics, {
+    ready: () => scm?.raft.leadership.leaderReady === true,
+    steps: () => progress.steps(),
+  });
+  const workers = scmWorkerPool({ scheduler, shardCount: config.workers.shardCount });
+  const audit = await AuditLog.open({
+    file: config.telemetry.auditFile,
+    bufferBytesMax: config.telemetry.auditBufferBytesMax,
+    onError: (error) => logger.error("the audit log cannot be written: mutations wait", { error }),
+  });
+  try {
+    scm = await Scm.start({
+      config,
+      environment: {
+        clock,
+        scheduler,
+        random: new NodeRandom(),
+        disk: new NodeDisk(),
+        network: new WsNetwork(scheduler),
+        transport,
+      },
+      workers,
+      logger,
+      audit,
+      host: { name: config.scm.hostName, address: hostname() },
+      ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName }),
+      onStep: ({ name }) => progress.reached(name),
+    });
+  } catch (error) {
+    await Promise.all([workers.destroy(), http?.close(), audit.close()]);
+    throw error;
+  }
+  addProcessMetrics(metrics, lag);
+  addScmMetrics(metrics, scm);
+  return {
+    scm,
+    wsPort: scm.port,
+    httpPort: http?.port,
+    fatal: scm.fatal,
+    stop: async () => {
+      await scm.stop(STOP_LIMIT_MS);
+      await Promise.all([workers.close(), http?.close(), audit.close()]);
+      lag.stop();
+    },
+  };
+}
+
+/** What is not answered after this is left to the next start. */
+const STOP_LIMIT_MS = 4000;
+
+async function listenPages(
+  config: Config,
+  logger: Logger,
+  metrics: Metrics,
+  readiness: { ready(): boolean; steps(): ReturnType<BootProgress["steps"]> },
+): Promise<Listener | undefined> {
+  const { httpEnabled, httpAddress, httpBindHost } = config.http;
+  if (!httpEnabled) return undefined;
+  const listener = await listenHttp(
+    { host: httpBindHost ?? httpAddress.host, port: httpAddress.port },
+    {
+      readiness: () => ({ ready: readiness.ready(), steps: readiness.steps() }),
+      metrics: () => metrics.scrape(),
+      metricsContentType: metrics.contentType,
+      configuration: () => config.effective(),
+      onError: (path, error) => logger.error("page failed", { path, error }),
+    },
+  );
+  logger.info("web pages", { host: httpAddress.host, port: listener.port });
+  return listener;
+}
+
+function addScmMetrics(metrics: Metrics, scm: Scm): void {
+  metrics.addCounters("gateway", scm.gatewayMetrics.counters, GATEWAY_COUNTER_MEANINGS);
+  metrics.addGauges("gateway", scm.gatewayMetrics.gauges, GATEWAY_GAUGE_MEANINGS);
+  addRaftMetrics(metrics, scm.raft);
+  metrics.addGauge(
+    "scm_container",
+    "total_containers",
+    "Containers.",
+    () => scm.cluster.containers.table.count,
+  );
+  metrics.addGauge("scm_node", "all_nodes", "Datanodes known.", () => scm.nodes.nodeCount);
+}
+
+/** What the name service says of a datanode's address; the first name counts. */
+function lookUpHostName(address: string, onName: (name: string | undefined) => void): void {
+  reverse(address).then(
+    (names) => onName(names[0]),
+    () => onName(undefined),
+  );
+}
