@@ -105,6 +105,7 @@ export function fullReportRows(report: JsonObject): ReplicaRow[] {
 export function pipelineRecord(pipeline: JsonObject, nowMs: number): PipelineRecord {
   const indexes = Array.isArray(pipeline["memberReplicaIndexes"]) ? pipeline["memberReplicaIndexes"] : [];
   const created = number(pipeline["creationTimeStamp"]) || nowMs;
+  const leaderId = parseUuid(string(pipeline["leaderID"]));
   return {
     pipelineId: toUuid(string(object(pipeline["id"])["id"])),
     replication: replication(pipeline),
@@ -113,7 +114,7 @@ export function pipelineRecord(pipeline: JsonObject, nowMs: number): PipelineRec
       details: datanodeDetails(details),
       replicaIndex: number(indexes[position]),
     })),
-    ...(pipeline["leaderID"] === undefined ? {} : { leaderId: toUuid(string(pipeline["leaderID"])) }),
+    ...(leaderId === undefined ? {} : { leaderId }),
     creationTimeMs: created,
     stateEnterTimeMs: created,
   };
