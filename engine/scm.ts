@@ -37,6 +37,12 @@ import type { Logger } from "./telemetry/logger.js";
 
 const STRIPE_BYTES = STRIPE_ROWS * CONTAINER_ROW.rowBytes;
 
+/** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster, or damage. */
+const SIDE_IDS_PER_NODE_MAX = 4096;
+
+/** Report rows of one datanode that may wait for room in the rings. */
+const REPORT_WAITING_BYTES_MAX = 1024 * 1024;
+
 /** Page bytes of a flush item, for turning the configured number of items into bytes. */
 const FLUSH_ITEM_BYTES = 4096;
 
@@ -199,20 +205,25 @@ export class Scm {
     });
     const shards = new ShardSet({
       workers,
+      scheduler: this.#parts.environment.scheduler,
       shardCount: config.workers.shardCount,
       ringBytes: config.workers.shardRingBytes,
-      nodeCountMax: config.nodes.nodeCountMax,
-      onRestart: (index, error) => logger.error("shard restarted", { index, error }),
+      sideIdsPerNodeMax: SIDE_IDS_PER_NODE_MAX,
+      onRestart: (shard, error) => {
+        logger.error("shard restarted: its replicas are reported anew", { shard, error });
+        intake.wantAllFullReports();
+      },
+      onRoom: () => intake.roomAppeared(),
     });
-    this.#shards = shards;
-    this.#intake = new ReportIntake({
+    const intake = new ReportIntake({
       shards,
-      scheduler: this.#parts.environment.scheduler,
-      nodeCountMax: config.nodes.nodeCountMax,
       chunksInFlightMax: config.reports.chunksInFlightMax,
       chunksPerNodeMax: config.reports.chunksPerNodeMax,
+      waitingBytesMax: REPORT_WAITING_BYTES_MAX,
       onComplete: (slot) => this.nodes.fullReportComplete(slot),
     });
+    this.#shards = shards;
+    this.#intake = intake;
     for (const [number, replication] of this.#replicationConfigs) this.#publishConfig(number, replication);
     for (const [stripe, buffer] of this.#stripes) shards.addStripe(stripe, buffer);
     for (const link of [this.#log, this.#state]) {

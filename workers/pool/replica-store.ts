@@ -18,8 +18,6 @@ export interface ReplicaStore {
     containerId: ContainerId,
     onReplicas: (answer: readonly ReplicaFacts[] | StrataError) => void,
   ): void;
-  /** Usage as reported now; false when no replica was ever reported for it. */
-  readLiveUsage(containerId: ContainerId, into: LiveUsage): boolean;
   /** Sums over the shards, at most a moment old. */
   statistics(): ShardStatistics;
 }
@@ -38,14 +36,6 @@ export interface ReplicaFacts {
   readonly usedBytes: number;
   /** 0 = unknown. */
   readonly dataChecksum: bigint;
-}
-
-/** From usable replicas (spec 02 §2): the largest sequence id ever reported, the largest bytes and keys of those
- * that are there now. */
-export interface LiveUsage {
-  sequenceId: number;
-  usedBytes: number;
-  keyCount: number;
 }
 
 export interface ShardStatistics {

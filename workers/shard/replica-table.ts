@@ -1,0 +1,474 @@
+import { assert } from "../../engine/core/assert.js";
+import { REPLICA_STATE } from "../../engine/core/enums.js";
+import {
+  joinUint48,
+  OVERFLOW_ENTRY,
+  OVERFLOW_ENTRY_COUNT,
+  OVERFLOW_HEAD_BYTES,
+  REPLICA_COUNT_MAX,
+  REPLICA_FLAG,
+  ROW_REPLICA_COUNT,
+  SHAPE,
+} from "../shared/replica-layout.js";
+import { beginWrite, endWrite } from "../shared/version-word.js";
+import { ChecksumTable } from "./checksum-table.js";
+import { OverflowPool } from "./overflow-pool.js";
+import {
+  CHECKSUM_FLAGS,
+  checksumAt,
+  flagsAt,
+  identityAt,
+  isKnown,
+  keyCountAt,
+  nodeAt,
+  replicaCount,
+  replicaIndexOf,
+  type Stripe,
+  sequenceAt,
+  shapeAt,
+  stateOf,
+  usedAt,
+  valuesAt,
+  versionAt,
+} from "./stripe.js";
+
+const TWO_32 = 2 ** 32;
+const ENTRY_WORDS = OVERFLOW_ENTRY.rowBytes / 4;
+const FIRST_ENTRY = OVERFLOW_HEAD_BYTES / 4;
+const ENTRY_IDENTITY = OVERFLOW_ENTRY.fields.identity.offset / 4;
+/** node ‖ flags */
+const ENTRY_NODE = OVERFLOW_ENTRY.fields.node.offset / 4;
+const ENTRY_FLAGS_SHIFT = 16;
+
+/** A replica in the words of its row; filled and read again and again, never allocated per row. */
+export interface ReplicaWords {
+  node: number;
+  usedBytes: number;
+  sequenceId: number;
+  keyCount: number;
+  /** origin ‖ state ‖ replica index, as in a report row. */
+  identity: number;
+  checksumLow: number;
+  checksumHigh: number;
+}
+
+export function emptyReplicaWords(): ReplicaWords {
+  return { node: 0, usedBytes: 0, sequenceId: 0, keyCount: 0, identity: 0, checksumLow: 0, checksumHigh: 0 };
+}
+
+export const PUT = { ADDED: 1, CHANGED: 2, SAME: 3, FULL: 4 } as const;
+export type Put = (typeof PUT)[keyof typeof PUT];
+
+/** Changes and reads single rows; `merge.ts` has the path that compares many. A row is named by its stripe and the
+ * container's offset in it. */
+export class ReplicaTable {
+  readonly #overflow = new OverflowPool();
+  readonly #checksums = new ChecksumTable();
+
+  /** The place that the last `#find` or `#locate` stopped at: its number, and where its values stand. */
+  #index = 0;
+  #words: Int32Array = new Int32Array(0);
+  #at = 0;
+  #isFound = false;
+
+  get overflowBlockCount(): number {
+    return this.#overflow.usedCount;
+  }
+
+  get ownChecksumCount(): number {
+    return this.#checksums.count;
+  }
+
+  /** Finds the node's replica: −1 when it has none, else its replica index. */
+  find(stripe: Stripe, offset: number, node: number): number {
+    this.#isFound = this.#find(stripe, offset, node);
+    return this.#isFound ? replicaIndexOf(this.#identity(stripe, offset)) : -1;
+  }
+
+  /** Records the replica of `values.node`, after `find` of the same. FULL: the row has REPLICA_COUNT_MAX others and
+   * stays as it is. */
+  put(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): Put {
+    let result: Put = PUT.CHANGED;
+    if (!this.#isFound) {
+      if (replicaCount(stripe, offset) === REPLICA_COUNT_MAX) return PUT.FULL;
+      this.#append(stripe, offset, values.node);
+      result = PUT.ADDED;
+    } else if (this.#isSame(stripe, offset, values)) {
+      return PUT.SAME;
+    }
+    const { usedBytes, sequenceId } = values;
+    const words = this.#words;
+    const at = this.#at;
+    words[at] = usedBytes | 0;
+    words[at + 1] = sequenceId | 0;
+    words[at + 2] = values.keyCount;
+    words[at + 3] = (usedBytes / TWO_32) | ((sequenceId / TWO_32) << 16);
+    this.#setIdentity(stripe, offset, values.identity);
+    if ((values.checksumLow | values.checksumHigh | (this.#flags(stripe, offset) & CHECKSUM_FLAGS)) !== 0) {
+      this.#setChecksum(stripe, offset, values);
+    }
+    const sequenceReported = isUsable(values.identity) ? sequenceId : 0;
+    this.#updateUsage(stripe, offset, sequenceReported);
+    return result;
+  }
+
+  /** Takes the node's replica out; false when there is none. */
+  remove(stripe: Stripe, offset: number, node: number): boolean {
+    if (!this.#find(stripe, offset, node)) return false;
+    if ((this.#flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
+      this.#checksums.delete(stripe.firstId + offset, node);
+    }
+    const hole = this.#index;
+    const last = replicaCount(stripe, offset) - 1;
+    this.#move(stripe, offset, last, hole);
+    this.#locate(stripe, offset, last);
+    this.#clear(stripe, offset);
+    this.#dropLastBlock(stripe, offset, last);
+    stripe.words[shapeAt(offset)]!--;
+    this.#updateUsage(stripe, offset, 0);
+    return true;
+  }
+
+  /** Reads replica number `index`, 0 … count − 1, into `into`. */
+  read(stripe: Stripe, offset: number, target: { index: number; into: ReplicaWords }): void {
+    const { index, into } = target;
+    assert(index < replicaCount(stripe, offset), "no such replica in the row");
+    this.#locate(stripe, offset, index);
+    into.node = this.#node(stripe, offset);
+    into.usedBytes = usedOf(this.#words, this.#at);
+    into.sequenceId = sequenceOf(this.#words, this.#at);
+    into.keyCount = this.#words[this.#at + 2] as number;
+    into.identity = this.#identity(stripe, offset);
+    const flags = this.#flags(stripe, offset);
+    into.checksumLow = 0;
+    into.checksumHigh = 0;
+    if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) {
+      into.checksumLow = stripe.words[checksumAt(offset)] as number;
+      into.checksumHigh = stripe.words[checksumAt(offset) + 1] as number;
+    } else if ((flags & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
+      this.#findOwnChecksum(stripe, offset, into.node);
+      into.checksumLow = this.#checksums.low;
+      into.checksumHigh = this.#checksums.high;
+    }
+  }
+
+  /** O(replicas of the row). Adds what the row holds to `sums`. */
+  checkRow(stripe: Stripe, offset: number, sums: RowSums): void {
+    const id = stripe.firstId + offset;
+    const count = replicaCount(stripe, offset);
+    const nodes = new Set<number>();
+    for (let index = 0; index < Math.max(count, ROW_REPLICA_COUNT); index++) {
+      this.#locate(stripe, offset, index);
+      if (index >= count) {
+        const isEmpty = this.#node(stripe, offset) === -1 && this.#identity(stripe, offset) === 0;
+        assert(isEmpty && this.#flags(stripe, offset) === 0, `container ${id}: a free place is not empty`);
+        continue;
+      }
+      const node = this.#node(stripe, offset);
+      const flags = this.#flags(stripe, offset);
+      assert(!nodes.has(node), `container ${id} has two replicas of node ${node}`);
+      nodes.add(node);
+      assert(stateOf(this.#identity(stripe, offset)) !== 0, `container ${id}: a replica has no state`);
+      assert((flags & CHECKSUM_FLAGS) !== CHECKSUM_FLAGS, `container ${id}: checksum flags contradict`);
+      const inRow = index < ROW_REPLICA_COUNT;
+      const asHead = inRow && isKnown(stripe, offset) && isAsHead(stripe, offset, index);
+      assert(asHead === ((flags & REPLICA_FLAG.AS_HEAD) !== 0), `container ${id}: AS_HEAD`);
+      if ((flags & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
+        this.#findOwnChecksum(stripe, offset, node);
+        sums.ownChecksumCount++;
+      }
+    }
+    let blockCount = 0;
+    for (let block = firstBlock(stripe, offset); block !== 0; block = this.#overflow.next(block))
+      blockCount++;
+    const neededCount = Math.max(0, Math.ceil((count - ROW_REPLICA_COUNT) / OVERFLOW_ENTRY_COUNT));
+    assert(blockCount === neededCount, `container ${id} has ${blockCount} overflow blocks`);
+    assert(((stripe.words[versionAt(offset)] as number) & 1) === 0, "a row is being written");
+    sums.replicaCount += count;
+    sums.overflowBlockCount += blockCount;
+    if (!isKnown(stripe, offset)) sums.unknownReplicaCount += count;
+  }
+
+  /** After `checkRow` of every row. */
+  checkInvariants(sums: Readonly<RowSums>): void {
+    this.#overflow.checkInvariants(sums.overflowBlockCount);
+    assert(sums.ownChecksumCount === this.#checksums.count, "own checksums are left over");
+  }
+
+  /** Whether the node has a replica in the row; stops at it. */
+  #find(stripe: Stripe, offset: number, node: number): boolean {
+    const count = replicaCount(stripe, offset);
+    const inRow = Math.min(count, ROW_REPLICA_COUNT);
+    const nodes = nodeAt(offset, 0);
+    for (let index = 0; index < inRow; index++) {
+      if (stripe.halves[nodes + index] !== node + 1) continue;
+      this.#locate(stripe, offset, index);
+      return true;
+    }
+    let block = firstBlock(stripe, offset);
+    for (let index = ROW_REPLICA_COUNT; index < count; block = this.#overflow.next(block)) {
+      this.#words = this.#overflow.wordsOf(block);
+      this.#at = this.#overflow.wordOf(block) + FIRST_ENTRY;
+      const end = Math.min(count, index + OVERFLOW_ENTRY_COUNT);
+      for (; index < end; index++, this.#at += ENTRY_WORDS) {
+        this.#index = index;
+        if (this.#node(stripe, offset) === node) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Stops at place number `index`, whose block must exist. */
+  #locate(stripe: Stripe, offset: number, index: number): void {
+    this.#index = index;
+    if (index < ROW_REPLICA_COUNT) {
+      this.#words = stripe.words;
+      this.#at = valuesAt(offset, index);
+      return;
+    }
+    let block = firstBlock(stripe, offset);
+    let rest = index - ROW_REPLICA_COUNT;
+    for (; rest >= OVERFLOW_ENTRY_COUNT; rest -= OVERFLOW_ENTRY_COUNT) block = this.#overflow.next(block);
+    this.#words = this.#overflow.wordsOf(block);
+    this.#at = this.#overflow.wordOf(block) + FIRST_ENTRY + rest * ENTRY_WORDS;
+  }
+
+  #node(stripe: Stripe, offset: number): number {
+    if (this.#index < ROW_REPLICA_COUNT) return (stripe.halves[nodeAt(offset, this.#index)] as number) - 1;
+    return ((this.#words[this.#at + ENTRY_NODE] as number) & 0xffff) - 1;
+  }
+
+  #identity(stripe: Stripe, offset: number): number {
+    if (this.#index < ROW_REPLICA_COUNT) return stripe.words[identityAt(offset, this.#index)] as number;
+    return this.#words[this.#at + ENTRY_IDENTITY] as number;
+  }
+
+  #setIdentity(stripe: Stripe, offset: number, identity: number): void {
+    if (this.#index < ROW_REPLICA_COUNT) stripe.words[identityAt(offset, this.#index)] = identity;
+    else this.#words[this.#at + ENTRY_IDENTITY] = identity;
+  }
+
+  #flags(stripe: Stripe, offset: number): number {
+    if (this.#index < ROW_REPLICA_COUNT) return stripe.bytes[flagsAt(offset, this.#index)] as number;
+    return (this.#words[this.#at + ENTRY_NODE] as number) >>> ENTRY_FLAGS_SHIFT;
+  }
+
+  #setNodeAndFlags(stripe: Stripe, offset: number, node: number, flags: number): void {
+    if (this.#index < ROW_REPLICA_COUNT) {
+      stripe.halves[nodeAt(offset, this.#index)] = node + 1;
+      stripe.bytes[flagsAt(offset, this.#index)] = flags;
+    } else {
+      this.#words[this.#at + ENTRY_NODE] = (node + 1) | (flags << ENTRY_FLAGS_SHIFT);
+    }
+  }
+
+  /** Copies a replica from one place to another; stops at the latter. */
+  #move(stripe: Stripe, offset: number, from: number, to: number): void {
+    if (from === to) return;
+    this.#locate(stripe, offset, from);
+    const words = this.#words;
+    const at = this.#at;
+    const node = this.#node(stripe, offset);
+    const identity = this.#identity(stripe, offset);
+    const flags = this.#flags(stripe, offset);
+    this.#locate(stripe, offset, to);
+    for (let word = 0; word < 4; word++) this.#words[this.#at + word] = words[at + word] as number;
+    this.#setIdentity(stripe, offset, identity);
+    this.#setNodeAndFlags(stripe, offset, node, flags);
+  }
+
+  #clear(stripe: Stripe, offset: number): void {
+    this.#words.fill(0, this.#at, this.#at + 4);
+    this.#setIdentity(stripe, offset, 0);
+    this.#setNodeAndFlags(stripe, offset, -1, 0);
+  }
+
+  /** Counts one replica more and stops at its place, which is empty but for the node. */
+  #append(stripe: Stripe, offset: number, node: number): void {
+    const index = replicaCount(stripe, offset);
+    if (index >= ROW_REPLICA_COUNT && (index - ROW_REPLICA_COUNT) % OVERFLOW_ENTRY_COUNT === 0) {
+      const block = this.#overflow.allocate();
+      const last = this.#lastBlock(stripe, offset);
+      if (last === 0) stripe.words[shapeAt(offset)]! |= block << SHAPE.OVERFLOW_SHIFT;
+      else this.#overflow.setNext(last, block);
+    }
+    stripe.words[shapeAt(offset)]!++;
+    this.#locate(stripe, offset, index);
+    this.#setNodeAndFlags(stripe, offset, node, 0);
+  }
+
+  /** Frees the last block when place number `last`, now empty, was its first. */
+  #dropLastBlock(stripe: Stripe, offset: number, last: number): void {
+    if (last < ROW_REPLICA_COUNT || (last - ROW_REPLICA_COUNT) % OVERFLOW_ENTRY_COUNT !== 0) return;
+    const block = this.#lastBlock(stripe, offset);
+    let before = firstBlock(stripe, offset);
+    if (before === block) {
+      stripe.words[shapeAt(offset)]! &= (1 << SHAPE.OVERFLOW_SHIFT) - 1;
+    } else {
+      while (this.#overflow.next(before) !== block) before = this.#overflow.next(before);
+      this.#overflow.setNext(before, 0);
+    }
+    this.#overflow.free(block);
+  }
+
+  #lastBlock(stripe: Stripe, offset: number): number {
+    let last = firstBlock(stripe, offset);
+    if (last === 0) return 0;
+    for (let next = this.#overflow.next(last); next !== 0; next = this.#overflow.next(next)) last = next;
+    return last;
+  }
+
+  /** Whether the replica stopped at has these values. */
+  #isSame(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
+    if (this.#identity(stripe, offset) !== values.identity) return false;
+    if (this.#words[this.#at + 2] !== values.keyCount) return false;
+    if (
+      usedOf(this.#words, this.#at) !== values.usedBytes ||
+      sequenceOf(this.#words, this.#at) !== values.sequenceId
+    )
+      return false;
+    const { checksumLow: low, checksumHigh: high } = values;
+    const flags = this.#flags(stripe, offset);
+    if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return isRowChecksum(stripe, offset, low, high);
+    if ((flags & REPLICA_FLAG.CHECKSUM_OWN) === 0) return (low | high) === 0;
+    this.#findOwnChecksum(stripe, offset, values.node);
+    return this.#checksums.low === low && this.#checksums.high === high;
+  }
+
+  #findOwnChecksum(stripe: Stripe, offset: number, node: number): void {
+    const id = stripe.firstId + offset;
+    assert(this.#checksums.find(id, node), `own checksum of container ${id} is missing`);
+  }
+
+  /** Stores the checksum of the replica stopped at, in the row when it may stand there. */
+  #setChecksum(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): void {
+    const id = stripe.firstId + offset;
+    const index = this.#index;
+    const { node, checksumLow: low, checksumHigh: high } = values;
+    const oldFlags = this.#flags(stripe, offset);
+    const otherFlags = oldFlags & ~CHECKSUM_FLAGS;
+    this.#setNodeAndFlags(stripe, offset, node, otherFlags);
+    let flag = 0;
+    if ((low | high) !== 0) {
+      const isShared =
+        isRowChecksum(stripe, offset, low, high) || this.#takeOverRowChecksum(stripe, offset, values);
+      flag = isShared ? REPLICA_FLAG.CHECKSUM_SHARED : REPLICA_FLAG.CHECKSUM_OWN;
+      this.#locate(stripe, offset, index);
+    }
+    this.#setNodeAndFlags(stripe, offset, node, otherFlags | flag);
+    if (flag === REPLICA_FLAG.CHECKSUM_OWN) this.#checksums.set(id, node, low, high);
+    else if ((oldFlags & REPLICA_FLAG.CHECKSUM_OWN) !== 0) this.#checksums.delete(id, node);
+  }
+
+  /** Puts a checksum into the row when no replica uses the one there. Others that had it as their own share it then:
+   * after a reconciliation all replicas change to the same new checksum, one after the other. */
+  #takeOverRowChecksum(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
+    const count = replicaCount(stripe, offset);
+    for (let index = 0; index < count; index++) {
+      this.#locate(stripe, offset, index);
+      if ((this.#flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return false;
+    }
+    stripe.words[checksumAt(offset)] = values.checksumLow;
+    stripe.words[checksumAt(offset) + 1] = values.checksumHigh;
+    for (let index = 0; index < count; index++) {
+      this.#locate(stripe, offset, index);
+      const flags = this.#flags(stripe, offset);
+      if ((flags & REPLICA_FLAG.CHECKSUM_OWN) === 0) continue;
+      const node = this.#node(stripe, offset);
+      this.#findOwnChecksum(stripe, offset, node);
+      if (!isRowChecksum(stripe, offset, this.#checksums.low, this.#checksums.high)) continue;
+      this.#checksums.delete(stripe.firstId + offset, node);
+      const shared = (flags & ~CHECKSUM_FLAGS) | REPLICA_FLAG.CHECKSUM_SHARED;
+      this.#setNodeAndFlags(stripe, offset, node, shared);
+    }
+    return true;
+  }
+
+  /** Brings the head up to date after a change. Bytes and keys: the largest of the usable replicas, or what was last
+   * known when none is left. Sequence id: never falls, since what was once reported has been committed
+   * (spec 02 §6.2). Then each place of the row learns whether its numbers are those of the head. */
+  #updateUsage(stripe: Stripe, offset: number, sequenceReported: number): void {
+    const { numbers, words } = stripe;
+    const count = replicaCount(stripe, offset);
+    const inRow = Math.min(count, ROW_REPLICA_COUNT);
+    let used = -1;
+    let keys = 0;
+    for (let index = 0; index < inRow; index++) {
+      if (!isUsable(words[identityAt(offset, index)] as number)) continue;
+      const at = valuesAt(offset, index);
+      used = Math.max(used, usedOf(words, at));
+      keys = Math.max(keys, (words[at + 2] as number) >>> 0);
+    }
+    for (let index = ROW_REPLICA_COUNT; index < count; index++) {
+      this.#locate(stripe, offset, index);
+      if (!isUsable(this.#identity(stripe, offset))) continue;
+      used = Math.max(used, usedOf(this.#words, this.#at));
+      keys = Math.max(keys, (this.#words[this.#at + 2] as number) >>> 0);
+    }
+    if (used < 0) {
+      used = numbers[usedAt(offset)] as number;
+      keys = (words[keyCountAt(offset)] as number) >>> 0;
+    }
+    beginWrite(words, versionAt(offset));
+    numbers[usedAt(offset)] = used;
+    numbers[sequenceAt(offset)] = Math.max(numbers[sequenceAt(offset)] as number, sequenceReported);
+    words[keyCountAt(offset)] = keys;
+    endWrite(words, versionAt(offset));
+    updateAsHead(stripe, offset);
+  }
+}
+
+/** Notes that the row's container is known. */
+export function markKnown(stripe: Stripe, offset: number): void {
+  stripe.words[shapeAt(offset)]! |= SHAPE.KNOWN;
+  updateAsHead(stripe, offset);
+}
+
+function updateAsHead(stripe: Stripe, offset: number): void {
+  const inRow = Math.min(replicaCount(stripe, offset), ROW_REPLICA_COUNT);
+  const isRowKnown = isKnown(stripe, offset);
+  for (let index = 0; index < inRow; index++) {
+    const at = flagsAt(offset, index);
+    const flags = (stripe.bytes[at] as number) & ~REPLICA_FLAG.AS_HEAD;
+    stripe.bytes[at] = isRowKnown && isAsHead(stripe, offset, index) ? flags | REPLICA_FLAG.AS_HEAD : flags;
+  }
+}
+
+/** What the rows of a table hold together. */
+export interface RowSums {
+  replicaCount: number;
+  unknownReplicaCount: number;
+  overflowBlockCount: number;
+  ownChecksumCount: number;
+}
+
+/** OPEN, CLOSING, QUASI_CLOSED, CLOSED: states whose numbers count (spec 02 §2). */
+function isUsable(identity: number): boolean {
+  const state = stateOf(identity);
+  return state >= REPLICA_STATE.OPEN && state <= REPLICA_STATE.CLOSED;
+}
+
+/** Used bytes of the REPLICA_VALUES at `at`. */
+function usedOf(words: Int32Array, at: number): number {
+  return joinUint48(words[at] as number, (words[at + 3] as number) & 0xffff);
+}
+
+function sequenceOf(words: Int32Array, at: number): number {
+  return joinUint48(words[at + 1] as number, (words[at + 3] as number) >>> 16);
+}
+
+/** Whether the numbers of a replica in the row are those of the head. */
+function isAsHead({ numbers, words }: Stripe, offset: number, index: number): boolean {
+  const at = valuesAt(offset, index);
+  if (words[at + 2] !== words[keyCountAt(offset)]) return false;
+  if (usedOf(words, at) !== numbers[usedAt(offset)]) return false;
+  return sequenceOf(words, at) === numbers[sequenceAt(offset)];
+}
+
+function firstBlock(stripe: Stripe, offset: number): number {
+  return (stripe.words[shapeAt(offset)] as number) >>> SHAPE.OVERFLOW_SHIFT;
+}
+
+function isRowChecksum({ words }: Stripe, offset: number, low: number, high: number): boolean {
+  return words[checksumAt(offset)] === low && words[checksumAt(offset) + 1] === high;
+}

@@ -1,0 +1,165 @@
+import { assert } from "../../engine/core/assert.js";
+import type { ChannelSender } from "../../engine/core/shared-channel.js";
+import {
+  ROW_BYTES_WITH_CHECKSUM,
+  ROW_CHECKSUM,
+  ROW_ID,
+  ROW_KEY_COUNT,
+  ROW_ORIGIN,
+  ROW_SEQUENCE_ID,
+  ROW_USED_BYTES,
+} from "../../protocol/codec/report-rows.js";
+import { REPLICA_COUNT_MAX } from "../shared/replica-layout.js";
+import type { ShardStartData, StripeMessage } from "../shared/shard-layout.js";
+import {
+  REPLICAS_HEADER_BYTES,
+  type ReplicaQuery,
+  type RowsHeader,
+  readPurge,
+  readQuery,
+  readRowsHeader,
+  reserveReplicas,
+  SHARD_RECORD,
+  sendMerged,
+} from "../shared/shard-records.js";
+import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
+import { ReplicaMerger } from "./replica-merger.js";
+import type { ReplicaWords } from "./replica-table.js";
+import { ShardCounters } from "./shard-counters.js";
+
+/** Records of one `poll`; between polls the thread may turn its event loop. */
+const RECORDS_PER_POLL = 64;
+
+/** Owner of the replicas of every container whose stripe is `number % shardCount`: merges reports, answers queries. */
+export class Shard implements WorkerLoop {
+  readonly #context: WorkerContext;
+  readonly #data: ShardStartData;
+  readonly #merger: ReplicaMerger;
+  readonly #counters: ShardCounters;
+  readonly #memory: { numbers: Float64Array; words: Int32Array };
+  readonly #header: RowsHeader = { ticket: 0, fromId: 0, toId: 0, rowCount: 0, node: 0, rowBytes: 0 };
+  /** Answers that found no room in the channel. While there are some, no record is taken: memory stays bounded. */
+  readonly #heldTickets: number[] = [];
+  readonly #heldQueries: ReplicaQuery[] = [];
+
+  constructor(context: WorkerContext) {
+    const { bytes } = context.receiver;
+    assert(
+      new Uint8Array(new Uint16Array([1]).buffer)[0] === 1,
+      "rows are read in place: needs little-endian",
+    );
+    assert(bytes.byteOffset % 8 === 0, "the channel's memory is not 8-aligned");
+    const { sender } = context;
+    const answerBytes = REPLICAS_HEADER_BYTES + REPLICA_COUNT_MAX * ROW_BYTES_WITH_CHECKSUM;
+    assert(sender.payloadBytesMax >= answerBytes, "the channel to main is too small for a query's answer");
+    this.#context = context;
+    this.#data = context.data as ShardStartData;
+    this.#counters = new ShardCounters(this.#data.statistics, this.#data.nodeCounts);
+    this.#merger = new ReplicaMerger({ ...this.#data, counters: this.#counters });
+    this.#memory = {
+      numbers: new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 3),
+      words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2),
+    };
+  }
+
+  async start(): Promise<void> {}
+
+  poll(): boolean {
+    for (let message = this.#context.receiveMessage(); message !== undefined; ) {
+      this.#addStripe(message as StripeMessage);
+      message = this.#context.receiveMessage();
+    }
+    if (!this.#sendHeld()) return false;
+    return this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL) > 0;
+  }
+
+  async stop(): Promise<void> {}
+
+  /** O(rows); for tests and the simulator. */
+  checkInvariants(): void {
+    this.#merger.checkInvariants();
+  }
+
+  readonly #onRecord = (kind: number, offset: number): void => {
+    const { receiver } = this.#context;
+    const header = this.#header;
+    switch (kind) {
+      case SHARD_RECORD.REPORT_CHUNK: {
+        const rows = readRowsHeader(receiver, offset, header);
+        this.#merger.mergeChunk(header, this.#memory, rows);
+        if (header.ticket !== 0) this.#answerMerged(header.ticket);
+        return;
+      }
+      case SHARD_RECORD.INCREMENTAL: {
+        const rows = readRowsHeader(receiver, offset, header);
+        this.#merger.applyIncremental(header, this.#memory, rows);
+        return;
+      }
+      case SHARD_RECORD.PURGE_NODE:
+        this.#merger.purgeNode(readPurge(receiver, offset));
+        return;
+      case SHARD_RECORD.QUERY_REPLICAS: {
+        const query = { ticket: 0, containerId: 0 };
+        readQuery(receiver, offset, query);
+        if (!this.#answerQuery(query)) this.#heldQueries.push(query);
+        return;
+      }
+      default:
+        assert(false, `the shard got a record of kind ${kind}`);
+    }
+  };
+
+  #addStripe(message: StripeMessage): void {
+    assert(
+      message.stripe % this.#data.shardCount === this.#data.shard,
+      `stripe ${message.stripe} belongs elsewhere`,
+    );
+    this.#merger.addStripe(message);
+  }
+
+  #answerMerged(ticket: number): void {
+    if (this.#heldTickets.length > 0 || !sendMerged(this.#context.sender, ticket))
+      this.#heldTickets.push(ticket);
+  }
+
+  /** False when the channel has no room. */
+  #answerQuery({ ticket, containerId }: ReplicaQuery): boolean {
+    const { sender } = this.#context;
+    let rowCount = 0;
+    this.#merger.visitReplicas(containerId, () => {
+      if (rowCount < REPLICA_COUNT_MAX) rowCount++;
+    });
+    let offset = reserveReplicas(sender, ticket, { rowCount, rowBytes: ROW_BYTES_WITH_CHECKSUM });
+    if (offset < 0) return false;
+    const end = offset + rowCount * ROW_BYTES_WITH_CHECKSUM;
+    this.#merger.visitReplicas(containerId, (values) => {
+      if (offset < end) writeReplica(sender, offset, values);
+      offset += ROW_BYTES_WITH_CHECKSUM;
+    });
+    sender.commit();
+    return true;
+  }
+
+  #sendHeld(): boolean {
+    while (this.#heldTickets.length > 0) {
+      if (!sendMerged(this.#context.sender, this.#heldTickets[0] as number)) return false;
+      this.#heldTickets.shift();
+    }
+    while (this.#heldQueries.length > 0) {
+      if (!this.#answerQuery(this.#heldQueries[0] as ReplicaQuery)) return false;
+      this.#heldQueries.shift();
+    }
+    return true;
+  }
+}
+
+/** A replica as a report row with the node's slot in the place of the id. */
+function writeReplica({ view }: ChannelSender, offset: number, values: Readonly<ReplicaWords>): void {
+  view.setFloat64(offset + ROW_ID, values.node, true);
+  view.setFloat64(offset + ROW_USED_BYTES, values.usedBytes, true);
+  view.setFloat64(offset + ROW_SEQUENCE_ID, values.sequenceId, true);
+  view.setInt32(offset + ROW_KEY_COUNT, values.keyCount, true);
+  view.setInt32(offset + ROW_ORIGIN, values.identity, true);
+  view.setInt32(offset + ROW_CHECKSUM, values.checksumLow, true);
+  view.setInt32(offset + ROW_CHECKSUM + 4, values.checksumHigh, true);
+}

@@ -1,0 +1,116 @@
+import { assert } from "../../engine/core/assert.js";
+import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
+import {
+  REPLICA_FLAG,
+  REPLICA_IDENTITY,
+  REPLICA_ROW,
+  REPLICA_STRIPE_BYTES,
+  REPLICA_VALUES,
+  SHAPE,
+  STATE_MASK,
+} from "../shared/replica-layout.js";
+import type { StripeMessage } from "../shared/shard-layout.js";
+
+/** A stripe as its shard sees it: the same replica rows as numbers of 64, 32, 16 and 8 bits. */
+export interface Stripe {
+  readonly number: number;
+  /** Place in order of arrival: dense, so node lists are found by it. */
+  readonly place: number;
+  readonly firstId: number;
+  readonly numbers: Float64Array;
+  readonly words: Int32Array;
+  readonly halves: Uint16Array;
+  readonly bytes: Uint8Array;
+  readonly containers: Int32Array;
+}
+
+/** What a cursor holds before its first stripe. */
+export const NO_STRIPE: Stripe = {
+  number: -1,
+  place: -1,
+  firstId: 0,
+  numbers: new Float64Array(0),
+  words: new Int32Array(0),
+  halves: new Uint16Array(0),
+  bytes: new Uint8Array(0),
+  containers: new Int32Array(0),
+};
+
+/** Views have explicit lengths, since those that follow a growable buffer are slow. */
+export function createStripe({ stripe, containers, replicas }: StripeMessage, place: number): Stripe {
+  assert(replicas.byteLength === REPLICA_STRIPE_BYTES, "replica stripe has a wrong size");
+  assert(containers.byteLength === STRIPE_ROWS * CONTAINER_ROW.rowBytes, "container stripe has a wrong size");
+  return {
+    number: stripe,
+    place,
+    firstId: stripe * STRIPE_ROWS,
+    numbers: new Float64Array(replicas, 0, REPLICA_STRIPE_BYTES / 8),
+    words: new Int32Array(replicas, 0, REPLICA_STRIPE_BYTES / 4),
+    halves: new Uint16Array(replicas, 0, REPLICA_STRIPE_BYTES / 2),
+    bytes: new Uint8Array(replicas, 0, REPLICA_STRIPE_BYTES),
+    containers: new Int32Array(containers, 0, containers.byteLength / 4),
+  };
+}
+
+/** A row's fields as indexes of the views: the row of `offset` begins at `offset * …`. */
+const ROW_WORDS = REPLICA_ROW.rowBytes / 4;
+const ROW_NUMBERS = REPLICA_ROW.rowBytes / 8;
+const ROW_HALVES = REPLICA_ROW.rowBytes / 2;
+const ROW_BYTES = REPLICA_ROW.rowBytes;
+const VALUE_WORDS = REPLICA_VALUES.rowBytes / 4;
+const { fields } = REPLICA_ROW;
+
+export function versionAt(offset: number): number {
+  return offset * ROW_WORDS + fields.version.offset / 4;
+}
+export function shapeAt(offset: number): number {
+  return offset * ROW_WORDS + fields.shape.offset / 4;
+}
+/** In `numbers`. */
+export function usedAt(offset: number): number {
+  return offset * ROW_NUMBERS + fields.usedBytes.offset / 8;
+}
+/** In `numbers`. */
+export function sequenceAt(offset: number): number {
+  return offset * ROW_NUMBERS + fields.sequenceId.offset / 8;
+}
+/** The upper half follows. */
+export function checksumAt(offset: number): number {
+  return offset * ROW_WORDS + fields.checksumLow.offset / 4;
+}
+export function keyCountAt(offset: number): number {
+  return offset * ROW_WORDS + fields.keyCount.offset / 4;
+}
+/** In `bytes`. */
+export function flagsAt(offset: number, index: number): number {
+  return offset * ROW_BYTES + fields.flags.offset + index;
+}
+/** In `halves`. */
+export function nodeAt(offset: number, index: number): number {
+  return offset * ROW_HALVES + fields.nodes.offset / 2 + index;
+}
+export function identityAt(offset: number, index: number): number {
+  return offset * ROW_WORDS + fields.identities.offset / 4 + index;
+}
+export function valuesAt(offset: number, index: number): number {
+  return offset * ROW_WORDS + fields.values.offset / 4 + index * VALUE_WORDS;
+}
+
+export function replicaCount(stripe: Stripe, offset: number): number {
+  return (stripe.words[shapeAt(offset)] as number) & SHAPE.COUNT_MASK;
+}
+
+/** Whether the container was known when a report last touched its row. */
+export function isKnown(stripe: Stripe, offset: number): boolean {
+  return ((stripe.words[shapeAt(offset)] as number) & SHAPE.KNOWN) !== 0;
+}
+
+export function stateOf(identity: number): number {
+  return (identity >>> REPLICA_IDENTITY.STATE_SHIFT) & STATE_MASK;
+}
+
+export function replicaIndexOf(identity: number): number {
+  return identity >>> REPLICA_IDENTITY.REPLICA_INDEX_SHIFT;
+}
+
+export const CHECKSUM_FLAGS = REPLICA_FLAG.CHECKSUM_SHARED | REPLICA_FLAG.CHECKSUM_OWN;

@@ -1,0 +1,61 @@
+import { NODE_SLOT_COUNT_MAX } from "../../engine/core/ids.js";
+import { CONTAINER_ROW } from "./container-layout.js";
+import { layout } from "./layout.js";
+import { REPLICA_ROW } from "./replica-layout.js";
+
+/** Figures of one shard; each a whole number, plainly stored after each record, so that a reader sees sums that are
+ * at most a record old. */
+export const SHARD_STATISTICS = layout({
+  name: "shard statistics",
+  rowBytes: 128,
+  writer: "the shard",
+  readers: "main",
+  fields: {
+    replicaCount: { type: "f64", offset: 0, doc: "replicas now, in rows and in the side table" },
+    unknownReplicaCount: { type: "f64", offset: 8, doc: "of these: container unknown when last reported" },
+    sideReplicaCount: { type: "f64", offset: 16, doc: "of these: in the side table" },
+    overflowBlockCount: { type: "f64", offset: 24, doc: "overflow blocks in use" },
+    rowCount: { type: "f64", offset: 32, doc: "report rows merged since start" },
+    addedCount: { type: "f64", offset: 40, doc: "replicas that were new" },
+    updatedCount: { type: "f64", offset: 48, doc: "replicas whose values changed" },
+    vanishedCount: { type: "f64", offset: 56, doc: "replicas taken away by a report or a purge" },
+    rejectedCount: {
+      type: "f64",
+      offset: 64,
+      doc: "rows left out: replica index, side table full, row full",
+    },
+    reportCount: { type: "f64", offset: 72, doc: "chunks and incremental reports" },
+  },
+});
+export type ShardStatistic = keyof typeof SHARD_STATISTICS.fields;
+
+/** How many container ids each datanode has in this shard: u32 by node slot. */
+export const NODE_COUNTS_BYTES = (NODE_SLOT_COUNT_MAX + 1) * 4;
+
+/** How many replica indexes a replication configuration has (EC: data + parity, else 0): u8 by its number in the
+ * dictionary. Written by main, one buffer for all shards. */
+export const REPLICA_INDEX_COUNTS_BYTES = 65_536;
+
+/** What main gives a shard at start. */
+export interface ShardStartData {
+  readonly shard: number;
+  readonly shardCount: number;
+  readonly statistics: SharedArrayBuffer;
+  readonly nodeCounts: SharedArrayBuffer;
+  readonly replicaIndexCounts: SharedArrayBuffer;
+  /** Ids beyond all stripes that one node may have in one shard; more are left out. */
+  readonly sideIdsPerNodeMax: number;
+}
+
+/** Posted before any record that needs the stripe. */
+export interface StripeMessage {
+  readonly kind: "stripe";
+  readonly stripe: number;
+  /** The stripe's rows of the container table. */
+  readonly containers: SharedArrayBuffer;
+  /** Rows of REPLICA_ROW, zeros. */
+  readonly replicas: SharedArrayBuffer;
+}
+
+/** Shared memory that main and a shard see together; compared at start. */
+export const SHARD_LAYOUTS = [CONTAINER_ROW, REPLICA_ROW, SHARD_STATISTICS] as const;

@@ -1,0 +1,124 @@
+import type { ChannelReceiver, ChannelSender } from "../../engine/core/shared-channel.js";
+
+/** Records between main and a shard.
+ *
+ *   main ─► REPORT_CHUNK, INCREMENTAL, PURGE_NODE, QUERY_REPLICAS            ─► shard
+ *   main ◄─ CHUNK_MERGED for each chunk with a ticket, REPLICAS for a query  ◄─ shard
+ *
+ * All of one node travels in this one ring, so that chunks, incremental reports and purges keep their order.
+ * Report rows stand behind the header as the datanode sent them (`ROW_DOC` of the protocol), checked by main, with
+ * the origin's process-wide number in the place of the index. */
+export const SHARD_RECORD = {
+  REPORT_CHUNK: 1,
+  INCREMENTAL: 2,
+  PURGE_NODE: 3,
+  QUERY_REPLICAS: 4,
+  CHUNK_MERGED: 5,
+  REPLICAS: 6,
+} as const;
+
+/** ticket f64, fromId f64, toId f64, rowCount u32, node u16, rowBytes u16. */
+export const ROWS_HEADER_BYTES = 32;
+const PURGE_BYTES = 8;
+const QUERY_BYTES = 16;
+const MERGED_BYTES = 8;
+/** ticket f64, rowCount u32, padding. Rows of 40 bytes follow, with the node's slot in the place of the id. */
+export const REPLICAS_HEADER_BYTES = 16;
+
+export interface RowsHeader {
+  /** Comes back when merged; 0 = nobody waits. */
+  ticket: number;
+  /** Range that the rows state the truth about; 0 and 0 in an incremental report. */
+  fromId: number;
+  /** Inclusive. */
+  toId: number;
+  rowCount: number;
+  node: number;
+  rowBytes: number;
+}
+
+/** Reserves a REPORT_CHUNK or INCREMENTAL with its header written; returns where the rows go, −1 without room.
+ * The caller writes them and commits. */
+export function reserveRows(sender: ChannelSender, kind: 1 | 2, header: Readonly<RowsHeader>): number {
+  const offset = sender.reserve(kind, ROWS_HEADER_BYTES + header.rowCount * header.rowBytes);
+  if (offset < 0) return -1;
+  const { view } = sender;
+  view.setFloat64(offset, header.ticket, true);
+  view.setFloat64(offset + 8, header.fromId, true);
+  view.setFloat64(offset + 16, header.toId, true);
+  view.setUint32(offset + 24, header.rowCount, true);
+  view.setUint16(offset + 28, header.node, true);
+  view.setUint16(offset + 30, header.rowBytes, true);
+  return offset + ROWS_HEADER_BYTES;
+}
+
+/** Fills `into`; returns where the rows begin. */
+export function readRowsHeader(receiver: ChannelReceiver, offset: number, into: RowsHeader): number {
+  const { view } = receiver;
+  into.ticket = view.getFloat64(offset, true);
+  into.fromId = view.getFloat64(offset + 8, true);
+  into.toId = view.getFloat64(offset + 16, true);
+  into.rowCount = view.getUint32(offset + 24, true);
+  into.node = view.getUint16(offset + 28, true);
+  into.rowBytes = view.getUint16(offset + 30, true);
+  return offset + ROWS_HEADER_BYTES;
+}
+
+/** False without room, as all `send…` functions. */
+export function sendPurge(sender: ChannelSender, node: number): boolean {
+  const offset = sender.reserve(SHARD_RECORD.PURGE_NODE, PURGE_BYTES);
+  if (offset < 0) return false;
+  sender.view.setFloat64(offset, node, true);
+  sender.commit();
+  return true;
+}
+
+export function readPurge(receiver: ChannelReceiver, offset: number): number {
+  return receiver.view.getFloat64(offset, true);
+}
+
+export function sendQuery(sender: ChannelSender, query: Readonly<ReplicaQuery>): boolean {
+  const offset = sender.reserve(SHARD_RECORD.QUERY_REPLICAS, QUERY_BYTES);
+  if (offset < 0) return false;
+  sender.view.setFloat64(offset, query.ticket, true);
+  sender.view.setFloat64(offset + 8, query.containerId, true);
+  sender.commit();
+  return true;
+}
+
+export interface ReplicaQuery {
+  ticket: number;
+  containerId: number;
+}
+
+export function readQuery(receiver: ChannelReceiver, offset: number, into: ReplicaQuery): void {
+  into.ticket = receiver.view.getFloat64(offset, true);
+  into.containerId = receiver.view.getFloat64(offset + 8, true);
+}
+
+export function sendMerged(sender: ChannelSender, ticket: number): boolean {
+  const offset = sender.reserve(SHARD_RECORD.CHUNK_MERGED, MERGED_BYTES);
+  if (offset < 0) return false;
+  sender.view.setFloat64(offset, ticket, true);
+  sender.commit();
+  return true;
+}
+
+export function readMerged(receiver: Pick<ChannelReceiver, "view">, offset: number): number {
+  return receiver.view.getFloat64(offset, true);
+}
+
+/** Reserves the answer to a query; returns where its rows go, −1 without room. The caller writes and commits. */
+export function reserveReplicas(
+  sender: ChannelSender,
+  ticket: number,
+  answer: { rowCount: number; rowBytes: number },
+): number {
+  const { rowCount, rowBytes } = answer;
+  const offset = sender.reserve(SHARD_RECORD.REPLICAS, REPLICAS_HEADER_BYTES + rowCount * rowBytes);
+  if (offset < 0) return -1;
+  sender.view.setFloat64(offset, ticket, true);
+  sender.view.setUint32(offset + 8, rowCount, true);
+  sender.view.setUint32(offset + 12, rowBytes, true);
+  return offset + REPLICAS_HEADER_BYTES;
+}
