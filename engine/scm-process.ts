@@ -1,12 +1,12 @@
-import { reverse } from "node:dns/promises";
 import { hostname } from "node:os";
 import { scmWorkerPool } from "../workers/pool/roles.js";
 import type { Config } from "./config/config.js";
 import { addRaftMetrics } from "./consensus/raft-metrics.js";
 import type { Listener } from "./core/transport.js";
 import { createTransport } from "./gateway/create-transport.js";
-import { GATEWAY_COUNTER_MEANINGS, GATEWAY_GAUGE_MEANINGS } from "./gateway/gateway-metrics.js";
+import { addGatewayMetrics } from "./gateway/gateway-metrics.js";
 import { listenHttp } from "./gateway/http-server.js";
+import { ReverseNames, systemReverseLookUp } from "./gateway/reverse-names.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
@@ -82,6 +82,7 @@ export async function startScm(options: {
   const scheduler = new NodeScheduler();
   const { transport, reason } = createTransport(clock, scheduler);
   logger.info("transport", { reason });
+  const names = new ReverseNames({ lookUp: systemReverseLookUp, clock, scheduler });
   const progress = new BootProgress(clock);
   const metrics = new Metrics();
   const lag = new LoopLag();
@@ -112,7 +113,7 @@ export async function startScm(options: {
       logger,
       audit,
       host: { name: config.scm.hostName, address: hostname() },
-      ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName }),
+      ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName: names.find }),
       onStep: ({ name }) => progress.reached(name),
     });
   } catch (error) {
@@ -143,7 +144,7 @@ async function listenPages(
   metrics: Metrics,
   readiness: { ready(): boolean; steps(): ReturnType<BootProgress["steps"]> },
 ): Promise<Listener | undefined> {
-  const { httpEnabled, httpAddress, httpBindHost } = config.http;
+  const { httpEnabled, httpAddress, httpBindHost, prometheusEnabled, prometheusToken } = config.http;
   if (!httpEnabled) return undefined;
   const listener = await listenHttp(
     { host: httpBindHost ?? httpAddress.host, port: httpAddress.port },
@@ -151,6 +152,7 @@ async function listenPages(
       readiness: () => ({ ready: readiness.ready(), steps: readiness.steps() }),
       metrics: () => metrics.scrape(),
       metricsContentType: metrics.contentType,
+      metricsAccess: { enabled: prometheusEnabled, token: prometheusToken },
       configuration: () => config.effective(),
       onError: (path, error) => logger.error("page failed", { path, error }),
     },
@@ -160,8 +162,7 @@ async function listenPages(
 }
 
 function addScmMetrics(metrics: Metrics, scm: Scm): void {
-  metrics.addCounters("gateway", scm.gatewayMetrics.counters, GATEWAY_COUNTER_MEANINGS);
-  metrics.addGauges("gateway", scm.gatewayMetrics.gauges, GATEWAY_GAUGE_MEANINGS);
+  addGatewayMetrics(metrics, scm.gatewayMetrics);
   addRaftMetrics(metrics, scm.raft);
   metrics.addGauge(
     "scm_container",
@@ -170,12 +171,4 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
     () => scm.cluster.containers.table.count,
   );
   metrics.addGauge("scm_node", "all_nodes", "Datanodes known.", () => scm.nodes.nodeCount);
-}
-
-/** What the name service says of a datanode's address; the first name counts. */
-function lookUpHostName(address: string, onName: (name: string | undefined) => void): void {
-  reverse(address).then(
-    (names) => onName(names[0]),
-    () => onName(undefined),
-  );
 }

@@ -1,7 +1,6 @@
 import { REQUESTS_IN_FLIGHT_MAX } from "../protocol/schema/messages.js";
 import { ReportIntake } from "../workers/pool/report-intake.js";
 import { ShardSet } from "../workers/pool/shard-set.js";
-import { CONTAINER_ROW, STRIPE_ROWS } from "../workers/shared/container-layout.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import { serveAdmin } from "./admin/admin-gateway.js";
 import type { AdminServices } from "./admin/admin-services.js";
@@ -28,14 +27,13 @@ import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 import { SILENT_TRACE } from "./raft/trace.js";
-import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
+import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
+import type { StorageDirectories } from "./storage/directories.js";
 import type { Recovered } from "./storage/recovered.js";
 import { recover } from "./storage/recovery.js";
 import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
 import type { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
-
-const STRIPE_BYTES = STRIPE_ROWS * CONTAINER_ROW.rowBytes;
 
 /** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster, or damage. */
 const SIDE_IDS_PER_NODE_MAX = 4096;
@@ -94,12 +92,7 @@ export class Scm {
 
   private constructor(parts: ScmParts) {
     this.#parts = parts;
-    const { storage } = parts.config;
-    this.#directories = storageDirectories({
-      metadataDir: storage.metadataDir,
-      ...(storage.raftDir === undefined ? {} : { raftDir: storage.raftDir }),
-      ...(storage.stateDir === undefined ? {} : { stateDir: storage.stateDir }),
-    });
+    this.#directories = directoriesOf(parts.config.storage);
     this.fatal = new Promise((resolve) => {
       this.#raiseFatal = resolve;
     });

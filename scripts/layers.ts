@@ -20,7 +20,9 @@ const WORKER = ["engine/core", "protocol", "workers/shared"];
 
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
-  "engine/cli": [...ENGINE, "!engine/main.ts"],
+  "engine/cli": [...ENGINE, "bench/fleet", "bench/harness", "!engine/main.ts"],
+  "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/services": [...ENGINE, "!engine/main.ts", "!engine/cli", "!engine/scm.ts"],
@@ -75,7 +77,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "protocol/client": ["engine/core", "engine/host", "protocol/schema", "protocol/codec"],
 
   bench: EVERYTHING,
-  "bench/fleet": ["protocol", "engine/core", "engine/host"],
+  "bench/fleet": ["protocol", "engine/core", "engine/host", "bench/harness"],
   scripts: EVERYTHING,
   test: EVERYTHING,
   "test/conformance": ["engine/raft", "engine/core", "test/support"],

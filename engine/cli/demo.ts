@@ -52,14 +52,17 @@ export function addDemoCommand(parent: Command, { io, parts, end }: CommandConte
   addConfigOptions(command).action(async (options: ParsedOptions) => {
     const { configDir, overrides } = configSources(options, io);
     end(
-      await parts.runDemo({
-        configDir,
-        overrides: overrides ?? [],
-        fresh: options.fresh === true,
-        nodeCount: options.nodes,
-        seconds: options.seconds,
-        containersPerNode: options.containersPerNode,
-      }),
+      await parts.runDemo(
+        {
+          configDir,
+          overrides: overrides ?? [],
+          fresh: options.fresh === true,
+          nodeCount: options.nodes,
+          seconds: options.seconds,
+          containersPerNode: options.containersPerNode,
+        },
+        io,
+      ),
     );
   });
 }

@@ -6,6 +6,7 @@ import type { VerifyReport } from "../storage/verify.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { DemoOptions } from "./demo.js";
 import type { ExitCode } from "./exit-code.js";
+import type { CommandIo } from "./io.js";
 
 /** What the commands stand on. `main.ts` wires the real ones; each is loaded only by the command that
  * needs it. */
@@ -16,7 +17,7 @@ export interface Parts {
   verify(directories: Directories, onStep: OnRecoveryStep): Promise<VerifyReport>;
   connectAdmin(options: AdminOptions): Promise<AdminConnection>;
   /** Runs the demonstration to its end. */
-  runDemo(options: DemoOptions): Promise<ExitCode>;
+  runDemo(options: DemoOptions, io: CommandIo): Promise<ExitCode>;
 }
 
 /** Where an SCM keeps its data. */

@@ -1,0 +1,60 @@
+import { CONTAINER_ROW, STRIPE_ROWS } from "../workers/shared/container-layout.js";
+import { ClusterState } from "./cluster/cluster-state.js";
+import type { Config } from "./config/config.js";
+import { NodeClock } from "./host/node-clock.js";
+import { NodeRandom } from "./host/node-random.js";
+import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
+import { initialize } from "./storage/initialize.js";
+import { NodeDisk } from "./storage/node-disk.js";
+import type { OnRecoveryStep } from "./storage/recovered.js";
+import { type VerifyReport, verify } from "./storage/verify.js";
+
+export const STRIPE_BYTES = STRIPE_ROWS * CONTAINER_ROW.rowBytes;
+
+/** Where the configuration says that an SCM keeps its data. */
+export function directoriesOf(
+  storage: Pick<Config["storage"], "metadataDir" | "raftDir" | "stateDir">,
+): StorageDirectories {
+  const { metadataDir, raftDir, stateDir } = storage;
+  return storageDirectories({
+    metadataDir,
+    ...(raftDir === undefined ? {} : { raftDir }),
+    ...(stateDir === undefined ? {} : { stateDir }),
+  });
+}
+
+/** `strata scm --init` on this machine's disk. Throws as `initialize`. */
+export async function initializeScm(
+  config: Config,
+  options: {
+    readonly clusterId: string | undefined;
+    readonly localIdFloor: bigint | undefined;
+    readonly termFloor: number | undefined;
+  },
+): Promise<{ clusterId: string; scmId: string; created: boolean }> {
+  const { clusterId, localIdFloor, termFloor } = options;
+  const { isNew, ...ids } = await initialize(
+    new NodeDisk(),
+    directoriesOf(config.storage),
+    { clock: new NodeClock(), random: new NodeRandom() },
+    {
+      ...(clusterId === undefined ? {} : { clusterId }),
+      ...(localIdFloor === undefined ? {} : { localIdFloor }),
+      ...(termFloor === undefined ? {} : { termFloor }),
+    },
+  );
+  return { ...ids, created: isNew };
+}
+
+/** `strata verify` on this machine's disk. Throws as `verify`. */
+export function verifyScm(
+  storage: Pick<Config["storage"], "metadataDir" | "raftDir" | "stateDir">,
+  onStep: OnRecoveryStep,
+): Promise<VerifyReport> {
+  const state = new ClusterState({
+    allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
+    onReplicationConfig: () => undefined,
+    onNodeIntent: () => undefined,
+  });
+  return verify(new NodeDisk(), directoriesOf(storage), state, onStep);
+}
