@@ -21,7 +21,6 @@ const WORKER = ["engine/core", "protocol", "workers/shared"];
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
   "engine/cli": [...ENGINE, "bench/fleet", "bench/harness", "!engine/main.ts"],
-  "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

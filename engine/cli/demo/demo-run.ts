@@ -8,7 +8,7 @@ import type { Config } from "../../config/config.js";
 import { loadConfig } from "../../config/load.js";
 import { type ScmProcess, startScm } from "../../scm-process.js";
 import { initializeScm } from "../../scm-storage.js";
-import { createLogger, type RootLogger } from "../../telemetry/logger.js";
+import { createLogger } from "../../telemetry/logger.js";
 import type { DemoOptions } from "../demo.js";
 import { CommandError, EXIT, type ExitCode } from "../exit-code.js";
 import type { CommandIo } from "../io.js";
