@@ -22,6 +22,8 @@ export const ECHO = {
   HANG: 8,
   /** Allocates until the thread's limit. */
   EAT: 9,
+  /** Publishes what there is to send, and throws. */
+  PUBLISH_AND_THROW: 10,
 } as const;
 
 export const ECHO_LAYOUT = layout({
@@ -34,7 +36,8 @@ export const ECHO_LAYOUT = layout({
 
 const RECORDS_PER_POLL = 64;
 
-/** A worker for tests of the plumbing: echoes, counts, bursts, and dies in every way on request. */
+/** A worker for tests of the plumbing: echoes, counts, bursts, and dies in every way on request. With the
+ * start data "refuse" it does not start, with "deaf" it takes no control messages. */
 export class EchoLoop implements WorkerLoop {
   readonly #context: WorkerContext;
   readonly #backlog: { readonly kind: number; readonly bytes: Uint8Array }[] = [];
@@ -52,6 +55,7 @@ export class EchoLoop implements WorkerLoop {
   }
 
   poll(): boolean {
+    if (this.#context.data === "deaf") return false;
     while (this.#context.receiveMessage() !== undefined) this.#messageCount++;
     if (!this.#sendBacklog()) return false;
     const count = this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL);
@@ -79,6 +83,9 @@ export class EchoLoop implements WorkerLoop {
         this.#sendBacklog();
         return;
       case ECHO.THROW_ASSERTION:
+        throw new AssertionError("asked to fail");
+      case ECHO.PUBLISH_AND_THROW:
+        this.#context.sender.publish();
         throw new AssertionError("asked to fail");
       case ECHO.THROW_CODED:
         throw new StrataError("STORAGE_FULL", { path: "somewhere" });
