@@ -28,7 +28,6 @@ export class SimFlow {
   readonly #latency: Latency;
   #items: Item[] = [];
   #timer: Timer | undefined;
-  #lastDueMs = 0;
   #bytesInFlight = 0;
   #holdCount = 0;
 
@@ -80,10 +79,8 @@ export class SimFlow {
   #send(bytes: number, deliver: () => void): void {
     const { clock, random, latencyMsMin, latencyMsMax } = this.#latency;
     const latencyMs = latencyMsMin + random.fraction() * (latencyMsMax - latencyMsMin);
-    const dueMs = Math.max(this.#lastDueMs, clock.monotonicMs() + latencyMs);
-    this.#lastDueMs = dueMs;
     this.#bytesInFlight += bytes;
-    this.#items.push({ dueMs, bytes, deliver });
+    this.#items.push({ dueMs: clock.monotonicMs() + latencyMs, bytes, deliver });
     this.#arm();
   }
 
