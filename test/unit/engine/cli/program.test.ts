@@ -8,7 +8,7 @@ import type { Directories, InitOptions, Parts } from "../../../../engine/cli/par
 import { AssertionError } from "../../../../engine/core/assert.js";
 import { ERRORS, type ErrorCode, StrataError } from "../../../../engine/core/errors.js";
 import { RemoteError } from "../../../../protocol/codec/errors.js";
-import { runCli } from "../../../support/cli.js";
+import { runCli } from "../../../support/cli/run-cli.js";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { parseImportLine } from "../../../../../engine/cli/admin/import-record.j
 import type { AdminConnection } from "../../../../../engine/cli/parts.js";
 import { StrataError } from "../../../../../engine/core/errors.js";
 import type { ContainerRecord, PipelineRecord } from "../../../../../protocol/schema/records.js";
-import { runCli } from "../../../../support/cli.js";
+import { runCli } from "../../../../support/cli/run-cli.js";
 import { containerOf, pipelineOf, RATIS_THREE, uuidOf } from "../../../../support/records.js";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-import-"));

@@ -4,7 +4,7 @@ import type { AdminConnection } from "../../../../../engine/cli/parts.js";
 import { StrataError } from "../../../../../engine/core/errors.js";
 import type { RequestOf } from "../../../../../protocol/schema/messages.js";
 import type { ContainerRecord } from "../../../../../protocol/schema/records.js";
-import { runCli } from "../../../../support/cli.js";
+import { runCli } from "../../../../support/cli/run-cli.js";
 import {
   containerOf,
   nodeOf,

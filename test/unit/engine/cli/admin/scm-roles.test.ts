@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AdminOptions } from "../../../../../engine/cli/parts.js";
-import { runCli } from "../../../../support/cli.js";
+import { runCli } from "../../../../support/cli/run-cli.js";
 import { uuidOf } from "../../../../support/records.js";
 
 const PEER = {

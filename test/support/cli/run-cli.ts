@@ -1,6 +1,6 @@
-import type { CommandIo } from "../../engine/cli/io.js";
-import type { AdminConnection, Parts } from "../../engine/cli/parts.js";
-import { run } from "../../engine/cli/program.js";
+import type { CommandIo } from "../../../engine/cli/io.js";
+import type { AdminConnection, Parts } from "../../../engine/cli/parts.js";
+import { run } from "../../../engine/cli/program.js";
 
 /** What a command line left behind. */
 export interface CliResult {
