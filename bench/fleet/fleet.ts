@@ -42,8 +42,8 @@ export interface FleetFigures {
   lastError: string;
 }
 
-/** How often the schedule is looked at. */
-const SLOT_MS = 5;
+/** How often the schedule is looked at: what a heartbeat may be late by the generator's doing. */
+const SLOT_MS = 1;
 const INCREMENTAL_ROWS = 3;
 
 /** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency counts from
@@ -70,6 +70,9 @@ export class Fleet {
   readonly #plan: FleetPlan;
   readonly #nodes: SimulatedNode[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** Nodes whose heartbeat and incremental report come next: all have the same intervals, so their order never changes. */
+  #nextHeartbeat = 0;
+  #nextIncremental = 0;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -108,7 +111,14 @@ export class Fleet {
 
   #runDue(): void {
     const nowMs = performance.now();
-    for (const node of this.#nodes) node.runDue(nowMs);
+    const { length } = this.#nodes;
+    while ((this.#nodes[this.#nextHeartbeat] as SimulatedNode).runHeartbeat(nowMs)) {
+      this.#nextHeartbeat = (this.#nextHeartbeat + 1) % length;
+    }
+    if (this.#options.incrementalIntervalMs === 0) return;
+    while ((this.#nodes[this.#nextIncremental] as SimulatedNode).runIncremental(nowMs)) {
+      this.#nextIncremental = (this.#nextIncremental + 1) % length;
+    }
   }
 }
 
@@ -124,6 +134,7 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
   #nextIncrementalMs: number;
   #heartbeatCount = 0;
   #generation = 0;
+  #wasRegistered = false;
 
   constructor(fleet: Fleet, plan: FleetPlan, options: FleetOptions, node: number, phase: number) {
     this.#fleet = fleet;
@@ -163,17 +174,20 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
     this.#client.close();
   }
 
-  runDue(nowMs: number): void {
-    const { heartbeatIntervalMs, incrementalIntervalMs } = this.#options;
-    while (this.#nextHeartbeatMs <= nowMs) {
-      this.#heartbeat(this.#nextHeartbeatMs);
-      this.#nextHeartbeatMs += heartbeatIntervalMs;
-    }
-    if (incrementalIntervalMs === 0) return;
-    while (this.#nextIncrementalMs <= nowMs) {
-      this.#incremental();
-      this.#nextIncrementalMs += incrementalIntervalMs;
-    }
+  /** Sends the next heartbeat when it is due; false when it is not. */
+  runHeartbeat(nowMs: number): boolean {
+    if (this.#nextHeartbeatMs > nowMs) return false;
+    this.#heartbeat(this.#nextHeartbeatMs);
+    this.#nextHeartbeatMs += this.#options.heartbeatIntervalMs;
+    return true;
+  }
+
+  /** The same for incremental reports. */
+  runIncremental(nowMs: number): boolean {
+    if (this.#nextIncrementalMs > nowMs) return false;
+    this.#incremental();
+    this.#nextIncrementalMs += this.#options.incrementalIntervalMs;
+    return true;
   }
 
   succeeded(): void {
@@ -189,6 +203,8 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
 
   #heartbeat(scheduledMs: number): void {
     const { figures } = this.#fleet;
+    // The schedule begins with the first registration.
+    if (!this.#wasRegistered) return;
     figures.heartbeatsDue++;
     if (!this.#client.isRegistered) {
       figures.heartbeatsMissed++;
@@ -217,7 +233,10 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
         layout: { metadata: 10, software: 10 },
       })
       .then(
-        () => this.#report(true),
+        () => {
+          this.#wasRegistered = true;
+          this.#report(true);
+        },
         (error: RpcError) => this.#noteError(error),
       );
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { FleetRunner, type FleetSummary } from "../../../bench/fleet/fleet-runner.js";
@@ -39,6 +39,7 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<Exit
   const directory = resolve(DIRECTORY);
   if (options.fresh) rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
+  requireSamePlan(directory, options);
   const config = loadConfig({
     ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
     overrides: [`ozone.metadata.dirs=${directory}`, ...SETTINGS, ...options.overrides],
@@ -59,6 +60,18 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<Exit
     await scm.stop();
     logger.flush();
   }
+}
+
+/** The data of an earlier run is of one fleet. */
+function requireSamePlan(directory: string, { nodeCount, containersPerNode }: DemoOptions): void {
+  const path = join(directory, "fleet.txt");
+  const plan = `--nodes ${nodeCount} --containers-per-node ${containersPerNode}`;
+  if (existsSync(path)) {
+    const earlier = readFileSync(path, "utf8");
+    if (earlier === plan) return;
+    throw new CommandError(`${DIRECTORY} holds a fleet of ${earlier}: give the same, or --fresh`, EXIT.USAGE);
+  }
+  writeFileSync(path, plan);
 }
 
 class Demo {
@@ -164,7 +177,9 @@ class Demo {
 
   async #sample(workload: Workload): Promise<Sample> {
     const info = await this.#client.scmInfo();
-    return { atMs: performance.now(), info, fleet: this.#fleet.summary(), workload };
+    const { count, failedCount, commitUs } = workload;
+    const fleet = this.#fleet.summary();
+    return { atMs: performance.now(), info, fleet, workload: { count, failedCount, commitUs } };
   }
 
   async #summarize(fleet: FleetSummary, { info, workload }: Sample): Promise<void> {

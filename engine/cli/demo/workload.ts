@@ -33,7 +33,8 @@ export async function checkLedger(
   return { checked: [...ledger.acknowledged()].length + ledger.containerCount, lost };
 }
 
-/** Brings the plan's pipelines and containers into the SCM; those that are there are skipped. */
+/** Brings the plan's pipelines and containers into the SCM. Ids are dense, so that an import that was cut off goes on
+ * behind the last container. */
 export async function importPlan(
   client: AdminClient,
   plan: FleetPlan,
@@ -44,7 +45,8 @@ export async function importPlan(
     const pipelines = Array.from({ length: count }, (_, i) => plan.pipeline(first + i));
     await client.import({ pipelines, containers: [] });
   }
-  for (let first = 1; first <= plan.containerCount; first += IMPORT_BATCH) {
+  const { containerCount } = await client.scmInfo();
+  for (let first = containerCount + 1; first <= plan.containerCount; first += IMPORT_BATCH) {
     const count = Math.min(IMPORT_BATCH, plan.containerCount - first + 1);
     const containers = Array.from({ length: count }, (_, i) => plan.container(first + i));
     await client.import({ pipelines: [], containers });
