@@ -1,15 +1,16 @@
 import { assert } from "../../engine/core/assert.js";
 
-/* Version words: one writer, readers that never block it (a sequence lock). The word is odd while the row is written.
+/* Version words: one writer, readers that never block it (a sequence lock). The word is odd while the row is
+ * written.
  *
  *      writer                     reader
  *      word ← odd                 v ← word; odd? → again
  *      writes the fields          reads the fields
  *      word ← next even           word = v? → what was read is one row
  *
- * A plain access may pass an atomic store, or be passed by an atomic load, on processors with weak order (ARM): a load
- * after the writer's first store, and an exchange on a word of the reader's own before its second load, close these two
- * doors. On x86-64 they cost 1 and 8 ns. */
+ * A plain access may pass an atomic store, or be passed by an atomic load, on processors with weak order
+ * (ARM): a load after the writer's first store, and an exchange on a word of the reader's own before its
+ * second load, close these two doors. On x86-64 they cost 1 and 8 ns. */
 
 const SPIN_COUNT = 200;
 /** The writer may have lost its processor in the middle of a row; after this long it must be dead. */
@@ -44,8 +45,8 @@ export function endRead(words: Int32Array, index: number, version: number): bool
   return (version & 1) === 0 && Atomics.load(words, index) === version;
 }
 
-/** One word of a row, `words[at]`, with all the fields in it from one state of the row. Sequentially consistent loads
- * alone do it: a word is loaded whole. Spins for as long as the writer takes for the row. */
+/** One word of a row, `words[at]`, with all the fields in it from one state of the row. Sequentially
+ * consistent loads alone do it: a word is loaded whole. Spins for as long as the writer takes for the row. */
 export function readWord(words: Int32Array, index: number, at: number): number {
   for (let attempt = 0; ; attempt++) {
     const version = Atomics.load(words, index);
@@ -56,8 +57,9 @@ export function readWord(words: Int32Array, index: number, at: number): number {
   }
 }
 
-/** Calls `read` until it saw the row undisturbed, and returns its result. `read` may run several times and must have no
- * effect but on what it fills. Blocks for as long as the writer is off its processor; not for use on main. */
+/** Calls `read` until it saw the row undisturbed, and returns its result. `read` may run several times and
+ * must have no effect but on what it fills. Blocks for as long as the writer is off its processor; not for
+ * use on main. */
 export function readStable<T>(words: Int32Array, index: number, read: () => T): T {
   for (let attempt = 0; attempt < SPIN_COUNT + WAIT_COUNT_MAX; attempt++) {
     const version = beginRead(words, index);
