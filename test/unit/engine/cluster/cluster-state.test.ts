@@ -11,6 +11,7 @@ import {
 } from "../../../../engine/cluster/operation-result.js";
 import { TABLE } from "../../../../engine/cluster/tables.js";
 import { TurnBatch } from "../../../../engine/cluster/turn-batch.js";
+import { ERRORS } from "../../../../engine/core/errors.js";
 import { logIndex, term } from "../../../../engine/core/ids.js";
 import { AppliedState, flush, MemoryStateStore } from "../../../support/cluster/applied-state.js";
 import {
@@ -211,6 +212,31 @@ test("an intent replaces the one before, also when only the expiry changes, and 
   assert.deepEqual(applied.intents.get(uuidOf(1)), { operationalState: "DECOMMISSIONING", expirySeconds: 5 });
   assert.deepEqual(applied.state.intents.get(uuidOf(1)), applied.intents.get(uuidOf(1)));
   assert.equal(applied.state.intents.rows.size, 2);
+});
+
+test("intents for more datanodes than slots are refused, for known ones they are not", () => {
+  const applied = seeded();
+  const results = applied.apply(
+    ...Array.from({ length: 65_536 }, (_, node) => setIntent(node, "IN_SERVICE")),
+  );
+  assert.deepEqual([results[65_534]?.error, results[65_535]?.error], [0, ERRORS.NODE_LIMIT.wire]);
+  applied.done(setIntent(1, "DECOMMISSIONING"));
+});
+
+test("a dictionary without room refuses the import before anything of it is done", () => {
+  const applied = seeded();
+  const withOwners = (from: number, count: number): Operation => {
+    return importBatch(
+      Array.from({ length: count }, (_, at) => containerRecord(from + at, { owner: `om${from + at}` })),
+    );
+  };
+  applied.done(withOwners(1, 65_534));
+  assert.equal(applied.refused(withOwners(70_000, 2)), "DICTIONARY_FULL");
+  assert.equal(applied.state.containers.get(70_000), undefined);
+  applied.done(withOwners(70_000, 1));
+  assert.equal(applied.refused(withOwners(70_001, 1)), "DICTIONARY_FULL");
+  applied.done(importBatch([containerRecord(80_000, { owner: "om1" })]));
+  applied.state.checkInvariants();
 });
 
 test("time comes from the batch and never falls", () => {

@@ -236,9 +236,10 @@ test("an intent that was recommissioned wins over the datanode's older state", (
 test("on a follower an intent wins as well, but no command is sent", () => {
   const rig = new NodeRig();
   rig.leader = { isLeader: false, term: 5 };
-  rig.accept(1);
+  const slot = rig.accept(1);
   rig.manager.applyIntent(uuidOf(1), { operationalState: "DECOMMISSIONING", expirySeconds: 0 });
   assert.deepEqual(rig.beat(1).commands, []);
+  assert.equal(rig.manager.totalCommandCount(slot, "setNodeOperationalStateCommand"), 0);
   assert.equal(rig.node(1).operationalState, "DECOMMISSIONING");
 });
 

@@ -162,6 +162,12 @@ test("a node that died and returns is asked for a full report", () => {
   assert.equal(rig.beat(1).fullReportWanted, false);
   rig.run(PROCESS_MS, [1]);
   assert.equal(rig.beat(1).fullReportWanted, true);
+  const stale = new NodeRig();
+  stale.accept(1);
+  stale.run(STALE_MS + 5000);
+  stale.run(2 * PROCESS_MS, [1]);
+  assert.equal(stale.health(1), "HEALTHY");
+  assert.equal(stale.beat(1).fullReportWanted, false);
 });
 
 test("only a node in maintenance keeps its replicas when it dies, until it is in service again", () => {
