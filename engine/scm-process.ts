@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { scmWorkerPool } from "../workers/pool/roles.js";
 import type { Config } from "./config/config.js";
 import { addRaftMetrics } from "./consensus/raft-metrics.js";
+import { StrataError } from "./core/errors.js";
 import type { Listener } from "./core/transport.js";
 import { createTransport } from "./gateway/create-transport.js";
 import { addGatewayMetrics } from "./gateway/gateway-metrics.js";
@@ -12,6 +13,8 @@ import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { type BootStepName, Scm } from "./scm.js";
+import { directoriesOf } from "./scm-storage.js";
+import { storageState } from "./storage/directories.js";
 import { NodeDisk } from "./storage/node-disk.js";
 import { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
@@ -78,6 +81,7 @@ export async function startScm(options: {
   readonly logger: Logger;
 }): Promise<ScmProcess> {
   const { config, logger } = options;
+  requireInitialized(config);
   const clock = new NodeClock();
   const scheduler = new NodeScheduler();
   const { transport, reason } = createTransport(clock, scheduler);
@@ -93,12 +97,13 @@ export async function startScm(options: {
     steps: () => progress.steps(),
   });
   const workers = scmWorkerPool({ scheduler, shardCount: config.workers.shardCount });
-  const audit = await AuditLog.open({
-    file: config.telemetry.auditFile,
-    bufferBytesMax: config.telemetry.auditBufferBytesMax,
-    onError: (error) => logger.error("the audit log cannot be written: mutations wait", { error }),
-  });
+  let audit: AuditLog | undefined;
   try {
+    audit = await AuditLog.open({
+      file: config.telemetry.auditFile,
+      bufferBytesMax: config.telemetry.auditBufferBytesMax,
+      onError: (error) => logger.error("the audit log cannot be written: mutations wait", { error }),
+    });
     scm = await Scm.start({
       config,
       environment: {
@@ -117,7 +122,8 @@ export async function startScm(options: {
       onStep: ({ name }) => progress.reached(name),
     });
   } catch (error) {
-    await Promise.all([workers.destroy(), http?.close(), audit.close()]);
+    lag.stop();
+    await Promise.all([workers.destroy(), http?.close(), audit?.close()]);
     throw error;
   }
   addProcessMetrics(metrics, lag);
@@ -129,10 +135,17 @@ export async function startScm(options: {
     fatal: scm.fatal,
     stop: async () => {
       await scm.stop(STOP_LIMIT_MS);
-      await Promise.all([workers.close(), http?.close(), audit.close()]);
+      await Promise.all([workers.close(), http?.close(), audit?.close()]);
       lag.stop();
     },
   };
+}
+
+/** Before the first file or socket is opened: the audit log lies in the same directory. */
+function requireInitialized(config: Config): void {
+  const directories = directoriesOf(config.storage);
+  if (storageState(new NodeDisk(), directories) === "INITIALIZED") return;
+  throw new StrataError("STORAGE_NOT_INITIALIZED", { path: directories.root });
 }
 
 /** What is not answered after this is left to the next start. */

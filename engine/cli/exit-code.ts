@@ -25,13 +25,13 @@ Exit codes:
   78  configuration
 `;
 
-/** A command that ends with a message and an exit code, and nothing to look up. */
+/** A command that ends with a message of its own and an exit code; `cause` is the coded error behind it, if any. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: ExitCode;
 
-  constructor(message: string, exitCode: ExitCode = EXIT.FAILED) {
-    super(message);
+  constructor(message: string, exitCode: ExitCode = EXIT.FAILED, cause?: Error) {
+    super(message, { cause });
     this.exitCode = exitCode;
   }
 }
@@ -62,17 +62,14 @@ function exitCodeOfClass(errorClass: ErrorClass): ExitCode {
 /** Says what happened and what to do about it. */
 export function printError(io: CommandIo, error: unknown): void {
   io.progress("");
-  if (error instanceof CommandError) {
-    io.err(`strata: ${error.message}`);
-  } else if (error instanceof StrataError || error instanceof RemoteError) {
-    io.err(`strata: ${error.message} (${error.code})`);
-    const { code } = error;
-    if (isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
-  } else {
-    io.err(
-      `strata: this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+  const code = codeOf(error instanceof CommandError ? error.cause : error);
+  if (error instanceof Error && (error instanceof CommandError || code !== undefined)) {
+    io.err(`strata: ${error.message}${code === undefined ? "" : ` (${code})`}`);
+    if (code !== undefined && isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
+    return;
   }
+  const description = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  io.err(`strata: this is a bug: ${description}`);
 }
 
 /** The code of an error of ours, undefined for any other. */

@@ -109,26 +109,12 @@ export const SCHEMA = {
       "Entries of the Raft log kept at most once they are on disk as state.",
       { min: 1000, max: 1_000_000_000 },
     ),
-    entryCacheBytesMax: key(
-      "strata.raft.entry.cache.size",
-      "size",
-      "64MB",
-      "Newest part of the Raft log kept in memory.",
-      { min: MIB, max: 4 * GIB },
-    ),
     uncommittedBytesMax: key(
       "strata.raft.uncommitted.max",
       "size",
       "64MB",
       "Proposals are refused as OVERLOADED when this much waits for the disk.",
       { min: MIB, max: GIB },
-    ),
-    sequenceBatchSize: key(
-      "ozone.scm.sequence.id.batch.size",
-      "int",
-      "1000",
-      "Least number of ids reserved with one log entry.",
-      { min: 1, max: 1_000_000 },
     ),
   },
 

@@ -156,21 +156,17 @@ export class AuditLog {
 
 class AuditFile implements AuditSink {
   readonly #file: FileHandle;
+  /** Whether the last line is known to have its end. */
+  #isWhole = false;
 
   private constructor(file: FileHandle) {
     this.#file = file;
   }
 
-  /** Opens for appending; a line that a crash cut off is closed with a newline, so that it spoils no
-   * other. */
+  /** Only opens: another SCM may still be at work on the same directory. */
   static async open(path: string): Promise<AuditFile> {
     try {
-      const file = await open(path, "a+", 0o600);
-      const { size } = await file.stat();
-      const last = Buffer.alloc(1);
-      if (size > 0) await file.read(last, 0, 1, size - 1);
-      if (size > 0 && last[0] !== NEWLINE) await file.write("\n");
-      return new AuditFile(file);
+      return new AuditFile(await open(path, "a+", 0o600));
     } catch (error) {
       throw storageError(path, error);
     }
@@ -179,12 +175,22 @@ class AuditFile implements AuditSink {
   async append(bytes: Uint8Array): Promise<void> {
     const { size } = await this.#file.stat();
     try {
+      if (!this.#isWhole) await this.#closeLastLine(size);
+      this.#isWhole = true;
       await this.#file.appendFile(bytes);
     } catch (error) {
       // A full disk takes a part: without this a line would stand twice, or in pieces.
       await this.#file.truncate(size);
+      this.#isWhole = false;
       throw error;
     }
+  }
+
+  /** A line that a crash cut off gets its end, so that it spoils no other. */
+  async #closeLastLine(size: number): Promise<void> {
+    const last = Buffer.alloc(1);
+    if (size > 0) await this.#file.read(last, 0, 1, size - 1);
+    if (size > 0 && last[0] !== NEWLINE) await this.#file.write("\n");
   }
 
   async close(): Promise<void> {

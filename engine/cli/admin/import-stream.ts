@@ -126,7 +126,7 @@ function locate(batch: Batch, error: unknown): Failure {
   const place = first === last ? `line ${first}` : `lines ${first} to ${last}`;
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error)) return { line: first, error };
-  return { line: first, error: new CommandError(`${place}: ${error.message} (${code})`, exitCodeOf(error)) };
+  return { line: first, error: new CommandError(`${place}: ${error.message}`, exitCodeOf(error), error) };
 }
 
 function parse(text: string, line: number): ImportRecord | CommandError {

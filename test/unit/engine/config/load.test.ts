@@ -51,13 +51,12 @@ function problems(...overrides: string[]): string[] {
 }
 
 test("without file and overrides the reference's defaults hold", () => {
-  const { nodes, storage, http, raft, scm } = load();
+  const { nodes, storage, http, scm } = load();
   assert.equal(nodes.heartbeatIntervalMs, 30_000);
   assert.equal(nodes.healthCheckIntervalMs, 3000);
   assert.equal(nodes.staleIntervalMs, 300_000);
   assert.equal(nodes.deadIntervalMs, 600_000);
   assert.deepEqual(http.httpAddress, { host: "0.0.0.0", port: 9876 });
-  assert.equal(raft.sequenceBatchSize, 1000);
   assert.equal(scm.ratisPort, 9894);
   assert.equal(scm.hostName, "scm-a.example.com");
   assert.equal(storage.stateDir, "/data/scm/state");

@@ -158,7 +158,10 @@ test("a record that the SCM refuses is found by halving its batch", async () => 
     Array.from({ length: 1500 }, (_, i) => lineOf(i + 1)),
   );
   assert.equal(exitCode, 1);
-  assert.equal(err, "strata: line 777: container 777 exists with other values (CONTAINER_ALREADY_EXISTS)");
+  assert.deepEqual(err.split("\n"), [
+    "strata: line 777: container 777 exists with other values (CONTAINER_ALREADY_EXISTS)",
+    "strata: Correct the request.",
+  ]);
   for (let id = 1; id < 777; id++) assert.ok(scm.containers.has(id), `container ${id}`);
 });
 
