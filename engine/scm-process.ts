@@ -19,7 +19,7 @@ import { NodeDisk } from "./storage/node-disk.js";
 import { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
 import { Metrics } from "./telemetry/metrics.js";
-import { addProcessMetrics, LoopLag } from "./telemetry/process-metrics.js";
+import { addProcessMetrics, addThreadMetrics, LoopLag } from "./telemetry/process-metrics.js";
 
 /** A started SCM with the addresses that it got. */
 export interface ScmProcess {
@@ -127,6 +127,7 @@ export async function startScm(options: {
     throw error;
   }
   addProcessMetrics(metrics, lag);
+  addThreadMetrics(metrics, () => workers.threadIds());
   addScmMetrics(metrics, scm);
   return {
     scm,

@@ -33,14 +33,33 @@ export class LoopLag {
 /** CPU time of the main thread, seconds; that of the whole process where the system does not tell threads
  * apart. */
 export function mainThreadCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  // The main thread's id is the process's.
+  return threadCpuSeconds(process.pid) ?? (user + system) / 1e6;
+}
+
+/** CPU time of a thread of this process, seconds; undefined where the system does not tell threads apart. */
+function threadCpuSeconds(threadId: number): number | undefined {
   try {
-    // First field: nanoseconds on a processor. The main thread's id is the process's.
-    const [onCpuNs] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ");
+    // First field: nanoseconds on a processor.
+    const [onCpuNs] = readFileSync(`/proc/self/task/${threadId}/schedstat`, "utf8").split(" ");
     return Number(onCpuNs) / 1e9;
   } catch {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
+    return undefined;
   }
+}
+
+/** Adds `strata_thread_cpu_seconds{thread}`. `threadIds`: the kernel's number of each worker by name. */
+export function addThreadMetrics(metrics: Metrics, threadIds: () => ReadonlyMap<string, number>): void {
+  const help = "CPU time of each thread since its start.";
+  metrics.addLabelledGauge("thread", "cpuSeconds", help, ["thread"], () => {
+    const times: (readonly [{ thread: string }, number])[] = [];
+    for (const [thread, id] of new Map([["main", process.pid], ...threadIds()])) {
+      const seconds = id === 0 ? undefined : threadCpuSeconds(id);
+      if (seconds !== undefined) times.push([{ thread }, seconds]);
+    }
+    return times;
+  });
 }
 
 /** Adds what concerns the process as a whole: `strata_process_*` and `strata_main_*`. Lag is since the

@@ -63,6 +63,13 @@ export class WorkerPool implements WorkerStarter {
     return link;
   }
 
+  /** The kernel's number of each running worker's thread by `<role>-<index>`, for accounting CPU time. */
+  threadIds(): Map<string, number> {
+    const ids = new Map<string, number>();
+    for (const [key, { link }] of this.#running) ids.set(key.replace(" ", "-"), link.threadId);
+    return ids;
+  }
+
   /** Ends a worker's thread where it stands, as a fault test does. */
   terminate(role: string, index: number): void {
     const running = this.#running.get(`${role} ${index}`);

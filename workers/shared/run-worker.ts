@@ -1,9 +1,11 @@
+import { readlinkSync } from "node:fs";
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { isMainThread, receiveMessageOnPort } from "node:worker_threads";
 import { assert } from "../../engine/core/assert.js";
 import { SharedWords } from "./atomic-words.js";
 import { PortBell, SLEEP_MS_MAX, SleepBell } from "./doorbell.js";
 import { RING_WORD, RingReceiver, RingSender, ringMemory } from "./ring.js";
+import { CONTROL_WORD } from "./worker-control.js";
 import { WorkerDriver } from "./worker-driver.js";
 import { describeFailure, type WorkerFailure } from "./worker-failure.js";
 import type { SharedLayout, WorkerContext, WorkerLoop } from "./worker-link.js";
@@ -47,10 +49,12 @@ async function run(
   const bellToMain = new PortBell(outgoing.words, RING_WORD.FLAG, () =>
     port.postMessage(WORKER_MESSAGE.BELL),
   );
+  const controlWords = new SharedWords(new Int32Array(control));
+  controlWords.store(CONTROL_WORD.THREAD_ID, kernelThreadId());
   const driver = new WorkerDriver({
     receiver: new RingReceiver(incoming),
     sender: new RingSender(outgoing, bellToMain),
-    control: new SharedWords(new Int32Array(control)),
+    control: controlWords,
     takeMessage: () => receiveMessageOnPort(port)?.message,
     data,
   });
@@ -61,6 +65,15 @@ async function run(
   await poll(driver, loop, bell);
   await loop.stop();
   driver.sender.publish();
+}
+
+/** By which the system accounts CPU time to this thread; 0 where it does not say. */
+function kernelThreadId(): number {
+  try {
+    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+  } catch {
+    return 0;
+  }
 }
 
 /** Steps until the stop word is set and everything that was published before it is done. */
