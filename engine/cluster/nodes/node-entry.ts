@@ -26,6 +26,8 @@ export class NodeEntry {
   failedVolumeCount = 0;
   /** As last told by the datanode; a type that it left out is absent. */
   readonly reportedCommands = new Map<CommandType, number>();
+  /** Sum of `reportedCommands`. */
+  reportedCommandCount = 0;
   readonly queue = new CommandQueue();
 
   constructor(slot: NodeSlot, details: DatanodeDetails, layout: LayoutVersion, nowMs: number) {

@@ -133,15 +133,16 @@ export class NodeManager {
       this.#counters.unknownHeartbeatCount++;
       return { isKnown: false, term, commands: [this.#reregister()], fullReportWanted: false };
     }
-    if (beat.layout !== undefined) node.layout = beat.layout;
-    if (leader.isLeader) this.#askToFinalize(node);
-    node.lastHeartbeatMs = nowMs;
     this.#counters.heartbeatCount++;
-    this.#reconcile(node, beat, leader.isLeader);
-    const commands = leader.isLeader ? stamped(node.queue.drain(DRAIN_COUNT_MAX), term) : NO_COMMANDS;
-    if (beat.commandCounts !== undefined) this.#takeCommandCounts(node, beat.commandCounts, commands);
+    node.lastHeartbeatMs = nowMs;
+    let isChanged = this.#takeLayout(node, beat.layout);
+    if (leader.isLeader) this.#askToFinalize(node);
+    isChanged = this.#reconcile(node, beat, leader.isLeader) || isChanged;
+    const commands = leader.isLeader ? drained(node, term) : NO_COMMANDS;
+    isChanged = this.#takeCommandCounts(node, beat.commandCounts, commands) || isChanged;
     if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
-    this.#rows.publish(node);
+    if (isChanged || commands.length > 0 || beat.nodeReport !== undefined) this.#rows.publish(node);
+    else this.#rows.publishHeartbeat(node);
     return { isKnown: true, term, commands, fullReportWanted: this.#wanted.has(node.slot) };
   }
 
@@ -295,6 +296,13 @@ export class NodeManager {
     return this.#isFinalized && !isSameLayout(layout, this.#options.layout) ? "HEALTHY_READONLY" : "HEALTHY";
   }
 
+  /** True when it is another one than before. */
+  #takeLayout(node: NodeEntry, layout: LayoutVersion | undefined): boolean {
+    if (layout === undefined || isSameLayout(layout, node.layout)) return false;
+    node.layout = layout;
+    return true;
+  }
+
   /** Spec 01 §4.2 step 2; repeated with every heartbeat until the datanode has caught up. */
   #askToFinalize(node: NodeEntry): void {
     if (!this.#isFinalized || node.layout.metadata >= this.#options.layout.metadata) return;
@@ -304,21 +312,27 @@ export class NodeManager {
   }
 
   /** Spec 01 §8.2 with §16.3: an intent of the log wins, and the leader sends it until the datanode has
-   * written it down; without one the datanode's own state counts. */
-  #reconcile(node: NodeEntry, beat: Heartbeat, isLeader: boolean): void {
-    const persisted = node.persisted;
+   * written it down; without one the datanode's own state counts. True when the record changed. */
+  #reconcile(node: NodeEntry, beat: Heartbeat, isLeader: boolean): boolean {
+    const { persistedOpState, persistedOpStateExpiry } = beat;
+    let isChanged = false;
     if (
-      persisted.operationalState !== beat.persistedOpState ||
-      persisted.expirySeconds !== beat.persistedOpStateExpiry
+      persistedOpState !== (node.details.persistedOpState ?? "IN_SERVICE") ||
+      persistedOpStateExpiry !== (node.details.persistedOpStateExpiry ?? 0)
     ) {
-      const { persistedOpState, persistedOpStateExpiry } = beat;
       this.index.replaceDetails(node, { ...node.details, persistedOpState, persistedOpStateExpiry });
+      isChanged = true;
     }
     const intent = this.#intents.get(node.uuid);
-    this.#enterOperationalState(node, intent ?? node.persisted);
-    if (intent === undefined || !isLeader) return;
-    const { operationalState, expirySeconds } = intent;
-    if (operationalState === beat.persistedOpState && expirySeconds === beat.persistedOpStateExpiry) return;
+    const operationalState = intent?.operationalState ?? persistedOpState;
+    const expirySeconds = intent?.expirySeconds ?? persistedOpStateExpiry;
+    if (node.operationalState !== operationalState || node.operationalStateExpiry !== expirySeconds) {
+      this.#enterOperationalState(node, { operationalState, expirySeconds });
+      isChanged = true;
+    }
+    if (!isLeader) return isChanged;
+    // Without an intent the two are equal by now.
+    if (operationalState === persistedOpState && expirySeconds === persistedOpStateExpiry) return isChanged;
     node.queue.push(
       this.#numbered({
         type: "setNodeOperationalStateCommand",
@@ -327,6 +341,7 @@ export class NodeManager {
         operationalStateExpiry: expirySeconds,
       }),
     );
+    return true;
   }
 
   /** A change of the state, not of its expiry alone, tells the services again how the node is (spec 01 §7.2).
@@ -363,16 +378,21 @@ export class NodeManager {
   /** Replaces all stored counts; what leaves in this very answer is added (spec 01 §4.4). */
   #takeCommandCounts(
     node: NodeEntry,
-    counts: NonNullable<Heartbeat["commandCounts"]>,
+    counts: Heartbeat["commandCounts"],
     outgoing: readonly Command[],
-  ): void {
+  ): boolean {
+    if (counts === undefined) return false;
     this.#counters.commandQueueReportCount++;
     const stored = node.reportedCommands;
+    if (counts.length + outgoing.length + stored.size === 0) return false;
     stored.clear();
+    node.reportedCommandCount = 0;
     for (const { type, count } of counts) {
       if (type !== "unknownScmCommand") stored.set(type, count);
     }
     for (const { type } of outgoing) stored.set(type, (stored.get(type) ?? 0) + 1);
+    for (const count of stored.values()) node.reportedCommandCount += count;
+    return true;
   }
 
   #takeReport(node: NodeEntry, report: NodeReport): void {
@@ -398,7 +418,9 @@ export class NodeManager {
 
 const NO_COMMANDS: readonly Command[] = [];
 
-/** All commands of an answer carry its term; datanodes drop lower ones (spec 01 §6). */
-function stamped(commands: readonly QueuedCommand[], term: number): readonly Command[] {
-  return commands.length === 0 ? NO_COMMANDS : commands.map((command) => ({ ...command, term }));
+/** Takes the first commands out. All commands of an answer carry its term; datanodes drop lower ones (spec 01
+ * §6). */
+function drained({ queue }: NodeEntry, term: number): readonly Command[] {
+  if (queue.length === 0) return NO_COMMANDS;
+  return queue.drain(DRAIN_COUNT_MAX).map((command) => ({ ...command, term }));
 }

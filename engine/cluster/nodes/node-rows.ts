@@ -12,11 +12,22 @@ export class NodeRows {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #view: DataView;
+  readonly #doubles: Float64Array;
 
   constructor(nodeCountMax: number) {
     this.buffer = new SharedArrayBuffer(nodeCountMax * ROW_BYTES);
     this.#words = new Int32Array(this.buffer);
     this.#view = new DataView(this.buffer);
+    this.#doubles = new Float64Array(this.buffer);
+  }
+
+  /** Writes the time of the last heartbeat alone: what most heartbeats change. */
+  publishHeartbeat(node: NodeEntry): void {
+    const row = node.slot * ROW_BYTES;
+    const word = (row + AT.version.offset) / 4;
+    beginWrite(this.#words, word);
+    this.#doubles[(row + AT.lastHeartbeatMs.offset) / 8] = node.lastHeartbeatMs;
+    endWrite(this.#words, word);
   }
 
   /** Writes the entry's row. */
@@ -25,8 +36,6 @@ export class NodeRows {
     assert(row + ROW_BYTES <= this.buffer.byteLength, "slot beyond the table");
     const view = this.#view;
     const word = (row + AT.version.offset) / 4;
-    let reported = 0;
-    for (const count of node.reportedCommands.values()) reported += count;
     beginWrite(this.#words, word);
     view.setUint8(row + AT.health.offset, NODE_HEALTH[node.health]);
     view.setUint8(row + AT.operationalState.offset, OPERATIONAL_STATE[node.operationalState]);
@@ -38,7 +47,7 @@ export class NodeRows {
     view.setUint32(row + AT.metadataLayout.offset, node.layout.metadata, true);
     view.setUint32(row + AT.softwareLayout.offset, node.layout.software, true);
     view.setUint32(row + AT.queuedCommandCount.offset, node.queue.length, true);
-    view.setUint32(row + AT.reportedCommandCount.offset, reported, true);
+    view.setUint32(row + AT.reportedCommandCount.offset, node.reportedCommandCount, true);
     view.setFloat64(row + AT.operationalStateExpiry.offset, node.operationalStateExpiry, true);
     view.setFloat64(row + AT.lastHeartbeatMs.offset, node.lastHeartbeatMs, true);
     view.setFloat64(row + AT.capacity.offset, node.usage.capacity, true);

@@ -42,7 +42,7 @@ test("the address is the one that the transport sees, the host name what the loo
   assert.equal(byHostName.node(1).details.hostName, "dn1.example.org");
 });
 
-test("network name is the uuid, location what the topology says, else as before, else the default rack", () => {
+test("the network name is the uuid, the location what the topology says, else the default rack", () => {
   const asked: string[] = [];
   const rig = new NodeRig({
     resolveLocation: (key) => {
@@ -144,7 +144,7 @@ for (const [expected, details, events] of CASES) {
   });
 }
 
-test("a record that the reference would replace starts healthy again without an event, the same one does not", () => {
+test("a registration that brings changes starts healthy again without an event, the same one does not", () => {
   const rows: [Partial<DatanodeDetails>, NodeHealth][] = [
     [{ hostName: "other" }, "HEALTHY"],
     [{ version: "3" }, "HEALTHY"],

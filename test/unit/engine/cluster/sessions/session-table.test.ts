@@ -120,7 +120,7 @@ test("acknowledging far ahead drops all replies and the session goes on there", 
   applied.state.checkInvariants();
 });
 
-test("a session that never acknowledges is refused before its replies grow large, and goes on when it does", () => {
+test("a session that never acknowledges is refused before its replies grow large", () => {
   const applied = seeded();
   const sessionId = open(applied);
   const unknownIds = Array.from({ length: 1024 }, (_, index) => index + 1);
