@@ -144,7 +144,7 @@ for (const [expected, details, events] of CASES) {
   });
 }
 
-test("a registration that brings changes starts healthy again without an event, the same one does not", () => {
+test("a registration that brings changes starts healthy without an event, the same one does not", () => {
   const rows: [Partial<DatanodeDetails>, NodeHealth][] = [
     [{ hostName: "other" }, "HEALTHY"],
     [{ version: "3" }, "HEALTHY"],
