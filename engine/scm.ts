@@ -330,6 +330,7 @@ export class Scm {
       nodes: this.nodes,
       reports: this.intake,
       clock: environment.clock,
+      scheduler: environment.scheduler,
       clusterId: this.identity.clusterId,
       leader: () => ({ isLeader: leadership.leaderReady, term: leadership.term }),
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),

@@ -66,6 +66,7 @@ export const ERRORS = {
     action: "The request may have been carried out: read the state, or retry within the same session.",
   },
   TOO_MANY_CONNECTIONS: protocol(120, "more than {limit} connections from {address}"),
+  REPORT_STALLED: protocol(121, "a report has credit, but no chunk came for {limitMs} ms"),
 
   // 200 … refusals: a valid request that the state does not allow.
   CLUSTER_ID_MISMATCH: rejected(

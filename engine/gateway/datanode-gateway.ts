@@ -13,6 +13,7 @@ import type { Uuid } from "../core/uuid.js";
 import type { Answer, LateAnswer } from "./answer.js";
 import type { DatanodeServices } from "./datanode-services.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
+import { ReportDeadlines } from "./report-deadlines.js";
 import type { RpcServer } from "./rpc-server.js";
 import type { RpcSession } from "./rpc-session.js";
 
@@ -41,6 +42,7 @@ export class DatanodeGateway {
   readonly #services: DatanodeServices;
   readonly #metrics: GatewayMetrics;
   readonly #live = new Map<NodeSlot, DatanodeSession>();
+  readonly #deadlines: ReportDeadlines<DatanodeSession>;
   readonly #heartbeatResponse: {
     -readonly [K in keyof ResponseOf<"heartbeat">]: ResponseOf<"heartbeat">[K];
   } = {
@@ -52,6 +54,9 @@ export class DatanodeGateway {
   constructor(server: RpcServer, services: DatanodeServices, metrics: GatewayMetrics) {
     this.#services = services;
     this.#metrics = metrics;
+    this.#deadlines = new ReportDeadlines(services.clock, services.scheduler, ({ session }) => {
+      session.close(new StrataError("REPORT_STALLED", { limitMs: this.#deadlines.limitMs }));
+    });
     server.handle("register", (session, request, answer) => this.#register(session, request, answer));
     server.handle("heartbeat", (session, request, answer) => this.#heartbeat(session, request, answer));
     server.handle("fullReportBegin", (session, request, answer) => this.#begin(session, request, answer));
@@ -140,12 +145,17 @@ export class DatanodeGateway {
     answer: Answer<"fullReportBegin">,
   ): void {
     const { nodes, reports } = this.#services;
-    const { slot } = registered(session);
+    const datanode = registered(session);
     const late = answer.defer();
-    nodes.fullReportBegun(slot);
-    reports.begin(slot, request, (grant) => {
-      if (grant instanceof StrataError) late.fail(grant);
-      else late.done(grant);
+    nodes.fullReportBegun(datanode.slot);
+    this.#deadlines.forget(datanode);
+    reports.begin(datanode.slot, request, (grant) => {
+      if (grant instanceof StrataError) {
+        late.fail(grant);
+        return;
+      }
+      if (late.isWanted) this.#deadlines.granted(datanode);
+      late.done(grant);
     });
   }
 
@@ -154,9 +164,13 @@ export class DatanodeGateway {
     request: RequestOf<"fullReportChunk">,
     answer: Answer<"fullReportChunk">,
   ): void {
-    const { slot } = registered(session);
+    const datanode = registered(session);
     const late = answer.defer();
-    this.#services.reports.chunk(slot, request, (error) => settle(late, error));
+    const progress = this.#deadlines.chunkSent(datanode, request.last);
+    this.#services.reports.chunk(datanode.slot, request, (error) => {
+      this.#deadlines.chunkAnswered(progress);
+      settle(late, error);
+    });
   }
 
   #incremental(
@@ -174,6 +188,7 @@ export class DatanodeGateway {
     if (!(owner instanceof DatanodeSession) || owner.slot === undefined) return;
     if (this.#live.get(owner.slot) !== owner) return;
     this.#live.delete(owner.slot);
+    this.#deadlines.forget(owner);
     this.#metrics.gauges.datanodesConnected = this.#live.size;
     this.#services.reports.nodeGone(owner.slot);
   }
@@ -197,11 +212,11 @@ function datanodeOf(session: RpcSession): DatanodeSession {
 }
 
 /** @throws StrataError NOT_REGISTERED */
-function registered(session: RpcSession): { readonly uuid: Uuid; readonly slot: NodeSlot } {
+function registered(session: RpcSession): DatanodeSession & { readonly uuid: Uuid; readonly slot: NodeSlot } {
   const { owner } = session;
   if (!(owner instanceof DatanodeSession) || owner.slot === undefined)
     throw new StrataError("NOT_REGISTERED");
-  return owner as { uuid: Uuid; slot: NodeSlot };
+  return owner as DatanodeSession & { uuid: Uuid; slot: NodeSlot };
 }
 
 /** The longest beginning of `commands` that one frame holds; a token is bytes of text, up to three a

@@ -2,12 +2,14 @@ import type { ReportReceiver } from "../../workers/pool/report-source.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { LeaderView } from "../cluster/nodes/node-types.js";
 import type { Clock } from "../core/clock.js";
+import type { Scheduler } from "../core/scheduler.js";
 
 /** What datanodes ask of the rest of the SCM. */
 export interface DatanodeServices {
   readonly nodes: Pick<NodeManager, "register" | "heartbeat" | "takeBack" | "fullReportBegun">;
   readonly reports: ReportReceiver;
   readonly clock: Clock;
+  readonly scheduler: Scheduler;
   readonly clusterId: string;
   /** This SCM's standing now. */
   readonly leader: () => LeaderView;

@@ -136,8 +136,9 @@ export function transportContract(name: string, makeWorld: () => TransportWorld)
       const stage = new Stage(makeWorld());
       try {
         await run(stage);
-        if (stage.listener !== undefined) await stage.world.settle(stage.listener.close());
       } finally {
+        // Also after a failure: an open listener would keep the process from ending.
+        if (stage.listener !== undefined) await stage.world.settle(stage.listener.close());
         await stage.world.close();
       }
     });

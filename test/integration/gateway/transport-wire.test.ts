@@ -39,6 +39,7 @@ for (const { name, make } of transports()) {
     httpTests(make);
     frameTests(make);
     silenceTests(make);
+    listenerTests(make);
     processTests(name);
     test("10,000 connections, opened and closed again and again, leave nothing behind", async () => {
       await openAndCloseMany(make());
@@ -189,6 +190,26 @@ function silenceTests(make: () => Transport): void {
       }
       assert.equal(handler.received.length, 0);
     });
+  });
+}
+
+function listenerTests(make: () => Transport): void {
+  test("a listener that closes cuts off peers that do not end the connection themselves", async () => {
+    const handler = new RecordingHandler();
+    const listener = await make().listen(listenOptions({ host: "127.0.0.1" }), handler);
+    const client = new RawClient(listener.port);
+    client.socket.allowHalfOpen = true;
+    await client.upgrade();
+    await listener.close();
+    const { code } = await client.closed();
+    assert.equal(code, 1001);
+    const noise = setInterval(() => client.sendFrame(OPCODE_BINARY, Uint8Array.of(1)), 20);
+    try {
+      await until(() => client.isEnded, "the socket is gone on the server's side", 4_000);
+    } finally {
+      clearInterval(noise);
+      client.socket.destroy();
+    }
   });
 }
 

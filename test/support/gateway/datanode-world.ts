@@ -9,6 +9,7 @@ import type {
 import { type NodeSlot, nodeSlot } from "../../../engine/core/ids.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import type { DatanodeServices } from "../../../engine/gateway/datanode-services.js";
+import { ReportRowWriter, ROW_BYTES } from "../../../protocol/codec/report-rows.js";
 import type { Command } from "../../../protocol/schema/records.js";
 import type {
   FullReportBegin,
@@ -102,7 +103,10 @@ export class FakeReports implements ReportReceiver {
   }
 }
 
-export function fakeServices(changes: Partial<DatanodeServices> = {}): {
+export function fakeServices(
+  time: Pick<DatanodeServices, "clock" | "scheduler">,
+  changes: Partial<DatanodeServices> = {},
+): {
   nodes: FakeNodes;
   reports: FakeReports;
   services: DatanodeServices;
@@ -112,7 +116,7 @@ export function fakeServices(changes: Partial<DatanodeServices> = {}): {
   const services: DatanodeServices = {
     nodes,
     reports,
-    clock: { monotonicMs: () => 0, wallMs: () => 0 },
+    ...time,
     clusterId: "CID-1",
     leader: () => ({ isLeader: true, term: 7 }),
     ...changes,
@@ -142,10 +146,21 @@ export function command(id: number, encodedToken?: string): Command {
   };
 }
 
-/** `count` rows with ids from `firstId` on. */
+const ROW = {
+  usedBytes: 1000,
+  sequenceId: 1,
+  keyCount: 2,
+  state: "CLOSED",
+  isEmpty: false,
+  replicaIndex: 0,
+} as const;
+
+/** `count` rows with ids from `firstId` on, for a dictionary with one origin. */
 export function rowsFrom(firstId: number, count: number): Uint8Array {
-  const rows = new Uint8Array(count * 32);
-  const view = new DataView(rows.buffer);
-  for (let i = 0; i < count; i++) view.setFloat64(i * 32, firstId + i, true);
-  return rows;
+  const rows = new ReportRowWriter(ROW_BYTES, "ascending");
+  const origin = uuidOf(9);
+  for (let containerId = firstId; containerId < firstId + count; containerId++) {
+    rows.add({ containerId, ...ROW, originNodeId: origin });
+  }
+  return rows.take();
 }

@@ -18,7 +18,7 @@ import { type FakeConnection, RpcWorld } from "../../../support/gateway/rpc-worl
 const INCREMENTAL = { rowBytes: 32, origins: [uuidOf(9)], rows: rowsFrom(7, 2) };
 
 function chunkOf(fromId: number, changes: object = {}) {
-  const rows = rowsFrom(fromId, 3);
+  const rows = rowsFrom(fromId + 1, 3);
   return { reportId: 1, last: false, fromId, toId: fromId + 99, rowBytes: 32, rows, ...changes };
 }
 
@@ -27,7 +27,7 @@ class Stage {
   readonly fakes: ReturnType<typeof fakeServices>;
 
   constructor(changes: Partial<DatanodeServices> = {}) {
-    this.fakes = fakeServices({ clock: this.world.clock, ...changes });
+    this.fakes = fakeServices(this.world, changes);
     new DatanodeGateway(this.world.server, this.fakes.services, this.world.metrics);
   }
 
@@ -36,6 +36,12 @@ class Stage {
     this.world.ask(connection, "register", registration(uuidOf(number)));
     assert.equal(connection.lastAnswer.error, undefined);
     return connection;
+  }
+
+  /** Asks for credit and gets it. */
+  begin(connection: FakeConnection): void {
+    this.world.ask(connection, "fullReportBegin", { fromRegistration: true, rowCount: 100 });
+    this.fakes.reports.begins.at(-1)?.onGranted({ reportId: 1, chunksInFlightMax: 4 });
   }
 
   heartbeat(connection: FakeConnection): ResponseOf<"heartbeat"> {
@@ -222,7 +228,7 @@ describe("datanode gateway: reports", () => {
       {
         ...chunkOf(5),
         origins: [uuidOf(9)],
-        rows: [...rowsFrom(5, 3)],
+        rows: [...rowsFrom(6, 3)],
       },
     );
     assert.deepEqual([...(stage.fakes.reports.incrementals[0]?.report.rows ?? [])], [...INCREMENTAL.rows]);
@@ -280,5 +286,58 @@ describe("datanode gateway: reports", () => {
     stage.world.turn();
     assert.equal(stage.world.metrics.gauges.requestsInFlight, 0);
     assert.equal(stage.world.metrics.counters.answersDropped, 1);
+  });
+
+  test("that have credit and do not come close their connection, so that others can report", () => {
+    const stage = new Stage();
+    const [hostile, healthy] = [stage.registered(1), stage.registered(2)];
+    stage.begin(hostile);
+    stage.world.scheduler.runSync(55_000);
+    stage.begin(healthy);
+    stage.world.scheduler.runSync(66_000);
+    assert.match(hostile.closed?.reason ?? "", /^REPORT_STALLED: /);
+    assert.equal(stage.fakes.reports.log.at(-1), "gone 0");
+    assert.equal(healthy.isOpen, true);
+  });
+
+  test("that come in drips close their connection too", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.begin(connection);
+    for (let i = 0; connection.isOpen; i++) {
+      assert.ok(i < 5, "it is closed in time");
+      stage.world.scheduler.runSync(stage.world.scheduler.nowMs + 20_000);
+      if (!connection.isOpen) break;
+      stage.world.ask(connection, "fullReportChunk", chunkOf(i * 100));
+      stage.fakes.reports.chunks[i]?.onDone(undefined);
+    }
+    assert.match(connection.closed?.reason ?? "", /^REPORT_STALLED: /);
+  });
+
+  test("are not blamed for time that the SCM takes, nor after they are complete", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.begin(connection);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0));
+    stage.world.scheduler.runSync(200_000);
+    stage.fakes.reports.chunks[0]?.onDone(undefined);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(100, { last: true, toId: SAFE_INTEGER_MAX }));
+    stage.world.scheduler.runSync(400_000);
+    stage.fakes.reports.chunks[1]?.onDone(undefined);
+    stage.world.scheduler.runSync(600_000);
+    assert.equal(connection.isOpen, true);
+  });
+
+  test("that begin anew have their time again, whatever is left of the older one", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    stage.begin(connection);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0));
+    stage.world.scheduler.runSync(50_000);
+    stage.begin(connection);
+    stage.world.ask(connection, "fullReportChunk", chunkOf(0));
+    stage.fakes.reports.chunks[0]?.onDone(undefined);
+    stage.world.scheduler.runSync(200_000);
+    assert.equal(connection.isOpen, true, "the second report has a chunk on the way");
   });
 });
