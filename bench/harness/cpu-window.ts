@@ -1,0 +1,46 @@
+import type { ScmUnderTest } from "./scm-under-test.js";
+
+/** What an SCM did between two looks: differences of its own counters. */
+export class Window {
+  readonly #before: ReadonlyMap<string, number>;
+  readonly #after: ReadonlyMap<string, number>;
+  readonly seconds: number;
+
+  constructor(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>, seconds: number) {
+    this.#before = before;
+    this.#after = after;
+    this.seconds = seconds;
+  }
+
+  /** Growth of one number of /prom; 0 when it is not there. */
+  of(name: string): number {
+    return (this.#after.get(name) ?? 0) - (this.#before.get(name) ?? 0);
+  }
+
+  /** A number as it was at the end. */
+  last(name: string): number {
+    return this.#after.get(name) ?? 0;
+  }
+
+  /** CPU time in µs of one thread: `main`, `log-0`, `state-0`, `shard-0`. */
+  cpuUs(thread: string): number {
+    return this.of(`strata_thread_cpu_seconds{thread="${thread}"}`) * 1e6;
+  }
+
+  /** CPU per item and thread, for the lines above the figures. */
+  cpuLine(items: number): string {
+    const threads = ["main", "log-0", "state-0", "shard-0"].map(
+      (thread) => `${thread} ${(this.cpuUs(thread) / items).toFixed(3)}`,
+    );
+    return `CPU per item, µs: ${threads.join(", ")}`;
+  }
+}
+
+/** Runs `work` and tells what the SCM did meanwhile. */
+export async function measure(scm: ScmUnderTest, work: () => Promise<void>): Promise<Window> {
+  const before = await scm.metrics();
+  const startMs = performance.now();
+  await work();
+  const seconds = (performance.now() - startMs) / 1000;
+  return new Window(before, await scm.metrics(), seconds);
+}

@@ -1,0 +1,92 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { assert } from "../../engine/core/assert.js";
+import { residentBytes } from "./thread-cpu.js";
+
+const MAIN = fileURLToPath(new URL("../../engine/main.js", import.meta.url));
+const START_TIMEOUT_MS = 120_000;
+
+export interface ScmSettings {
+  /** Metadata directory; kept between starts. */
+  readonly directory: string;
+  /** `key=value` of the configuration. */
+  readonly settings?: readonly string[];
+}
+
+/** An SCM in a process of its own, as an operator runs it; what is measured of it comes from its own /prom. */
+export class ScmUnderTest {
+  readonly endpoint: string;
+  readonly startedMs: number;
+  readonly #child: ChildProcess;
+  readonly #httpUrl: string;
+
+  private constructor(child: ChildProcess, wsPort: number, httpPort: number, startedMs: number) {
+    this.#child = child;
+    this.endpoint = `ws://127.0.0.1:${wsPort}`;
+    this.#httpUrl = `http://127.0.0.1:${httpPort}`;
+    this.startedMs = startedMs;
+  }
+
+  /** Initialises the directory for imports when that is new, starts the SCM, waits until it serves. */
+  static async start({ directory, settings = [] }: ScmSettings): Promise<ScmUnderTest> {
+    const words = [
+      `ozone.metadata.dirs=${directory}`,
+      "strata.ws.address=127.0.0.1:0",
+      "ozone.scm.http-address=127.0.0.1:0",
+      ...settings,
+    ].flatMap((setting) => ["-D", setting]);
+    const init = ["scm", "--init", "--local-id-floor", "0", "--term-floor", "0", ...words];
+    execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
+    const beganMs = performance.now();
+    const child = spawn(process.execPath, [MAIN, "scm", ...words], { stdio: ["ignore", "ignore", "pipe"] });
+    const { wsPort, httpPort } = await ports(child);
+    return new ScmUnderTest(child, wsPort, httpPort, performance.now() - beganMs);
+  }
+
+  get pid(): number {
+    assert(this.#child.pid !== undefined, "the SCM has a process");
+    return this.#child.pid;
+  }
+
+  /** Every number of /prom by its name with labels, such as `strata_thread_cpu_seconds{thread="main"}`. */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const text = await (await fetch(`${this.#httpUrl}/prom`)).text();
+    const values = new Map<string, number>();
+    for (const line of text.split("\n")) {
+      const at = line.lastIndexOf(" ");
+      if (!line.startsWith("#") && at > 0) values.set(line.slice(0, at), Number(line.slice(at + 1)));
+    }
+    return values;
+  }
+
+  residentBytes(): number {
+    return residentBytes(this.pid);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await exit;
+  }
+}
+
+/** Ports from the SCM's own log. */
+async function ports(child: ChildProcess): Promise<{ wsPort: number; httpPort: number }> {
+  assert(child.stderr !== null, "the log is piped");
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
+  let httpPort = 0;
+  for await (const line of createInterface({ input: child.stderr })) {
+    if (!line.startsWith("{")) throw new Error(`the SCM did not start: ${line}`);
+    const record = JSON.parse(line) as { msg: string; step?: string; detail?: string; port?: number };
+    if (record.msg === "web pages") httpPort = record.port ?? 0;
+    if (record.step !== "listening") continue;
+    clearTimeout(timer);
+    // The rest of the log is drained, so that the SCM never waits for us.
+    child.stderr.resume();
+    return { wsPort: Number(record.detail?.split(":").at(-1)), httpPort };
+  }
+  throw new Error("the SCM ended before it served");
+}

@@ -1,0 +1,46 @@
+import type { Histogram } from "../harness/histogram.js";
+
+/** A load that runs in a process of its own, so that its CPU is not the SCM's. */
+export type LoadRequest =
+  | {
+      readonly kind: "heartbeat";
+      readonly endpoint: string;
+      readonly connections: number;
+      readonly seconds: number;
+    }
+  | {
+      readonly kind: "suppress";
+      readonly endpoint: string;
+      readonly clients: number;
+      readonly seconds: number;
+      /** Ids are drawn evenly from this range, both ends included. */
+      readonly firstId: number;
+      readonly lastId: number;
+      readonly seed: number;
+    }
+  | {
+      readonly kind: "incremental";
+      readonly endpoint: string;
+      readonly connections: number;
+      readonly rowsPerReport: number;
+      readonly seconds: number;
+      /** Ids are drawn from 1 … `lastId`. */
+      readonly lastId: number;
+    };
+
+export interface LoadResult {
+  readonly count: number;
+  readonly failedCount: number;
+  readonly latencyUs: readonly (readonly [number, number])[];
+  readonly latencyMaxUs: number;
+  /** CPU share of the generator, 1 = one core. */
+  readonly cpuShare: number;
+  readonly seconds: number;
+}
+
+/** What each kind of load fills. */
+export interface LoadTally {
+  count: number;
+  failedCount: number;
+  readonly latencyUs: Histogram;
+}

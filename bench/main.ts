@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { loadConfig } from "../engine/config/load.js";
+import type { Bench } from "./harness/bench.js";
+import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
+import { runVersus } from "./harness/versus.js";
+import { measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
+import { commit } from "./scenarios/commit.js";
+import { heartbeat } from "./scenarios/heartbeat.js";
+
+const BENCHES: readonly Bench[] = [heartbeat, commit];
+
+/** `npm run bench -- NAME`: runs a bench and prints its figures beside the yardsticks of the same run. */
+const program = new Command("bench")
+  .description("Measures one thing and prints one line a figure.")
+  .argument("<name>", `one of: ${BENCHES.map(({ name }) => name).join(", ")}; all = each in turn`)
+  .option("--json <file>", "also writes the figures as JSON")
+  .option("--vs <revision>", "alternates this tree with another revision (A B A B) and prints the ratios")
+  .addHelpText("after", `\n${BENCHES.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`).join("\n")}`)
+  .parse();
+
+const [name] = program.args;
+const { json, vs } = program.opts<{ json?: string; vs?: string }>();
+const chosen = name === "all" ? BENCHES : BENCHES.filter((bench) => bench.name === name);
+if (chosen.length === 0) program.error(`no bench is called ${name}`);
+if (vs !== undefined) runVersus(String(name), vs, (line) => console.log(line));
+else await runBenches();
+
+async function runBenches(): Promise<void> {
+  const { directory, settings } = environmentOf();
+  const results: Figure[] = [];
+  for (const bench of chosen) {
+    console.log(`${bench.name}: ${bench.doc}`);
+    const yardsticks = measureYardsticks();
+    const figures = await bench.run({
+      print: (line) => console.log(`  ${line}`),
+      directory: join(directory, bench.name),
+    });
+    console.log(
+      `  yardsticks: ${(["integer", "memory", "fsync"] as const).map((s) => `${s} ${yardsticks[s].ns.toFixed(2)} ns`).join(", ")}, fsync p99 ${(yardsticks.fsyncP99Ns / 1e3).toFixed(0)} µs`,
+    );
+    console.log(`  ${settings}`);
+    for (const figure of figures) {
+      const line = yardstickLine(figure, yardsticks);
+      if (line !== undefined) console.log(line);
+    }
+    for (const figure of figures) console.log(figureLine(figure));
+    results.push(...figures);
+  }
+  if (json !== undefined)
+    writeFileSync(json, `${JSON.stringify({ settings, figures: results }, undefined, 2)}\n`);
+  rmSync(directory, { recursive: true, force: true });
+  if (Number.isNaN(yardstickSink())) console.log("the yardsticks' loops were optimised away");
+}
+
+function environmentOf(): { directory: string; settings: string } {
+  const directory = mkdtempSync(join(tmpdir(), "strata-bench-"));
+  const config = loadConfig({ env: {}, overrides: [`ozone.metadata.dirs=${directory}`] });
+  const model = cpus()[0]?.model ?? "unknown";
+  const settings = `Node.js ${process.version}, ${cpus().length} × ${model}, default configuration, hash ${config.hash()}`;
+  return { directory, settings };
+}
