@@ -13,6 +13,7 @@ import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { type BootStepName, Scm } from "./scm.js";
+import { addClusterMetrics, addNodeMetrics, addShardMetrics } from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
 import { storageState } from "./storage/directories.js";
 import { NodeDisk } from "./storage/node-disk.js";
@@ -178,11 +179,7 @@ async function listenPages(
 function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addGatewayMetrics(metrics, scm.gatewayMetrics);
   addRaftMetrics(metrics, scm.raft);
-  metrics.addGauge(
-    "scm_container",
-    "total_containers",
-    "Containers.",
-    () => scm.cluster.containers.table.count,
-  );
-  metrics.addGauge("scm_node", "all_nodes", "Datanodes known.", () => scm.nodes.nodeCount);
+  addNodeMetrics(metrics, scm.nodes);
+  addClusterMetrics(metrics, scm.cluster);
+  addShardMetrics(metrics, scm.shards, scm.intake);
 }

@@ -1,0 +1,56 @@
+import { FleetPlan } from "../fleet/plan.js";
+import type { Bench, BenchContext } from "../harness/bench.js";
+import { measure } from "../harness/cpu-window.js";
+import { type Figure, median } from "../harness/figure.js";
+import { populate } from "../harness/population.js";
+import { ScmUnderTest } from "../harness/scm-under-test.js";
+import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
+
+const CONTAINERS = 200_000;
+const CONNECTIONS = 16;
+const ROWS_PER_REPORT = 4;
+const SECONDS = 4;
+const RUNS = 3;
+
+/** Incremental reports of a few entries, through the gateway to the shards' tables. */
+export const incrementalReport: Bench = {
+  name: "incremental-report",
+  doc: "CPU per entry of incremental reports, end to end: main and shard",
+  async run(context: BenchContext): Promise<readonly Figure[]> {
+    const scm = await ScmUnderTest.start({ directory: context.directory });
+    try {
+      const plan = new FleetPlan({ nodeCount: 3, containersPerNode: CONTAINERS, seed: 7 });
+      await populate(scm.endpoint, plan, context.print);
+      const cpuUs: number[] = [];
+      for (let i = 0; i < RUNS; i++) {
+        const loads: LoadSummary[] = [];
+        const window = await measure(scm, async () => {
+          loads.push(
+            await runLoad({
+              kind: "incremental",
+              endpoint: scm.endpoint,
+              connections: CONNECTIONS,
+              rowsPerReport: ROWS_PER_REPORT,
+              seconds: SECONDS,
+              lastId: CONTAINERS,
+            }),
+          );
+        });
+        const load = loads[0] as LoadSummary;
+        context.print(`run ${i + 1}: ${loadLine(load)}; ${window.cpuLine(load.count)}`);
+        cpuUs.push((window.cpuUs("main") + window.cpuUs("shard-0")) / load.count);
+      }
+      return [
+        {
+          name: "incremental.entry.cpu",
+          value: median(cpuUs),
+          unit: "µs",
+          target: { comparison: "≤", value: 3 },
+          yardstick: "integer",
+        },
+      ];
+    } finally {
+      await scm.stop();
+    }
+  },
+};

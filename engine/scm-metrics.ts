@@ -1,0 +1,58 @@
+import type { ReportIntake } from "../workers/pool/report-intake.js";
+import type { ShardSet } from "../workers/pool/shard-set.js";
+import type { ClusterState } from "./cluster/cluster-state.js";
+import type { NodeManager } from "./cluster/nodes/node-manager.js";
+import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
+import type { Metrics } from "./telemetry/metrics.js";
+
+/** Datanodes by state and what they sent (spec 01 §14). */
+export function addNodeMetrics(metrics: Metrics, nodes: NodeManager): void {
+  metrics.addGauge("node", "allNodes", "Datanodes known.", () => nodes.nodeCount);
+  const help = "Datanodes by operational state and health.";
+  metrics.addLabelledGauge("node", "nodes", help, ["operational_state", "health"], () =>
+    [...nodeStatistics(nodes).countByState].map(([state, count]) => {
+      const [operationalState = "", health = ""] = state.split(" ");
+      return [{ operational_state: operationalState, health }, count] as const;
+    }),
+  );
+  metrics.addCounters("node", nodes.counters, {
+    heartbeatCount: "Heartbeats processed.",
+    unknownHeartbeatCount: "Heartbeats of datanodes that must register first.",
+    nodeReportCount: "Node reports processed.",
+    commandQueueReportCount: "Command queue reports processed.",
+    pauseCount: "Pauses of this process that were forgiven to the datanodes.",
+    refusedCommandCount: "Commands refused because a datanode's queue was full.",
+  });
+}
+
+/** What is replicated. */
+export function addClusterMetrics(metrics: Metrics, cluster: ClusterState): void {
+  metrics.addGauge("container", "totalContainers", "Containers.", () => cluster.containers.table.count);
+  metrics.addGauge("pipeline", "totalPipelines", "Pipelines.", () => cluster.pipelines.count);
+  metrics.addGauge("session", "sessions", "Sessions of admin clients.", () => cluster.sessionCount);
+}
+
+/** Replicas and how they come in. */
+export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: ReportIntake): void {
+  const sums = { ...shards.statistics() };
+  metrics.beforeScrape(() => Object.assign(sums, shards.statistics()));
+  metrics.addGauges("shard", sums, {
+    replicaCount: "Replicas now.",
+    unknownReplicaCount: "Of these: of containers that were unknown when they were last reported.",
+    sideReplicaCount: "Of these: beyond all stripes of the container table.",
+    rowCount: "Report rows merged since start.",
+    addedCount: "Replicas that were new.",
+    updatedCount: "Replicas whose values changed.",
+    vanishedCount: "Replicas taken away by a report or because their datanode died.",
+    rejectedCount: "Rows left out.",
+    reportCount: "Chunks and incremental reports merged.",
+  });
+  metrics.addCounters("report", intake.counters, {
+    granted: "Full reports that were given credit.",
+    completed: "Full reports merged as a whole.",
+    dropped: "Full reports given up before their last chunk.",
+    chunks: "Chunks taken over.",
+    incrementals: "Incremental reports taken over.",
+    refused: "Chunks and incremental reports refused for what was in them.",
+  });
+}
