@@ -4,9 +4,10 @@ const SLOTS_MIN = 1024;
 /** Above this load the table doubles. */
 const LOAD_MAX = 0.6;
 
-/** Data checksums of replicas that differ from the one in their container's row: (container, node) → 64 bits.
- * Open addressing with linear probing in typed arrays, since a Map ends at 16.7 M entries, and EC containers have
- * a checksum for each index. Doubling moves every entry: 20 ns each, on the shard's thread. */
+/** Data checksums of replicas that differ from the one in their container's row: (container, node) → 64
+ * bits. Open addressing with linear probing in typed arrays, since a Map ends at 16.7 M entries, and EC
+ * containers have a checksum for each index. Doubling moves every entry: 20 ns each, on the shard's
+ * thread. */
 export class ChecksumTable {
   /** 0 = free slot. */
   #ids = new Float64Array(SLOTS_MIN);

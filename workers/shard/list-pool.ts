@@ -9,9 +9,10 @@ const CHUNK_SHIFT = 15;
 /** Capacities in units: four steps to each doubling, so that a list wastes a tenth on average. */
 const CLASS_UNITS: readonly number[] = classUnits(STRIPE_ROWS / UNIT_ENTRIES);
 
-/** Memory for sorted lists of 16-bit numbers: 5,000 nodes × 1,000 stripes are five million lists of some forty
- * entries, and a typed array each would cost four times what it holds. A block is named by its unit's number + 1;
- * 0 = none. Free blocks of a class are linked through their first two entries. Chunks are never given back. */
+/** Memory for sorted lists of 16-bit numbers: 5,000 nodes × 1,000 stripes are five million lists of some
+ * forty entries, and a typed array each would cost four times what it holds. A block is named by its
+ * unit's number + 1; 0 = none. Free blocks of a class are linked through their first two entries. Chunks
+ * are never given back. */
 export class ListPool {
   readonly #chunks: Uint16Array[] = [];
   readonly #firstFree = new Uint32Array(CLASS_UNITS.length);

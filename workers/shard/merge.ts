@@ -1,35 +1,37 @@
 import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
-import { REPLICA_ROW } from "../shared/replica-layout.js";
+import { REPLICA_FLAG, REPLICA_ROW, SHAPE } from "../shared/replica-layout.js";
 import type { Stripe } from "./stripe.js";
 
 /* The merge-join: rows of a report against the sorted list of the node, both ascending.
  *
- *   rows   3   7   8        12                      = : compare with the replica in row 3, 7, 12 of the stripe
- *   list   3   7        9   12                      8 : new        9 : vanished
+ *   rows   3   7   8        12              = : compare with the replica in row 3, 7, 12 of the stripe
+ *   list   3   7        9   12              8 : new        9 : vanished
  *          =   =   +    −   =
  *
- * `skipUnchanged` runs over what is equal, which is nearly everything, and stops at the first row that is not; the
- * caller deals with that one and goes on. */
+ * `skipUnchanged` runs over what is equal, which is nearly everything, and stops at the first row that is
+ * not; the caller deals with that one and goes on. */
 
 /** Columns and cursors of a merge; one object, used again for every record. */
 export interface MergeCursor {
   /** Report rows as numbers of 64 and of 32 bits. */
   rows: Float64Array;
   rowWords: Int32Array;
-  /** Index in `rows` of the present row and behind the last one; `rowStep` apart (4, or 5 with checksums). */
+  /** Index in `rows` of the present row, behind the last one of the record, and behind the last one of the
+   * merge; `rowStep` apart (4, or 5 with checksums). */
   row: number;
+  recordEnd: number;
   rowsEnd: number;
   rowStep: number;
   node: number;
   stripe: Stripe;
-  /** Ids below this number belong to the merge. */
-  endId: number;
   /** The node's list: index of the present entry and behind the last one of the range. */
   list: Uint16Array;
   listAt: number;
   listEnd: number;
   /** Rows before this index have been touched. */
   touchedEnd: number;
+  /** Whether to touch the values too: changed replicas need them. */
+  touchesValues: boolean;
   /** Whether to touch the containers' rows too: new replicas need them. */
   touchesContainers: boolean;
   /** Keeps the touching loads alive. */
@@ -41,15 +43,16 @@ export function emptyMergeCursor(stripe: Stripe): MergeCursor {
     rows: new Float64Array(0),
     rowWords: new Int32Array(0),
     row: 0,
+    recordEnd: 0,
     rowsEnd: 0,
     rowStep: 4,
     node: 0,
     stripe,
-    endId: 0,
     list: new Uint16Array(0),
     listAt: 0,
     listEnd: 0,
     touchedEnd: 0,
+    touchesValues: false,
     touchesContainers: false,
     touched: 0,
   };
@@ -57,55 +60,99 @@ export function emptyMergeCursor(stripe: Stripe): MergeCursor {
 
 const ROW_SHIFT = Math.log2(REPLICA_ROW.rowBytes / 4);
 const CONTAINER_SHIFT = Math.log2(CONTAINER_ROW.rowBytes / 4);
+const VALUES_WORD = REPLICA_ROW.fields.values.offset / 4;
 const OFFSET_MASK = STRIPE_ROWS - 1;
-/** Rows whose memory is asked for at once. The loads do not depend on one another, so the processor waits for them
- * together: one cold row after the other costs several times as much. */
+/** Rows whose memory is asked for at once. The loads do not depend on one another, so the processor waits
+ * for them together: one cold row after the other costs several times as much. */
 const TOUCH_ROWS = 16;
 
-/** Advances over rows that are listed and whose replica has the same values; stops at the first other one, or at
- * `endId`. A replica in overflow, one of an unknown container, and one with a checksum of its own are left to the
- * caller. Literal numbers are words of REPLICA_ROW and of report rows; `merge.test.ts` compares them. */
+/** Advances over rows that are listed and whose replica has the same values; stops at the first other one,
+ * or behind the shorter of both columns. A replica in overflow, one of an unknown container, and one with
+ * a checksum of its own are left to the caller. */
 export function skipUnchanged(cursor: MergeCursor): void {
-  const { rows, rowWords, rowsEnd, rowStep, node, endId, list, listEnd } = cursor;
-  const { words, numbers, firstId } = cursor.stripe;
-  const nodes = (node + 1) | ((node + 1) << 16);
-  let { row, listAt } = cursor;
-  while (row < rowsEnd) {
-    if (row >= cursor.touchedEnd) touch(cursor, row);
-    const touchedEnd = cursor.touchedEnd;
-    for (; row < touchedEnd; row += rowStep, listAt++) {
-      const id = rows[row] as number;
-      const offset = (id - firstId) | 0;
-      if (id >= endId || listAt >= listEnd || list[listAt] !== offset) break;
-      const at = offset << 5;
-      const place = placeOf((words[at + 10] as number) ^ nodes, (words[at + 11] as number) ^ nodes);
-      const flags = (words[at + 9] as number) >>> (place << 3);
-      const rowWord = row << 1;
-      const keys = rowWords[rowWord + 6] as number;
-      if (place > 3 || words[at + 12 + place] !== rowWords[rowWord + 7]) break;
-      if ((flags & 1) !== 0) {
-        const number = offset << 4;
-        if (words[at + 8] !== keys || numbers[number + 1] !== rows[row + 1]) break;
-        if (numbers[number + 2] !== rows[row + 2]) break;
-      } else {
-        if (((words[at + 1] as number) & 0x100) === 0 || words[at + 18 + (place << 2)] !== keys) break;
-        if (!hasNumbers(words, at + 16 + (place << 2), rows, row)) break;
-      }
-      const low = rowStep === 5 ? (rowWords[rowWord + 8] as number) : 0;
-      const high = rowStep === 5 ? (rowWords[rowWord + 9] as number) : 0;
-      if ((flags & 2) !== 0) {
-        if (words[at + 6] !== low || words[at + 7] !== high) break;
-      } else if ((flags & 4) !== 0 || (low | high) !== 0) break;
-    }
-    if (row < touchedEnd) break;
+  const { rowStep } = cursor;
+  const count = Math.min((cursor.rowsEnd - cursor.row) / rowStep, cursor.listEnd - cursor.listAt);
+  const end = cursor.row + count * rowStep;
+  while (cursor.row < end) {
+    if (cursor.row >= cursor.touchedEnd) touch(cursor);
+    const blockEnd = Math.min(end, cursor.touchedEnd);
+    advance(cursor, skipAsHead(cursor, blockEnd));
+    if (cursor.row === blockEnd) continue;
+    if (!isUnchanged(cursor)) return;
+    advance(cursor, cursor.row + rowStep);
   }
-  cursor.row = row;
-  cursor.listAt = listAt;
 }
 
-/** Place of the node among the four of a row, from the words of their slots with the node taken out: the half that is
- * 0; 8 when there is none. In arithmetic, since which place it is cannot be predicted, and a wrong guess costs as much
- * as all of this. */
+function advance(cursor: MergeCursor, row: number): void {
+  cursor.listAt += (row - cursor.row) / cursor.rowStep;
+  cursor.row = row;
+}
+
+/** Index of the first row before `end` that is not listed, or does not have the values of the row's head.
+ * A loop without calls and stores, so that the compiler checks the columns once and not in each step.
+ * Literal numbers are words of REPLICA_ROW and of report rows (`merge.test.ts` compares them); replica
+ * rows begin at multiples of 32 words, so `|` adds, and needs no check for overflow. */
+function skipAsHead(cursor: MergeCursor, end: number): number {
+  const { rows, rowWords, rowStep, list, stripe } = cursor;
+  const { words, numbers, firstId } = stripe;
+  const nodes = (cursor.node + 1) | ((cursor.node + 1) << 16);
+  let { row, listAt } = cursor;
+  for (; row < end; row += rowStep, listAt++) {
+    const offset = ((rows[row] as number) - firstId) | 0;
+    if (list[listAt] !== offset) break;
+    const at = offset << 5;
+    const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
+    if (place > 3) break;
+    const rowWord = row << 1;
+    if (words[(at | 12) + place] !== rowWords[(rowWord + 7) | 0]) break;
+    if (words[at | 8] !== rowWords[(rowWord + 6) | 0]) break;
+    const number = offset << 4;
+    if (numbers[number | 1] !== rows[(row + 1) | 0] || numbers[number | 2] !== rows[(row + 2) | 0]) break;
+    const flags = ((words[at | 9] as number) >>> (place << 3)) & 7;
+    if (flags === 1) {
+      if (
+        rowStep === 5 &&
+        ((rowWords[(rowWord + 8) | 0] as number) | (rowWords[(rowWord + 9) | 0] as number)) !== 0
+      )
+        break;
+    } else {
+      if (rowStep === 4 || flags !== 3) break;
+      if (words[at | 6] !== rowWords[(rowWord + 8) | 0] || words[at | 7] !== rowWords[(rowWord + 9) | 0])
+        break;
+    }
+  }
+  return row;
+}
+
+/** Whether the present row is listed and has the values of a replica in the row, be they those of the head
+ * or not. */
+function isUnchanged(cursor: MergeCursor): boolean {
+  const { rows, rowWords, row, rowStep, node } = cursor;
+  const { words, firstId } = cursor.stripe;
+  const offset = (rows[row] as number) - firstId;
+  if (cursor.list[cursor.listAt] !== offset) return false;
+  const at = offset << 5;
+  const nodes = (node + 1) | ((node + 1) << 16);
+  const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
+  if (place > 3 || ((words[at | 1] as number) & SHAPE.KNOWN) === 0) return false;
+  const rowWord = row << 1;
+  if (words[(at | 12) + place] !== rowWords[rowWord + 7]) return false;
+  const values = (at | 16) + (place << 2);
+  if (words[values + 2] !== rowWords[rowWord + 6]) return false;
+  const used = rows[row + 1] as number;
+  const sequence = rows[row + 2] as number;
+  if (words[values] !== (used | 0) || words[values + 1] !== (sequence | 0)) return false;
+  if (words[values + 3] !== ((used / 2 ** 32) | ((sequence / 2 ** 32) << 16))) return false;
+  const low = rowStep === 5 ? (rowWords[rowWord + 8] as number) : 0;
+  const high = rowStep === 5 ? (rowWords[rowWord + 9] as number) : 0;
+  const flags = (words[at | 9] as number) >>> (place << 3);
+  if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return words[at | 6] === low && words[at | 7] === high;
+  return (flags & REPLICA_FLAG.CHECKSUM_OWN) === 0 && (low | high) === 0;
+}
+
+/** Place of the node among the four of a row, from the words of their slots with the node taken out: the
+ * half that is 0; 8 when there is none. In arithmetic, since which place it is cannot be predicted, and a
+ * wrong guess costs as much as all of this. */
 function placeOf(difference01: number, difference23: number): number {
   const is0 = ((difference01 & 0xffff) - 1) >>> 31;
   const is1 = ((difference01 >>> 16) - 1) >>> 31;
@@ -114,22 +161,20 @@ function placeOf(difference01: number, difference23: number): number {
   return is1 | (is2 << 1) | is3 | (is3 << 1) | (((is0 | is1 | is2 | is3) ^ 1) << 3);
 }
 
-/** Whether used bytes and sequence id of a report row are those of the REPLICA_VALUES at `at`. */
-function hasNumbers(words: Int32Array, at: number, rows: Float64Array, row: number): boolean {
-  const used = rows[row + 1] as number;
-  const sequence = rows[row + 2] as number;
-  const highs = (used / 2 ** 32) | ((sequence / 2 ** 32) << 16);
-  return words[at] === (used | 0) && words[at + 1] === (sequence | 0) && words[at + 3] === highs;
-}
-
 /** Loads the next replica rows. An id behind the stripe's end touches some row of it. */
-function touch(cursor: MergeCursor, row: number): void {
-  const { rows, rowStep, stripe } = cursor;
+function touch(cursor: MergeCursor): void {
+  const { rows, row, rowStep, stripe } = cursor;
   const { words, containers, firstId } = stripe;
   const end = Math.min(cursor.rowsEnd, row + TOUCH_ROWS * rowStep);
   let touched = 0;
   for (let at = row; at < end; at += rowStep) {
     touched += words[(((rows[at] as number) - firstId) & OFFSET_MASK) << ROW_SHIFT] as number;
+  }
+  if (cursor.touchesValues) {
+    for (let at = row; at < end; at += rowStep) {
+      const offset = ((rows[at] as number) - firstId) & OFFSET_MASK;
+      touched += words[(offset << ROW_SHIFT) | VALUES_WORD] as number;
+    }
   }
   if (cursor.touchesContainers) {
     for (let at = row; at < end; at += rowStep) {
@@ -138,4 +183,24 @@ function touch(cursor: MergeCursor, row: number): void {
   }
   cursor.touched = touched | 0;
   cursor.touchedEnd = end;
+}
+
+/** Index of the first row of the record with an id ≥ `id`, from the present one on: steps that double,
+ * then halves, since stripes with many rows and with a few both occur. */
+export function rowFrom(cursor: MergeCursor, id: number): number {
+  const { rows, row, rowStep, recordEnd } = cursor;
+  let low = 0;
+  let step = 1;
+  const count = (recordEnd - row) / rowStep;
+  while (low + step <= count && (rows[row + (low + step - 1) * rowStep] as number) < id) {
+    low += step;
+    step *= 2;
+  }
+  let high = Math.min(count, low + step - 1);
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[row + middle * rowStep] as number) < id) low = middle + 1;
+    else high = middle;
+  }
+  return row + low * rowStep;
 }

@@ -12,13 +12,14 @@ interface NodeBlocks {
 
 const STRIPES_MIN = 8;
 
-/** For each (node, stripe) the ascending offsets of the containers that the node said it holds, whether a replica is
- * recorded for them or not: the mirror of the node's last words (spec 02 §7). */
+/** For each (node, stripe) the ascending offsets of the containers that the node said it holds, whether a
+ * replica is recorded for them or not: the mirror of the node's last words (spec 02 §7). */
 export class NodeLists {
   readonly #pool = new ListPool();
   readonly #nodes: (NodeBlocks | undefined)[] = [];
 
-  /** Where the last `locate` found the list: `entries[start … start + length)`. Valid until the next change. */
+  /** Where the last `locate` found the list: `entries[start … start + length)`. Valid until the next
+   * change. */
   entries: Uint16Array = new Uint16Array(0);
   start = 0;
   length = 0;
@@ -68,8 +69,8 @@ export class NodeLists {
     return true;
   }
 
-  /** Makes room for `insertCount` entries in the place of `removeCount` ones at `at`. The caller writes them into the
-   * list as located afterwards. */
+  /** Makes room for `insertCount` entries in the place of `removeCount` ones at `at`. The caller writes
+   * them into the list as located afterwards. */
   resize(node: number, place: number, edit: Readonly<ListEdit>): void {
     const { at, removeCount, insertCount } = edit;
     const blocks = this.#blocksOf(node, place);

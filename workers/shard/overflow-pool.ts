@@ -7,9 +7,9 @@ const NEXT = OVERFLOW_BLOCK.fields.next.offset / 4;
 const CHUNK_BLOCKS = 4096;
 const CHUNK_SHIFT = 12;
 
-/** Blocks of eight replica entries for containers with more than four replicas. A block is named by its number
- * + 1, so that 0 says "none" in rows and links. Free blocks are zero but for their link.
- * Memory grows by chunks and is never given back: what was needed once is needed again. */
+/** Blocks of eight replica entries for containers with more than four replicas. A block is named by its
+ * number + 1, so that 0 says "none" in rows and links. Free blocks are zero but for their link. Memory
+ * grows by chunks and is never given back: what was needed once is needed again. */
 export class OverflowPool {
   readonly #chunks: Int32Array[] = [];
   #firstFree = 0;

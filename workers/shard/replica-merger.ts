@@ -9,7 +9,7 @@ import {
 import { STRIPE_ROWS } from "../shared/container-layout.js";
 import type { StripeMessage } from "../shared/shard-layout.js";
 import type { RowsHeader } from "../shared/shard-records.js";
-import { emptyMergeCursor, type MergeCursor, skipUnchanged } from "./merge.js";
+import { emptyMergeCursor, type MergeCursor, rowFrom, skipUnchanged } from "./merge.js";
 import { NodeLists } from "./node-lists.js";
 import {
   emptyReplicaWords,
@@ -37,7 +37,8 @@ export interface MergerOptions {
   readonly sideIdsPerNodeMax: number;
 }
 
-/** Where the rows of a record lie: the whole channel's memory as numbers, and the byte where the rows begin. */
+/** Where the rows of a record lie: the whole channel's memory as numbers, and the byte where the rows
+ * begin. */
 export interface RowMemory {
   readonly numbers: Float64Array;
   readonly words: Int32Array;
@@ -81,8 +82,8 @@ export class ReplicaMerger {
     this.#show();
   }
 
-  /** A chunk of a full report: the node has exactly these replicas with ids in [fromId, toId]. The rows ascend and lie
-   * in the range, which main has checked. A row of state DELETED is no replica. */
+  /** A chunk of a full report: the node has exactly these replicas with ids in [fromId, toId]. The rows
+   * ascend and lie in the range, which main has checked. A row of state DELETED is no replica. */
   mergeChunk(header: Readonly<RowsHeader>, memory: RowMemory, rowsOffset: number): void {
     const cursor = this.#open(header, memory, rowsOffset);
     const { fromId, toId } = header;
@@ -97,14 +98,15 @@ export class ReplicaMerger {
       nextId = lastId + 1;
     }
     if (nextId <= toId) this.#mergeSide(nextId, toId);
-    assert(cursor.row === cursor.rowsEnd, "report rows were left over");
+    assert(cursor.row === cursor.recordEnd, "report rows were left over");
     this.#close(header);
   }
 
-  /** Replicas that changed, in any order; of several rows of one id the last wins. DELETED takes the replica away. */
+  /** Replicas that changed, in any order; of several rows of one id the last wins. DELETED takes the
+   * replica away. */
   applyIncremental(header: Readonly<RowsHeader>, memory: RowMemory, rowsOffset: number): void {
     const cursor = this.#open(header, memory, rowsOffset);
-    for (; cursor.row < cursor.rowsEnd; cursor.row += cursor.rowStep) {
+    for (; cursor.row < cursor.recordEnd; cursor.row += cursor.rowStep) {
       const id = cursor.rows[cursor.row] as number;
       const stripe = this.#stripes.find(id);
       if (stripe === undefined) {
@@ -207,7 +209,7 @@ export class ReplicaMerger {
     cursor.rowWords = memory.words;
     cursor.row = rowsOffset / 8;
     cursor.rowStep = header.rowBytes / 8;
-    cursor.rowsEnd = cursor.row + header.rowCount * cursor.rowStep;
+    cursor.recordEnd = cursor.row + header.rowCount * cursor.rowStep;
     cursor.node = header.node;
     return cursor;
   }
@@ -229,21 +231,22 @@ export class ReplicaMerger {
     const cursor = this.#cursor;
     const lists = this.#lists;
     const firstRow = cursor.row;
-    cursor.endId = toId + 1;
+    cursor.rowsEnd = rowFrom(cursor, toId + 1);
     lists.locate(cursor.node, stripe.place);
     const from = lists.countBelow(fromId - stripe.firstId);
     const end = lists.countBelow(toId + 1 - stripe.firstId);
-    if (from === end && !this.#hasRowBefore(cursor.endId)) return;
+    if (from === end && firstRow === cursor.rowsEnd) return;
     cursor.stripe = stripe;
     cursor.list = lists.entries;
     cursor.listAt = lists.start + from;
     cursor.listEnd = lists.start + end;
     cursor.touchedEnd = 0;
+    cursor.touchesValues = from === end;
     cursor.touchesContainers = from === end;
     let isListChanged = false;
     for (;;) {
       skipUnchanged(cursor);
-      if (!this.#hasRowBefore(cursor.endId)) break;
+      if (cursor.row === cursor.rowsEnd) break;
       if (this.#mergeRow(stripe)) isListChanged = true;
       cursor.row += cursor.rowStep;
     }
@@ -251,15 +254,12 @@ export class ReplicaMerger {
     if (isListChanged) this.#rewriteList(stripe, firstRow, { from, end });
   }
 
-  #hasRowBefore(endId: number): boolean {
-    const { row, rowsEnd, rows } = this.#cursor;
-    return row < rowsEnd && (rows[row] as number) < endId;
-  }
-
   /** Deals with the present row, which is not "as before"; true when the list will change. */
   #mergeRow(stripe: Stripe): boolean {
     const cursor = this.#cursor;
     const offset = (cursor.rows[cursor.row] as number) - stripe.firstId;
+    // Changes come in company: the next rows' values will be wanted too.
+    cursor.touchesValues = true;
     const hasVanished = this.#vanishUntil(stripe, offset);
     const isListed = cursor.listAt < cursor.listEnd && cursor.list[cursor.listAt] === offset;
     const isDeleted = this.#isDeleted();
@@ -302,7 +302,8 @@ export class ReplicaMerger {
     const cursor = this.#cursor;
     const { node } = cursor;
     let index = this.#side.indexFrom(node, fromId);
-    for (; this.#hasRowBefore(toId + 1); cursor.row += cursor.rowStep) {
+    cursor.rowsEnd = rowFrom(cursor, toId + 1);
+    for (; cursor.row < cursor.rowsEnd; cursor.row += cursor.rowStep) {
       const id = cursor.rows[cursor.row] as number;
       this.#takeSide(index, this.#side.indexFrom(node, id));
       const isListed = this.#isSideAt(index, id);
@@ -382,14 +383,14 @@ export class ReplicaMerger {
     return values;
   }
 
-  /** Records the present row. A replica index that does not fit the EC container leaves what was recorded before
-   * (spec 02 §7.4d); it is looked at only when it is new, since the container's row is another cache miss. */
+  /** Records the present row. A replica index that does not fit the EC container leaves what was recorded
+   * before (spec 02 §7.4d); it is looked at only when it is new, since the container's row is another
+   * cache miss. */
   #storeRow(stripe: Stripe, offset: number): void {
     const counters = this.#counters;
     const values = this.#readRow();
     const replicaIndex = replicaIndexOf(values.identity);
-    const recorded = this.#table.find(stripe, offset, values.node);
-    if (recorded !== replicaIndex || !isKnown(stripe, offset)) {
+    if (this.#table.find(stripe, offset, values.node) !== replicaIndex) {
       const indexCount = this.#stripes.replicaIndexCount(stripe, offset);
       if (indexCount >= 0) this.#noteKnown(stripe, offset);
       if (indexCount > 0 && (replicaIndex === 0 || replicaIndex > indexCount)) {

@@ -32,6 +32,8 @@ import {
   versionAt,
 } from "./stripe.js";
 
+/** A flags byte for each of the four places. */
+const AS_HEAD_EVERYWHERE = REPLICA_FLAG.AS_HEAD * 0x01010101;
 const TWO_32 = 2 ** 32;
 const ENTRY_WORDS = OVERFLOW_ENTRY.rowBytes / 4;
 const FIRST_ENTRY = OVERFLOW_HEAD_BYTES / 4;
@@ -59,8 +61,8 @@ export function emptyReplicaWords(): ReplicaWords {
 export const PUT = { ADDED: 1, CHANGED: 2, SAME: 3, FULL: 4 } as const;
 export type Put = (typeof PUT)[keyof typeof PUT];
 
-/** Changes and reads single rows; `merge.ts` has the path that compares many. A row is named by its stripe and the
- * container's offset in it. */
+/** Changes and reads single rows; `merge.ts` has the path that compares many. A row is named by its stripe
+ * and the container's offset in it. */
 export class ReplicaTable {
   readonly #overflow = new OverflowPool();
   readonly #checksums = new ChecksumTable();
@@ -79,14 +81,15 @@ export class ReplicaTable {
     return this.#checksums.count;
   }
 
-  /** Finds the node's replica: −1 when it has none, else its replica index. */
+  /** Finds the node's replica. Its replica index when that was checked, else −1. */
   find(stripe: Stripe, offset: number, node: number): number {
     this.#isFound = this.#find(stripe, offset, node);
-    return this.#isFound ? replicaIndexOf(this.#identity(stripe, offset)) : -1;
+    if (!this.#isFound || (this.#flags(stripe, offset) & REPLICA_FLAG.INDEX_CHECKED) === 0) return -1;
+    return replicaIndexOf(this.#identity(stripe, offset));
   }
 
-  /** Records the replica of `values.node`, after `find` of the same. FULL: the row has REPLICA_COUNT_MAX others and
-   * stays as it is. */
+  /** Records the replica of `values.node`, after `find` of the same. In a row that is known its index
+   * counts as checked. FULL: the row has REPLICA_COUNT_MAX others and stays as it is. */
   put(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): Put {
     let result: Put = PUT.CHANGED;
     if (!this.#isFound) {
@@ -104,6 +107,7 @@ export class ReplicaTable {
     words[at + 2] = values.keyCount;
     words[at + 3] = (usedBytes / TWO_32) | ((sequenceId / TWO_32) << 16);
     this.#setIdentity(stripe, offset, values.identity);
+    this.#setIndexChecked(stripe, offset, values.node);
     if ((values.checksumLow | values.checksumHigh | (this.#flags(stripe, offset) & CHECKSUM_FLAGS)) !== 0) {
       this.#setChecksum(stripe, offset, values);
     }
@@ -249,17 +253,26 @@ export class ReplicaTable {
   }
 
   #flags(stripe: Stripe, offset: number): number {
-    if (this.#index < ROW_REPLICA_COUNT) return stripe.bytes[flagsAt(offset, this.#index)] as number;
+    if (this.#index < ROW_REPLICA_COUNT)
+      return ((stripe.words[flagsAt(offset)] as number) >>> (this.#index * 8)) & 0xff;
     return (this.#words[this.#at + ENTRY_NODE] as number) >>> ENTRY_FLAGS_SHIFT;
   }
 
   #setNodeAndFlags(stripe: Stripe, offset: number, node: number, flags: number): void {
     if (this.#index < ROW_REPLICA_COUNT) {
       stripe.halves[nodeAt(offset, this.#index)] = node + 1;
-      stripe.bytes[flagsAt(offset, this.#index)] = flags;
+      const at = flagsAt(offset);
+      const shift = this.#index * 8;
+      stripe.words[at] = ((stripe.words[at] as number) & ~(0xff << shift)) | (flags << shift);
     } else {
       this.#words[this.#at + ENTRY_NODE] = (node + 1) | (flags << ENTRY_FLAGS_SHIFT);
     }
+  }
+
+  #setIndexChecked(stripe: Stripe, offset: number, node: number): void {
+    const flags = this.#flags(stripe, offset) & ~REPLICA_FLAG.INDEX_CHECKED;
+    const checked = isKnown(stripe, offset) ? REPLICA_FLAG.INDEX_CHECKED : 0;
+    this.#setNodeAndFlags(stripe, offset, node, flags | checked);
   }
 
   /** Copies a replica from one place to another; stops at the latter. */
@@ -360,8 +373,9 @@ export class ReplicaTable {
     else if ((oldFlags & REPLICA_FLAG.CHECKSUM_OWN) !== 0) this.#checksums.delete(id, node);
   }
 
-  /** Puts a checksum into the row when no replica uses the one there. Others that had it as their own share it then:
-   * after a reconciliation all replicas change to the same new checksum, one after the other. */
+  /** Puts a checksum into the row when no replica uses the one there. Others that had it as their own
+   * share it then: after a reconciliation all replicas change to the same new checksum, one after the
+   * other. */
   #takeOverRowChecksum(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
     const count = replicaCount(stripe, offset);
     for (let index = 0; index < count; index++) {
@@ -384,9 +398,10 @@ export class ReplicaTable {
     return true;
   }
 
-  /** Brings the head up to date after a change. Bytes and keys: the largest of the usable replicas, or what was last
-   * known when none is left. Sequence id: never falls, since what was once reported has been committed
-   * (spec 02 §6.2). Then each place of the row learns whether its numbers are those of the head. */
+  /** Brings the head up to date after a change. Bytes and keys: the largest of the usable replicas, or
+   * what was last known when none is left. Sequence id: never falls, since what was once reported has
+   * been committed (spec 02 §6.2). Then each place of the row learns whether its numbers are those of the
+   * head. */
   #updateUsage(stripe: Stripe, offset: number, sequenceReported: number): void {
     const { numbers, words } = stripe;
     const count = replicaCount(stripe, offset);
@@ -409,11 +424,15 @@ export class ReplicaTable {
       used = numbers[usedAt(offset)] as number;
       keys = (words[keyCountAt(offset)] as number) >>> 0;
     }
-    beginWrite(words, versionAt(offset));
-    numbers[usedAt(offset)] = used;
-    numbers[sequenceAt(offset)] = Math.max(numbers[sequenceAt(offset)] as number, sequenceReported);
-    words[keyCountAt(offset)] = keys;
-    endWrite(words, versionAt(offset));
+    const sequence = Math.max(numbers[sequenceAt(offset)] as number, sequenceReported);
+    const isSame = used === numbers[usedAt(offset)] && sequence === numbers[sequenceAt(offset)];
+    if (!isSame || words[keyCountAt(offset)] !== (keys | 0)) {
+      beginWrite(words, versionAt(offset));
+      numbers[usedAt(offset)] = used;
+      numbers[sequenceAt(offset)] = sequence;
+      words[keyCountAt(offset)] = keys;
+      endWrite(words, versionAt(offset));
+    }
     updateAsHead(stripe, offset);
   }
 }
@@ -425,13 +444,14 @@ export function markKnown(stripe: Stripe, offset: number): void {
 }
 
 function updateAsHead(stripe: Stripe, offset: number): void {
-  const inRow = Math.min(replicaCount(stripe, offset), ROW_REPLICA_COUNT);
-  const isRowKnown = isKnown(stripe, offset);
+  const { words } = stripe;
+  const at = flagsAt(offset);
+  let flags = (words[at] as number) & ~AS_HEAD_EVERYWHERE;
+  const inRow = isKnown(stripe, offset) ? Math.min(replicaCount(stripe, offset), ROW_REPLICA_COUNT) : 0;
   for (let index = 0; index < inRow; index++) {
-    const at = flagsAt(offset, index);
-    const flags = (stripe.bytes[at] as number) & ~REPLICA_FLAG.AS_HEAD;
-    stripe.bytes[at] = isRowKnown && isAsHead(stripe, offset, index) ? flags | REPLICA_FLAG.AS_HEAD : flags;
+    if (isAsHead(stripe, offset, index)) flags |= REPLICA_FLAG.AS_HEAD << (index * 8);
   }
+  words[at] = flags;
 }
 
 /** What the rows of a table hold together. */

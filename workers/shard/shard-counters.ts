@@ -1,6 +1,7 @@
 import { SHARD_STATISTICS, type ShardStatistic } from "../shared/shard-layout.js";
 
-/** The shard's figures (meaning: SHARD_STATISTICS), counted in private memory and shown to main after each record. */
+/** The shard's figures (meaning: SHARD_STATISTICS), counted in private memory and shown to main after each
+ * record. */
 export class ShardCounters implements Record<ShardStatistic, number> {
   replicaCount = 0;
   unknownReplicaCount = 0;

@@ -30,7 +30,8 @@ import { ShardCounters } from "./shard-counters.js";
 /** Records of one `poll`; between polls the thread may turn its event loop. */
 const RECORDS_PER_POLL = 64;
 
-/** Owner of the replicas of every container whose stripe is `number % shardCount`: merges reports, answers queries. */
+/** Owner of the replicas of every container whose stripe is `number % shardCount`: merges reports, answers
+ * queries. */
 export class Shard implements WorkerLoop {
   readonly #context: WorkerContext;
   readonly #data: ShardStartData;
@@ -38,7 +39,8 @@ export class Shard implements WorkerLoop {
   readonly #counters: ShardCounters;
   readonly #memory: { numbers: Float64Array; words: Int32Array };
   readonly #header: RowsHeader = { ticket: 0, fromId: 0, toId: 0, rowCount: 0, node: 0, rowBytes: 0 };
-  /** Answers that found no room in the channel. While there are some, no record is taken: memory stays bounded. */
+  /** Answers that found no room in the channel. While there are some, no record is taken: memory stays
+   * bounded. */
   readonly #heldTickets: number[] = [];
   readonly #heldQueries: ReplicaQuery[] = [];
 

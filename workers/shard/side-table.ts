@@ -14,9 +14,10 @@ interface SideIds {
   numbers: Float64Array;
 }
 
-/** Replicas of ids that lie beyond all stripes: containers the SCM does not know yet, or never will. For each node a
- * sorted list, which is its set and its replicas at once, and bounded, so that a node that reports nonsense allocates
- * next to nothing. An entry without a state is an id whose replica was purged (spec 01 §7.4: the set stays). */
+/** Replicas of ids that lie beyond all stripes: containers the SCM does not know yet, or never will. For
+ * each node a sorted list, which is its set and its replicas at once, and bounded, so that a node that
+ * reports nonsense allocates next to nothing. An entry without a state is an id whose replica was purged
+ * (spec 01 §7.4: the set stays). */
 export class SideTable {
   readonly #nodes: (SideIds | undefined)[] = [];
   readonly #idsPerNodeMax: number;
@@ -77,7 +78,8 @@ export class SideTable {
     numbers[at + 5] = values.checksumHigh;
   }
 
-  /** Puts `id` at `index`, its place in the order, without a replica; false when the node has its limit of ids. */
+  /** Puts `id` at `index`, its place in the order, without a replica; false when the node has its limit of
+   * ids. */
   insert(node: number, index: number, id: number): boolean {
     if (this.count(node) >= this.#idsPerNodeMax) return false;
     const side = this.#room(node);

@@ -11,7 +11,7 @@ import {
 } from "../shared/replica-layout.js";
 import type { StripeMessage } from "../shared/shard-layout.js";
 
-/** A stripe as its shard sees it: the same replica rows as numbers of 64, 32, 16 and 8 bits. */
+/** A stripe as its shard sees it: the same replica rows as numbers of 64, 32 and 16 bits. */
 export interface Stripe {
   readonly number: number;
   /** Place in order of arrival: dense, so node lists are found by it. */
@@ -20,7 +20,6 @@ export interface Stripe {
   readonly numbers: Float64Array;
   readonly words: Int32Array;
   readonly halves: Uint16Array;
-  readonly bytes: Uint8Array;
   readonly containers: Int32Array;
 }
 
@@ -32,7 +31,6 @@ export const NO_STRIPE: Stripe = {
   numbers: new Float64Array(0),
   words: new Int32Array(0),
   halves: new Uint16Array(0),
-  bytes: new Uint8Array(0),
   containers: new Int32Array(0),
 };
 
@@ -47,7 +45,6 @@ export function createStripe({ stripe, containers, replicas }: StripeMessage, pl
     numbers: new Float64Array(replicas, 0, REPLICA_STRIPE_BYTES / 8),
     words: new Int32Array(replicas, 0, REPLICA_STRIPE_BYTES / 4),
     halves: new Uint16Array(replicas, 0, REPLICA_STRIPE_BYTES / 2),
-    bytes: new Uint8Array(replicas, 0, REPLICA_STRIPE_BYTES),
     containers: new Int32Array(containers, 0, containers.byteLength / 4),
   };
 }
@@ -56,7 +53,6 @@ export function createStripe({ stripe, containers, replicas }: StripeMessage, pl
 const ROW_WORDS = REPLICA_ROW.rowBytes / 4;
 const ROW_NUMBERS = REPLICA_ROW.rowBytes / 8;
 const ROW_HALVES = REPLICA_ROW.rowBytes / 2;
-const ROW_BYTES = REPLICA_ROW.rowBytes;
 const VALUE_WORDS = REPLICA_VALUES.rowBytes / 4;
 const { fields } = REPLICA_ROW;
 
@@ -81,9 +77,9 @@ export function checksumAt(offset: number): number {
 export function keyCountAt(offset: number): number {
   return offset * ROW_WORDS + fields.keyCount.offset / 4;
 }
-/** In `bytes`. */
-export function flagsAt(offset: number, index: number): number {
-  return offset * ROW_BYTES + fields.flags.offset + index;
+/** One byte for each place. */
+export function flagsAt(offset: number): number {
+  return offset * ROW_WORDS + fields.flags.offset / 4;
 }
 /** In `halves`. */
 export function nodeAt(offset: number, index: number): number {

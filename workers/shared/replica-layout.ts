@@ -9,13 +9,14 @@ import { layout } from "./layout.js";
  *   │ 64 B                       │ 4 × 16 B             │    │ 8 B  │ 24 B    │     │ 24 B     │
  *   └────────────────────────────┴──────────────────────┘    └──────┴─────────┴─────┴──────────┘
  *
- * Places have no gaps: the first `count` are taken, in no order. More than four replicas happen with EC (up to 14)
- * and with over-replication.
+ * Places have no gaps: the first `count` are taken, in no order. More than four replicas happen with EC (up
+ * to 14) and with over-replication.
  *
- * A full report compares each of its rows with a replica, and the time goes into waiting for cold memory. So all that
- * is needed to see "as before" stands in the first half, one cache line: who holds the replica, its state and origin,
- * and whether its numbers are those of the head, as they are in a closed container. The numbers always stand in the
- * second half as well. Rows must begin at multiples of 64 in memory, see `allocateReplicaStripe`. */
+ * A full report compares each of its rows with a replica, and the time goes into waiting for cold memory. So
+ * all that is needed to see "as before" stands in the first half, one cache line: who holds the replica, its
+ * state and origin, and whether its numbers are those of the head, as they are in a closed container. The
+ * numbers always stand in the second half as well. Rows must begin at multiples of 64 in memory, see
+ * `allocateReplicaStripe`. */
 export const REPLICA_ROW = layout({
   name: "replica row",
   rowBytes: 128,
@@ -84,17 +85,22 @@ export const ROW_REPLICA_COUNT = 4;
 
 /** Bits of `shape`. */
 export const SHAPE = { COUNT_MASK: 0xff, KNOWN: 0x100, OVERFLOW_SHIFT: 9 } as const;
-/** Replicas of one container that are recorded; more than this is no cluster but a fault, and they are left out. */
+/** Replicas of one container that are recorded; more than this is no cluster but a fault, and they are
+ * left out. */
 export const REPLICA_COUNT_MAX = SHAPE.COUNT_MASK;
 export const OVERFLOW_BLOCK_COUNT_MAX = 2 ** (32 - SHAPE.OVERFLOW_SHIFT) - 1;
 
 export const REPLICA_FLAG = {
-  /** Used bytes, sequence id and keys equal those of the head, and the container is known. Places of the row only. */
+  /** Used bytes, sequence id and keys equal those of the head, and the container is known. Places of the
+   * row only. */
   AS_HEAD: 1,
   /** The data checksum stands in the row. */
   CHECKSUM_SHARED: 2,
-  /** The data checksum differs from the row's and stands in the sparse table. Without both flags it is 0. */
+  /** The data checksum differs from the row's and stands in the sparse table. Without both checksum flags
+   * it is 0. */
   CHECKSUM_OWN: 4,
+  /** The replica index was compared with the container's replication. */
+  INDEX_CHECKED: 8,
 } as const;
 
 /** REPLICA_STATE in a state byte, and its flag: as in report rows. */
@@ -104,9 +110,9 @@ export const STATE_EMPTY_FLAG = 0x80;
 /** A stripe's replica rows. */
 export const REPLICA_STRIPE_BYTES = STRIPE_ROWS * REPLICA_ROW.rowBytes;
 
-/** Memory for a stripe's rows, zeros. A growable buffer begins at a page, a plain one 16 bytes behind it, where each
- * half row would lie in two cache lines: a third more time for an unchanged replica. It is never grown; views with
- * an explicit length are as fast as those of a plain buffer. */
+/** Memory for a stripe's rows, zeros. A growable buffer begins at a page, a plain one 16 bytes behind it,
+ * where each half row would lie in two cache lines: a third more time for an unchanged replica. It is
+ * never grown; views with an explicit length are as fast as those of a plain buffer. */
 export function allocateReplicaStripe(): SharedArrayBuffer {
   return new SharedArrayBuffer(REPLICA_STRIPE_BYTES, { maxByteLength: REPLICA_STRIPE_BYTES });
 }

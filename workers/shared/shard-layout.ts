@@ -3,8 +3,8 @@ import { CONTAINER_ROW } from "./container-layout.js";
 import { layout } from "./layout.js";
 import { REPLICA_ROW } from "./replica-layout.js";
 
-/** Figures of one shard; each a whole number, plainly stored after each record, so that a reader sees sums that are
- * at most a record old. */
+/** Figures of one shard; each a whole number, plainly stored after each record, so that a reader sees sums
+ * that are at most a record old. */
 export const SHARD_STATISTICS = layout({
   name: "shard statistics",
   rowBytes: 128,
@@ -32,8 +32,8 @@ export type ShardStatistic = keyof typeof SHARD_STATISTICS.fields;
 /** How many container ids each datanode has in this shard: u32 by node slot. */
 export const NODE_COUNTS_BYTES = (NODE_SLOT_COUNT_MAX + 1) * 4;
 
-/** How many replica indexes a replication configuration has (EC: data + parity, else 0): u8 by its number in the
- * dictionary. Written by main, one buffer for all shards. */
+/** How many replica indexes a replication configuration has (EC: data + parity, else 0): u8 by its number
+ * in the dictionary. Written by main, one buffer for all shards. */
 export const REPLICA_INDEX_COUNTS_BYTES = 65_536;
 
 /** What main gives a shard at start. */

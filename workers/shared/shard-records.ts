@@ -6,8 +6,8 @@ import type { ChannelReceiver, ChannelSender } from "../../engine/core/shared-ch
  *   main ◄─ CHUNK_MERGED for each chunk with a ticket, REPLICAS for a query  ◄─ shard
  *
  * All of one node travels in this one ring, so that chunks, incremental reports and purges keep their order.
- * Report rows stand behind the header as the datanode sent them (`ROW_DOC` of the protocol), checked by main, with
- * the origin's process-wide number in the place of the index. */
+ * Report rows stand behind the header as the datanode sent them (`ROW_DOC` of the protocol), checked by main,
+ * with the origin's process-wide number in the place of the index. */
 export const SHARD_RECORD = {
   REPORT_CHUNK: 1,
   INCREMENTAL: 2,
@@ -22,7 +22,8 @@ export const ROWS_HEADER_BYTES = 32;
 const PURGE_BYTES = 8;
 const QUERY_BYTES = 16;
 const MERGED_BYTES = 8;
-/** ticket f64, rowCount u32, padding. Rows of 40 bytes follow, with the node's slot in the place of the id. */
+/** ticket f64, rowCount u32, padding. Rows of 40 bytes follow, with the node's slot in the place of the
+ * id. */
 export const REPLICAS_HEADER_BYTES = 16;
 
 export interface RowsHeader {
@@ -37,8 +38,8 @@ export interface RowsHeader {
   rowBytes: number;
 }
 
-/** Reserves a REPORT_CHUNK or INCREMENTAL with its header written; returns where the rows go, −1 without room.
- * The caller writes them and commits. */
+/** Reserves a REPORT_CHUNK or INCREMENTAL with its header written; returns where the rows go, −1 without
+ * room. The caller writes them and commits. */
 export function reserveRows(sender: ChannelSender, kind: 1 | 2, header: Readonly<RowsHeader>): number {
   const offset = sender.reserve(kind, ROWS_HEADER_BYTES + header.rowCount * header.rowBytes);
   if (offset < 0) return -1;
@@ -108,7 +109,8 @@ export function readMerged(receiver: Pick<ChannelReceiver, "view">, offset: numb
   return receiver.view.getFloat64(offset, true);
 }
 
-/** Reserves the answer to a query; returns where its rows go, −1 without room. The caller writes and commits. */
+/** Reserves the answer to a query; returns where its rows go, −1 without room. The caller writes and
+ * commits. */
 export function reserveReplicas(
   sender: ChannelSender,
   ticket: number,
