@@ -41,6 +41,9 @@ const SIDE_IDS_PER_NODE_MAX = 4096;
 /** Report rows of one datanode that may wait for room in the rings. */
 const REPORT_WAITING_BYTES_MAX = 1024 * 1024;
 
+/** The same of all datanodes together. */
+const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
+
 /** Page bytes of a flush item, for turning the configured number of items into bytes. */
 const FLUSH_ITEM_BYTES = 4096;
 
@@ -206,6 +209,7 @@ export class Scm {
         logger.error("shard restarted: its replicas are reported anew", { shard, error });
         intake.wantAllFullReports();
       },
+      onFailed: (error) => this.#raiseFatal(error),
       onRoom: () => intake.roomAppeared(),
     });
     const intake = new ReportIntake({
@@ -213,6 +217,7 @@ export class Scm {
       chunksInFlightMax: config.reports.chunksInFlightMax,
       chunksPerNodeMax: config.reports.chunksPerNodeMax,
       waitingBytesMax: REPORT_WAITING_BYTES_MAX,
+      waitingBytesTotalMax: REPORT_WAITING_BYTES_TOTAL_MAX,
       onComplete: (slot) => this.nodes.fullReportComplete(slot),
     });
     this.#shards = shards;

@@ -155,6 +155,11 @@ export const ERRORS = {
     "worker {role} {index} was terminated from outside",
     "Nothing: a shard is restarted and rebuilt; any other worker's end ends the process.",
   ),
+  REPORT_DROPPED: unavailable(
+    309,
+    "the full report was given up: {reason}",
+    "Nothing: the answer to a heartbeat asks for another one.",
+  ),
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),

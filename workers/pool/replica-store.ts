@@ -6,8 +6,8 @@ export interface ReplicaStore {
   /** Makes the rows of a stripe known to its shard; to be called before a container of it is written, so that
    * reports for its ids find their rows. `containers` is the stripe's part of the container table. */
   addStripe(stripe: number, containers: SharedArrayBuffer): void;
-  /** Says how many replica indexes the containers with replication configuration `number` have: data + parity for
-   * EC, 0 for all others. To be called before a container with this number is written. */
+  /** Says how many replica indexes the containers with replication configuration `number` have: data +
+   * parity for EC, 0 for all others. To be called before a container with this number is written. */
   setReplicaIndexCount(number: number, indexCount: number): void;
   /** Takes all replicas of a dead node away (spec 01 §7.4). The set of its container ids is kept. */
   purgeNode(slot: NodeSlot): void;

@@ -1,8 +1,10 @@
 import { assert } from "../../engine/core/assert.js";
 import { StrataError } from "../../engine/core/errors.js";
-import type { NodeSlot } from "../../engine/core/ids.js";
-import { SAFE_INTEGER_MAX } from "../../engine/core/ids.js";
+import { type NodeSlot, SAFE_INTEGER_MAX } from "../../engine/core/ids.js";
 import type { Uuid } from "../../engine/core/uuid.js";
+import { ROW_BYTES_WITH_CHECKSUM } from "../../protocol/codec/report-rows.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { emptyNodeQueue, type NodeQueue, NodeQueues, type QueuedRows } from "./node-queue.js";
 import { OriginDictionary } from "./origin-dictionary.js";
 import type {
   FullReportBegin,
@@ -13,7 +15,6 @@ import type {
   ReportReceiver,
 } from "./report-source.js";
 import { checkRows } from "./row-check.js";
-import type { CheckedRows } from "./shard-client.js";
 import type { ShardSet } from "./shard-set.js";
 
 export interface ReportIntakeOptions {
@@ -22,16 +23,19 @@ export interface ReportIntakeOptions {
   readonly chunksInFlightMax: number;
   /** Chunks of one report that may be on the way. */
   readonly chunksPerNodeMax: number;
-  /** Rows of one datanode that may wait for room in the rings, in bytes; above it the datanode is asked anew. */
+  /** Rows of one datanode, and of all of them, that may wait for room in the rings, in bytes. */
   readonly waitingBytesMax: number;
-  /** A full report has been merged as a whole (spec 12 §8.2 H3). */
+  readonly waitingBytesTotalMax: number;
+  /** A full report has been merged as a whole (spec 12 §8.2 H3). `fromRegistration`: it is the first one
+   * since the datanode registered. */
   readonly onComplete: (slot: NodeSlot, fromRegistration: boolean) => void;
 }
 
 export interface IntakeCounters {
   granted: number;
   completed: number;
-  /** Given up before their last chunk: replaced, connection lost, shard lost, too much waiting. */
+  /** Given up before their last chunk was merged: replaced, connection or shard lost, idle, too much
+   * waiting. */
   dropped: number;
   chunks: number;
   incrementals: number;
@@ -41,41 +45,41 @@ export interface IntakeCounters {
 
 /** A full report that has credit. */
 interface ActiveReport {
+  readonly slot: NodeSlot;
   readonly reportId: number;
-  readonly fromRegistration: boolean;
+  readonly credit: number;
   nextFromId: number;
   inFlightCount: number;
-  originNumbers: Uint16Array;
+  origins: Uint16Array;
   isLastTaken: boolean;
-  hasFailed: boolean;
 }
 
-/** Rows that wait for room, and everything later of the same node behind them. */
-interface WaitingRows {
-  readonly bytes: number;
-  /** Tries again; false when there is still no room. */
-  send(): boolean;
-  /** They are not sent any more. */
-  drop(error: StrataError): void;
+interface WaitingBegin {
+  readonly request: FullReportBegin;
+  readonly onGranted: ReportGranted;
 }
 
 interface NodeIntake {
   active: ActiveReport | undefined;
-  begin: { readonly request: FullReportBegin; readonly onGranted: ReportGranted } | undefined;
-  readonly waiting: WaitingRows[];
-  waitingBytes: number;
+  readonly queue: NodeQueue;
+  /** Of the last grant; 0 = none yet. */
+  lastReportId: number;
   isWanted: boolean;
   isComplete: boolean;
+  /** A report from registration was begun and none was completed since. */
+  isFromRegistration: boolean;
 }
 
+const REPORT_ID_MAX = 2 ** 32 - 1;
 const NO_ORIGINS = new Uint16Array(0);
 
-/** Where reports enter, whatever brought them: gives credit, checks rows, keeps each node's reports in order, and hands
- * them to the shards.
+/** Where reports enter, whatever brought them: gives credit, checks rows, keeps each node's reports in order,
+ * and hands them to the shards.
  *
  *   begin ─► line ─credit─► grant ─► chunks ─► shards ─► merged: the answer returns the chunk's credit
  *                                  incremental reports pass without credit, in their place between the chunks
- */
+ *
+ * A report that is given up leaves its node "wanted": the next heartbeat's answer asks for another one. */
 export class ReportIntake implements ReportReceiver {
   readonly counters: IntakeCounters = {
     granted: 0,
@@ -88,70 +92,100 @@ export class ReportIntake implements ReportReceiver {
   readonly #options: ReportIntakeOptions;
   readonly #origins = new OriginDictionary();
   readonly #nodes = new Map<NodeSlot, NodeIntake>();
-  /** Nodes that asked for credit, in their order. */
-  readonly #line: NodeSlot[] = [];
-  /** Nodes whose rows wait for room. */
-  readonly #stalled = new Set<NodeSlot>();
-  #activeCount = 0;
+  readonly #queues: NodeQueues;
+  /** Nodes that asked for credit, in the order of their first begin: a Map keeps the place of a key. */
+  readonly #line = new Map<NodeSlot, WaitingBegin>();
+  #creditInUse = 0;
   #lastReportId = 0;
 
   constructor(options: ReportIntakeOptions) {
     assert(options.chunksPerNodeMax >= 1, "a report needs one chunk on the way");
     assert(options.chunksPerNodeMax <= options.chunksInFlightMax, "one report must fit the limit of all");
+    assert(options.waitingBytesMax <= options.waitingBytesTotalMax, "one node must fit the limit of all");
     this.#options = options;
+    this.#queues = new NodeQueues(options);
+  }
+
+  /** Datanodes that wait for credit. */
+  get lineCount(): number {
+    return this.#line.size;
+  }
+
+  /** Bytes of rows that wait for room in the rings. */
+  get waitingBytes(): number {
+    return this.#queues.bytes;
   }
 
   begin(slot: NodeSlot, request: FullReportBegin, onGranted: ReportGranted): void {
     const node = this.#node(slot);
     this.#dropReport(node);
-    const replaced = node.begin;
-    node.begin = { request, onGranted };
-    if (replaced === undefined) this.#line.push(slot);
-    else replaced.onGranted(new StrataError("OVERLOADED", { reason: "a newer report took its place" }));
+    if (request.fromRegistration) node.isFromRegistration = true;
+    const replaced = this.#line.get(slot);
+    this.#line.set(slot, { request, onGranted });
+    replaced?.onGranted(new StrataError("REPORT_DROPPED", { reason: "a newer one takes its place" }));
     this.#grantNext();
   }
 
   chunk(slot: NodeSlot, chunk: FullReportChunk, onDone: ReportDone): void {
     const node = this.#node(slot);
-    const report = node.active;
-    const error = this.#chunkProblem(report, chunk) ?? this.#takeOrigins(report, chunk.origins);
-    if (report === undefined || error !== undefined) {
-      this.counters.refused++;
-      onDone(error ?? new StrataError("REPORT_NOT_GRANTED"));
+    const { active } = node;
+    if (active === undefined || active.reportId !== chunk.reportId) {
+      onDone(this.#refuseStray(node, chunk));
       return;
     }
-    const checked = this.#check(slot, chunk, report.originNumbers, chunk);
-    if (checked instanceof StrataError) {
+    const { fromId, toId, rowBytes, rows } = chunk;
+    const error =
+      chunkProblem(active, chunk) ??
+      this.#takeOrigins(active, chunk.origins) ??
+      checkRows({ rows, rowBytes, originCount: active.origins.length, range: chunk });
+    if (error !== undefined) {
       this.counters.refused++;
-      onDone(checked);
+      this.#dropReport(node);
+      onDone(error);
+      this.#grantNext();
       return;
     }
     this.counters.chunks++;
-    report.nextFromId = chunk.toId + 1;
-    report.inFlightCount++;
-    if (chunk.last) report.isLastTaken = true;
-    const { fromId, toId } = chunk;
-    this.#send(slot, node, checked, onDone, (rows) =>
-      this.#options.shards.mergeChunk(rows, { fromId, toId }, (failure) => {
-        this.#merged(slot, node, report, failure);
-        onDone(failure);
-      }),
-    );
+    active.nextFromId = chunk.toId + 1;
+    active.inFlightCount++;
+    active.isLastTaken = chunk.last;
+    this.#send(node, {
+      rows,
+      send: (kept) => {
+        const { origins } = active;
+        return this.#options.shards.mergeChunk(
+          { slot, rows: kept, rowBytes, origins, fromId, toId },
+          (failure) => {
+            this.#merged(node, active, failure);
+            onDone(failure);
+          },
+        );
+      },
+      drop: onDone,
+    });
   }
 
   incremental(slot: NodeSlot, report: IncrementalReport, onDone: ReportDone): void {
-    const numbers = this.#numbersOf(report.origins);
-    const checked = numbers instanceof StrataError ? numbers : this.#check(slot, report, numbers, undefined);
-    if (checked instanceof StrataError) {
-      this.counters.refused++;
-      onDone(checked);
+    const { rows, rowBytes } = report;
+    const origins = this.#origins.numbersOf(report.origins);
+    if (origins instanceof StrataError) {
+      this.#refuse(slot, origins, onDone);
+      return;
+    }
+    const error = checkRows({ rows, rowBytes, originCount: origins.length, range: undefined });
+    if (error !== undefined) {
+      this.#refuse(slot, error, onDone);
       return;
     }
     this.counters.incrementals++;
-    this.#send(slot, this.#node(slot), checked, onDone, (rows) => {
-      if (!this.#options.shards.applyIncremental(rows)) return false;
-      onDone(undefined);
-      return true;
+    this.#send(this.#node(slot), {
+      rows,
+      send: (kept) => {
+        if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes, origins })) return false;
+        onDone(undefined);
+        return true;
+      },
+      drop: onDone,
     });
   }
 
@@ -159,49 +193,40 @@ export class ReportIntake implements ReportReceiver {
     const node = this.#nodes.get(slot);
     if (node === undefined) return;
     const lost = new StrataError("CONNECTION_LOST", { reason: "the datanode is gone" });
-    this.#dropWaiting(slot, node, lost);
-    this.#dropReport(node);
-    const { begin } = node;
-    if (begin !== undefined) {
-      node.begin = undefined;
-      this.#line.splice(this.#line.indexOf(slot), 1);
-      begin.onGranted(lost);
-    }
+    this.#dropAll(node, lost);
+    const begin = this.#line.get(slot);
+    this.#line.delete(slot);
+    begin?.onGranted(lost);
     this.#grantNext();
   }
 
   wantFullReport(slot: NodeSlot): void {
-    const node = this.#node(slot);
-    node.isWanted = true;
-    node.isComplete = false;
+    want(this.#node(slot));
   }
 
   fullReportWanted(slot: NodeSlot): boolean {
     const node = this.#nodes.get(slot);
-    return node?.isWanted === true && node.active === undefined && node.begin === undefined;
+    return node?.isWanted === true && node.active === undefined && !this.#line.has(slot);
   }
 
   fullReportComplete(slot: NodeSlot): boolean {
     return this.#nodes.get(slot)?.isComplete === true;
   }
 
-  /** Every datanode's replicas must be told again: a shard lost its tables. */
+  /** A shard lost its tables: every datanode must tell its replicas again. What was merged of a report
+   * under way may be lost as well, so it is given up. */
   wantAllFullReports(): void {
-    for (const slot of this.#nodes.keys()) this.wantFullReport(slot);
+    const dropped = new StrataError("REPORT_DROPPED", { reason: "a shard is being rebuilt" });
+    for (const node of this.#nodes.values()) {
+      this.#dropAll(node, dropped);
+      want(node);
+    }
+    this.#grantNext();
   }
 
   /** Rows that found no room are tried again. */
   roomAppeared(): void {
-    for (const slot of this.#stalled) {
-      const node = this.#node(slot);
-      while (node.waiting.length > 0) {
-        const rows = node.waiting[0] as WaitingRows;
-        if (!rows.send()) return;
-        node.waiting.shift();
-        node.waitingBytes -= rows.bytes;
-      }
-      this.#stalled.delete(slot);
-    }
+    this.#queues.sendWaiting();
   }
 
   /** Uuid of an origin's number in `ReplicaFacts`. */
@@ -214,151 +239,144 @@ export class ReportIntake implements ReportReceiver {
     if (node === undefined) {
       node = {
         active: undefined,
-        begin: undefined,
-        waiting: [],
-        waitingBytes: 0,
+        queue: emptyNodeQueue(),
+        lastReportId: 0,
         isWanted: false,
         isComplete: false,
+        isFromRegistration: false,
       };
       this.#nodes.set(slot, node);
     }
     return node;
   }
 
-  /** What a chunk may not do, whatever its rows are. */
-  #chunkProblem(report: ActiveReport | undefined, chunk: FullReportChunk): StrataError | undefined {
-    if (report === undefined || report.reportId !== chunk.reportId || report.isLastTaken) {
-      return new StrataError("REPORT_NOT_GRANTED");
-    }
-    if (report.inFlightCount >= this.#options.chunksPerNodeMax) return new StrataError("REPORT_NOT_GRANTED");
-    if (chunk.fromId !== report.nextFromId) {
-      const reason = `fromId is ${chunk.fromId}, expected ${report.nextFromId}`;
-      return new StrataError("REPORT_RANGE", { reason });
-    }
-    if (chunk.toId < chunk.fromId) return new StrataError("REPORT_RANGE", { reason: "toId is below fromId" });
-    if (chunk.last !== (chunk.toId === SAFE_INTEGER_MAX)) {
-      return new StrataError("REPORT_RANGE", { reason: "the last chunk, and only it, ends at 2^53 − 1" });
-    }
-    return undefined;
+  /** What an incremental report said is missing now: only a full one can make it good. */
+  #refuse(slot: NodeSlot, error: StrataError, onDone: ReportDone): void {
+    this.counters.refused++;
+    want(this.#node(slot));
+    onDone(error);
   }
 
-  #takeOrigins(
-    report: ActiveReport | undefined,
-    origins: readonly Uuid[] | undefined,
-  ): StrataError | undefined {
-    if (report === undefined || origins === undefined) return undefined;
-    if (report.nextFromId !== 0) {
-      return new StrataError("REPORT_RANGE", { reason: "the dictionary comes with the first chunk only" });
+  /** A chunk of no report under way: of one that was given up while the chunk travelled, or the peer's
+   * mistake. */
+  #refuseStray(node: NodeIntake, { reportId }: FullReportChunk): StrataError {
+    if (reportId === node.lastReportId && !node.isComplete) {
+      return new StrataError("REPORT_DROPPED", { reason: "it is not under way any more" });
     }
-    const numbers = this.#numbersOf(origins);
+    this.counters.refused++;
+    return new StrataError("REPORT_NOT_GRANTED");
+  }
+
+  #takeOrigins(report: ActiveReport, origins: readonly Uuid[] | undefined): StrataError | undefined {
+    if (origins === undefined) return undefined;
+    if (report.nextFromId !== 0) return rangeError("the dictionary comes with the first chunk only");
+    const numbers = this.#origins.numbersOf(origins);
     if (numbers instanceof StrataError) return numbers;
-    report.originNumbers = numbers;
+    report.origins = numbers;
     return undefined;
   }
 
-  #numbersOf(origins: readonly Uuid[]): Uint16Array | StrataError {
-    const numbers = new Uint16Array(origins.length);
-    for (const [index, uuid] of origins.entries()) {
-      const number = this.#origins.numberOf(uuid);
-      if (number === undefined) return new StrataError("DICTIONARY_FULL", { name: "origins" });
-      numbers[index] = number;
-    }
-    return numbers;
-  }
-
-  #check(
-    slot: NodeSlot,
-    { rows, rowBytes }: { readonly rows: Uint8Array; readonly rowBytes: number },
-    originNumbers: Uint16Array,
-    range: { readonly fromId: number; readonly toId: number } | undefined,
-  ): CheckedRows | StrataError {
-    const error = checkRows({ rows, rowBytes, originCount: originNumbers.length, range });
-    return error ?? { slot, rows, rowBytes, originNumbers };
-  }
-
-  /** Sends now, or keeps a copy of the rows in the node's queue until there is room. */
-  #send(
-    slot: NodeSlot,
-    node: NodeIntake,
-    checked: CheckedRows,
-    onDropped: ReportDone,
-    send: (rows: CheckedRows) => boolean,
-  ): void {
-    if (node.waiting.length === 0 && send(checked)) return;
-    const bytes = checked.rows.length;
-    if (node.waitingBytes + bytes > this.#options.waitingBytesMax) {
-      this.#overflow(slot, node, onDropped);
-      return;
-    }
-    const kept: CheckedRows = { ...checked, rows: checked.rows.slice() };
-    node.waiting.push({ bytes, send: () => send(kept), drop: onDropped });
-    node.waitingBytes += bytes;
-    this.#stalled.add(slot);
-  }
-
-  /** More waits for this node than may: what waits is given up as a whole, and the node told to report anew (H2). */
-  #overflow(slot: NodeSlot, node: NodeIntake, onDropped: ReportDone): void {
+  /** Sends now, or lets the rows wait. When too much waits, what the node has under way is given up as a
+   * whole and the node asked for another report (spec 12 §8.2 H2). */
+  #send(node: NodeIntake, rows: QueuedRows): void {
+    if (this.#queues.offer(node.queue, rows)) return;
     const overloaded = new StrataError("OVERLOADED", { reason: "the shards cannot keep up" });
-    this.#dropWaiting(slot, node, overloaded);
-    this.#dropReport(node);
-    this.wantFullReport(slot);
-    onDropped(overloaded);
+    this.#dropAll(node, overloaded);
+    want(node);
+    rows.drop(overloaded);
     this.#grantNext();
   }
 
-  #dropWaiting(slot: NodeSlot, node: NodeIntake, error: StrataError): void {
-    const dropped = node.waiting.splice(0);
-    node.waitingBytes = 0;
-    this.#stalled.delete(slot);
-    for (const rows of dropped) rows.drop(error);
+  /** Gives up the node's report and its waiting rows. */
+  #dropAll(node: NodeIntake, error: StrataError): void {
+    const waiting = this.#queues.clear(node.queue);
+    if (waiting.length > 0) want(node);
+    this.#dropReport(node);
+    for (const { drop } of waiting) drop(error);
   }
 
   #dropReport(node: NodeIntake): void {
-    if (node.active === undefined) return;
-    node.active = undefined;
-    this.#activeCount--;
+    const { active } = node;
+    if (active === undefined) return;
     this.counters.dropped++;
+    this.#end(node, active);
+    want(node);
   }
 
-  #merged(slot: NodeSlot, node: NodeIntake, report: ActiveReport, failure: StrataError | undefined): void {
-    report.inFlightCount--;
-    if (failure !== undefined) report.hasFailed = true;
-    if (node.active !== report || !report.isLastTaken || report.inFlightCount > 0) return;
+  #end(node: NodeIntake, report: ActiveReport): void {
     node.active = undefined;
-    this.#activeCount--;
-    if (report.hasFailed) {
-      this.counters.dropped++;
+    this.#creditInUse -= report.credit;
+  }
+
+  #merged(node: NodeIntake, report: ActiveReport, failure: StrataError | undefined): void {
+    report.inFlightCount--;
+    if (node.active !== report) return;
+    if (failure !== undefined) {
+      this.#dropReport(node);
     } else {
+      if (!report.isLastTaken || report.inFlightCount > 0) return;
+      this.#end(node, report);
       this.counters.completed++;
+      const fromRegistration = node.isFromRegistration;
+      node.isFromRegistration = false;
       node.isWanted = false;
       node.isComplete = true;
-      this.#options.onComplete(slot, report.fromRegistration);
+      this.#options.onComplete(report.slot, fromRegistration);
     }
     this.#grantNext();
   }
 
-  /** Each active report may have its full number of chunks on the way. */
+  /** In order: a report that needs more credit than is left is not overtaken. */
   #grantNext(): void {
-    const { chunksInFlightMax, chunksPerNodeMax } = this.#options;
-    while (this.#line.length > 0 && (this.#activeCount + 1) * chunksPerNodeMax <= chunksInFlightMax) {
-      const slot = this.#line.shift() as NodeSlot;
+    for (const [slot, { request, onGranted }] of this.#line) {
+      const credit = this.#creditFor(request.rowCount);
+      if (this.#creditInUse + credit > this.#options.chunksInFlightMax) return;
+      this.#line.delete(slot);
       const node = this.#node(slot);
-      const { begin } = node;
-      assert(begin !== undefined, "a node in the line waits for credit");
-      node.begin = undefined;
-      this.#lastReportId = (this.#lastReportId + 1) % 2 ** 32;
-      node.active = {
-        reportId: this.#lastReportId,
-        fromRegistration: begin.request.fromRegistration,
+      this.#lastReportId = (this.#lastReportId % REPORT_ID_MAX) + 1;
+      const reportId = this.#lastReportId;
+      const report: ActiveReport = {
+        slot,
+        reportId,
+        credit,
         nextFromId: 0,
         inFlightCount: 0,
-        originNumbers: NO_ORIGINS,
+        origins: NO_ORIGINS,
         isLastTaken: false,
-        hasFailed: false,
       };
-      this.#activeCount++;
+      node.active = report;
+      node.lastReportId = reportId;
+      this.#creditInUse += credit;
       this.counters.granted++;
-      begin.onGranted({ reportId: this.#lastReportId, chunksInFlightMax: chunksPerNodeMax });
+      onGranted({ reportId, chunksInFlightMax: credit });
     }
   }
+
+  /** No more than the report can use. */
+  #creditFor(rowCount: number): number {
+    const chunkCount = Math.ceil((rowCount * ROW_BYTES_WITH_CHECKSUM) / REPORT_CHUNK_BYTES_MAX);
+    return Math.max(1, Math.min(chunkCount, this.#options.chunksPerNodeMax));
+  }
+}
+
+function want(node: NodeIntake): void {
+  node.isWanted = true;
+  node.isComplete = false;
+}
+
+/** What a chunk may not do, whatever its rows are. */
+function chunkProblem(report: ActiveReport, chunk: FullReportChunk): StrataError | undefined {
+  const { fromId, toId, last } = chunk;
+  if (report.isLastTaken || report.inFlightCount >= report.credit)
+    return new StrataError("REPORT_NOT_GRANTED");
+  if (fromId !== report.nextFromId) return rangeError(`fromId is ${fromId}, expected ${report.nextFromId}`);
+  if (toId < fromId) return rangeError("toId is below fromId");
+  if (toId > SAFE_INTEGER_MAX) return rangeError("toId exceeds 2^53 − 1");
+  if (last !== (toId === SAFE_INTEGER_MAX))
+    return rangeError("the last chunk, and only it, ends at 2^53 − 1");
+  return undefined;
+}
+
+function rangeError(reason: string): StrataError {
+  return new StrataError("REPORT_RANGE", { reason });
 }

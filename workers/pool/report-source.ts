@@ -2,9 +2,9 @@ import type { StrataError } from "../../engine/core/errors.js";
 import type { NodeSlot } from "../../engine/core/ids.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 
-/** Where container reports enter, whatever transport brought them (spec 12 §8.2 H1). The values have the shape
- * of the decoded messages `fullReportBegin`, `fullReportChunk` and `incrementalReport`, so a gateway passes
- * them on as they are. */
+/** Where container reports enter, whatever transport brought them (spec 12 §8.2 H1). The values have the
+ * shape of the decoded messages `fullReportBegin`, `fullReportChunk` and `incrementalReport`, so a
+ * gateway passes them on as they are. */
 
 export interface FullReportBegin {
   /** First report after registering. */
@@ -41,15 +41,16 @@ export interface IncrementalReport {
   readonly rows: Uint8Array;
 }
 
-/** Called exactly once, perhaps before the call that was given it returns. A ProtocolError says that the peer broke
- * the contract (close its connection), any other error that this attempt has no effect on later ones. */
+/** Called exactly once, perhaps before the call that was given it returns. A ProtocolError says that the
+ * peer broke the contract (close its connection), any other error that this attempt has no effect on
+ * later ones. */
 export type ReportDone = (error: StrataError | undefined) => void;
 export type ReportGranted = (answer: ReportGrant | StrataError) => void;
 
 /** Implemented by ReportIntake. Nothing here throws for what a datanode sent. */
 export interface ReportReceiver {
-  /** Asks for credit. Grants are given in the order of the begins; a newer begin of a node takes the place of its
-   * older one in the line, and a report that it had begun to send counts as dropped. */
+  /** Asks for credit. Grants are given in the order of the begins; a newer begin of a node takes the place
+   * of its older one in the line, and a report that it had begun to send counts as dropped. */
   begin(slot: NodeSlot, begin: FullReportBegin, onGranted: ReportGranted): void;
   /** `onDone` returns the chunk's credit: every shard has merged its part. */
   chunk(slot: NodeSlot, chunk: FullReportChunk, onDone: ReportDone): void;
@@ -65,8 +66,8 @@ export interface ReportReceiver {
   fullReportComplete(slot: NodeSlot): boolean;
 }
 
-/** Rows of a source that cannot be paced by the peer: a gateway whose protocol delivers a full report at once sorts
- * it, holds it, and is asked for chunks as credit comes. */
+/** Rows of a source that cannot be paced by the peer: a gateway whose protocol delivers a full report at
+ * once sorts it, holds it, and is asked for chunks as credit comes. */
 export interface ReportFeeder {
   /** Bytes held for this report; they count against the memory limit of all held reports. */
   readonly heldBytes: number;

@@ -3,22 +3,21 @@ import { StrataError } from "../../engine/core/errors.js";
 import {
   ROW_BYTES,
   ROW_BYTES_WITH_CHECKSUM,
+  ROW_EMPTY_FLAG,
   ROW_ID,
-  ROW_KEY_COUNT,
   ROW_ORIGIN,
-  ROW_REPLICA_INDEX,
   ROW_SEQUENCE_ID,
-  ROW_STATE,
   ROW_STATE_MASK,
   ROW_USED_BYTES,
 } from "../../protocol/codec/report-rows.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
 
 /** Replica tables keep these numbers in 48 bits. */
 const UINT48_END = 2 ** 48;
-const ID_MAX = Number.MAX_SAFE_INTEGER;
 /** Data and parity of the widest EC configuration. */
 const REPLICA_INDEX_MAX = 14;
-const FLAG_MASK = 0x70;
+/** Bits of the state byte that mean nothing yet. */
+const STATE_BITS_FREE = 0xff & ~(ROW_STATE_MASK | ROW_EMPTY_FLAG);
 
 /** Rows as they came, with what they must keep to. */
 export interface RowsToCheck {
@@ -29,97 +28,93 @@ export interface RowsToCheck {
   readonly range: { readonly fromId: number; readonly toId: number } | undefined;
 }
 
-/** Looks at every row before the first one is used, so that a report with a bad row changes nothing. Allocates nothing
- * per row. Answers what is wrong, undefined when nothing is. */
-export function checkRows({ rows, rowBytes, originCount, range }: RowsToCheck): StrataError | undefined {
-  if (rowBytes !== ROW_BYTES && rowBytes !== ROW_BYTES_WITH_CHECKSUM) {
-    return new StrataError("REPORT_ROW_INVALID", { row: 0, reason: `rows of ${rowBytes} bytes` });
+/** Looks at every row before the first one is used, so that a report with a bad row changes nothing,
+ * whatever shards its rows go to. Main does it for all of them, over memory that the socket has just
+ * written. Allocates nothing per row.
+ * @returns what is wrong: REPORT_ROW_INVALID, REPORT_OUT_OF_ORDER or REPORT_RANGE, undefined when nothing
+ * is */
+export function checkRows(check: RowsToCheck): StrataError | undefined {
+  const { rows, rowBytes } = check;
+  if (rowBytes !== ROW_BYTES && rowBytes !== ROW_BYTES_WITH_CHECKSUM)
+    return invalid(0, `rows of ${rowBytes} bytes`);
+  if (rows.length % rowBytes !== 0) return invalid(Math.floor(rows.length / rowBytes), "cut off");
+  if (rows.length > REPORT_CHUNK_BYTES_MAX) {
+    return invalid(REPORT_CHUNK_BYTES_MAX / rowBytes, `${rows.length} bytes of rows`);
   }
-  if (rows.length % rowBytes !== 0) {
-    const row = Math.floor(rows.length / rowBytes);
-    return new StrataError("REPORT_ROW_INVALID", { row, reason: "cut off" });
-  }
+  const row = firstBadRow(check);
+  return row < 0 ? undefined : explain(check, row);
+}
+
+function firstBadRow({ rows, rowBytes, originCount, range }: RowsToCheck): number {
   const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
-  const bad =
-    range === undefined
-      ? firstBadRow(view, rowBytes, originCount)
-      : firstBadRowInOrder(view, rowBytes, originCount, range.fromId, range.toId);
-  return bad < 0 ? undefined : explain(view, rowBytes, originCount, range, bad);
-}
-
-function firstBadRowInOrder(
-  view: DataView,
-  rowBytes: number,
-  originCount: number,
-  fromId: number,
-  toId: number,
-): number {
-  let previous = fromId - 1;
-  for (let at = 0; at < view.byteLength; at += rowBytes) {
+  const isAscending = range !== undefined;
+  const toId = range?.toId ?? Number.MAX_SAFE_INTEGER;
+  // An id must exceed this: the end of what lies before the range, then the row before.
+  let idBefore = Math.max(range?.fromId ?? 1, 1) - 1;
+  for (let at = 0; at < rows.length; at += rowBytes) {
     const id = view.getFloat64(at + ROW_ID, true);
-    // NaN fails each comparison.
-    if (!(id > previous && id <= toId) || !isSoundRow(view, at, id, originCount)) return at / rowBytes;
-    previous = id;
+    const used = view.getFloat64(at + ROW_USED_BYTES, true);
+    const sequence = view.getFloat64(at + ROW_SEQUENCE_ID, true);
+    const identity = view.getInt32(at + ROW_ORIGIN, true);
+    // Each condition says what is right, since NaN fails every one.
+    const isSound =
+      id > idBefore &&
+      id <= toId &&
+      Math.floor(id) === id &&
+      used >= 0 &&
+      used < UINT48_END &&
+      Math.floor(used) === used &&
+      sequence >= 0 &&
+      sequence < UINT48_END &&
+      Math.floor(sequence) === sequence &&
+      isSoundIdentity(identity, originCount);
+    if (!isSound) return at / rowBytes;
+    if (isAscending) idBefore = id;
   }
   return -1;
 }
 
-function firstBadRow(view: DataView, rowBytes: number, originCount: number): number {
-  for (let at = 0; at < view.byteLength; at += rowBytes) {
-    if (!isSoundRow(view, at, view.getFloat64(at + ROW_ID, true), originCount)) return at / rowBytes;
-  }
-  return -1;
-}
-
-function isSoundRow(view: DataView, at: number, id: number, originCount: number): boolean {
-  const used = view.getFloat64(at + ROW_USED_BYTES, true);
-  const sequence = view.getFloat64(at + ROW_SEQUENCE_ID, true);
-  const state = view.getUint8(at + ROW_STATE);
+/** origin ‖ state ‖ replica index */
+function isSoundIdentity(identity: number, originCount: number): boolean {
+  const stateByte = (identity >>> 16) & 0xff;
+  const state = stateByte & ROW_STATE_MASK;
   return (
-    id >= 1 &&
-    id <= ID_MAX &&
-    Math.floor(id) === id &&
-    used >= 0 &&
-    used < UINT48_END &&
-    Math.floor(used) === used &&
-    sequence >= 0 &&
-    sequence < UINT48_END &&
-    Math.floor(sequence) === sequence &&
-    view.getUint16(at + ROW_ORIGIN, true) < originCount &&
-    (state & FLAG_MASK) === 0 &&
-    (state & ROW_STATE_MASK) >= REPLICA_STATE.OPEN &&
-    (state & ROW_STATE_MASK) <= REPLICA_STATE.DELETED &&
-    view.getUint8(at + ROW_REPLICA_INDEX) <= REPLICA_INDEX_MAX
+    (identity & 0xffff) < originCount &&
+    state >= REPLICA_STATE.OPEN &&
+    state <= REPLICA_STATE.DELETED &&
+    (stateByte & STATE_BITS_FREE) === 0 &&
+    identity >>> 24 <= REPLICA_INDEX_MAX
   );
 }
 
-function explain(
-  view: DataView,
-  rowBytes: number,
-  originCount: number,
-  range: RowsToCheck["range"],
-  row: number,
-): StrataError {
+function explain({ rows, rowBytes, originCount, range }: RowsToCheck, row: number): StrataError {
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
   const at = row * rowBytes;
   const id = view.getFloat64(at + ROW_ID, true);
-  if (!isSoundRow(view, at, id, originCount)) {
-    return new StrataError("REPORT_ROW_INVALID", { row, reason: describe(view, at, originCount) });
+  const used = view.getFloat64(at + ROW_USED_BYTES, true);
+  const sequence = view.getFloat64(at + ROW_SEQUENCE_ID, true);
+  const identity = view.getInt32(at + ROW_ORIGIN, true);
+  if (!Number.isSafeInteger(id) || id < 1) return invalid(row, `container id ${id}`);
+  if (!isUint48(used)) return invalid(row, `used bytes ${used}`);
+  if (!isUint48(sequence)) return invalid(row, `sequence id ${sequence}`);
+  if (!isSoundIdentity(identity, originCount)) {
+    const origin = `origin ${identity & 0xffff} of ${originCount}`;
+    return invalid(
+      row,
+      `${origin}, state byte ${(identity >>> 16) & 0xff}, replica index ${identity >>> 24}`,
+    );
   }
-  const previous = row === 0 ? 0 : view.getFloat64(at - rowBytes + ROW_ID, true);
-  if (id <= previous) return new StrataError("REPORT_OUT_OF_ORDER", { row });
-  const reason = `id ${id} is not within ${range?.fromId} … ${range?.toId}`;
-  return new StrataError("REPORT_RANGE", { reason });
+  const idBefore = row === 0 ? 0 : view.getFloat64(at - rowBytes + ROW_ID, true);
+  if (id <= idBefore) return new StrataError("REPORT_OUT_OF_ORDER", { row });
+  return new StrataError("REPORT_RANGE", {
+    reason: `id ${id} is not within ${range?.fromId} … ${range?.toId}`,
+  });
 }
 
-function describe(view: DataView, at: number, originCount: number): string {
-  const values = [
-    `id ${view.getFloat64(at + ROW_ID, true)}`,
-    `used ${view.getFloat64(at + ROW_USED_BYTES, true)}`,
-    `sequence ${view.getFloat64(at + ROW_SEQUENCE_ID, true)}`,
-    `keys ${view.getUint32(at + ROW_KEY_COUNT, true)}`,
-    `origin ${view.getUint16(at + ROW_ORIGIN, true)} of ${originCount}`,
-    `state ${view.getUint8(at + ROW_STATE)}`,
-    `replica index ${view.getUint8(at + ROW_REPLICA_INDEX)}`,
-  ];
-  return values.join(", ");
+function invalid(row: number, reason: string): StrataError {
+  return new StrataError("REPORT_ROW_INVALID", { row, reason });
+}
+
+function isUint48(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < UINT48_END;
 }

@@ -22,6 +22,7 @@ import {
 } from "../shared/shard-layout.js";
 import {
   REPLICAS_HEADER_BYTES,
+  type ReplicaQuery,
   ROWS_HEADER_BYTES,
   type RowsHeader,
   readMerged,
@@ -53,7 +54,7 @@ export interface CheckedRows {
   readonly rows: Uint8Array;
   readonly rowBytes: number;
   /** Process-wide number of each origin, by its index in the report's dictionary. */
-  readonly originNumbers: Uint16Array;
+  readonly origins: Uint16Array;
 }
 
 /** Main's side of one shard thread: its ring and its shared figures. */
@@ -63,9 +64,10 @@ export class ShardClient {
   readonly #options: ShardClientOptions;
   readonly #statistics = new Float64Array(new SharedArrayBuffer(SHARD_STATISTICS.rowBytes));
   readonly #nodeCounts = new Uint32Array(new SharedArrayBuffer(NODE_COUNTS_BYTES));
+  /** The ring's memory, for the origins in rows. */
+  readonly #halves: Uint16Array;
   /** Purges that found no room; nothing of a node may overtake its purge, so rows wait with them. */
   readonly #heldPurges: NodeSlot[] = [];
-  readonly #header: RowsHeader = { ticket: 0, fromId: 0, toId: 0, rowCount: 0, node: 0, rowBytes: 0 };
 
   constructor(options: ShardClientOptions) {
     this.#options = options;
@@ -78,10 +80,14 @@ export class ShardClient {
     const { workers, ringBytes } = options;
     this.link = workers.start("shard", this.shard, { data, ringBytes, layouts: SHARD_LAYOUTS });
     this.link.onRecord = (kind, offset) => this.#onRecord(kind, offset);
-    this.link.onBatchEnd = () => {
-      this.#sendHeldPurges();
-      options.onRoom();
-    };
+    this.link.onBatchEnd = () => options.onRoom();
+    const { bytes } = this.link.sender;
+    this.#halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1);
+  }
+
+  /** Purges wait for room. */
+  get isHolding(): boolean {
+    return this.#heldPurges.length > 0;
   }
 
   postStripe(message: StripeMessage): void {
@@ -89,47 +95,39 @@ export class ShardClient {
   }
 
   purge(slot: NodeSlot): void {
-    if (this.#heldPurges.length > 0 || !sendPurge(this.link.sender, slot)) this.#heldPurges.push(slot);
+    if (this.isHolding || !sendPurge(this.link.sender, slot)) this.#heldPurges.push(slot);
+  }
+
+  sendHeldPurges(): void {
+    let sentCount = 0;
+    for (const slot of this.#heldPurges) {
+      if (!sendPurge(this.link.sender, slot)) break;
+      sentCount++;
+    }
+    this.#heldPurges.splice(0, sentCount);
   }
 
   /** False without room. */
-  query(ticket: number, containerId: number): boolean {
-    return sendQuery(this.link.sender, { ticket, containerId });
+  query(query: ReplicaQuery): boolean {
+    return sendQuery(this.link.sender, query);
   }
 
-  /** Whether a record with so many rows is sure to find room. A record may leave the end of the ring unused. */
+  /** Whether a record with so many rows is sure to find room. A record may leave the end of the ring
+   * unused. */
   hasRoom(rowCount: number, rowBytes: number): boolean {
+    if (this.isHolding) return false;
     const recordBytes = RECORD_HEADER_BYTES + ROWS_HEADER_BYTES + rowCount * rowBytes;
-    return (
-      this.#heldPurges.length === 0 && this.link.sender.freeBytes() >= 2 * recordBytes + RECORD_HEADER_BYTES
-    );
+    return this.link.sender.freeBytes() >= 2 * recordBytes + RECORD_HEADER_BYTES;
   }
 
-  /** Writes this shard's rows of a report into its ring, origins as process-wide numbers. There must be room. */
-  sendRows(
-    kind: typeof SHARD_RECORD.REPORT_CHUNK | typeof SHARD_RECORD.INCREMENTAL,
-    ticket: number,
-    range: { readonly fromId: number; readonly toId: number },
-    checked: CheckedRows,
-    runs: RowRuns,
-  ): void {
-    const { slot, rows, rowBytes, originNumbers } = checked;
+  /** Writes this shard's rows of a report into its ring, once, with process-wide numbers as origins. There
+   * must be room. */
+  sendRows(kind: 1 | 2, header: Readonly<RowsHeader>, { rows, origins }: CheckedRows, runs: RowRuns): void {
     const { sender } = this.link;
-    const header = this.#header;
-    header.ticket = ticket;
-    header.fromId = range.fromId;
-    header.toId = range.toId;
-    header.rowCount = runs.rowCount(this.shard);
-    header.node = slot;
-    header.rowBytes = rowBytes;
     const offset = reserveRows(sender, kind, header);
     assert(offset >= 0, "the ring has room for what was asked");
-    runs.copy(this.shard, rows, rowBytes, sender.bytes, offset);
-    const { view } = sender;
-    const end = offset + header.rowCount * rowBytes;
-    for (let at = offset + ROW_ORIGIN; at < end; at += rowBytes) {
-      view.setUint16(at, originNumbers[view.getUint16(at, true)] as number, true);
-    }
+    runs.copy(this.shard, rows, { bytes: sender.bytes, offset });
+    numberOrigins(this.#halves, offset, header, origins);
     sender.commit();
   }
 
@@ -140,14 +138,6 @@ export class ShardClient {
   addStatistics(sum: { -readonly [K in keyof ShardStatistics]: number }): void {
     for (const name of Object.keys(sum) as (keyof ShardStatistics)[]) {
       sum[name] += this.#statistics[SHARD_STATISTICS.fields[name].offset >> 3] as number;
-    }
-  }
-
-  #sendHeldPurges(): void {
-    while (this.#heldPurges.length > 0) {
-      if (!sendPurge(this.link.sender, this.#heldPurges[0] as NodeSlot)) return;
-      this.#heldPurges.shift();
-      this.link.sender.publish();
     }
   }
 
@@ -166,6 +156,18 @@ export class ShardClient {
     }
     this.#options.onReplicas(ticket, facts);
   }
+}
+
+/** Replaces the indexes into the report's dictionary. */
+function numberOrigins(
+  halves: Uint16Array,
+  offset: number,
+  { rowCount, rowBytes }: Readonly<RowsHeader>,
+  origins: Uint16Array,
+): void {
+  const step = rowBytes >> 1;
+  let at = (offset + ROW_ORIGIN) >> 1;
+  for (let row = 0; row < rowCount; row++, at += step) halves[at] = origins[halves[at] as number] as number;
 }
 
 function readFacts(view: DataView, at: number): ReplicaFacts {

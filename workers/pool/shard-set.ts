@@ -1,7 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
-import type { Scheduler } from "../../engine/core/scheduler.js";
+import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { stripeOf } from "../shared/container-layout.js";
 import { allocateReplicaStripe } from "../shared/replica-layout.js";
 import { REPLICA_INDEX_COUNTS_BYTES } from "../shared/shard-layout.js";
@@ -18,10 +18,19 @@ export interface ShardSetOptions {
   readonly ringBytes: number;
   /** Ids beyond all stripes that one datanode may have in one shard; more are left out. */
   readonly sideIdsPerNodeMax: number;
-  /** A shard ended and was started again, empty: every datanode must send a full report. */
+  /** A shard was terminated from outside and started again, empty: every datanode must send a full report. */
   readonly onRestart: (shard: number, error: Error) => void;
+  /** A shard ended by itself, by a bug or for want of memory: the process must end (ARCHITECTURE.md,
+   * failure rules). */
+  readonly onFailed: (error: Error) => void;
   /** Rows that found no room may be tried again. */
   readonly onRoom: () => void;
+}
+
+/** A chunk of a full report. */
+export interface CheckedChunk extends CheckedRows {
+  readonly fromId: number;
+  readonly toId: number;
 }
 
 /** All parts of a chunk have been merged, or a shard was lost. */
@@ -49,11 +58,14 @@ const PAST_FIGURES = [
   "reportCount",
 ] as const;
 
-/** Rows of an incremental report state nothing about other ids. */
-const NO_RANGE = { fromId: 0, toId: 0 } as const;
+/** Queries that may be without an answer. */
+const QUERY_COUNT_MAX = 1024;
+/** Rows that found no room are offered again after this time: a shard tells nobody that it took
+ * incremental reports. */
+const ROOM_RETRY_MS = 1;
 
-/** Main's side of all shards: sends each its rows, keeps tickets until every part is merged, starts a shard again that
- * was ended from outside. */
+/** Main's side of all shards: sends each its rows, keeps tickets until every part is merged, starts a
+ * shard again that was ended from outside. */
 export class ShardSet implements ReplicaStore {
   /** All threads run. */
   readonly started: Promise<void>;
@@ -66,6 +78,7 @@ export class ShardSet implements ReplicaStore {
   readonly #queries = new Map<number, Query>();
   #nextTicket = 1;
   #isPublishing = false;
+  #retryTimer: Timer | undefined;
   #isStopping = false;
   /** Since start, of shards that ended. */
   readonly #past = {
@@ -96,7 +109,10 @@ export class ShardSet implements ReplicaStore {
   }
 
   purgeNode(slot: NodeSlot): void {
-    for (const client of this.#clients) client.purge(slot);
+    for (const client of this.#clients) {
+      client.purge(slot);
+      if (client.isHolding) this.#retrySoon();
+    }
     this.#schedulePublish();
   }
 
@@ -109,8 +125,8 @@ export class ShardSet implements ReplicaStore {
   queryReplicas(containerId: ContainerId, onReplicas: QueryDone): void {
     const client = this.#clientOf(stripeOf(containerId));
     const ticket = this.#nextTicket++;
-    if (!client.query(ticket, containerId)) {
-      onReplicas(new StrataError("OVERLOADED", { reason: `the ring of shard ${client.shard} is full` }));
+    if (this.#queries.size >= QUERY_COUNT_MAX || !client.query({ ticket, containerId })) {
+      onReplicas(new StrataError("OVERLOADED", { reason: `shard ${client.shard} has too much to do` }));
       return;
     }
     this.#queries.set(ticket, { shard: client.shard, onReplicas });
@@ -123,22 +139,28 @@ export class ShardSet implements ReplicaStore {
     return sum;
   }
 
-  /** Hands a chunk of a full report over. Every shard gets a part, also one without rows: the chunk states that it has
-   * none in the range. False, and nothing happened, when a ring has no room. */
-  mergeChunk(
-    checked: CheckedRows,
-    range: { readonly fromId: number; readonly toId: number },
-    onMerged: Merged,
-  ): boolean {
-    const { rows, rowBytes } = checked;
-    this.#runs.cutAscending(new DataView(rows.buffer, rows.byteOffset, rows.byteLength), rowBytes);
+  /** Hands a chunk of a full report over. Each shard with stripes in the range gets a part, also one
+   * without rows: the chunk states that it has none there. False, and nothing happened, when a ring has
+   * no room. */
+  mergeChunk(chunk: CheckedChunk, onMerged: Merged): boolean {
+    const { slot, rows, rowBytes, fromId, toId } = chunk;
+    this.#runs.cutAscending(rows, rowBytes);
     if (!this.#fits(rowBytes)) return false;
-    const number = this.#nextTicket++;
-    const ticket: Ticket = { shards: new Set(), onMerged };
-    this.#tickets.set(number, ticket);
+    const ticket = this.#nextTicket++;
+    const shards = new Set<number>();
+    this.#tickets.set(ticket, { shards, onMerged });
     for (const client of this.#clients) {
-      ticket.shards.add(client.shard);
-      client.sendRows(SHARD_RECORD.REPORT_CHUNK, number, range, checked, this.#runs);
+      if (!this.#hasStripeIn(client.shard, chunk)) continue;
+      shards.add(client.shard);
+      const header = {
+        ticket,
+        fromId,
+        toId,
+        rowCount: this.#runs.rowCount(client.shard),
+        node: slot,
+        rowBytes,
+      };
+      client.sendRows(SHARD_RECORD.REPORT_CHUNK, header, chunk, this.#runs);
     }
     this.#schedulePublish();
     return true;
@@ -146,12 +168,14 @@ export class ShardSet implements ReplicaStore {
 
   /** Hands an incremental report over; false, and nothing happened, when a ring has no room. */
   applyIncremental(checked: CheckedRows): boolean {
-    const { rows, rowBytes } = checked;
-    this.#runs.cutUnordered(new DataView(rows.buffer, rows.byteOffset, rows.byteLength), rowBytes);
+    const { slot, rows, rowBytes } = checked;
+    this.#runs.cutUnordered(rows, rowBytes);
     if (!this.#fits(rowBytes)) return false;
     for (const client of this.#clients) {
-      if (this.#runs.rowCount(client.shard) === 0) continue;
-      client.sendRows(SHARD_RECORD.INCREMENTAL, 0, NO_RANGE, checked, this.#runs);
+      const rowCount = this.#runs.rowCount(client.shard);
+      if (rowCount === 0) continue;
+      const header = { ticket: 0, fromId: 0, toId: 0, rowCount, node: slot, rowBytes };
+      client.sendRows(SHARD_RECORD.INCREMENTAL, header, checked, this.#runs);
     }
     this.#schedulePublish();
     return true;
@@ -160,11 +184,22 @@ export class ShardSet implements ReplicaStore {
   /** Lets the shards finish what was handed over. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#retryTimer?.cancel();
     await Promise.all(this.#clients.map(({ link }) => link.stop()));
   }
 
   #fits(rowBytes: number): boolean {
-    return this.#clients.every((client) => client.hasRoom(this.#runs.rowCount(client.shard), rowBytes));
+    const fits = this.#clients.every((client) => client.hasRoom(this.#runs.rowCount(client.shard), rowBytes));
+    if (!fits) this.#retrySoon();
+    return fits;
+  }
+
+  /** Whether a stripe of the shard, existing or not, reaches into the range. */
+  #hasStripeIn(shard: number, { fromId, toId }: CheckedChunk): boolean {
+    const { shardCount } = this.#options;
+    const first = stripeOf(fromId);
+    const distance = (shard - (first % shardCount) + shardCount) % shardCount;
+    return first + distance <= stripeOf(toId);
   }
 
   #clientOf(stripe: number): ShardClient {
@@ -172,22 +207,26 @@ export class ShardSet implements ReplicaStore {
   }
 
   #startShard(shard: number): ShardClient {
-    const { workers, ringBytes, shardCount, sideIdsPerNodeMax, onRoom } = this.#options;
+    const { workers, ringBytes, shardCount, sideIdsPerNodeMax } = this.#options;
     const client = new ShardClient({
       workers,
       ringBytes,
       start: { shard, shardCount, sideIdsPerNodeMax, replicaIndexCounts: this.#indexCounts },
       onMerged: (ticket) => this.#onMerged(ticket, shard),
       onReplicas: (ticket, facts) => this.#onReplicas(ticket, facts),
-      onRoom,
+      onRoom: () => this.#offerRoom(),
     });
     void client.link.ended.then((error) => {
-      if (error !== undefined && !this.#isStopping) this.#restart(client, error);
+      if (error === undefined || this.#isStopping) return;
+      const isTerminated = error instanceof StrataError && error.code === "WORKER_TERMINATED";
+      if (isTerminated) this.#restart(client, error);
+      else this.#options.onFailed(error);
     });
     return client;
   }
 
-  /** Its replicas are gone and its containers unknown until new full reports came; what waited for it failed. */
+  /** Its replicas are gone and its containers unknown until new full reports came; what waited for it
+   * failed. */
   #restart(lost: ShardClient, error: Error): void {
     const { shard } = lost;
     const figures = { ...this.#past, replicaCount: 0, unknownReplicaCount: 0, sideReplicaCount: 0 };
@@ -198,8 +237,9 @@ export class ShardSet implements ReplicaStore {
     for (const [stripe, containers] of this.#stripes) {
       if (this.#clientOf(stripe) === fresh) postStripe(fresh, stripe, containers);
     }
-    this.#failWaiting(shard);
+    // First, so that nobody takes the failed parts for the only thing that is lost.
     this.#options.onRestart(shard, error);
+    this.#failWaiting(shard);
   }
 
   #failWaiting(shard: number): void {
@@ -231,6 +271,24 @@ export class ShardSet implements ReplicaStore {
     assert(query !== undefined, "an answer without query");
     this.#queries.delete(number);
     query.onReplicas(facts);
+  }
+
+  #retrySoon(): void {
+    if (this.#retryTimer !== undefined || this.#isStopping) return;
+    this.#retryTimer = this.#options.scheduler.after(ROOM_RETRY_MS, () => {
+      this.#retryTimer = undefined;
+      this.#offerRoom();
+    });
+  }
+
+  #offerRoom(): void {
+    for (const client of this.#clients) {
+      if (!client.isHolding) continue;
+      client.sendHeldPurges();
+      this.#schedulePublish();
+      if (client.isHolding) this.#retrySoon();
+    }
+    this.#options.onRoom();
   }
 
   /** Once a turn: the rings wake their readers then. */

@@ -71,7 +71,7 @@ class Stage {
     };
     return new ReportIntake({
       shards: {
-        mergeChunk: (rows, _range, onDone) => {
+        mergeChunk: (rows, onDone) => {
           count(rows);
           onDone(undefined);
           return true;
@@ -84,6 +84,7 @@ class Stage {
       chunksInFlightMax: 8,
       chunksPerNodeMax: 4,
       waitingBytesMax: 1_000_000,
+      waitingBytesTotalMax: 1_000_000,
       onComplete: () => {},
     });
   }
