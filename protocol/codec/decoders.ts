@@ -123,7 +123,8 @@ function decodeBytes(bytesMax: number, place: Place): Decode {
   const expected = `at most ${bytesMax} bytes`;
   return (raw) => {
     if (!(raw instanceof Uint8Array) || raw.length > bytesMax) throw invalid(place, expected, raw);
-    return raw;
+    // Of a message that is a Buffer msgpack gives a Buffer, whose `slice` does not copy: nobody expects that.
+    return raw.constructor === Uint8Array ? raw : new Uint8Array(raw.buffer, raw.byteOffset, raw.length);
   };
 }
 

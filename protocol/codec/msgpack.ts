@@ -17,26 +17,36 @@ type PackrOptions = NonNullable<ConstructorParameters<typeof msgpackr.Packr>[0]>
 const OPTIONS = { useRecords: false, int64AsType: "auto" } as unknown as PackrOptions;
 const PACKR = new msgpackr.Packr(OPTIONS);
 
-const PACK_FRAME = msgpackr.RESERVE_START_SPACE + FRAME_HEADER_BYTES;
+// With this mode pack gives its whole buffer and where in it the message lies. The view is made here: a
+// Buffer, which pack would give, has a `slice` that does not copy, and those who take a Uint8Array do not
+// expect that.
+const PACK_FRAME = msgpackr.REUSE_BUFFER_MODE + msgpackr.RESERVE_START_SPACE + FRAME_HEADER_BYTES;
 const PACK_FRAME_REUSED = PACK_FRAME + msgpackr.RESET_BUFFER_MODE;
+
+interface Packed {
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Packs `body` (arrays, numbers, bigints, text, bytes, booleans, null) behind a frame header.
  * The bytes lie in a larger buffer of msgpackr's and are never written again.
  * @throws StrataError FRAME_TOO_LARGE */
 export function packFrame(op: number, flags: number, requestId: number, body: unknown): Uint8Array {
-  return finish(PACKR.pack(body, PACK_FRAME), op, flags, requestId);
+  return finish(PACKR.pack(body, PACK_FRAME) as unknown as Packed, op, flags, requestId);
 }
 
 /** As `packFrame`, but the bytes are only valid until the next frame of this thread is packed: for servers,
  * whose transport copies them at once. */
 export function packFrameView(op: number, flags: number, requestId: number, body: unknown): Uint8Array {
-  return finish(PACKR.pack(body, PACK_FRAME_REUSED), op, flags, requestId);
+  return finish(PACKR.pack(body, PACK_FRAME_REUSED) as unknown as Packed, op, flags, requestId);
 }
 
-function finish(frame: Uint8Array, op: number, flags: number, requestId: number): Uint8Array {
-  if (frame.length > FRAME_BYTES_MAX) {
-    throw new StrataError("FRAME_TOO_LARGE", { bytes: frame.length, limit: FRAME_BYTES_MAX });
-  }
+function finish(packed: Packed, op: number, flags: number, requestId: number): Uint8Array {
+  const bytes = packed.end - packed.start;
+  if (bytes > FRAME_BYTES_MAX) throw new StrataError("FRAME_TOO_LARGE", { bytes, limit: FRAME_BYTES_MAX });
+  const frame = new Uint8Array(packed.buffer, packed.byteOffset + packed.start, bytes);
   writeFrameHeader(frame, op, flags, requestId);
   return frame;
 }

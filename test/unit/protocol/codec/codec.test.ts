@@ -252,6 +252,16 @@ test("bytes are views of the message, also when it lies within a larger buffer",
   equal(value.buffer, buffer.buffer);
 });
 
+test("frames and bytes are plain Uint8Arrays, whose slice copies, also when the message is a Buffer", () => {
+  const schema = single(bytes(10));
+  const frame = untypedCodecOf(schema).encode(1, 0, 1, { value: Uint8Array.from([1, 2, 3]) });
+  equal(frame.constructor, Uint8Array);
+  const message = Buffer.from(frame);
+  const { value } = decodeBody(schema, message, FRAME_HEADER_BYTES, message.length) as { value: Uint8Array };
+  equal(value.constructor, Uint8Array);
+  equal(value.buffer, message.buffer);
+});
+
 test("messages above the size of the scratch buffer are decoded too", () => {
   const schema = single(list(text(1000), 100));
   const value = new Array<string>(100).fill("long".repeat(100));
