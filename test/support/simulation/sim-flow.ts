@@ -46,7 +46,8 @@ export class SimFlow {
 
   /** Copies `message`; `deliver` gets the copy, which is only valid during the call. */
   sendMessage(message: Uint8Array, deliver: (message: Uint8Array) => void): void {
-    const copy = message.slice();
+    // A Buffer's own slice would not copy.
+    const copy = Uint8Array.from(message);
     this.#send(copy.length, () => {
       deliver(copy);
       // The real transport detaches or reuses its memory here: who kept the message finds out.
