@@ -65,6 +65,7 @@ export function printError(io: CommandIo, error: unknown): void {
   const code = codeOf(error instanceof CommandError ? error.cause : error);
   if (error instanceof Error && (error instanceof CommandError || code !== undefined)) {
     io.err(`strata: ${error.message}${code === undefined ? "" : ` (${code})`}`);
+    if (code === "REQUEST_TIMEOUT" && error.cause instanceof Error) io.err(`strata: ${error.cause.message}`);
     if (code !== undefined && isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
     return;
   }

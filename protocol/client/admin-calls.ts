@@ -103,6 +103,8 @@ export class AdminCalls {
   #isOpeningSession = false;
   #pauseTimer: Timer | undefined;
   #expiryTimer: Timer | undefined;
+  /** Why there is no connection. */
+  #lastLoss: RpcError | undefined;
   #isClosed = false;
 
   constructor(environment: ClientEnvironment, options: AdminClientOptions) {
@@ -113,7 +115,10 @@ export class AdminCalls {
     this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
     this.#pause = new Backoff(PAUSE_OPTIONS, environment.random);
     this.#reconnector = new Reconnector(environment, options, ADMIN_PATH, {
-      onReady: () => this.#pump(),
+      onReady: () => {
+        this.#lastLoss = undefined;
+        this.#pump();
+      },
       onLost: (error) => this.#onLost(error),
     });
   }
@@ -288,6 +293,7 @@ export class AdminCalls {
   }
 
   #onLost(error: RpcError): void {
+    this.#lastLoss = error;
     // What an SCM says about this client in answer to hello will not become better by asking again.
     if (!(error instanceof RemoteError) || error.retry !== "never") return;
     for (const call of this.#takeWaiting(() => true)) this.#fail(call, error);
@@ -321,8 +327,8 @@ export class AdminCalls {
   }
 
   #timedOut(call: Call): StrataError {
-    const { lastError } = call;
-    const options = lastError === undefined ? {} : { cause: lastError };
+    const cause = call.lastError ?? this.#lastLoss;
+    const options = cause === undefined ? {} : { cause };
     return new StrataError("REQUEST_TIMEOUT", { timeoutMs: this.#timeoutMs }, options);
   }
 }
