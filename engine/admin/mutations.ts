@@ -35,8 +35,9 @@ export class Mutations {
       this.#propose(session, late, operation, audit, respond);
       return;
     }
-    void this.#services.audit.whenReady().then(() => {
-      this.#propose(session, late, operation, audit, respond);
+    void this.#services.audit.whenReady().then((reason) => {
+      if (reason === undefined) this.#propose(session, late, operation, audit, respond);
+      else late.fail(reason);
     });
   }
 

@@ -44,6 +44,8 @@ const RETRY_MS = 500;
 const GATHER_MS = 20;
 const GATHER_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
+/** Mutations that wait for room; more are refused. */
+const WAITING_COUNT_MAX = 65_536;
 
 /** Where the lines go. */
 export interface AuditSink {
@@ -63,7 +65,7 @@ export class AuditLog {
   readonly #sink: AuditSink;
   readonly #format = new LineFormat();
   #lines: string[] = [];
-  #waiting: (() => void)[] = [];
+  #waiting: ((reason: StrataError | undefined) => void)[] = [];
   #writer: Promise<void> | undefined;
   #closing = false;
   #endPause: (() => void) | undefined;
@@ -88,9 +90,12 @@ export class AuditLog {
     return this.counters.bufferedBytes < this.#options.bufferBytesMax && !this.#closing;
   }
 
-  /** Resolves when `ready()` may be asked again with hope; at once when it is true. Never while closing. */
-  whenReady(): Promise<void> {
-    if (this.ready()) return Promise.resolve();
+  /** Resolves when a mutation may be admitted: with undefined, or with the reason why it may not: AUDIT_FULL when too
+   * many wait already, SHUTTING_DOWN. */
+  whenReady(): Promise<StrataError | undefined> {
+    if (this.#closing) return Promise.resolve(new StrataError("SHUTTING_DOWN"));
+    if (this.ready()) return Promise.resolve(undefined);
+    if (this.#waiting.length >= WAITING_COUNT_MAX) return Promise.resolve(new StrataError("AUDIT_FULL"));
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -110,6 +115,7 @@ export class AuditLog {
     assert(!this.#closing, "audit log closed twice");
     this.#closing = true;
     this.#endPause?.();
+    this.#resumeAll(new StrataError("SHUTTING_DOWN"));
     await this.#writer;
     try {
       if (this.#lines.length > 0) await this.#writeOnce();
@@ -148,7 +154,7 @@ export class AuditLog {
     }
     this.counters.writes++;
     this.counters.bufferedBytes -= text.length;
-    if (this.ready()) for (const resume of this.#waiting.splice(0)) resume();
+    if (this.ready()) this.#resumeAll(undefined);
   }
 
   /** Waits until more lines have come together. */
@@ -156,6 +162,10 @@ export class AuditLog {
     this.#isGathering = true;
     await this.#pause(GATHER_MS);
     this.#isGathering = false;
+  }
+
+  #resumeAll(reason: StrataError | undefined): void {
+    for (const resume of this.#waiting.splice(0)) resume(reason);
   }
 
   #pause(ms: number): Promise<void> {

@@ -79,7 +79,7 @@ export class ReplayScm {
       },
       workers: this.#pool,
       logger: silentLogger,
-      audit: { ready: () => true, whenReady: () => Promise.resolve(), write: () => undefined },
+      audit: { ready: () => true, whenReady: () => Promise.resolve(undefined), write: () => undefined },
       host: { name: "localhost", address: "127.0.0.1" },
       // The recorded SCM looked up every peer; all of them were on loopback.
       lookUpHostName: (_address, onName) => onName("localhost"),

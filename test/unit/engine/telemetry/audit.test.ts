@@ -105,6 +105,20 @@ test("a full buffer makes mutations wait until it is written", async () => {
   await audit.close();
 });
 
+test("mutations that wait are refused when too many wait, and when the log is closed", async () => {
+  const sink = new MemorySink();
+  sink.full = true;
+  const audit = new AuditLog(options({ bufferBytesMax: 1, onError: () => {} }), sink);
+  audit.write(RECORD);
+  const waiting = Array.from({ length: 65_536 }, () => audit.whenReady());
+  assert.equal((await audit.whenReady())?.code, "AUDIT_FULL");
+  sink.full = false;
+  await audit.close();
+  const reasons = new Set((await Promise.all(waiting)).map((reason) => reason?.code));
+  assert.deepEqual([...reasons], ["SHUTTING_DOWN"]);
+  assert.equal((await audit.whenReady())?.code, "SHUTTING_DOWN");
+});
+
 test("records of a failed write stay and are written again, each once", async () => {
   const errors: Error[] = [];
   const settings = options({ bufferBytesMax: 200, onError: (error) => errors.push(error) });
