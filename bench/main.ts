@@ -6,7 +6,7 @@ import { loadConfig } from "../engine/config/load.js";
 import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
 import { runVersus } from "./harness/versus.js";
-import { measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
+import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
@@ -41,9 +41,7 @@ async function runBenches(): Promise<void> {
       print: (line) => console.log(`  ${line}`),
       directory: join(directory, bench.name),
     });
-    console.log(
-      `  yardsticks: ${(["integer", "memory", "fsync"] as const).map((s) => `${s} ${yardsticks[s].ns.toFixed(2)} ns`).join(", ")}, fsync p99 ${(yardsticks.fsyncP99Ns / 1e3).toFixed(0)} µs`,
-    );
+    console.log(`  ${describeYardsticks(yardsticks)}`);
     console.log(`  ${settings}`);
     for (const figure of figures) {
       const line = yardstickLine(figure, yardsticks);
@@ -62,6 +60,7 @@ function environmentOf(): { directory: string; settings: string } {
   const directory = mkdtempSync(join(tmpdir(), "strata-bench-"));
   const config = loadConfig({ env: {}, overrides: [`ozone.metadata.dirs=${directory}`] });
   const model = cpus()[0]?.model ?? "unknown";
-  const settings = `Node.js ${process.version}, ${cpus().length} × ${model}, default configuration, hash ${config.hash()}`;
+  const machine = `Node.js ${process.version}, ${cpus().length} × ${model}`;
+  const settings = `${machine}, default configuration, hash ${config.hash()}`;
   return { directory, settings };
 }

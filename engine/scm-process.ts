@@ -75,8 +75,8 @@ class BootProgress {
   }
 }
 
-/** Starts an SCM on this machine: real threads, sockets and disks, with its web pages, metrics and audit log. Resolves
- * when it serves. Throws StorageError, CorruptionError, LISTEN_FAILED. */
+/** Starts an SCM on this machine: real threads, sockets and disks, with its web pages, metrics and audit
+ * log. Resolves when it serves. Throws StorageError, CorruptionError, LISTEN_FAILED. */
 export async function startScm(options: {
   readonly config: Config;
   readonly logger: Logger;

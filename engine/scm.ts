@@ -35,7 +35,8 @@ import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
 import type { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
 
-/** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster, or damage. */
+/** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster,
+ * or damage. */
 const SIDE_IDS_PER_NODE_MAX = 4096;
 
 /** Report rows of one datanode that may wait for room in the rings. */
@@ -69,13 +70,14 @@ export interface BootStep {
   readonly detail: string;
 }
 
-/** One SCM, put together. It runs on whatever environment it is given: threads, sockets and disks in production, fakes
- * on one thread in the simulator. */
+/** One SCM, put together. It runs on whatever environment it is given: threads, sockets and disks in
+ * production, fakes on one thread in the simulator. */
 export class Scm {
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
   readonly gatewayMetrics = new GatewayMetrics();
-  /** Resolves when a part died without which there is no going on; the process then ends, and start is the recovery. */
+  /** Resolves when a part died without which there is no going on; the process then ends, and start is the
+   * recovery. */
   readonly fatal: Promise<Error>;
   #raiseFatal: (error: Error) => void = () => undefined;
   readonly #parts: ScmParts;
@@ -143,8 +145,8 @@ export class Scm {
     return required(this.#recovered).identity;
   }
 
-  /** Refuses new requests, finishes what is under way, makes everything durable. Within `limitMs`; what is not finished
-   * then is left to the next start. */
+  /** Refuses new requests, finishes what is under way, makes everything durable. Within `limitMs`; what is
+   * not finished then is left to the next start. */
   async stop(limitMs: number): Promise<void> {
     this.#healthTimer?.cancel();
     await this.#listener?.close();

@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { Player } from "./replay/player.js";
 import { readRuns } from "./replay/trace.js";
 
-/** `npm run replay -- FILE|DIR…`: plays recorded traffic of a real cluster into an SCM and compares the tables. */
+/** `npm run replay -- FILE|DIR…`: plays recorded traffic of a real cluster into an SCM and compares the
+ * tables. */
 const program = new Command("replay")
   .description(
     "Plays recorded traffic of a real Ozone cluster into an SCM and compares node and replica tables.",

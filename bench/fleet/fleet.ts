@@ -46,8 +46,8 @@ export interface FleetFigures {
 const SLOT_MS = 1;
 const INCREMENTAL_ROWS = 3;
 
-/** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency counts from
- * there, so that a stall of the SCM is not hidden (coordinated omission). */
+/** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency
+ * counts from there, so that a stall of the SCM is not hidden (coordinated omission). */
 export class Fleet {
   readonly figures: FleetFigures = {
     connected: 0,
@@ -70,7 +70,8 @@ export class Fleet {
   readonly #plan: FleetPlan;
   readonly #nodes: SimulatedNode[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** Nodes whose heartbeat and incremental report come next: all have the same intervals, so their order never changes. */
+  /** Nodes whose heartbeat and incremental report come next: all have the same intervals, so their order
+   * never changes. */
   #nextHeartbeat = 0;
   #nextIncremental = 0;
 

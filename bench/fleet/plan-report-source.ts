@@ -12,7 +12,8 @@ import {
 } from "../../protocol/codec/report-rows.js";
 import type { FleetPlan } from "./plan.js";
 
-/** A node's full report, written as it is sent: a fleet of millions of replicas keeps none of them in memory. */
+/** A node's full report, written as it is sent: a fleet of millions of replicas keeps none of them in
+ * memory. */
 export class PlanReportSource implements ReportSource {
   readonly rowBytes = ROW_BYTES;
   readonly rowCount: number;

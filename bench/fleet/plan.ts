@@ -31,9 +31,9 @@ const VOLUME_BYTES = 16 * 1024 * 1024 * MIB;
 /** Times in the plan count from here, so that a plan is the same on every day: 2026-01-01. */
 const EPOCH_MS = 1_767_225_600_000;
 
-/** A cluster that can be computed instead of stored: which datanodes there are, which pipelines and containers, and who
- * holds what. Container `id` belongs to pipeline `id mod nodeCount`, pipeline `p` to three nodes at fixed distances, so
- * each node's containers are those of three residues. */
+/** A cluster that can be computed instead of stored: which datanodes there are, which pipelines and
+ * containers, and who holds what. Container `id` belongs to pipeline `id mod nodeCount`, pipeline `p` to
+ * three nodes at fixed distances, so each node's containers are those of three residues. */
 export class FleetPlan {
   readonly nodeCount: number;
   readonly containerCount: number;

@@ -8,7 +8,8 @@ export interface Figure {
   readonly unit: string;
   /** Undefined for a figure that is only printed. */
   readonly target?: { readonly comparison: "≤" | "≥"; readonly value: number };
-  /** What the figure is made of: it is printed as a multiple of this yardstick, which carries over between machines. */
+  /** What the figure is made of: it is printed as a multiple of this yardstick, which carries over between
+   * machines. */
   readonly yardstick?: YardstickName;
 }
 

@@ -15,7 +15,8 @@ export interface ScmSettings {
   readonly settings?: readonly string[];
 }
 
-/** An SCM in a process of its own, as an operator runs it; what is measured of it comes from its own /prom. */
+/** An SCM in a process of its own, as an operator runs it; what is measured of it comes from its own
+ * /prom. */
 export class ScmUnderTest {
   readonly endpoint: string;
   readonly startedMs: number;

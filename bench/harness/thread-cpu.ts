@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU time of one thread in nanoseconds (Linux: first field of schedstat). Undefined where the kernel has none. */
+/** CPU time of one thread in nanoseconds (Linux: first field of schedstat). Undefined where the kernel has
+ * none. */
 export function threadCpuNs(pid: number, threadId: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${threadId}/schedstat`, "utf8").split(" ")[0]);

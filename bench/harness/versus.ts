@@ -8,8 +8,8 @@ interface RunResult {
   readonly figures: readonly { readonly name: string; readonly value: number; readonly unit: string }[];
 }
 
-/** Builds `revision` in a temporary worktree and alternates it with this tree (A B A B): only the ratio within one run
- * says which is faster. Prints one line a figure. */
+/** Builds `revision` in a temporary worktree and alternates it with this tree (A B A B): only the ratio
+ * within one run says which is faster. Prints one line a figure. */
 export function runVersus(name: string, revision: string, print: (line: string) => void): void {
   const root = execFileSync("git", ["rev-parse", "--show-toplevel"], { encoding: "utf8" }).trim();
   const other = mkdtempSync(join(tmpdir(), "strata-versus-"));

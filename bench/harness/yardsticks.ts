@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { SeededRandom } from "../../engine/core/random.js";
 import { percentile } from "./histogram.js";
 
-/** Three fixed pieces of work, timed in every run on the same cores as the bench: absolute times of shared machines
- * prove nothing, multiples of a yardstick carry over. Never change the work: old figures would lose their meaning. */
+/** Three fixed pieces of work, timed in every run on the same cores as the bench: absolute times of shared
+ * machines prove nothing, multiples of a yardstick carry over. Never change the work: old figures would
+ * lose their meaning. */
 export interface Yardstick {
   readonly ns: number;
   readonly doc: string;
@@ -21,6 +22,13 @@ export function measureYardsticks(): Yardsticks {
     fsync: { ns: percentile(fsync, 0.5), doc: "128-byte append with fdatasync, p50" },
     fsyncP99Ns: percentile(fsync, 0.99),
   };
+}
+
+/** The line above the figures. */
+export function describeYardsticks(yardsticks: Yardsticks): string {
+  const { integer, memory, fsync, fsyncP99Ns } = yardsticks;
+  const fsyncs = `fsync p50 ${(fsync.ns / 1e3).toFixed(0)} µs p99 ${(fsyncP99Ns / 1e3).toFixed(0)} µs`;
+  return `yardsticks: integer ${integer.ns.toFixed(2)} ns, memory ${memory.ns.toFixed(1)} ns, ${fsyncs}`;
 }
 
 function best(times: number, run: () => number): number {

@@ -4,7 +4,8 @@ import type { LoadRequest, LoadTally } from "./load.js";
 
 const HEARTBEAT = { persistedOpState: "IN_SERVICE", persistedOpStateExpiry: 0 } as const;
 
-/** Registers a datanode per connection, then each sends its next heartbeat when the one before was answered. */
+/** Registers a datanode per connection, then each sends its next heartbeat when the one before was
+ * answered. */
 export async function heartbeatLoad(
   request: Extract<LoadRequest, { kind: "heartbeat" }>,
   tally: LoadTally,

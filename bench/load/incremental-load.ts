@@ -7,7 +7,8 @@ import type { LoadRequest, LoadTally } from "./load.js";
 /** Distinct reports are made beforehand and sent again and again. */
 const PREPARED_REPORTS = 64;
 
-/** Datanodes that send incremental reports of a few rows, the next when the one before was taken over. Counts entries. */
+/** Datanodes that send incremental reports of a few rows, the next when the one before was taken over.
+ * Counts entries. */
 export async function incrementalLoad(
   request: Extract<LoadRequest, { kind: "incremental" }>,
   tally: LoadTally,

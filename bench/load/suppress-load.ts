@@ -2,7 +2,8 @@ import { SeededRandom } from "../../engine/core/random.js";
 import { type AdminClient, createAdminClient } from "../../protocol/client/index.js";
 import type { LoadRequest, LoadTally } from "./load.js";
 
-/** Clients that each suppress one container at a time, in a session, the next when the one before was answered. */
+/** Clients that each suppress one container at a time, in a session, the next when the one before was
+ * answered. */
 export async function suppressLoad(
   request: Extract<LoadRequest, { kind: "suppress" }>,
   tally: LoadTally,

@@ -12,7 +12,8 @@ const NODES = 750;
 const IDLE_SECONDS = 10;
 const REPORT_TIMEOUT_MS = 900_000;
 
-/** 10 M imported containers with 3 replicas each: memory, the work of taking all reports, a cold start, idling. */
+/** 10 M imported containers with 3 replicas each: memory, the work of taking all reports, a cold start,
+ * idling. */
 export const boot: Bench = {
   name: "boot",
   doc: "10 M containers with 3 replicas: memory per container, cold start, idle CPU",

@@ -21,8 +21,8 @@ export class Mutations {
     this.#services = services;
   }
 
-  /** Answers once the operation is durable and applied, or refused. While the audit log is full the mutation waits: none
-   * happens without a record. `respond` makes the answer of the result's body. */
+  /** Answers once the operation is durable and applied, or refused. While the audit log is full the
+   * mutation waits: none happens without a record. `respond` makes the answer of the result's body. */
   run<N extends OperationName>(
     session: RpcSession,
     answer: Answer<N>,

@@ -25,7 +25,8 @@ Exit codes:
   78  configuration
 `;
 
-/** A command that ends with a message of its own and an exit code; `cause` is the coded error behind it, if any. */
+/** A command that ends with a message of its own and an exit code; `cause` is the coded error behind it,
+ * if any. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode: ExitCode;

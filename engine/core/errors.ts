@@ -79,11 +79,6 @@ export const ERRORS = {
     "datanode software layout {given} differs from the SCM's {expected}",
     "Run datanode and SCM releases with the same layout version.",
   ),
-  DATANODE_UUID_IN_USE: rejected(
-    202,
-    "datanode {uuid} is connected from elsewhere",
-    "Give each datanode its own id.",
-  ),
   NO_SUCH_DATANODE: rejected(203, "datanode {uuid} is not known", FIX_REQUEST),
   CONTAINER_NOT_FOUND: rejected(204, "container {containerId} does not exist", FIX_REQUEST),
   CONTAINER_ALREADY_EXISTS: rejected(205, "container {containerId} exists with other values", FIX_REQUEST),
@@ -92,7 +87,7 @@ export const ERRORS = {
   IMPORT_FLOOR_MISSING: rejected(
     208,
     "import needs the id and term floors of the old cluster",
-    "Initialise a fresh directory with `strata scm --init --local-id-floor N --term-floor N` (docs/OPERATIONS.md).",
+    "Initialise a fresh directory with `--init --local-id-floor N --term-floor N` (docs/OPERATIONS.md).",
   ),
   SESSION_EXPIRED: rejected(
     209,
@@ -132,11 +127,6 @@ export const ERRORS = {
   ),
   NOT_READY: unavailable(302, "the SCM is starting: {step}", "Wait until /readyz answers 200."),
   SHUTTING_DOWN: unavailable(303, "the SCM is stopping", "The client library reconnects."),
-  AUDIT_FULL: unavailable(
-    304,
-    "the audit log cannot be written: mutations wait",
-    "Free space for the audit log.",
-  ),
   SHARD_UNAVAILABLE: unavailable(305, "shard {shard} is being rebuilt", "Retry in a few seconds."),
   CONNECTION_LOST: {
     wire: 306,

@@ -48,8 +48,8 @@ export function writeUuid(uuid: Uuid, bytes: Uint8Array, offset: number): void {
   assert(tryWriteUuid(uuid, bytes, offset), "not a uuid");
 }
 
-/** Writes the 16 bytes of `text` at `offset`; false when it is no UUID in the one form, then the bytes are undefined.
- * Cheaper than `isUuid` and `writeUuid`. */
+/** Writes the 16 bytes of `text` at `offset`; false when it is no UUID in the one form, then the bytes are
+ * undefined. Cheaper than `isUuid` and `writeUuid`. */
 export function tryWriteUuid(text: string, bytes: Uint8Array, offset: number): text is Uuid {
   assert(offset + 16 <= bytes.length, "uuid does not fit");
   if (text.length !== 36) return false;
@@ -67,8 +67,8 @@ export function tryWriteUuid(text: string, bytes: Uint8Array, offset: number): t
 
 const TEXT_CODES: number[] = new Array<number>(36).fill(DASH);
 
-/** The UUID in the 16 bytes at `offset`. Made of character codes at once, since a text of joined pieces is flattened
- * later, at its first use as a key, for more than it cost to make. */
+/** The UUID in the 16 bytes at `offset`. Made of character codes at once, since a text of joined pieces is
+ * flattened later, at its first use as a key, for more than it cost to make. */
 export function readUuid(bytes: Uint8Array, offset: number): Uuid {
   assert(offset + 16 <= bytes.length, "uuid is cut off");
   for (let i = 0; i < 16; i++) {

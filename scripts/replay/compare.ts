@@ -20,7 +20,8 @@ export class Differences {
   }
 }
 
-/** One node of the table against the model. `healths` are the states that one check interval of tolerance allows. */
+/** One node of the table against the model. `healths` are the states that one check interval of tolerance
+ * allows. */
 export function compareNode(
   differences: Differences,
   where: string,

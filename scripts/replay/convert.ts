@@ -23,7 +23,8 @@ import type {
 } from "../../protocol/schema/records.js";
 import { boolean, type JsonObject, number, object, objects, string, uint64 } from "./trace.js";
 
-/** The reference's messages into those of our protocol. A full report never travels inside another message. */
+/** The reference's messages into those of our protocol. A full report never travels inside another
+ * message. */
 
 export interface ReplicaRow {
   readonly containerId: number;

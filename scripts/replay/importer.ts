@@ -4,7 +4,8 @@ import { openContainer, pipelineOfCommand, pipelineRecord } from "./convert.js";
 import type { TraceModel } from "./model.js";
 import type { JsonObject } from "./trace.js";
 
-/** Brings containers and pipelines into the SCM when the trace creates them: their own allocation is not played. */
+/** Brings containers and pipelines into the SCM when the trace creates them: their own allocation is not
+ * played. */
 export class Importer {
   readonly containerIds = new Set<number>();
   readonly pipelineIds = new Set<string>();

@@ -45,8 +45,8 @@ export interface HealthIntervals {
   readonly deadMs: number;
 }
 
-/** An independent, naive reading of the trace: Maps of plain objects, rules straight from the specification (01 §3, §4,
- * §7; 02 §7, §8). It shares no code with the SCM. */
+/** An independent, naive reading of the trace: Maps of plain objects, rules straight from the
+ * specification (01 §3, §4, §7; 02 §7, §8). It shares no code with the SCM. */
 export class TraceModel {
   readonly nodes = new Map<string, ModelNode>();
   /** container id → node → replica */
@@ -142,7 +142,8 @@ export class TraceModel {
     if (node.health === "DEAD" && before === "IN_MAINTENANCE" && state !== before) this.#purge(uuid);
   }
 
-  /** The health that one check interval of tolerance allows: before the latest check, and after the next one. */
+  /** The health that one check interval of tolerance allows: before the latest check, and after the next
+   * one. */
   healthsOf(uuid: string): ReadonlySet<string> {
     const node = this.nodes.get(uuid);
     if (node === undefined) return new Set();

@@ -30,7 +30,8 @@ import { TraceTime } from "./trace-time.js";
 const STRIPE_ROWS = 65_536;
 const NODES_PAGE = 256;
 
-/** Plays one run: its datanodes over real connections, its admin calls over the admin client, its restarts. */
+/** Plays one run: its datanodes over real connections, its admin calls over the admin client, its
+ * restarts. */
 export class Player {
   readonly differences = new Differences();
   rpcCount = 0;

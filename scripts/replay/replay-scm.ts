@@ -23,7 +23,8 @@ const TRACE_SETTINGS = [
   "ozone.scm.dead.node.interval=24s",
 ];
 
-/** The SCM under replay: real storage in a temporary directory, real threads and sockets, the trace's time. */
+/** The SCM under replay: real storage in a temporary directory, real threads and sockets, the trace's
+ * time. */
 export class ReplayScm {
   readonly #time: TraceTime;
   readonly #directory = mkdtempSync(join(tmpdir(), "strata-replay-"));

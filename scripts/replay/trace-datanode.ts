@@ -10,8 +10,8 @@ import { type JsonObject, object, objects } from "./trace.js";
 
 const ROW_BYTES_WITH_CHECKSUM = 40;
 
-/** A datanode of the trace on a connection of its own. Everything it sends is awaited, so that what the trace says
- * happened in order happens in that order. */
+/** A datanode of the trace on a connection of its own. Everything it sends is awaited, so that what the
+ * trace says happened in order happens in that order. */
 export class TraceDatanode {
   #client: DatanodeClient | undefined;
   #wasToldToRegister = false;

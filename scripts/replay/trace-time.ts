@@ -8,8 +8,8 @@ interface Due {
   readonly run: () => void;
 }
 
-/** The trace's time: it stands still until the player moves it, so that minutes take seconds. Only what the SCM itself
- * measures runs on it; sockets and threads live in real time. */
+/** The trace's time: it stands still until the player moves it, so that minutes take seconds. Only what
+ * the SCM itself measures runs on it; sockets and threads live in real time. */
 export class TraceTime implements Clock, Scheduler {
   readonly #startWallMs: number;
   readonly #real = new NodeScheduler();

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-/** A JSON value of the trace. Its shape is the reference's protobuf messages, field names as in the .proto files. */
+/** A JSON value of the trace. Its shape is the reference's protobuf messages, field names as in the .proto
+ * files. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [name: string]: Json | undefined;
@@ -31,8 +32,9 @@ export interface Run {
   readonly scenes: readonly Scene[];
 }
 
-/** Reads what the command line names: a folder is one run of all its `*.ndjson` files and one run for each sub-folder
- * that has some; files of one folder named one by one are one run too. Throws Error with file and line on bad input. */
+/** Reads what the command line names: a folder is one run of all its `*.ndjson` files and one run for each
+ * sub-folder that has some; files of one folder named one by one are one run too. Throws Error with file
+ * and line on bad input. */
 export function readRuns(paths: readonly string[]): Run[] {
   const runs: Run[] = [];
   const filesByFolder = new Map<string, string[]>();

@@ -72,7 +72,8 @@ export class PooledLink implements WorkerLink {
     this.started.catch(() => {});
   }
 
-  /** The kernel's number of the worker's thread; 0 before it has started, or where the system does not tell. */
+  /** The kernel's number of the worker's thread; 0 before it has started, or where the system does not
+   * tell. */
   get threadId(): number {
     return this.#control.load(CONTROL_WORD.THREAD_ID);
   }

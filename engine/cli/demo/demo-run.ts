@@ -33,8 +33,8 @@ const SETTINGS = [
   "ozone.scm.dead.node.interval=30s",
 ];
 
-/** `strata demo`: an SCM in this process, a fleet of simulated datanodes in others, a stream of durable operations, and
- * the figures of all of it, until a signal or the end of `seconds`. */
+/** `strata demo`: an SCM in this process, a fleet of simulated datanodes in others, a stream of durable
+ * operations, and the figures of all of it, until a signal or the end of `seconds`. */
 export async function runDemo(options: DemoOptions, io: CommandIo): Promise<ExitCode> {
   const directory = resolve(DIRECTORY);
   if (options.fresh) rmSync(directory, { recursive: true, force: true });
@@ -187,9 +187,7 @@ class Demo {
     out("");
     out(`datanodes registered    ${fleet.registered} of ${this.#options.nodeCount}`);
     out(`heartbeats answered     ${fleet.heartbeatsAnswered} of ${fleet.heartbeatsSent}`);
-    out(
-      `heartbeat latency       p50 ${fleet.latencyP50Us.toFixed(0)} µs, p99 ${fleet.latencyP99Us.toFixed(0)} µs`,
-    );
+    out(`heartbeat latency       p50 ${us(fleet.latencyP50Us)}, p99 ${us(fleet.latencyP99Us)}`);
     out(`full reports merged     ${fleet.fullReports}, ${fleet.rowsReported} rows`);
     out(`replicas                ${info.replicaCount} of ${info.containerCount} containers`);
     out(`operations acknowledged ${workload.count}, without answer ${workload.failedCount}`);
@@ -231,4 +229,8 @@ function pause(ms: number, hasEnded: () => boolean): Promise<void> {
       resolve();
     }, 50);
   });
+}
+
+function us(value: number): string {
+  return `${value.toFixed(0)} µs`;
 }

@@ -16,8 +16,9 @@ interface Note {
   readonly isAcknowledged: boolean;
 }
 
-/** What the demo's own client was told is done, kept beside the SCM's data and not in it: after a `kill -9` it says what
- * must still be there. A line a note: `sent|done <container id> <0|1>`, or `containers <count>`. */
+/** What the demo's own client was told is done, kept beside the SCM's data and not in it: after a `kill
+ * -9` it says what must still be there. A line a note: `sent|done <container id> <0|1>`, or `containers
+ * <count>`. */
 export class Ledger {
   readonly #path: string;
   readonly #notes = new Map<number, Note>();

@@ -17,13 +17,21 @@ export function tableOf(now: Sample, before: Sample | undefined, nodeCount: numb
   const { info, fleet, workload } = now;
   const rate = (pick: (sample: Sample) => number): string => perSecond(now, before, pick);
   const { commitUs } = workload;
+  const [beatP50, beatP99] = [ms(fleet.latencyP50Us), ms(fleet.latencyP99Us)];
+  const [commitP50, commitP99] = [ms(commitUs.percentile(0.5)), ms(commitUs.percentile(0.99))];
+  const [full, incremental] = [n(fleet.fullReports), n(fleet.incrementalReports)];
+  const [applied, onDisk] = [n(info.appliedIndex), n(info.durableAppliedIndex)];
   return [
-    `  datanodes    ${n(fleet.registered)} of ${n(nodeCount)} registered, ${n(info.healthyNodeCount)} healthy`,
-    `  heartbeats   ${rate((s) => s.info.heartbeatCount)}/s, p50 ${ms(fleet.latencyP50Us)}, p99 ${ms(fleet.latencyP99Us)}`,
-    `  reports      ${n(fleet.fullReports)} full, ${n(fleet.incrementalReports)} incremental, ${rate((s) => s.info.reportRowCount)} rows/s`,
-    `  replicas     ${n(info.replicaCount)} of ${n(info.containerCount)} containers, ${n(info.pipelineCount)} pipelines`,
-    `  operations   ${rate((s) => s.workload.count)}/s durable, p50 ${ms(commitUs.percentile(0.5))}, p99 ${ms(commitUs.percentile(0.99))}, ${n(workload.count)} acknowledged`,
-    `  log          ${rate((s) => s.info.logBatchCount)} fsyncs/s, index ${n(info.appliedIndex)}, on disk as state up to ${n(info.durableAppliedIndex)}`,
+    `  datanodes    ${n(fleet.registered)} of ${n(nodeCount)} registered, ` +
+      `${n(info.healthyNodeCount)} healthy`,
+    `  heartbeats   ${rate((s) => s.info.heartbeatCount)}/s, p50 ${beatP50}, p99 ${beatP99}`,
+    `  reports      ${full} full, ${incremental} incremental, ${rate((s) => s.info.reportRowCount)} rows/s`,
+    `  replicas     ${n(info.replicaCount)} of ${n(info.containerCount)} containers, ` +
+      `${n(info.pipelineCount)} pipelines`,
+    `  operations   ${rate((s) => s.workload.count)}/s durable, p50 ${commitP50}, p99 ${commitP99}, ` +
+      `${n(workload.count)} acknowledged`,
+    `  log          ${rate((s) => s.info.logBatchCount)} fsyncs/s, index ${applied}, ` +
+      `on disk as state up to ${onDisk}`,
   ];
 }
 

@@ -9,8 +9,8 @@ const LIST_PAGE = 512;
 const MUTATIONS_PER_SECOND = 200;
 const STEP_MS = 20;
 
-/** Compares what was acknowledged before with what the SCM holds. Answers how many operations were checked and the
- * containers that are not as they must be. */
+/** Compares what was acknowledged before with what the SCM holds. Answers how many operations were checked
+ * and the containers that are not as they must be. */
 export async function checkLedger(
   client: AdminClient,
   ledger: Ledger,
@@ -33,8 +33,8 @@ export async function checkLedger(
   return { checked: [...ledger.acknowledged()].length + ledger.containerCount, lost };
 }
 
-/** Brings the plan's pipelines and containers into the SCM. Ids are dense, so that an import that was cut off goes on
- * behind the last container. */
+/** Brings the plan's pipelines and containers into the SCM. Ids are dense, so that an import that was cut
+ * off goes on behind the last container. */
 export async function importPlan(
   client: AdminClient,
   plan: FleetPlan,
@@ -54,8 +54,8 @@ export async function importPlan(
   }
 }
 
-/** A steady stream of durable operations: each suppresses a container or lifts that again, one after the other through
- * all of them. */
+/** A steady stream of durable operations: each suppresses a container or lifts that again, one after the
+ * other through all of them. */
 export class Workload {
   readonly commitUs = new Histogram();
   count = 0;

@@ -1,5 +1,5 @@
-/** A process that runs `strata scm` on an SCM that only pretends: what its first argument says is how it behaves. It
- * prints `started` when it runs. The other arguments are the command's. */
+/** A process that runs `strata scm` on an SCM that only pretends: what its first argument says is how it
+ * behaves. It prints `started` when it runs. The other arguments are the command's. */
 import { processIo } from "../../../engine/cli/io.js";
 import type { Parts, RunningScm } from "../../../engine/cli/parts.js";
 import { run } from "../../../engine/cli/program.js";

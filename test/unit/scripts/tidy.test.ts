@@ -150,7 +150,8 @@ test("a module that nothing imports is dead unless something starts it", () => {
 test("every error code and configuration key is used outside of its table and of tests", () => {
   const errors = "export const ERRORS = {\n  USED_CODE: a(1),\n  DEAD_CODE: a(2),\n};\n";
   const schema =
-    'export const SCHEMA = {\n  raft: {\n    tickMs: key("raft.tick", a),\n    size: key(\n      "raft.size",\n' +
+    'export const SCHEMA = {\n  raft: {\n    tickMs: key("raft.tick", a),\n' +
+    '    size: key(\n      "raft.size",\n' +
     '      a),\n    deadKey: key("raft.dead", a),\n  },\n};\n';
   const user = 'throw new E("USED_CODE", config.raft.tickMs, get("raft.size")); // deadKey\n';
   const files = {

@@ -133,7 +133,7 @@ test("no second heartbeat is sent while one waits for its answer", async () => {
   equal(w.scm().requestsOf("heartbeat").length, 2);
 });
 
-test("orders go to the handler in order, and a reregister command makes the node register again", async () => {
+test("orders go to the handler in order; a reregister command makes the node register", async () => {
   const orders = [
     command("closeContainerCommand"),
     command("reregisterCommand"),

@@ -34,7 +34,8 @@ function rowsOf(count: number, options: { rowBytes?: RowBytes; originCount?: num
   return reportRows(rows, "ascending", rowBytes);
 }
 
-/** A connected node and an SCM that grants `chunksInFlightMax` chunks and answers them when told, or at once. */
+/** A connected node and an SCM that grants `chunksInFlightMax` chunks and answers them when told, or at
+ * once. */
 async function reporting(chunksInFlightMax: number, answersAtOnce = true) {
   const world = await ClientWorld.withScms(1);
   const scm = world.scm();
@@ -124,7 +125,7 @@ test("no more chunks are under way than the grant allows, and none before it", a
   equal(client.isReporting, false);
 });
 
-test("a chunk is built when it is sent, and an incremental report keeps its place between chunks", async () => {
+test("a chunk is built when it is sent; an incremental report keeps its place between chunks", async () => {
   const { world, client, chunks, scm } = await reporting(1, false);
   const rows = rowsOf(9000);
   const source = new BufferReportSource(rows);

@@ -91,7 +91,7 @@ test("an SCM that greets and then closes is not dialled without pauses", async (
   ok(world.nowMs > 5000, `20 connections in ${world.nowMs} ms`);
 });
 
-test("a leader hint is followed at once, and two that point at each other are asked with pauses", async () => {
+test("a leader hint is followed at once, two that point at each other with pauses", async () => {
   const world = await ClientWorld.withScms(2);
   const followed = new Followed(world);
   await world.until("it is ready", () => followed.urls.length === 1);

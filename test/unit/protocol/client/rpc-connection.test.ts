@@ -54,7 +54,7 @@ async function ready(): Promise<{ world: ClientWorld; dialled: Dialled }> {
   return { world, dialled: await connected(world) };
 }
 
-test("a connection says hello with version, name and cluster, and is ready with the SCM's limits", async () => {
+test("a connection says hello with version, name and cluster, and takes the SCM's limits", async () => {
   const world = await ClientWorld.withScms(1);
   const dialled = new Dialled(world, "CID-test");
   equal(dialled.connection.request("heartbeat", HEARTBEAT, new Outcome(), 1000), false);
@@ -93,7 +93,7 @@ test("a request above the SCM's limit is not taken, and there is room after an a
   dialled.heartbeat();
 });
 
-test("a request times out at its own time and still counts until its late answer, which is dropped", async () => {
+test("a request times out at its own time, and counts until its late answer is dropped", async () => {
   const { world, dialled } = await ready();
   const startMs = world.nowMs;
   const [long, short] = [dialled.heartbeat(4000), dialled.heartbeat(1000)];
@@ -139,7 +139,7 @@ test("a connection on which nothing is heard is closed, one that is only slow is
   );
 });
 
-test("when the connection is lost every unanswered request fails once, before the owner is told", async () => {
+test("when the connection is lost each unanswered request fails once, before the owner knows", async () => {
   const { world, dialled } = await ready();
   const outcomes = [dialled.heartbeat(), dialled.heartbeat()];
   await world.until("both arrived", () => world.scm().requests.length === 2);
