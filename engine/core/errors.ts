@@ -127,6 +127,11 @@ export const ERRORS = {
   ),
   NOT_READY: unavailable(302, "the SCM is starting: {step}", "Wait until /readyz answers 200."),
   SHUTTING_DOWN: unavailable(303, "the SCM is stopping", "The client library reconnects."),
+  AUDIT_FULL: unavailable(
+    304,
+    "the audit log cannot be written: mutations wait",
+    "Free space for the audit log.",
+  ),
   SHARD_UNAVAILABLE: unavailable(305, "shard {shard} is being rebuilt", "Retry in a few seconds."),
   CONNECTION_LOST: {
     wire: 306,
