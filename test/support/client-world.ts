@@ -25,8 +25,9 @@ export class ClientWorld extends SimWorld {
   static async withScms(count: number, seed = 1): Promise<ClientWorld> {
     const world = new ClientWorld(seed);
     for (let i = 0; i < count; i++) {
-      const scm = new FakeScm(world);
-      await scm.listen(`10.0.0.${i + 1}`, SCM_PORT);
+      const scm = new FakeScm(world.clock);
+      const host = `10.0.0.${i + 1}`;
+      await scm.listen(world.network.transport(host), host, SCM_PORT);
       world.scms.push(scm);
     }
     return world;

@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
+import type { Clock } from "../../engine/core/clock.js";
 import type { StrataError } from "../../engine/core/errors.js";
-import type { Listener, ServerConnection, TransportHandler } from "../../engine/core/transport.js";
+import type { Listener, ServerConnection, Transport, TransportHandler } from "../../engine/core/transport.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 import { encodeErrorView } from "../../protocol/codec/errors.js";
 import { FLAG_ANSWER, readFrame } from "../../protocol/codec/frame.js";
@@ -13,7 +14,6 @@ import {
   REQUESTS_IN_FLIGHT_MAX,
   SUBPROTOCOL,
 } from "../../protocol/schema/messages.js";
-import type { SimWorld } from "./simulation/sim-world.js";
 
 /** A request that arrived; it has no answer until one is given. */
 export interface FakeRequest<N extends OperationName = OperationName> {
@@ -35,7 +35,7 @@ export class FakeScm implements TransportHandler {
   readonly greetings: FakeRequest<"hello">[] = [];
   readonly opened: ServerConnection[] = [];
   readonly closeCodes: number[] = [];
-  readonly #world: SimWorld;
+  readonly #clock: Clock;
   readonly #handlers = new Map<OperationName, Handler>();
   #listener: Listener | undefined;
   hello: ResponseOf<"hello"> = {
@@ -49,16 +49,17 @@ export class FakeScm implements TransportHandler {
     heartbeatIntervalMs: 30_000,
   };
 
-  constructor(world: SimWorld) {
-    this.#world = world;
+  constructor(clock: Clock) {
+    this.#clock = clock;
     this.on("hello", (request) => {
       this.greetings.push(request);
       request.answer(this.hello);
     });
   }
 
-  async listen(host: string, port: number): Promise<void> {
-    this.#listener = await this.#world.network.transport(host).listen(
+  /** @returns the port */
+  async listen(transport: Transport, host: string, port: number): Promise<number> {
+    this.#listener = await transport.listen(
       {
         host,
         port,
@@ -71,6 +72,7 @@ export class FakeScm implements TransportHandler {
       },
       this,
     );
+    return this.#listener.port;
   }
 
   async close(): Promise<void> {
@@ -110,7 +112,7 @@ export class FakeScm implements TransportHandler {
       body,
       requestId,
       connection,
-      atMs: this.#world.clock.monotonicMs(),
+      atMs: this.#clock.monotonicMs(),
       answer: (response) => connection.send(answerFrame(name, requestId, response)),
       fail: (error) => connection.send(encodeErrorView(op, requestId, error, this.hello.term)),
     };
