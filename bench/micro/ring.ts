@@ -19,33 +19,33 @@ export interface RingThroughput {
   /** Of both threads. */
   readonly cpuNsPerMessage: number;
   readonly messageCount: number;
-  /** Messages of all that found the ring full at first: near 1 the receiver is the slower side, near 0 the
-   * sender. */
+  /** Share of messages that found the ring full at first; 0: the sender is the slower side. */
   readonly fullFraction: number;
 }
 
-/** Sends messages of 64 bytes from this thread to another one, as a busy main does to a shard: each is
- * written and read in place, 32 are published together. Blocks this thread meanwhile.
- * @param seconds how long, without the warm-up of a fifth of it. */
+/** Sends messages of 64 bytes from this thread to another one, as a busy main does to a shard: each is written
+ * and read in place, 32 are published together. Blocks this thread meanwhile.
+ * @param seconds how long. As much time goes before, for both threads to get their code compiled. */
 export async function ringThroughput(seconds: number): Promise<RingThroughput> {
-  await runOnce(seconds / 5);
-  return runOnce(seconds);
-}
-
-async function runOnce(seconds: number): Promise<RingThroughput> {
   const buffer = allocateSharedRing(RING_BYTES);
   const memory = ringMemory(buffer);
   const sender = new RingSender(memory, new SleepBell(memory.words, RING_WORD.FLAG));
   const worker = new Worker(new URL("./ring-receiver.js", import.meta.url), { workerData: buffer });
   await once(worker, "message");
+  const warmUp = send(sender, 0, performance.now() + seconds * 1000);
+  while (sender.freeBytes() < RING_BYTES) await new Promise((resolve) => setImmediate(resolve));
+
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
-  const { messageCount, fullCount } = send(sender, startMs + seconds * 1000);
+  const { endNumber, fullCount } = send(sender, warmUp.endNumber, startMs + seconds * 1000);
+  sendOne(sender, KIND_LAST, endNumber);
+  sender.publish();
   const [receivedCount] = await once(worker, "message");
   const elapsedMs = performance.now() - startMs;
   const { user, system } = process.cpuUsage(cpuBefore);
-  assert(receivedCount === messageCount, "messages were lost");
+  assert(receivedCount === endNumber + 1, "messages were lost");
   await once(worker, "exit");
+  const messageCount = endNumber - warmUp.endNumber;
   return {
     messagesPerSecond: (messageCount / elapsedMs) * 1000,
     cpuNsPerMessage: ((user + system) * 1000) / messageCount,
@@ -54,25 +54,32 @@ async function runOnce(seconds: number): Promise<RingThroughput> {
   };
 }
 
-function send(sender: RingSender, endMs: number): { messageCount: number; fullCount: number } {
-  let messageCount = 0;
+/** Sends messages numbered from `startNumber` until `endMs`; returns the next number, and how many messages
+ * found the ring full. */
+function send(
+  sender: RingSender,
+  startNumber: number,
+  endMs: number,
+): { endNumber: number; fullCount: number } {
+  let number = startNumber;
   let fullCount = 0;
-  const sendOne = (kind: number): void => {
-    let offset = sender.reserve(kind, PAYLOAD_BYTES);
-    if (offset < 0) {
-      fullCount++;
-      while (offset < 0) offset = sender.reserve(kind, PAYLOAD_BYTES);
-    }
-    sender.view.setFloat64(offset, messageCount++, true);
-    sender.commit();
-  };
   do {
     for (let publish = 0; publish < PUBLISHES_PER_CLOCK; publish++) {
-      for (let i = 0; i < MESSAGES_PER_PUBLISH; i++) sendOne(KIND_MESSAGE);
+      for (let i = 0; i < MESSAGES_PER_PUBLISH; i++) {
+        if (sendOne(sender, KIND_MESSAGE, number++)) fullCount++;
+      }
       sender.publish();
     }
   } while (performance.now() < endMs);
-  sendOne(KIND_LAST);
-  sender.publish();
-  return { messageCount, fullCount };
+  return { endNumber: number, fullCount };
+}
+
+/** True when the ring was full at first. */
+function sendOne(sender: RingSender, kind: number, number: number): boolean {
+  let offset = sender.reserve(kind, PAYLOAD_BYTES);
+  const wasFull = offset < 0;
+  while (offset < 0) offset = sender.reserve(kind, PAYLOAD_BYTES);
+  sender.view.setFloat64(offset, number, true);
+  sender.commit();
+  return wasFull;
 }
