@@ -90,8 +90,8 @@ export class AuditLog {
     return this.counters.bufferedBytes < this.#options.bufferBytesMax && !this.#closing;
   }
 
-  /** Resolves when a mutation may be admitted: with undefined, or with the reason why it may not: AUDIT_FULL when too
-   * many wait already, SHUTTING_DOWN. */
+  /** Resolves when a mutation may be admitted: with undefined, or with the reason why it may not:
+   * AUDIT_FULL when too many wait already, SHUTTING_DOWN. */
   whenReady(): Promise<StrataError | undefined> {
     if (this.#closing) return Promise.resolve(new StrataError("SHUTTING_DOWN"));
     if (this.ready()) return Promise.resolve(undefined);
