@@ -24,8 +24,8 @@ export interface RingThroughput {
   readonly fullFraction: number;
 }
 
-/** Sends messages of 64 bytes from this thread to another one, as a busy main does to a shard: each is written
- * and read in place, 32 are published together. Blocks this thread meanwhile.
+/** Sends messages of 64 bytes from this thread to another one, as a busy main does to a shard: each is
+ * written and read in place, 32 are published together. Blocks this thread meanwhile.
  * @param seconds how long. As much time goes before, for both threads to get their code compiled. */
 export async function ringThroughput(seconds: number, ringBytes = RING_BYTES): Promise<RingThroughput> {
   const buffer = allocateSharedRing(ringBytes);
