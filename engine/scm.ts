@@ -11,6 +11,7 @@ import { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
+import { PipelineReports } from "./cluster/pipelines/pipeline-reports.js";
 import type { Config } from "./config/config.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
@@ -74,6 +75,7 @@ export interface BootStep {
  * production, fakes on one thread in the simulator. */
 export class Scm {
   readonly cluster: ClusterState;
+  readonly #pipelineReports: PipelineReports;
   readonly nodes: NodeManager;
   readonly gatewayMetrics = new GatewayMetrics();
   /** Resolves when a part died without which there is no going on; the process then ends, and start is the
@@ -107,6 +109,7 @@ export class Scm {
       onReplicationConfig: (number, config) => this.#addReplicationConfig(number, config),
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
     });
+    this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
   }
 
   /** Takes the lock, recovers, starts the workers, waits until this SCM leads, opens its port.
@@ -251,6 +254,10 @@ export class Scm {
       this.#raftOptions(),
     );
     this.#raft = raft;
+    // Commands belong to the term in which they were decided.
+    raft.leadership.subscribe(({ isLeader }) => {
+      if (!isLeader) this.nodes.dropCommands();
+    });
     raft.start();
     await new Promise<void>((resolve) => {
       if (raft.leadership.leaderReady) return resolve();
@@ -339,6 +346,9 @@ export class Scm {
       clock: environment.clock,
       scheduler: environment.scheduler,
       clusterId: this.identity.clusterId,
+      onPipelineReports: (uuid, reports) => {
+        this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
+      },
       leader: () => ({ isLeader: leadership.leaderReady, term: leadership.term }),
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
     };
@@ -351,6 +361,7 @@ export class Scm {
       identity: this.identity,
       cluster: this.cluster,
       nodes: this.nodes,
+      pipelineReports: this.#pipelineReports,
       replicas: this.shards,
       consensus: this.raft,
       audit,

@@ -2,6 +2,7 @@ import type { ReplicaStore } from "../../workers/pool/replica-store.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { Operation } from "../cluster/operation.js";
+import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { Consensus } from "../consensus/consensus.js";
 import type { Clock } from "../core/clock.js";
 import type { Uuid } from "../core/uuid.js";
@@ -13,6 +14,7 @@ export interface AdminServices {
   readonly identity: { readonly clusterId: string; readonly scmId: Uuid; readonly nodeId: number };
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
+  readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly replicas: ReplicaStore;
   readonly consensus: Consensus<Operation>;
   readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;

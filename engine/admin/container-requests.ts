@@ -33,7 +33,7 @@ export class ContainerRequests {
   }
 
   get(_session: RpcSession, request: RequestOf<"getContainer">, answer: Answer<"getContainer">): void {
-    const { cluster } = this.#services;
+    const { cluster, pipelineReports } = this.#services;
     const container = cluster.containers.get(request.containerId);
     if (container === undefined) {
       answer.fail(new StrataError("CONTAINER_NOT_FOUND", { containerId: request.containerId }));
@@ -41,7 +41,8 @@ export class ContainerRequests {
     }
     const { pipelineId } = container;
     const pipeline = pipelineId === undefined ? undefined : cluster.pipelines.get(pipelineId);
-    answer.done({ container, ...(pipeline === undefined ? {} : { pipeline }), health: 0 });
+    const shown = pipeline === undefined ? {} : { pipeline: pipelineReports.withLeader(pipeline) };
+    answer.done({ container, ...shown, health: 0 });
   }
 
   /** Answers for ids that the SCM does not know too: what datanodes reported is worth seeing. */

@@ -75,9 +75,10 @@ export class ScmRequests {
     answer: Answer<"listPipelines">,
   ): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
-    const pipelines = this.#services.cluster.pipelines.list(request.after, request.countMax + 1);
+    const { cluster, pipelineReports } = this.#services;
+    const pipelines = cluster.pipelines.list(request.after, request.countMax + 1);
     answer.done({
-      pipelines: pipelines.slice(0, request.countMax),
+      pipelines: pipelines.slice(0, request.countMax).map((p) => pipelineReports.withLeader(p)),
       more: pipelines.length > request.countMax,
     });
   }

@@ -89,7 +89,7 @@ export class DatanodeGateway {
     peer: PeerAddress,
     answer: Answer<"register"> | LateAnswer<"register">,
   ): void {
-    const { nodes, reports, clock, clusterId } = this.#services;
+    const { nodes, reports, clock, clusterId, onPipelineReports } = this.#services;
     const datanode = datanodeOf(session);
     const { uuid } = request.details;
     if (datanode.uuid !== undefined && datanode.uuid !== uuid) {
@@ -106,6 +106,7 @@ export class DatanodeGateway {
     }
     this.#bind(datanode, uuid, outcome.slot);
     reports.wantFullReport(outcome.slot);
+    onPipelineReports(uuid, request.pipelineReports);
     answer.done(registerResponse(outcome.details, clusterId));
   }
 
@@ -123,9 +124,15 @@ export class DatanodeGateway {
   }
 
   #heartbeat(session: RpcSession, request: RequestOf<"heartbeat">, answer: Answer<"heartbeat">): void {
-    const { nodes, reports, clock, leader } = this.#services;
-    const { uuid, slot } = registered(session);
+    const { nodes, reports, clock, leader, onPipelineReports } = this.#services;
+    const { uuid, slot } = datanodeOf(session);
+    if (uuid === undefined || slot === undefined) {
+      // After an outage of the SCM a datanode sends the heartbeats that it has kept, before anything else.
+      answer.done(REGISTER_FIRST);
+      return;
+    }
     const outcome = nodes.heartbeat(uuid, request, leader(), clock.monotonicMs());
+    if (request.pipelineReports !== undefined) onPipelineReports(uuid, request.pipelineReports);
     const { commands } = outcome;
     const fitCount = commands.length <= COMMANDS_ALWAYS_FIT ? commands.length : countThatFits(commands);
     const response = this.#heartbeatResponse;
@@ -195,6 +202,13 @@ export class DatanodeGateway {
 }
 
 const EMPTY = {};
+
+/** What a datanode is told that has not registered on its connection (spec 01 §4.2 step 1). */
+const REGISTER_FIRST: ResponseOf<"heartbeat"> = {
+  term: 0,
+  fullReportWanted: false,
+  commands: [{ type: "reregisterCommand", commandId: 0, term: 0, deadlineMs: 0 }],
+};
 
 function settle(
   answer: LateAnswer<"fullReportChunk" | "incrementalReport">,

@@ -1,8 +1,10 @@
+import type { PipelineReport } from "../../protocol/schema/records.js";
 import type { ReportReceiver } from "../../workers/pool/report-source.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { LeaderView } from "../cluster/nodes/node-types.js";
 import type { Clock } from "../core/clock.js";
 import type { Scheduler } from "../core/scheduler.js";
+import type { Uuid } from "../core/uuid.js";
 
 /** What datanodes ask of the rest of the SCM. */
 export interface DatanodeServices {
@@ -11,6 +13,8 @@ export interface DatanodeServices {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly clusterId: string;
+  /** A datanode's pipelines as it sees them, at registration and in heartbeats. */
+  readonly onPipelineReports: (uuid: Uuid, reports: readonly PipelineReport[]) => void;
   /** This SCM's standing now. */
   readonly leader: () => LeaderView;
   /** The host name of a peer, as the operator's name service tells it; undefined when it does not know.

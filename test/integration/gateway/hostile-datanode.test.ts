@@ -119,6 +119,7 @@ class Stage {
       clock,
       scheduler,
       clusterId: CLUSTER_ID,
+      onPipelineReports: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };
     new DatanodeGateway(server, services, this.metrics);
@@ -193,11 +194,11 @@ const MISDEEDS: readonly { title: string; code: string; act: (stage: Stage) => P
     },
   },
   {
-    title: "sends heartbeats without registration",
+    title: "begins a report without registration",
     code: "NOT_REGISTERED",
     act: async (stage) => {
       const peer = await DatanodePeer.open(stage.port, "hello");
-      peer.tell("heartbeat", HEARTBEAT);
+      peer.tell("fullReportBegin", { fromRegistration: true, rowCount: 1 });
       return peer;
     },
   },

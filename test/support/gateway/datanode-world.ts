@@ -118,6 +118,7 @@ export function fakeServices(
     reports,
     ...time,
     clusterId: "CID-1",
+    onPipelineReports: () => undefined,
     leader: () => ({ isLeader: true, term: 7 }),
     ...changes,
   };

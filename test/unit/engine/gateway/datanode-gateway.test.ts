@@ -78,7 +78,11 @@ describe("datanode gateway: registration", () => {
     assert.equal(connection.lastAnswer.error?.code, "DATANODE_LAYOUT_NOT_PERMITTED");
     assert.equal(connection.isOpen, true);
     stage.world.ask(connection, "heartbeat", HEARTBEAT);
-    assert.match(connection.closed?.reason ?? "", /^NOT_REGISTERED: /);
+    const { commands } = connection.lastAnswer.body as ResponseOf<"heartbeat">;
+    assert.deepEqual(
+      commands.map(({ type }) => type),
+      ["reregisterCommand"],
+    );
   });
 
   test("may come again on the same connection, but not for another datanode", () => {
