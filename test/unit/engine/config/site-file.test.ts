@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { parseSiteFile, readSiteFile } from "../../../../engine/config/site-file.js";
 
 function problemsOf(xml: string): readonly string[] {
@@ -91,4 +92,26 @@ test("deeply nested elements end in an answer, not in a crash", () => {
 
 test("a missing file is a problem", () => {
   assert.match(readSiteFile("/nonexistent/ozone-site.xml").problems[0] ?? "", /cannot be read: ENOENT/);
+});
+
+test("no file makes the reader throw, and what a writer escapes reads back", () => {
+  const piece = fc.oneof(
+    fc.constantFrom("<configuration>", "</configuration>", "<property>", "</property>", "<name>", "</name>"),
+    fc.constantFrom("<value>", "</value>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "<?x ?>", "\n"),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      assert.ok(Array.isArray(problemsOf(pieces.join(""))));
+    }),
+  );
+  const name = fc.stringMatching(/^[a-z][a-z.]{0,20}$/);
+  fc.assert(
+    fc.property(name, fc.stringMatching(/^[\x21-\x7e]{0,20}$/), (key, value) => {
+      const escaped = value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+      const property = `<property><name>${key}</name><value>${escaped}</value></property>`;
+      const { properties, problems } = parseSiteFile(`<configuration>${property}</configuration>`);
+      assert.deepEqual([problems, properties[0]?.name, properties[0]?.value], [[], key, value]);
+    }),
+  );
 });

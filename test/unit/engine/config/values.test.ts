@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import type { KeyDeclaration } from "../../../../engine/config/fields.js";
 import {
   formatAddress,
@@ -192,4 +193,24 @@ test("times and sizes are written in the largest unit that leaves them whole", (
     "1d",
   ]);
   assert.deepEqual([0, 1, 1025, 4096, 8 * 1024 ** 2].map(formatSize), ["0B", "1B", "1025B", "4KB", "8MB"]);
+});
+
+test("no text makes a parser throw", () => {
+  const parsers = [parseBoolean, parseInteger, parseDecimal, parseTime, parseSize, parsePath, parseHost];
+  const text = fc.oneof(fc.string(), fc.stringMatching(/^[-+0-9a-zA-Z.:[\]x ]{0,20}$/));
+  fc.assert(
+    fc.property(text, (word) => {
+      for (const parse of parsers) assert.ok("ok" in parse(word));
+      assert.ok("ok" in parseAddress(word, undefined));
+    }),
+  );
+});
+
+test("what a time or size is written as reads back as the same", () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), (value) => {
+      assert.deepEqual(outcome(parseTime(formatTime(value))), value);
+      assert.deepEqual(outcome(parseSize(formatSize(value))), value);
+    }),
+  );
 });
