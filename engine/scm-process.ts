@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { scmWorkerPool } from "../workers/pool/roles.js";
 import type { Config } from "./config/config.js";
 import { addRaftMetrics } from "./consensus/raft-metrics.js";
@@ -11,6 +10,7 @@ import { ReverseNames, systemReverseLookUp } from "./gateway/reverse-names.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
+import { ownAddress } from "./host/own-address.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { type BootStepName, Scm } from "./scm.js";
 import { addClusterMetrics, addNodeMetrics, addShardMetrics } from "./scm-metrics.js";
@@ -118,7 +118,7 @@ export async function startScm(options: {
       workers,
       logger,
       audit,
-      host: { name: config.scm.hostName, address: hostname() },
+      host: { name: config.scm.hostName, address: ownAddress(config.gateway.wsAddress.host) },
       ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName: names.find }),
       onStep: ({ name }) => progress.reached(name),
     });
