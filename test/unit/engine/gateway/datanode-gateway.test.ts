@@ -181,11 +181,16 @@ describe("datanode gateway: heartbeats", () => {
     );
   });
 
-  test("without registration close the connection", () => {
+  test("without registration are told to register, and nothing of them is taken", () => {
     const stage = new Stage();
     const connection = stage.world.greeted();
     stage.world.ask(connection, "heartbeat", HEARTBEAT);
-    assert.equal(connection.closed?.code, 4115);
+    const { commands } = connection.lastAnswer.body as ResponseOf<"heartbeat">;
+    assert.deepEqual(
+      commands.map(({ type }) => type),
+      ["reregisterCommand"],
+    );
+    assert.equal(connection.isOpen, true);
     assert.equal(stage.fakes.nodes.heartbeats.length, 0);
   });
 });
