@@ -87,8 +87,8 @@ const CONNECTION = `## Life of a connection
 4. An error answer says with its code whether the same request may succeed later, elsewhere or never
    ([ERRORS.md](ERRORS.md)). An unknown op is answered with \`UNSUPPORTED_OPERATION\`.
 5. A side that closes because of an error gives the close code 4000 + the error's number, for example
-   ${closeCodeOf("FRAME_MALFORMED")} for \`FRAME_MALFORMED\` (${ERRORS.FRAME_MALFORMED.wire}), and a reason that
-   begins with its name. 1001 says that the SCM stops.
+   ${closeCodeOf("FRAME_MALFORMED")} for \`FRAME_MALFORMED\` (${ERRORS.FRAME_MALFORMED.wire}),
+   and a reason that begins with its name. 1001 says that the SCM stops.
 6. A peer that does not read what it is sent is closed, and so is one that is silent for
    \`strata.ws.idle.timeout\` and does not answer a ping.
 
@@ -112,10 +112,10 @@ after a restart the reports queue up with the datanodes and not in the SCM:
 1. \`fullReportWanted\` in a heartbeat's answer asks for a report. The datanode sends \`fullReportBegin\` and
    waits; the answer comes when there is room, however long that takes. It gives the report's id and how many
    chunks may be without an answer at a time. A later begin takes the place of the earlier one.
-2. The datanode sends chunks with \`fullReportChunk\`. A chunk states what is true for the ids fromId … toId at
-   its place among the connection's messages: a container in that range without a row is not there. So it is
-   built when it is sent. The first range starts at 0, each next one behind the one before, and the last one
-   (\`last\`) ends at 2^53 − 1. Ids of rows ascend strictly and lie in the range.
+2. The datanode sends chunks with \`fullReportChunk\`. A chunk states what is true for the ids fromId … toId
+   at its place among the connection's messages: a container in that range without a row is not there. So it
+   is built when it is sent. The first range starts at 0, each next one behind the one before, and the last
+   one (\`last\`) ends at 2^53 − 1. Ids of rows ascend strictly and lie in the range.
 3. The dictionary of origins comes with the first chunk. Rows name an origin by its index.
 4. The answer to a chunk says that it has been merged, and returns its credit. The report is complete with the
    answer to the last chunk.
@@ -140,7 +140,7 @@ behind the other:
 | ${rows.ROW_ORIGIN} | index of the origin in the dictionary | u16 |
 | ${rows.ROW_STATE} | [ReplicaState](#replicastate) in bits 0 – 3, "is empty" in bit 7 | u8 |
 | ${rows.ROW_REPLICA_INDEX} | replica index, 1 … n for EC, else 0 | u8 |
-| ${rows.ROW_CHECKSUM} | checksum of the data, 0 = unknown; in rows of ${rows.ROW_BYTES_WITH_CHECKSUM} bytes | u64 |`;
+| ${rows.ROW_CHECKSUM} | checksum of the data, 0 = unknown; only in the longer rows | u64 |`;
 
 const ADMINISTRATORS = `## Administrators
 

@@ -21,8 +21,8 @@ interface Session {
   readonly replies: Map<number, Response>;
 }
 
-/** Three SCMs with one state between them, as replication would give them. For a while leaders change, connections
- * break before or after a mutation was carried out, and answers are lost. */
+/** Three SCMs with one state between them, as replication would give them. For a while leaders change,
+ * connections break before or after a mutation was carried out, and answers are lost. */
 class TroubledCluster {
   readonly appliedCount = new Map<number, number>();
   readonly #world: ClientWorld;
@@ -122,7 +122,7 @@ async function run(seed: number): Promise<{ digest: number; repeated: number }> 
 }
 
 for (let seed = 1; seed <= SEEDS; seed++) {
-  test(`through lost connections, lost answers and changes of leader each mutation happens once (seed ${seed})`, async () => {
+  test(`through lost connections, answers and leaders each mutation happens once (seed ${seed})`, async () => {
     const { repeated } = await run(seed);
     ok(repeated > 20, `only ${repeated} repetitions: there was no trouble`);
   });
