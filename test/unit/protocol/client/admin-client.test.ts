@@ -209,7 +209,7 @@ test("a refusal is the outcome, and its number counts as answered", async () => 
   deepEqual(stampOf(mutations()[1] as Mutation), [501, 2, 1]);
 });
 
-test("a mutation that was refused at its only attempt for want of its session goes into a new one", async () => {
+test("a mutation refused at its only attempt for want of its session goes into a new one", async () => {
   const { world, mutations, mutate, arrived } = await clientOf(1);
   const outcome = mutate(1);
   await arrived(1);
