@@ -2,6 +2,8 @@ import { DAY_MS, GIB, KIB, key, MIB, MINUTE_MS, type Schema, SECOND_MS, type Val
 
 const PORT = { min: 1, max: 65_535 } as const;
 const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
+/** A record has at most a quarter of its ring, and an entry of the log at most 1 MiB and a header. */
+const LOG_RING = { ...RING, min: 8 * MIB } as const;
 
 /** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
  * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
@@ -240,7 +242,7 @@ export const SCHEMA = {
       { min: 0, max: 8 },
     ),
     shardRingBytes: key("strata.ring.shard.size", "size", "8MB", "Ring to and from each shard thread.", RING),
-    logRingBytes: key("strata.ring.log.size", "size", "8MB", "Ring to and from the log thread.", RING),
+    logRingBytes: key("strata.ring.log.size", "size", "8MB", "Ring to and from the log thread.", LOG_RING),
     stateRingBytes: key("strata.ring.state.size", "size", "8MB", "Ring to and from the state thread.", RING),
   },
 

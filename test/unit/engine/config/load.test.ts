@@ -234,6 +234,12 @@ test("limits that depend on each other are checked together", () => {
   );
 });
 
+test("a ring to the log thread that no entry fits is refused", () => {
+  assert.deepEqual(problems("strata.ring.log.size=4MB"), [
+    "strata.ring.log.size = 4MB (-D): is less than 8MB, the least value allowed",
+  ]);
+});
+
 test("a shard count of 0 becomes the cores less three, from 1 to 8", () => {
   const shardCount = (coreCount: number, ...overrides: string[]) =>
     loadConfig({ env: {}, host: { ...host, coreCount }, overrides: [METADATA, ...overrides] }).workers
