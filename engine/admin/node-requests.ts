@@ -39,7 +39,11 @@ export class NodeRequests {
     answer: Answer<"setNodeOperationalState">,
   ): void {
     const { uuid, operationalState, operationalStateExpiry } = request;
-    if (this.#services.nodes.slotOf(uuid) === undefined) {
+    const stamp = stampOf(request);
+    const { nodes, cluster } = this.#services;
+    // After a restart a datanode is not known until it registers; an intent that was recorded before stays
+    // done.
+    if (nodes.slotOf(uuid) === undefined && !cluster.isRepeated(stamp)) {
       answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid }));
       return;
     }
@@ -48,7 +52,7 @@ export class NodeRequests {
       answer,
       {
         kind: OPERATION.setNodeIntent,
-        session: stampOf(request),
+        session: stamp,
         uuid,
         operationalState,
         expirySeconds: operationalStateExpiry,

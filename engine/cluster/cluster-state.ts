@@ -14,7 +14,7 @@ import type { HashSum } from "./hash-sum.js";
 import { applyImport } from "./import.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
-import type { OpenSession, Operation, ReserveSequence, SeedCluster } from "./operation.js";
+import type { OpenSession, Operation, ReserveSequence, SeedCluster, SessionStamp } from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import {
   OPERATION_HEADER_BYTES,
@@ -113,6 +113,12 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
 
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** Whether an operation with this stamp was carried out and its answer is kept. What is checked before
+   * proposing does not concern it: the answer is the first one (raft design §13). */
+  isRepeated(stamp: SessionStamp): boolean {
+    return this.#sessions.isRepeated(stamp);
   }
 
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void {
