@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededRandom } from "../../../engine/core/random.js";
+import { type Ending, runStrata, StrataProcess, type StrataProcessOptions } from "./strata-process.js";
+
+export const LOOPBACK = "127.0.0.1";
+
+/** A temporary directory that an SCM lives in, with ports that stay the same from start to start. */
+export class ScmHome {
+  readonly directory: string;
+  readonly wsPort: number;
+  readonly httpPort: number;
+  readonly logFile: string;
+  readonly #settings: readonly string[];
+
+  private constructor(directory: string, ports: readonly [number, number], settings: readonly string[]) {
+    this.directory = directory;
+    this.logFile = join(directory, "scm.log");
+    [this.wsPort, this.httpPort] = ports;
+    this.#settings = settings;
+  }
+
+  /** An initialised one that takes imports. `settings` are `key=value`. */
+  static async create(settings: readonly string[] = []): Promise<ScmHome> {
+    const home = await ScmHome.createEmpty(settings);
+    const { code, text } = await home.run("scm", "--init", "--local-id-floor", "1000", "--term-floor", "5");
+    if (code !== 0) throw new Error(`--init ended with ${code}: ${text}`);
+    return home;
+  }
+
+  static async createEmpty(settings: readonly string[] = []): Promise<ScmHome> {
+    const ports = [await freePort(), await freePort()] as const;
+    return new ScmHome(mkdtempSync(join(tmpdir(), "strata-home-")), ports, settings);
+  }
+
+  /** For clients. */
+  get endpoint(): string {
+    return `ws://${LOOPBACK}:${this.wsPort}`;
+  }
+
+  get metadataDir(): string {
+    return join(this.directory, "data");
+  }
+
+  /** `-D` of every command that works on this directory. */
+  options(settings: readonly string[] = []): string[] {
+    return [
+      `ozone.metadata.dirs=${this.metadataDir}`,
+      `strata.ws.address=${LOOPBACK}:${this.wsPort}`,
+      `ozone.scm.http-address=${LOOPBACK}:${this.httpPort}`,
+      ...this.#settings,
+      ...settings,
+    ].map((setting) => `-D${setting}`);
+  }
+
+  /** Runs a command of `strata` on this directory to its end. */
+  run(...words: readonly string[]): Promise<Ending & { readonly text: string }> {
+    return runStrata([...words, ...this.options()]);
+  }
+
+  /** Starts the SCM's process; it serves when `serving` resolves. */
+  spawn(settings: readonly string[] = [], options: StrataProcessOptions = {}): StrataProcess {
+    return new StrataProcess(["scm", ...this.options(settings)], { logFile: this.logFile, ...options });
+  }
+
+  /** A process that serves. */
+  async start(settings: readonly string[] = [], options: StrataProcessOptions = {}): Promise<StrataProcess> {
+    const scm = this.spawn(settings, options);
+    await serving(scm);
+    return scm;
+  }
+
+  verify(): Promise<Ending & { readonly text: string }> {
+    return runStrata(["verify", this.metadataDir]);
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Waits until the SCM has opened its port. Throws when it ends before. */
+export async function serving(scm: StrataProcess): Promise<void> {
+  await scm.said(/"step":"listening"/);
+}
+
+/** Below the ports that systems give to outgoing connections (32768 on Linux, 49152 elsewhere): a client
+ * that dials the port of a killed SCM could otherwise get that very port as its own, connect to itself,
+ * and keep the SCM from coming back. */
+const PORTS = { from: 12_000, below: 32_000 } as const;
+let ports: SeededRandom | undefined;
+
+/** A port of the loopback interface that nobody listens on. */
+export async function freePort(): Promise<number> {
+  ports ??= new SeededRandom(process.pid * 7919 + (Date.now() % 1_000_000));
+  for (;;) {
+    const port = PORTS.from + ports.below(PORTS.below - PORTS.from);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ host: LOOPBACK, port }, () => probe.close(() => resolve(true)));
+  });
+}
