@@ -117,6 +117,7 @@ export class DatanodeGateway {
     // Ends what the older connection had begun, before anything of the newer one starts.
     older?.session.close(new StrataError("REPLACED_BY_NEW_CONNECTION"));
     assert(!this.#live.has(slot), "a closed connection is still live");
+    assert(datanode.slot === undefined, "a datanode's slot has changed");
     datanode.uuid = uuid;
     datanode.slot = slot;
     this.#live.set(slot, datanode);
@@ -193,7 +194,7 @@ export class DatanodeGateway {
   #closed(session: RpcSession): void {
     const { owner } = session;
     if (!(owner instanceof DatanodeSession) || owner.slot === undefined) return;
-    if (this.#live.get(owner.slot) !== owner) return;
+    assert(this.#live.get(owner.slot) === owner, "an open connection was not the datanode's live one");
     this.#live.delete(owner.slot);
     this.#deadlines.forget(owner);
     this.#metrics.gauges.datanodesConnected = this.#live.size;

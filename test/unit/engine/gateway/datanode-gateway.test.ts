@@ -327,6 +327,7 @@ describe("datanode gateway: reports", () => {
     const stage = new Stage();
     const connection = stage.registered(1);
     stage.begin(connection);
+    stage.world.scheduler.runSync(58_000);
     stage.world.ask(connection, "fullReportChunk", chunkOf(0));
     stage.world.scheduler.runSync(200_000);
     stage.fakes.reports.chunks[0]?.onDone(undefined);

@@ -30,6 +30,7 @@ test("a name is asked for once, and remembered for ten minutes", () => {
   stage.scheduler.runSync(599_000);
   assert.deepEqual(stage.find("10.0.0.1"), ["dn1"]);
   assert.equal(stage.asked.length, 1);
+  assert.deepEqual(first, ["dn1"], "nobody is answered twice");
   stage.scheduler.runSync(601_000);
   const later = stage.find("10.0.0.1");
   assert.deepEqual(later, []);
