@@ -16,6 +16,7 @@ import { parseReplicationOf } from "../replication-text.js";
 import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
 import { containerJson } from "./json-shapes.js";
+import { PageSize } from "./paging.js";
 
 interface ListOptions extends ConnectionOptions {
   readonly start: number;
@@ -127,14 +128,13 @@ async function printContainers(connection: AdminConnection, listing: Listing, io
   let more = true;
   let total = 0;
   let waiting: string | undefined;
+  const pageSize = new PageSize(PAGE);
   io.out("[");
   while (more && shown < limit) {
-    const countMax = Math.min(PAGE, limit - shown);
-    const page = await connection.listContainers({
-      startContainerId: nextId,
-      countMax,
-      ...filter.request,
-    });
+    const startContainerId = nextId;
+    const page = await pageSize.fetch(limit - shown, (countMax) =>
+      connection.listContainers({ startContainerId, countMax, ...filter.request }),
+    );
     for (const container of page.containers.filter(filter.matches)) {
       if (waiting !== undefined) io.out(`${waiting},`);
       waiting = jsonText(containerJson(container));

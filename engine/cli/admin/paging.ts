@@ -1,5 +1,6 @@
 import type { RequestOf } from "../../../protocol/schema/messages.js";
 import type { NodeRecord, PipelineRecord } from "../../../protocol/schema/records.js";
+import { codeOf } from "../exit-code.js";
 import type { AdminConnection } from "../parts.js";
 
 const NODE_PAGE = 256;
@@ -7,13 +8,39 @@ const PIPELINE_PAGE = 128;
 
 export type NodeFilter = Pick<RequestOf<"listNodes">, "health" | "operationalState">;
 
+/** How many records to ask for at a time. Records differ in size by far, and an answer must fit a frame: a
+ * page that does not is asked for again in halves. */
+export class PageSize {
+  #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** Asks for at most `limit` records; `ask` may be called several times. */
+  async fetch<T>(limit: number, ask: (countMax: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      const countMax = Math.min(this.#count, limit);
+      try {
+        return await ask(countMax);
+      } catch (error) {
+        if (codeOf(error) !== "FRAME_TOO_LARGE" || countMax === 1) throw error;
+        this.#count = Math.ceil(countMax / 2);
+      }
+    }
+  }
+}
+
 /** All datanodes that match, ordered by uuid. */
 export async function listNodes(connection: AdminConnection, filter: NodeFilter = {}): Promise<NodeRecord[]> {
   const nodes: NodeRecord[] = [];
+  const pageSize = new PageSize(NODE_PAGE);
   for (;;) {
     const last = nodes.at(-1)?.details.uuid;
     const cursor = last === undefined ? {} : { after: last };
-    const page = await connection.listNodes({ countMax: NODE_PAGE, ...filter, ...cursor });
+    const page = await pageSize.fetch(NODE_PAGE, (countMax) =>
+      connection.listNodes({ countMax, ...filter, ...cursor }),
+    );
     nodes.push(...page.nodes);
     if (!page.more || page.nodes.length === 0) return nodes;
   }
@@ -22,10 +49,13 @@ export async function listNodes(connection: AdminConnection, filter: NodeFilter 
 /** All pipelines, ordered by id. */
 export async function listPipelines(connection: AdminConnection): Promise<PipelineRecord[]> {
   const pipelines: PipelineRecord[] = [];
+  const pageSize = new PageSize(PIPELINE_PAGE);
   for (;;) {
     const last = pipelines.at(-1)?.pipelineId;
     const cursor = last === undefined ? {} : { after: last };
-    const page = await connection.listPipelines({ countMax: PIPELINE_PAGE, ...cursor });
+    const page = await pageSize.fetch(PIPELINE_PAGE, (countMax) =>
+      connection.listPipelines({ countMax, ...cursor }),
+    );
     pipelines.push(...page.pipelines);
     if (!page.more || page.pipelines.length === 0) return pipelines;
   }

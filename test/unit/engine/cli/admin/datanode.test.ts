@@ -91,6 +91,22 @@ test("list gives filters to the SCM and limits the length", async () => {
   assert.equal(JSON.parse(all.out).length, 3);
 });
 
+test("a page that does not fit a frame is asked for in halves", async () => {
+  const asked: number[] = [];
+  const nodes = Array.from({ length: 5 }, (_, i) => nodeOf(i + 1));
+  const connection: Partial<AdminConnection> = {
+    listNodes: async ({ after, countMax }) => {
+      asked.push(countMax);
+      if (countMax > 64) throw new StrataError("FRAME_TOO_LARGE", { bytes: 300_000, limit: 262_144 });
+      const start = nodes.findIndex(({ details }) => details.uuid === after) + 1;
+      return { nodes: nodes.slice(start, start + 3), more: start + 3 < nodes.length };
+    },
+  };
+  const { exitCode, out } = await runCli(["admin", "datanode", "list", "--json"], { connection });
+  assert.deepEqual([exitCode, JSON.parse(out).length], [0, 5]);
+  assert.deepEqual(asked, [256, 128, 64, 64]);
+});
+
 test("list finds a node by id under all its names, by address and by host name", async () => {
   const { connection } = scmWith([nodeOf(1), nodeOf(2)]);
   const ways = [
