@@ -118,8 +118,13 @@ class Stage {
 
   async refuseSecondListener(): Promise<void> {
     const options = listenOptions({ host: this.world.host, port: this.listener.port });
-    const attempt = this.world.settle(this.world.transport.listen(options, new RecordingHandler()));
-    await assert.rejects(attempt, { code: "LISTEN_FAILED", message: new RegExp(`:${options.port}: .`) });
+    const listening = this.world.transport.listen(options, new RecordingHandler());
+    // One that should not be there would keep the process from ending.
+    const attempt = listening.then((second) => second.close());
+    await assert.rejects(this.world.settle(attempt), {
+      code: "LISTEN_FAILED",
+      message: new RegExp(`:${options.port}: .`),
+    });
   }
 
   /** The server's side of the newest connection. */
