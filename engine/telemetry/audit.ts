@@ -183,6 +183,8 @@ class AuditFile implements AuditSink {
   readonly #file: FileHandle;
   /** Whether the last line is known to have its end. */
   #isWhole = false;
+  /** Of the file after the last append. */
+  #size = 0;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -198,24 +200,35 @@ class AuditFile implements AuditSink {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    const { size } = await this.#file.stat();
     try {
-      if (!this.#isWhole) await this.#closeLastLine(size);
+      if (!this.#isWhole) await this.#closeLastLine();
       this.#isWhole = true;
       await this.#file.appendFile(bytes);
+      this.#size += bytes.length;
     } catch (error) {
-      // A full disk takes a part: without this a line would stand twice, or in pieces.
-      await this.#file.truncate(size);
-      this.#isWhole = false;
+      await this.#takeBack(bytes.length);
       throw error;
     }
   }
 
+  /** A full disk takes a part: without this a line would stand twice, or in pieces. A file that somebody else has
+   * shortened meanwhile is left as it is. */
+  async #takeBack(byteCount: number): Promise<void> {
+    const { size } = await this.#file.stat();
+    if (size > this.#size && size <= this.#size + byteCount) await this.#file.truncate(this.#size);
+    this.#isWhole = false;
+  }
+
   /** A line that a crash cut off gets its end, so that it spoils no other. */
-  async #closeLastLine(size: number): Promise<void> {
+  async #closeLastLine(): Promise<void> {
+    const { size } = await this.#file.stat();
+    this.#size = size;
+    if (size === 0) return;
     const last = Buffer.alloc(1);
-    if (size > 0) await this.#file.read(last, 0, 1, size - 1);
-    if (size > 0 && last[0] !== NEWLINE) await this.#file.write("\n");
+    await this.#file.read(last, 0, 1, size - 1);
+    if (last[0] === NEWLINE) return;
+    await this.#file.write("\n");
+    this.#size++;
   }
 
   async close(): Promise<void> {
