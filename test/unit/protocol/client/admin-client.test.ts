@@ -142,6 +142,24 @@ test("a mutation without an answer is repeated under its number after the connec
   deepEqual(outcome.value, DONE);
 });
 
+test("what has to be repeated goes before what was asked later", async () => {
+  const { world, client, mutations, mutate, arrived } = await clientOf(1);
+  mutate(1);
+  await arrived(1);
+  world.scm().connection.close(1001, "");
+  await world.until("it is lost", () => world.network.connections.length === 0);
+  const read = client.scmRoles();
+  read.catch(() => {});
+  [2, 3].map(mutate);
+  await arrived(4);
+  deepEqual(
+    mutations().map(({ body }) => body.sequence),
+    [1, 1, 2, 3],
+  );
+  deepEqual(world.scm().requests[2]?.name, "suppressContainers");
+  client.close();
+});
+
 test("an attempt that gets no answer is repeated while the SCM is alive", async () => {
   const { world, mutations, mutate, arrived } = await clientOf(1, { attemptTimeoutMs: 2000 });
   const outcome = mutate(1);

@@ -91,6 +91,22 @@ test("an SCM that greets and then closes is not dialled without pauses", async (
   ok(world.nowMs > 5000, `20 connections in ${world.nowMs} ms`);
 });
 
+test("an SCM that did what it was asked is dialled again soon after a loss", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = await ClientWorld.withScms(1, seed);
+    const followed = new Followed(world);
+    for (let i = 1; i <= 8; i++) {
+      await world.until("it is ready", () => followed.urls.length === i);
+      if (i === 8) followed.reconnector.succeeded();
+      world.scm().connection.close(1001, "");
+      await world.until("it is lost", () => followed.lost.length === i);
+    }
+    const lostMs = world.nowMs;
+    await world.until("it is ready", () => followed.urls.length === 9);
+    ok(world.nowMs - lostMs < 100 + 10, `${world.nowMs - lostMs} ms (seed ${seed})`);
+  }
+});
+
 test("a leader hint is followed at once, two that point at each other with pauses", async () => {
   const world = await ClientWorld.withScms(2);
   const followed = new Followed(world);
