@@ -14,7 +14,7 @@ import type {
   ReportGranted,
   ReportReceiver,
 } from "./report-source.js";
-import { checkRows } from "./row-check.js";
+import { RowChecker } from "./row-check.js";
 import type { ShardSet } from "./shard-set.js";
 
 export interface ReportIntakeOptions {
@@ -91,6 +91,7 @@ export class ReportIntake implements ReportReceiver {
   };
   readonly #options: ReportIntakeOptions;
   readonly #origins = new OriginDictionary();
+  readonly #checker = new RowChecker();
   readonly #nodes = new Map<NodeSlot, NodeIntake>();
   readonly #queues: NodeQueues;
   /** Nodes that asked for credit, in the order of their first begin: a Map keeps the place of a key. */
@@ -133,55 +134,49 @@ export class ReportIntake implements ReportReceiver {
       onDone(this.#refuseStray(node, chunk));
       return;
     }
-    const { fromId, toId, rowBytes, rows } = chunk;
-    const error =
-      chunkProblem(active, chunk) ??
-      this.#takeOrigins(active, chunk.origins) ??
-      checkRows({ rows, rowBytes, originCount: active.origins.length, range: chunk });
-    if (error !== undefined) {
+    const rows = this.#checkChunk(active, chunk);
+    if (rows instanceof StrataError) {
       this.counters.refused++;
       this.#dropReport(node);
-      onDone(error);
+      onDone(rows);
       this.#grantNext();
       return;
     }
+    const { fromId, toId, rowBytes, last } = chunk;
     this.counters.chunks++;
-    active.nextFromId = chunk.toId + 1;
+    active.nextFromId = toId + 1;
     active.inFlightCount++;
-    active.isLastTaken = chunk.last;
+    active.isLastTaken = last;
+    const onMerged = (failure: StrataError | undefined): void => {
+      this.#merged(node, active, failure);
+      onDone(failure);
+    };
     this.#send(node, {
       rows,
-      send: (kept) => {
-        const { origins } = active;
-        return this.#options.shards.mergeChunk(
-          { slot, rows: kept, rowBytes, origins, fromId, toId },
-          (failure) => {
-            this.#merged(node, active, failure);
-            onDone(failure);
-          },
-        );
-      },
+      send: (kept) => this.#options.shards.mergeChunk({ slot, rows: kept, rowBytes, fromId, toId }, onMerged),
       drop: onDone,
     });
   }
 
   incremental(slot: NodeSlot, report: IncrementalReport, onDone: ReportDone): void {
-    const { rows, rowBytes } = report;
+    const { rowBytes } = report;
     const origins = this.#origins.numbersOf(report.origins);
-    if (origins instanceof StrataError) {
-      this.#refuse(slot, origins, onDone);
-      return;
-    }
-    const error = checkRows({ rows, rowBytes, originCount: origins.length, range: undefined });
-    if (error !== undefined) {
-      this.#refuse(slot, error, onDone);
+    const rows =
+      origins instanceof StrataError
+        ? origins
+        : this.#checker.check({ rows: report.rows, rowBytes, origins, range: undefined });
+    if (rows instanceof StrataError) {
+      // What it says is missing now: only a full report can make it good.
+      this.counters.refused++;
+      want(this.#node(slot));
+      onDone(rows);
       return;
     }
     this.counters.incrementals++;
     this.#send(this.#node(slot), {
       rows,
       send: (kept) => {
-        if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes, origins })) return false;
+        if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes })) return false;
         onDone(undefined);
         return true;
       },
@@ -250,13 +245,6 @@ export class ReportIntake implements ReportReceiver {
     return node;
   }
 
-  /** What an incremental report said is missing now: only a full one can make it good. */
-  #refuse(slot: NodeSlot, error: StrataError, onDone: ReportDone): void {
-    this.counters.refused++;
-    want(this.#node(slot));
-    onDone(error);
-  }
-
   /** A chunk of no report under way: of one that was given up while the chunk travelled, or the peer's
    * mistake. */
   #refuseStray(node: NodeIntake, { reportId }: FullReportChunk): StrataError {
@@ -265,6 +253,14 @@ export class ReportIntake implements ReportReceiver {
     }
     this.counters.refused++;
     return new StrataError("REPORT_NOT_GRANTED");
+  }
+
+  /** The chunk's rows as they go to the shards, valid until the next report; or what is wrong with it. */
+  #checkChunk(report: ActiveReport, chunk: FullReportChunk): Uint8Array | StrataError {
+    const problem = chunkProblem(report, chunk) ?? this.#takeOrigins(report, chunk.origins);
+    if (problem !== undefined) return problem;
+    const { rows, rowBytes } = chunk;
+    return this.#checker.check({ rows, rowBytes, origins: report.origins, range: chunk });
   }
 
   #takeOrigins(report: ActiveReport, origins: readonly Uuid[] | undefined): StrataError | undefined {

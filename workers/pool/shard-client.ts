@@ -48,13 +48,11 @@ export interface ShardClientOptions {
   onRoom(): void;
 }
 
-/** Rows that were checked. */
+/** Rows that were checked, with process-wide numbers of origins (row-check.ts). */
 export interface CheckedRows {
   readonly slot: NodeSlot;
   readonly rows: Uint8Array;
   readonly rowBytes: number;
-  /** Process-wide number of each origin, by its index in the report's dictionary. */
-  readonly origins: Uint16Array;
 }
 
 /** Main's side of one shard thread: its ring and its shared figures. */
@@ -64,8 +62,6 @@ export class ShardClient {
   readonly #options: ShardClientOptions;
   readonly #statistics = new Float64Array(new SharedArrayBuffer(SHARD_STATISTICS.rowBytes));
   readonly #nodeCounts = new Uint32Array(new SharedArrayBuffer(NODE_COUNTS_BYTES));
-  /** The ring's memory, for the origins in rows. */
-  readonly #halves: Uint16Array;
   /** Purges that found no room; nothing of a node may overtake its purge, so rows wait with them. */
   readonly #heldPurges: NodeSlot[] = [];
 
@@ -81,8 +77,6 @@ export class ShardClient {
     this.link = workers.start("shard", this.shard, { data, ringBytes, layouts: SHARD_LAYOUTS });
     this.link.onRecord = (kind, offset) => this.#onRecord(kind, offset);
     this.link.onBatchEnd = () => options.onRoom();
-    const { bytes } = this.link.sender;
-    this.#halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1);
   }
 
   /** Purges wait for room. */
@@ -122,12 +116,11 @@ export class ShardClient {
 
   /** Writes this shard's rows of a report into its ring, once, with process-wide numbers as origins. There
    * must be room. */
-  sendRows(kind: 1 | 2, header: Readonly<RowsHeader>, { rows, origins }: CheckedRows, runs: RowRuns): void {
+  sendRows(kind: 1 | 2, header: Readonly<RowsHeader>, { rows }: CheckedRows, runs: RowRuns): void {
     const { sender } = this.link;
     const offset = reserveRows(sender, kind, header);
     assert(offset >= 0, "the ring has room for what was asked");
     runs.copy(this.shard, rows, { bytes: sender.bytes, offset });
-    numberOrigins(this.#halves, offset, header, origins);
     sender.commit();
   }
 
@@ -156,18 +149,6 @@ export class ShardClient {
     }
     this.#options.onReplicas(ticket, facts);
   }
-}
-
-/** Replaces the indexes into the report's dictionary. */
-function numberOrigins(
-  halves: Uint16Array,
-  offset: number,
-  { rowCount, rowBytes }: Readonly<RowsHeader>,
-  origins: Uint16Array,
-): void {
-  const step = rowBytes >> 1;
-  let at = (offset + ROW_ORIGIN) >> 1;
-  for (let row = 0; row < rowCount; row++, at += step) halves[at] = origins[halves[at] as number] as number;
 }
 
 function readFacts(view: DataView, at: number): ReplicaFacts {

@@ -3,6 +3,7 @@ import { beforeEach, describe, test } from "node:test";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { nodeSlot } from "../../../../engine/core/ids.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
+import { ROW_ORIGIN } from "../../../../protocol/codec/report-rows.js";
 import { ReportIntake } from "../../../../workers/pool/report-intake.js";
 import type { ReportGrant } from "../../../../workers/pool/report-source.js";
 import type { CheckedRows } from "../../../../workers/pool/shard-client.js";
@@ -25,7 +26,7 @@ class FakeShards {
   mergeChunk(chunk: CheckedChunk, onMerged: Merged): boolean {
     if (!this.hasRoom) return false;
     this.log.push(`${chunk.slot}: ${chunk.fromId}…${chunk.toId}`);
-    this.lastOrigins = [...chunk.origins];
+    this.lastOrigins = originsOf(chunk);
     this.merges.push(onMerged);
     return true;
   }
@@ -40,6 +41,13 @@ class FakeShards {
   merge(error?: StrataError): void {
     this.merges.shift()?.(error);
   }
+}
+
+function originsOf({ rows, rowBytes }: CheckedRows): number[] {
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  return Array.from({ length: rows.length / rowBytes }, (_, row) =>
+    view.getUint16(row * rowBytes + ROW_ORIGIN, true),
+  );
 }
 
 let shards: FakeShards;
@@ -190,6 +198,18 @@ describe("a newer begin", () => {
     assert.equal(answer.value, "merged");
     assert.deepEqual(completed, ["1 false"]);
   });
+});
+
+test("the last chunk of a replaced report neither completes the new one nor returns its credit", () => {
+  const old = granted(A);
+  chunk(A, old, {});
+  granted(A);
+  granted(B);
+  const waiting = begin(C);
+  shards.merge();
+  assert.deepEqual(completed, []);
+  assert.equal(waiting.value, undefined);
+  assert.equal(intake.fullReportComplete(A), false);
 });
 
 describe("a chunk", () => {
