@@ -10,11 +10,11 @@ import { type TestRow, testRows } from "../../../support/workers/report-rows.js"
 import { ShardSystem } from "../../../support/workers/shard-system.js";
 
 const END = Number.MAX_SAFE_INTEGER;
-const ORIGINS = new Uint16Array([7]);
 const TERMINATED = new StrataError("WORKER_TERMINATED", { role: "shard", index: 1 });
 
 function chunkOf(node: number, rows: readonly TestRow[], range = { fromId: 0, toId: END }): CheckedChunk {
-  return { slot: nodeSlot(node), ...testRows(rows), origins: ORIGINS, ...range };
+  const { rows: bytes, rowBytes } = testRows(rows);
+  return { slot: nodeSlot(node), rows: bytes, rowBytes, ...range };
 }
 
 /** Ends when every promise that waits for an ended worker has run. */
@@ -53,12 +53,6 @@ describe("a chunk", () => {
     assert.equal(system.containerCount(1), 3);
     system.checkInvariants();
   });
-
-  test("carries process-wide numbers of origins", () => {
-    const system = new ShardSystem({ shardCount: 1 });
-    system.set.mergeChunk(chunkOf(1, [{ id: 5 }]), () => {});
-    assert.equal(system.replicasOf(5)[0]?.origin, 7);
-  });
 });
 
 describe("a full ring", () => {
@@ -79,21 +73,22 @@ describe("a full ring", () => {
     assert.equal(system.set.statistics().rowCount, (takenCount + 1) * rows.length);
   });
 
-  test("holds a purge back, and everything behind it", () => {
+  test("holds a purge back, and the rows that come behind it until it is sent", () => {
     const system = new ShardSystem({ shardCount: 1 });
     system.addStripe(0);
     const rows = Array.from({ length: 2000 }, (_, index) => ({ id: index + 1 }));
     while (system.set.applyIncremental(chunkOf(1, rows)));
-    // The rest of the room, too small for the report, would still hold rows of others.
     while (system.set.applyIncremental(chunkOf(2, [{ id: 1 }])));
-    for (let i = 0; i < 20; i++) system.set.purgeNode(nodeSlot(1));
-    assert.equal(system.set.applyIncremental(chunkOf(1, [{ id: 1 }])), false);
-    system.settle();
+    // More than the ring's last bytes hold.
+    for (let i = 0; i < 100; i++) system.set.purgeNode(nodeSlot(1));
+    system.endTurn();
+    for (const link of system.workers.links) while (link.stepWorker());
+    assert.equal(system.set.applyIncremental(chunkOf(1, [{ id: 5 }])), false);
     system.scheduler.runSync(system.scheduler.nowMs + 5);
-    system.settle();
+    assert.equal(system.set.applyIncremental(chunkOf(1, [{ id: 5 }])), true);
     assert.deepEqual(
-      system.replicasOf(1).map(({ node }) => node),
-      [2],
+      [1, 5].map((id) => system.replicasOf(id).map(({ node }) => node)),
+      [[2], [1]],
     );
     assert.equal(system.containerCount(1), 2000);
   });
@@ -133,6 +128,22 @@ describe("a query", () => {
     system.settle();
     assert.equal(answers.length, 1025);
   });
+});
+
+test("replicas count as unknown until their node reports them after the container came", () => {
+  const system = new ShardSystem({ shardCount: 1 });
+  system.addStripe(0);
+  const report = (): void => {
+    system.set.mergeChunk(chunkOf(1, [{ id: 1 }, { id: 2 }, { id: 2 ** 40 }]), () => {});
+    system.settle();
+  };
+  report();
+  assert.equal(system.set.statistics().unknownReplicaCount, 3);
+  system.addContainer(1);
+  report();
+  assert.equal(system.set.statistics().unknownReplicaCount, 2);
+  assert.equal(system.set.statistics().updatedCount, 0);
+  system.checkInvariants();
 });
 
 describe("a node with ids beyond all stripes", () => {

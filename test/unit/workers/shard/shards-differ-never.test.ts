@@ -26,6 +26,18 @@ const EC_INDEX_COUNT = 5;
 const SETTLES = 60;
 const STEPS_PER_SETTLE = 25;
 
+/** As a closed container's replicas are. The used bytes end in the word of a closed state and origin 0,
+ * should the merge ever look at the wrong place. */
+const COMMON = {
+  usedBytes: 2 ** 32 + (REPLICA_STATE.CLOSED << 16),
+  sequenceId: 77,
+  keyCount: 4,
+  state: "CLOSED",
+  isEmpty: false,
+  replicaIndex: 0,
+  dataChecksum: 0n,
+} as const;
+
 const IDS = [
   ...STRIPES.flatMap((stripe) => OFFSETS.map((offset) => stripe * STRIPE_ROWS + offset)).filter(
     (id) => id > 0,
@@ -49,7 +61,7 @@ class History {
 
   run(): void {
     for (let settle = 0; settle < SETTLES; settle++) {
-      if (this.#oneIn(3)) this.#addContainers();
+      this.#addContainers();
       for (let step = 0; step < STEPS_PER_SETTLE; step++) this.#step();
       for (const system of this.systems) system.settle();
       if (settle % 30 === 29) this.check();
@@ -93,19 +105,19 @@ class History {
     const fromId = this.#nextFromId[node] as number;
     const toId = this.#border(fromId);
     this.#nextFromId[node] = toId === Number.MAX_SAFE_INTEGER ? 0 : toId + 1;
-    const share = this.#below(5);
+    const held = this.model.sets.get(node);
+    const losesSome = this.#oneIn(3);
     const rows = IDS.filter((id) => id >= fromId && id <= toId)
-      .filter(() => this.#below(4) < share)
+      .filter((id) => (held?.has(id) === true ? !losesSome || !this.#oneIn(4) : this.#takesUp(node, id)))
       .sort((a, b) => a - b)
       .map((id) => this.#row(node, id));
-    const withChecksum = this.#addChecksums(rows);
+    const withChecksum = this.#addChecksums(node, rows);
     const { rows: bytes, rowBytes } = testRows(rows, withChecksum);
     for (const { set } of this.systems) {
       const chunk = {
         slot: nodeSlot(node),
         rows: bytes,
         rowBytes,
-        origins: new Uint16Array([0]),
         fromId,
         toId,
       };
@@ -115,13 +127,13 @@ class History {
   }
 
   #incremental(node: number): void {
-    const rows = Array.from({ length: this.#below(8) }, () => this.#row(node, this.#anyId()));
-    const withChecksum = this.#addChecksums(rows);
+    const rows = Array.from({ length: this.#below(20) }, () => this.#anyId())
+      .filter((id) => this.model.sets.get(node)?.has(id) === true || this.#takesUp(node, id))
+      .map((id) => this.#row(node, id));
+    const withChecksum = this.#addChecksums(node, rows);
     const { rows: bytes, rowBytes } = testRows(rows, withChecksum);
     for (const { set } of this.systems) {
-      assert.ok(
-        set.applyIncremental({ slot: nodeSlot(node), rows: bytes, rowBytes, origins: new Uint16Array([0]) }),
-      );
+      assert.ok(set.applyIncremental({ slot: nodeSlot(node), rows: bytes, rowBytes }));
     }
     this.model.incremental(node, rows);
   }
@@ -150,32 +162,55 @@ class History {
     }
   }
 
-  /** What the node said last about the container, or something new from a small choice of values. */
+  /** Mostly what the node said last about the container, sometimes with one other value; else what all
+   * say, or anything. */
   #row(node: number, id: number): TestRow {
     const last = this.model.replicas.get(id)?.get(node);
-    if (last !== undefined && this.#below(10) < 6) return last;
-    const common = this.#oneIn(2);
-    return {
-      id,
-      usedBytes: common ? 5_000_000_000 : this.#below(3) * 2 ** 46 + 1,
-      sequenceId: common ? 77 : this.#below(3) * 2 ** 45,
-      keyCount: common ? 4 : this.#below(3) * (2 ** 31 - 1) + 1,
-      state: this.#oneIn(10) ? "DELETED" : (STATES[this.#below(STATES.length)] as ReplicaState),
-      isEmpty: this.#oneIn(5),
-      replicaIndex: this.#oneIn(3) ? this.#below(15) : this.#below(EC_INDEX_COUNT + 1),
-      dataChecksum: 0n,
-    };
+    if (last !== undefined && !this.#oneIn(6)) return last;
+    const replicaIndex = this.model.containers.get(id) === EC_INDEX_COUNT ? 1 + (node % EC_INDEX_COUNT) : 0;
+    const row = last !== undefined && this.#oneIn(2) ? last : { ...COMMON, id, replicaIndex };
+    switch (this.#below(12)) {
+      case 0:
+        return { ...row, usedBytes: this.#oneIn(8) ? 2 ** 47 + 1 : this.#below(3) };
+      case 1:
+        // Rarely higher: a container's sequence id never falls again.
+        return { ...row, sequenceId: this.#oneIn(20) ? 2 ** 47 + 1 : this.#below(3) };
+      case 2:
+        return { ...row, keyCount: this.#oneIn(8) ? 2 ** 32 - 1 : this.#below(3) };
+      case 3:
+        return { ...row, state: STATES[this.#below(STATES.length)] as ReplicaState };
+      case 4:
+        return { ...row, isEmpty: !row.isEmpty };
+      case 5:
+        return { ...row, replicaIndex: this.#below(15) };
+      case 6:
+        return { ...row, state: "DELETED" };
+      default:
+        return row;
+    }
   }
 
-  /** In half of the reports; the others say that every checksum is unknown. Changes the rows. */
-  #addChecksums(rows: TestRow[]): boolean {
-    const withChecksum = this.#oneIn(2);
+  /** Every second node reports checksums, now and then one of the others does. Changes the rows. */
+  #addChecksums(node: number, rows: TestRow[]): boolean {
+    const withChecksum = (node % 2 === 0) !== this.#oneIn(20);
     for (const [index, row] of rows.entries()) {
       if (!withChecksum) rows[index] = { ...row, dataChecksum: 0n };
-      else if (this.#oneIn(3))
-        rows[index] = { ...row, dataChecksum: [0n, 1n, 2n ** 64n - 1n][this.#below(3)] ?? 0n };
+      else if (row.dataChecksum === 0n || this.#oneIn(15)) {
+        const dataChecksum = this.#oneIn(4)
+          ? ([0n, 1n, 2n ** 64n - 1n][this.#below(3)] as bigint)
+          : 2n ** 40n + 7n;
+        rows[index] = { ...row, dataChecksum };
+      }
     }
     return withChecksum;
+  }
+
+  /** Whether the node gets a replica it did not have: three nodes share most containers, all nodes every
+   * fifth. */
+  #takesUp(node: number, id: number): boolean {
+    const index = IDS.indexOf(id);
+    const isHome = index % 5 === 0 || (node + index) % 5 === 0;
+    return this.#oneIn(isHome ? 3 : 200);
   }
 
   #border(fromId: number): number {
