@@ -40,6 +40,7 @@ export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: Repo
     replicaCount: "Replicas now.",
     unknownReplicaCount: "Of these: of containers that were unknown when they were last reported.",
     sideReplicaCount: "Of these: beyond all stripes of the container table.",
+    tableBytes: "Memory of the tables of containers and replicas.",
     rowCount: "Report rows merged since start.",
     addedCount: "Replicas that were new.",
     updatedCount: "Replicas whose values changed.",

@@ -80,5 +80,5 @@ async function reportAll(scm: ScmUnderTest, plan: FleetPlan, { print }: BenchCon
   const replicas = window.last("strata_shard_replica_count");
   print(`${replicas} of ${wanted} replicas reported in ${window.seconds.toFixed(1)} s`);
   print(`full reports: ${window.cpuLine(replicas)}`);
-  return window.last("strata_memory_table_bytes");
+  return window.last("strata_shard_table_bytes");
 }

@@ -54,4 +54,6 @@ export interface ShardStatistics {
   readonly rejectedCount: number;
   /** Chunks and incremental reports, counted once by each shard that they touch. */
   readonly reportCount: number;
+  /** Memory of the tables: rows of containers and replicas, overflow, and the datanodes' lists. */
+  readonly tableBytes: number;
 }

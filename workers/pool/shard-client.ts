@@ -18,6 +18,7 @@ import {
   SHARD_LAYOUTS,
   SHARD_STATISTICS,
   type ShardStartData,
+  type ShardStatistic,
   type StripeMessage,
 } from "../shared/shard-layout.js";
 import {
@@ -32,7 +33,7 @@ import {
   sendQuery,
 } from "../shared/shard-records.js";
 import type { WorkerLink, WorkerStarter } from "../shared/worker-link.js";
-import type { ReplicaFacts, ShardStatistics } from "./replica-store.js";
+import type { ReplicaFacts } from "./replica-store.js";
 import type { RowRuns } from "./row-runs.js";
 
 /** Header of a ring's record. */
@@ -128,9 +129,11 @@ export class ShardClient {
     return this.#nodeCounts[slot] as number;
   }
 
-  addStatistics(sum: { -readonly [K in keyof ShardStatistics]: number }): void {
-    for (const name of Object.keys(sum) as (keyof ShardStatistics)[]) {
-      sum[name] += this.#statistics[SHARD_STATISTICS.fields[name].offset >> 3] as number;
+  /** Adds this shard's figures to those that `sum` has. */
+  addStatistics(sum: Partial<Record<ShardStatistic, number>>): void {
+    for (const name of Object.keys(sum) as ShardStatistic[]) {
+      const figure = this.#statistics[SHARD_STATISTICS.fields[name].offset >> 3] as number;
+      sum[name] = (sum[name] ?? 0) + figure;
     }
   }
 

@@ -2,8 +2,8 @@ import { assert } from "../../engine/core/assert.js";
 import { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
 import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
-import { stripeOf } from "../shared/container-layout.js";
-import { allocateReplicaStripe } from "../shared/replica-layout.js";
+import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
+import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_ROW } from "../shared/replica-layout.js";
 import { REPLICA_INDEX_COUNTS_BYTES } from "../shared/shard-layout.js";
 import { SHARD_RECORD } from "../shared/shard-records.js";
 import type { WorkerStarter } from "../shared/worker-link.js";
@@ -47,6 +47,8 @@ interface Query {
   readonly shard: number;
   readonly onReplicas: QueryDone;
 }
+
+const NO_CURRENT_FIGURES = { replicaCount: 0, unknownReplicaCount: 0, sideReplicaCount: 0 };
 
 /** Figures since start outlive the shard that counted them. */
 const PAST_FIGURES = [
@@ -134,9 +136,11 @@ export class ShardSet implements ReplicaStore {
   }
 
   statistics(): ShardStatistics {
-    const sum = { ...this.#past, replicaCount: 0, unknownReplicaCount: 0, sideReplicaCount: 0 };
+    const sum = { ...this.#past, ...NO_CURRENT_FIGURES, overflowBlockCount: 0, listBytes: 0 };
     for (const client of this.#clients) client.addStatistics(sum);
-    return sum;
+    const { overflowBlockCount, listBytes, ...figures } = sum;
+    const rowBytes = this.#stripes.size * STRIPE_ROWS * (CONTAINER_ROW.rowBytes + REPLICA_ROW.rowBytes);
+    return { ...figures, tableBytes: rowBytes + overflowBlockCount * OVERFLOW_BLOCK.rowBytes + listBytes };
   }
 
   /** Hands a chunk of a full report over. Each shard with stripes in the range gets a part, also one
@@ -229,7 +233,7 @@ export class ShardSet implements ReplicaStore {
    * failed. */
   #restart(lost: ShardClient, error: Error): void {
     const { shard } = lost;
-    const figures = { ...this.#past, replicaCount: 0, unknownReplicaCount: 0, sideReplicaCount: 0 };
+    const figures = { ...this.#past };
     lost.addStatistics(figures);
     for (const name of PAST_FIGURES) this.#past[name] = figures[name];
     const fresh = this.#startShard(shard);

@@ -11,12 +11,15 @@ interface NodeBlocks {
 }
 
 const STRIPES_MIN = 8;
+/** Block, length and class of a list. */
+const INDEX_ENTRY_BYTES = 9;
 
 /** For each (node, stripe) the ascending offsets of the containers that the node said it holds, whether a
  * replica is recorded for them or not: the mirror of the node's last words (spec 02 §7). */
 export class NodeLists {
   readonly #pool = new ListPool();
   readonly #nodes: (NodeBlocks | undefined)[] = [];
+  #indexBytes = 0;
 
   /** Where the last `locate` found the list: `entries[start … start + length)`. Valid until the next
    * change. */
@@ -112,9 +115,7 @@ export class NodeLists {
 
   /** Memory of the lists and of their index. */
   get bytes(): number {
-    let bytes = this.#pool.chunkBytes;
-    for (const blocks of this.#nodes) if (blocks !== undefined) bytes += blocks.blocks.length * 9;
-    return bytes;
+    return this.#pool.chunkBytes + this.#indexBytes;
   }
 
   /** O(entries). */
@@ -151,10 +152,12 @@ export class NodeLists {
       };
       while (this.#nodes.length <= node) this.#nodes.push(undefined);
       this.#nodes[node] = blocks;
+      this.#indexBytes += STRIPES_MIN * INDEX_ENTRY_BYTES;
     }
     if (place < blocks.blocks.length) return blocks;
     // By a quarter: the index is 9 bytes per node and stripe.
     const count = Math.max(place + 1, Math.ceil(blocks.blocks.length * 1.25));
+    this.#indexBytes += (count - blocks.blocks.length) * INDEX_ENTRY_BYTES;
     blocks.blocks = grown(new Uint32Array(count), blocks.blocks);
     blocks.lengths = grown(new Uint32Array(count), blocks.lengths);
     blocks.classes = grown(new Uint8Array(count), blocks.classes);

@@ -223,6 +223,7 @@ export class ReplicaMerger {
 
   #show(): void {
     this.#counters.overflowBlockCount = this.#table.overflowBlockCount;
+    this.#counters.listBytes = this.#lists.bytes;
     this.#counters.show();
   }
 

@@ -13,6 +13,7 @@ export class ShardCounters implements Record<ShardStatistic, number> {
   vanishedCount = 0;
   rejectedCount = 0;
   reportCount = 0;
+  listBytes = 0;
 
   readonly #shown: Float64Array;
   readonly #nodeCounts: Uint32Array;

@@ -25,6 +25,7 @@ export const SHARD_STATISTICS = layout({
       doc: "rows left out: replica index, side table full, row full",
     },
     reportCount: { type: "f64", offset: 72, doc: "chunks and incremental reports" },
+    listBytes: { type: "f64", offset: 80, doc: "memory of the datanodes' lists" },
   },
 });
 export type ShardStatistic = keyof typeof SHARD_STATISTICS.fields;
