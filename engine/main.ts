@@ -3,5 +3,8 @@ import { processIo } from "./cli/io.js";
 import { run } from "./cli/program.js";
 import { realParts } from "./cli/real-parts.js";
 
+const io = processIo();
+const exitCode = await run(process.argv.slice(2), io, realParts);
+await io.flush();
 // Said outright, since a part that could not start may leave a socket or a timer behind.
-process.exit(await run(process.argv.slice(2), processIo(), realParts));
+process.exit(exitCode);

@@ -140,6 +140,7 @@ async function printContainers(connection: AdminConnection, listing: Listing, io
       waiting = jsonText(containerJson(container));
       shown++;
     }
+    await io.drained();
     nextId = page.nextContainerId;
     total = page.totalCount;
     more = nextId !== 0;

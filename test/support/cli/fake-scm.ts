@@ -47,4 +47,7 @@ const parts: Parts = {
   connectAdmin: refuse,
 };
 // As in main.ts: an SCM that was stopped may have left timers or handles behind.
-process.exit(await run(["scm", ...words], processIo(), parts));
+const io = processIo();
+const exitCode = await run(["scm", ...words], io, parts);
+await io.flush();
+process.exit(exitCode);

@@ -22,6 +22,7 @@ export async function runCli(words: readonly string[], world: CliWorld = {}): Pr
   const err: string[] = [];
   const io: CommandIo = {
     out: (line) => out.push(line),
+    drained: () => Promise.resolve(),
     err: (line) => err.push(line),
     progress: () => {},
     inputLines: async function* () {
