@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { Player } from "./replay/player.js";
-import { readRuns } from "./replay/trace.js";
+import { type Run, readRuns } from "./replay/trace.js";
 
 /** `npm run replay -- FILE|DIR…`: plays recorded traffic of a real cluster into an SCM and compares the
  * tables. */
@@ -17,7 +17,7 @@ let [sceneCount, rpcCount] = [0, 0];
 const differences: string[] = [];
 const notComparedYet = new Map<string, number>();
 
-for (const run of readRuns(program.args)) {
+for (const run of runsOf(program.args)) {
   const player = new Player(run, define);
   await player.play((scene) => {
     sceneCount++;
@@ -33,6 +33,16 @@ for (const line of differences) console.log(line);
 for (const [what, count] of [...notComparedYet].sort()) console.log(`not compared yet: ${what} ${count}`);
 console.log(`scenes ${sceneCount}, rpcs ${rpcCount}, differences ${differences.length}`);
 process.exit(differences.length === 0 ? 0 : 1);
+
+/** What cannot be read is an error of the caller, told without a stack. */
+function runsOf(paths: readonly string[]): Run[] {
+  try {
+    return readRuns(paths);
+  } catch (error) {
+    console.error(`replay: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  }
+}
 
 function collect(value: string, values: readonly string[]): string[] {
   return [...values, value];

@@ -1,6 +1,6 @@
 import type { NodeRecord, ReplicaRecord } from "../../protocol/schema/records.js";
 import { type ModelNode, type ModelReplica, portsText } from "./model.js";
-import { type JsonObject, number, object, objects, string, uint64 } from "./trace.js";
+import { type JsonObject, number, object, objects, size, string, uint64, uuidText } from "./trace.js";
 
 /** Collects what differs (one line each) and what nobody compares yet (counts). */
 export class Differences {
@@ -67,10 +67,10 @@ function compareStorage(
       "freeSpaceToSpare",
       "reserved",
     ] as const) {
-      differences.equal(at, `${label} ${name}`, mine[name], number(volume[name]));
+      differences.equal(at, `${label} ${name}`, mine[name], size(volume[name]));
     }
-    differences.equal(at, `${label} fsCapacity`, mine.fsCapacity ?? 0, number(volume["fsCapacity"]));
-    differences.equal(at, `${label} fsAvailable`, mine.fsAvailable ?? 0, number(volume["fsAvailable"]));
+    differences.equal(at, `${label} fsCapacity`, mine.fsCapacity ?? 0, size(volume["fsCapacity"]));
+    differences.equal(at, `${label} fsAvailable`, mine.fsAvailable ?? 0, size(volume["fsAvailable"]));
   });
 }
 
@@ -112,18 +112,18 @@ export function compareReplicaAnswer(
   const theirs = new Map<string, ModelReplica>();
   let containerId = 0;
   for (const replica of objects(answer["containerReplica"])) {
-    const node = string(object(replica["datanodeDetails"])["uuid"]);
+    const node = uuidText(object(replica["datanodeDetails"]));
     containerId = number(replica["containerID"]);
     const mine = ours.find((r) => r.datanode === node);
     theirs.set(node, {
       containerId,
       node,
       state: string(replica["state"]),
-      replicaIndex: number(replica["replicaIndex"]),
-      sequenceId: number(replica["sequenceID"]),
-      usedBytes: number(replica["bytesUsed"]),
-      keyCount: number(replica["keyCount"]),
-      origin: string(replica["placeOfBirth"]),
+      replicaIndex: size(replica["replicaIndex"]),
+      sequenceId: size(replica["sequenceID"]),
+      usedBytes: size(replica["bytesUsed"]),
+      keyCount: size(replica["keyCount"]),
+      origin: string(replica["placeOfBirth"]) || node,
       // The answer does not say.
       isEmpty: mine?.isEmpty ?? false,
       dataChecksum: uint64(replica["dataChecksum"]),
@@ -141,7 +141,7 @@ export function compareNodeAnswer(
   healths: ReadonlySet<string>,
 ): void {
   const details = object(answer["nodeID"]);
-  const uuid = string(details["uuid"]);
+  const uuid = uuidText(details);
   if (ours === undefined) {
     differences.add(where, `node ${uuid}`, "absent", "present");
     return;
@@ -173,7 +173,7 @@ export function compareUsageAnswer(
   ours: NodeRecord | undefined,
   answer: JsonObject,
 ): void {
-  const uuid = string(object(answer["node"])["uuid"]);
+  const uuid = uuidText(object(answer["node"]));
   if (ours === undefined) {
     differences.add(where, `node ${uuid}`, "absent", "present");
     return;
@@ -188,49 +188,49 @@ export function compareUsageAnswer(
     at,
     "capacity",
     sum((v) => v.capacity),
-    number(answer["capacity"]),
+    size(answer["capacity"]),
   );
   differences.equal(
     at,
     "used",
     sum((v) => v.scmUsed),
-    number(answer["used"]),
+    size(answer["used"]),
   );
   differences.equal(
     at,
     "remaining",
     sum((v) => v.remaining),
-    number(answer["remaining"]),
+    size(answer["remaining"]),
   );
   differences.equal(
     at,
     "committed",
     sum((v) => v.committed),
-    number(answer["committed"]),
+    size(answer["committed"]),
   );
   differences.equal(
     at,
     "free space to spare",
     sum((v) => v.freeSpaceToSpare),
-    number(answer["freeSpaceToSpare"]),
+    size(answer["freeSpaceToSpare"]),
   );
   differences.equal(
     at,
     "reserved",
     sum((v) => v.reserved),
-    number(answer["reserved"]),
+    size(answer["reserved"]),
   );
   differences.equal(
     at,
     "fs capacity",
     working((v) => v.fsCapacity ?? 0),
-    number(answer["fsCapacity"]),
+    size(answer["fsCapacity"]),
   );
   differences.equal(
     at,
     "fs available",
     working((v) => v.fsAvailable ?? 0),
-    number(answer["fsAvailable"]),
+    size(answer["fsAvailable"]),
   );
   differences.equal(at, "containers", ours.containerCount, number(answer["containerCount"]));
 }

@@ -21,7 +21,17 @@ import type {
   PipelineReport,
   ReplicationRecord,
 } from "../../protocol/schema/records.js";
-import { boolean, type JsonObject, number, object, objects, string, uint64 } from "./trace.js";
+import {
+  boolean,
+  type JsonObject,
+  number,
+  object,
+  objects,
+  size,
+  string,
+  uint64,
+  uuidText,
+} from "./trace.js";
 
 /** The reference's messages into those of our protocol. A full report never travels inside another
  * message. */
@@ -39,7 +49,7 @@ export interface ReplicaRow {
 }
 
 export function uuidOf(value: JsonObject): Uuid {
-  return toUuid(string(value["uuid"]));
+  return toUuid(uuidText(value));
 }
 
 export function toUuid(text: string): Uuid {
@@ -54,7 +64,7 @@ export function registerRequest(body: JsonObject): RequestOf<"register"> {
     details: {
       ...datanodeDetails(object(extended["datanodeDetails"])),
       version: string(extended["version"]),
-      setupTime: number(extended["setupTime"]),
+      setupTime: size(extended["setupTime"]),
       revision: string(extended["revision"]),
     },
     report: nodeReport(object(body["nodeReport"])),
@@ -67,8 +77,9 @@ export function heartbeatRequest(body: JsonObject): RequestOf<"heartbeat"> {
   const details = object(body["datanodeDetails"]);
   return {
     persistedOpState: operationalState(details["persistedOpState"]),
-    persistedOpStateExpiry: number(details["persistedOpStateExpiry"]),
-    ...when(body, "dataNodeLayoutVersion", (value) => ({ layout: layoutVersion(value) })),
+    persistedOpStateExpiry: size(details["persistedOpStateExpiry"]),
+    // Without one it is that of the beginning (spec 01 §4.1).
+    layout: layoutVersion(object(body["dataNodeLayoutVersion"])),
     ...when(body, "commandQueueReport", (value) => ({ commandCounts: commandCounts(value) })),
     ...when(body, "nodeReport", (value) => ({ nodeReport: nodeReport(value) })),
     ...when(body, "pipelineReports", (value) => ({ pipelineReports: pipelineReports(value) })),
@@ -82,24 +93,27 @@ function when<T>(body: JsonObject, name: string, convert: (value: JsonObject) =>
   return body[name] === undefined ? undefined : convert(object(body[name]));
 }
 
-export function replicaRow(row: JsonObject): ReplicaRow {
+/** A replica that does not tell where it was created was created on the datanode that reports it. */
+export function replicaRow(row: JsonObject, reporter: Uuid): ReplicaRow {
   return {
     containerId: number(row["containerID"]),
-    usedBytes: number(row["used"]),
-    sequenceId: number(row["blockCommitSequenceId"]),
-    keyCount: number(row["keyCount"]),
-    origin: toUuid(string(row["originNodeId"])),
+    usedBytes: size(row["used"]),
+    sequenceId: size(row["blockCommitSequenceId"]),
+    keyCount: size(row["keyCount"]),
+    origin: row["originNodeId"] === undefined ? reporter : toUuid(string(row["originNodeId"])),
     state: member(REPLICA_STATE, row["state"], "INVALID"),
     isEmpty: boolean(row["isEmpty"]),
-    replicaIndex: number(row["replicaIndex"]),
+    replicaIndex: size(row["replicaIndex"]),
     dataChecksum: uint64(row["dataChecksum"]),
   };
 }
 
 /** Rows of a full report, ascending by id; of rows with one id the last one counts (spec 02 §7). */
-export function fullReportRows(report: JsonObject): ReplicaRow[] {
+export function fullReportRows(report: JsonObject, reporter: Uuid): ReplicaRow[] {
   const byId = new Map<number, ReplicaRow>();
-  for (const row of objects(report["reports"])) byId.set(number(row["containerID"]), replicaRow(row));
+  for (const row of objects(report["reports"])) {
+    byId.set(number(row["containerID"]), replicaRow(row, reporter));
+  }
   return [...byId.values()].sort((a, b) => a.containerId - b.containerId);
 }
 
@@ -108,7 +122,7 @@ export function pipelineRecord(pipeline: JsonObject, nowMs: number): PipelineRec
   const created = number(pipeline["creationTimeStamp"]) || nowMs;
   const leaderId = parseUuid(string(pipeline["leaderID"]));
   return {
-    pipelineId: toUuid(string(object(pipeline["id"])["id"])),
+    pipelineId: uuidOf(object(pipeline["id"])),
     replication: replication(pipeline),
     state: "OPEN",
     members: objects(pipeline["members"]).map((details, position) => ({
@@ -124,7 +138,7 @@ export function pipelineRecord(pipeline: JsonObject, nowMs: number): PipelineRec
 /** The pipeline that a createPipelineCommand orders: allocated, until its members report. */
 export function pipelineOfCommand(command: JsonObject, nowMs: number): PipelineRecord {
   return {
-    pipelineId: toUuid(string(object(command["pipelineID"])["id"])),
+    pipelineId: uuidOf(object(command["pipelineID"])),
     replication: replication(command),
     state: "ALLOCATED",
     members: objects(command["datanode"]).map((d) => ({ details: datanodeDetails(d), replicaIndex: 0 })),
@@ -170,8 +184,8 @@ function datanodeDetails(details: JsonObject): DatanodeDetails {
     ...(details["persistedOpState"] === undefined
       ? {}
       : { persistedOpState: operationalState(details["persistedOpState"]) }),
-    persistedOpStateExpiry: number(details["persistedOpStateExpiry"]),
-    currentVersion: number(details["currentVersion"]),
+    persistedOpStateExpiry: size(details["persistedOpStateExpiry"]),
+    currentVersion: size(details["currentVersion"]),
   };
 }
 
@@ -184,23 +198,23 @@ function nodeReport(report: JsonObject): NodeReport {
     storageReports: objects(report["storageReport"]).map((volume) => ({
       storageUuid: string(volume["storageUuid"]),
       storageLocation: string(volume["storageLocation"]),
-      capacity: number(volume["capacity"]),
-      scmUsed: number(volume["scmUsed"]),
-      remaining: number(volume["remaining"]),
+      capacity: size(volume["capacity"]),
+      scmUsed: size(volume["scmUsed"]),
+      remaining: size(volume["remaining"]),
       storageType: storageType(volume["storageType"]),
       failed: boolean(volume["failed"]),
-      committed: number(volume["committed"]),
-      freeSpaceToSpare: number(volume["freeSpaceToSpare"]),
-      reserved: number(volume["reserved"]),
-      ...(volume["fsCapacity"] === undefined ? {} : { fsCapacity: number(volume["fsCapacity"]) }),
-      ...(volume["fsAvailable"] === undefined ? {} : { fsAvailable: number(volume["fsAvailable"]) }),
+      committed: size(volume["committed"]),
+      freeSpaceToSpare: size(volume["freeSpaceToSpare"]),
+      reserved: size(volume["reserved"]),
+      ...(volume["fsCapacity"] === undefined ? {} : { fsCapacity: size(volume["fsCapacity"]) }),
+      ...(volume["fsAvailable"] === undefined ? {} : { fsAvailable: size(volume["fsAvailable"]) }),
     })),
     metadataStorageReports: objects(report["metadataStorageReport"]).map((volume) => ({
       storageLocation: string(volume["storageLocation"]),
       storageType: storageType(volume["storageType"]),
-      capacity: number(volume["capacity"]),
-      scmUsed: number(volume["scmUsed"]),
-      remaining: number(volume["remaining"]),
+      capacity: size(volume["capacity"]),
+      scmUsed: size(volume["scmUsed"]),
+      remaining: size(volume["remaining"]),
       failed: boolean(volume["failed"]),
     })),
   };
@@ -208,16 +222,16 @@ function nodeReport(report: JsonObject): NodeReport {
 
 function layoutVersion(layout: JsonObject): { metadata: number; software: number } {
   return {
-    metadata: number(layout["metadataLayoutVersion"]),
-    software: number(layout["softwareLayoutVersion"]),
+    metadata: size(layout["metadataLayoutVersion"]),
+    software: size(layout["softwareLayoutVersion"]),
   };
 }
 
 function pipelineReports(reports: JsonObject): PipelineReport[] {
   return objects(reports["pipelineReport"]).map((report) => ({
-    pipelineId: toUuid(string(object(report["pipelineID"])["id"])),
+    pipelineId: uuidOf(object(report["pipelineID"])),
     isLeader: boolean(report["isLeader"]),
-    bytesWritten: number(report["bytesWritten"]),
+    bytesWritten: size(report["bytesWritten"]),
   }));
 }
 
@@ -226,7 +240,7 @@ function pipelineActions(actions: JsonObject): NonNullable<RequestOf<"heartbeat"
     const close = object(action["closePipeline"]);
     const reasons = { PIPELINE_FAILED: 1, PIPELINE_LOG_FAILED: 2, STATEMACHINE_TRANSACTION_FAILED: 3 };
     return {
-      pipelineId: toUuid(string(object(close["pipelineID"])["id"])),
+      pipelineId: uuidOf(object(close["pipelineID"])),
       reason: member(reasons, close["reason"], "PIPELINE_FAILED"),
       detailedReason: string(close["detailedReason"]),
     };
@@ -245,7 +259,7 @@ function commandCounts(report: JsonObject): { type: CommandType; count: number }
   const counts = Array.isArray(report["count"]) ? report["count"] : [];
   return types.map((type, position) => ({
     type: member(COMMAND_TYPE, type, "unknownScmCommand"),
-    count: Math.max(0, number(counts[position])),
+    count: size(counts[position]),
   }));
 }
 

@@ -2,7 +2,7 @@ import type { AdminClient } from "../../protocol/client/index.js";
 import type { PipelineRecord } from "../../protocol/schema/records.js";
 import { openContainer, pipelineOfCommand, pipelineRecord } from "./convert.js";
 import type { TraceModel } from "./model.js";
-import type { JsonObject } from "./trace.js";
+import { type JsonObject, number, object, objects, string } from "./trace.js";
 
 /** Brings containers and pipelines into the SCM when the trace creates them: their own allocation is not
  * played. */
@@ -20,8 +20,30 @@ export class Importer {
     await this.#import(client, [pipelineOfCommand(command, nowMs)]);
   }
 
-  /** A container of an allocation answer. Each answer names its container; the first one counts. */
-  async container(
+  /** Containers and pipelines of an answer to AllocateScmBlock, AllocateContainer or AllocatePipeline. */
+  async allocation(
+    client: AdminClient,
+    request: JsonObject,
+    response: JsonObject,
+    nowMs: number,
+  ): Promise<void> {
+    const owner = string(object(request["allocateScmBlockRequest"])["owner"]);
+    for (const block of objects(object(response["allocateScmBlockResponse"])["blocks"])) {
+      const id = number(object(block["containerBlockID"])["containerID"]);
+      await this.#container(client, id, owner, object(block["pipeline"]), nowMs);
+    }
+    const made = object(object(response["containerResponse"])["containerWithPipeline"]);
+    const info = object(made["containerInfo"]);
+    if (info["containerID"] !== undefined) {
+      const id = number(info["containerID"]);
+      await this.#container(client, id, string(info["owner"]), object(made["pipeline"]), nowMs);
+    }
+    const pipeline = object(response["pipelineResponse"])["pipeline"];
+    if (pipeline !== undefined) await this.#import(client, [pipelineRecord(object(pipeline), nowMs)]);
+  }
+
+  /** Each answer names its container; the first one counts. */
+  async #container(
     client: AdminClient,
     containerId: number,
     owner: string,

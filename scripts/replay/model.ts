@@ -4,9 +4,11 @@ import {
   number,
   object,
   objects,
+  size,
   string,
   type TraceLine,
   uint64,
+  uuidText,
 } from "./trace.js";
 
 /** What the trace says about a replica, in the trace's own words. */
@@ -25,6 +27,7 @@ export interface ModelReplica {
 
 export interface ModelNode {
   readonly uuid: string;
+  version: string;
   ipAddress: string;
   hostName: string;
   ports: string;
@@ -44,6 +47,9 @@ export interface HealthIntervals {
   readonly staleMs: number;
   readonly deadMs: number;
 }
+
+/** Layout of the recorded SCM and of ours (spec 01 §1.5), which is finalized. */
+const SCM_LAYOUT = 10;
 
 /** An independent, naive reading of the trace: Maps of plain objects, rules straight from the
  * specification (01 §3, §4, §7; 02 §7, §8). It shares no code with the SCM. */
@@ -86,17 +92,20 @@ export class TraceModel {
     this.#nowMs = atMs;
   }
 
-  register(line: TraceLine): void {
+  /** Answers whether the recorded SCM took it. */
+  register(line: TraceLine): boolean {
     const request = object(line.request["registerRequest"]);
     const answer = object(line.response?.["registerResponse"]);
-    if (string(answer["errorCode"]) !== "success") return;
-    const details = object(object(request["extendedDatanodeDetails"])["datanodeDetails"]);
-    const uuid = string(details["uuid"]);
+    if (string(answer["errorCode"]) !== "success") return false;
+    const extended = object(request["extendedDatanodeDetails"]);
+    const details = object(extended["datanodeDetails"]);
+    const uuid = uuidText(details);
     const layout = object(request["dataNodeLayoutVersion"]);
-    this.nodes.set(uuid, {
+    const fresh: ModelNode = {
       uuid,
-      ipAddress: string(answer["ipAddress"]),
-      hostName: string(answer["hostname"]),
+      version: string(extended["version"]),
+      ipAddress: string(answer["ipAddress"]) || string(details["ipAddress"]),
+      hostName: string(answer["hostname"]) || string(details["hostName"]),
       ports: portsText(details),
       metadataLayout: number(layout["metadataLayoutVersion"]),
       softwareLayout: number(layout["softwareLayoutVersion"]),
@@ -106,22 +115,28 @@ export class TraceModel {
       operationalState: this.intents.get(uuid) ?? stateText(details),
       previousHealth: "HEALTHY",
       changedAtMs: Number.NEGATIVE_INFINITY,
-    });
+    };
+    if (!hasScmLayout(fresh)) fresh.health = "HEALTHY_READONLY";
+    const old = this.nodes.get(uuid);
+    if (old !== undefined && isSameRecord(old, fresh)) {
+      const { health, previousHealth, changedAtMs } = old;
+      Object.assign(fresh, { health, previousHealth, changedAtMs });
+    }
+    this.nodes.set(uuid, fresh);
     this.#fullReport(uuid, object(request["containerReport"]));
+    return true;
   }
 
   /** Answers whether the SCM knew the node. */
   heartbeat(line: TraceLine): boolean {
     const request = object(line.request["sendHeartbeatRequest"]);
-    const uuid = string(object(request["datanodeDetails"])["uuid"]);
+    const uuid = uuidText(object(request["datanodeDetails"]));
     const node = this.nodes.get(uuid);
     if (node === undefined) return false;
     node.lastHeartbeatMs = this.#nowMs;
     const layout = object(request["dataNodeLayoutVersion"]);
-    if (request["dataNodeLayoutVersion"] !== undefined) {
-      node.metadataLayout = number(layout["metadataLayoutVersion"]);
-      node.softwareLayout = number(layout["softwareLayoutVersion"]);
-    }
+    node.metadataLayout = number(layout["metadataLayoutVersion"]);
+    node.softwareLayout = number(layout["softwareLayoutVersion"]);
     if (request["nodeReport"] !== undefined) {
       node.storage = [...objects(object(request["nodeReport"])["storageReport"])];
     }
@@ -181,10 +196,10 @@ export class TraceModel {
       node: uuid,
       state: string(row["state"]),
       replicaIndex,
-      sequenceId: number(row["blockCommitSequenceId"]),
-      usedBytes: number(row["used"]),
-      keyCount: number(row["keyCount"]),
-      origin: string(row["originNodeId"]),
+      sequenceId: size(row["blockCommitSequenceId"]),
+      usedBytes: size(row["used"]),
+      keyCount: size(row["keyCount"]),
+      origin: string(row["originNodeId"]) || uuid,
       isEmpty: boolean(row["isEmpty"]),
       dataChecksum: uint64(row["dataChecksum"]),
     });
@@ -198,14 +213,14 @@ export class TraceModel {
     node.health = next;
   }
 
-  /** One step of the table of spec 01 §7.2; layouts always match in a trace. */
+  /** One step of the table of spec 01 §7.2. */
   #nextHealth(node: ModelNode, nowMs: number): ModelNode["health"] {
     const late = node.lastHeartbeatMs < nowMs - this.#intervals.staleMs;
     const gone = node.lastHeartbeatMs < nowMs - this.#intervals.deadMs;
     switch (node.health) {
       case "HEALTHY":
       case "HEALTHY_READONLY":
-        return late ? "STALE" : "HEALTHY";
+        return late ? "STALE" : hasScmLayout(node) ? "HEALTHY" : "HEALTHY_READONLY";
       case "STALE":
         return gone ? "DEAD" : late ? "STALE" : "HEALTHY_READONLY";
       case "DEAD":
@@ -216,6 +231,17 @@ export class TraceModel {
   #purge(uuid: string): void {
     for (const byNode of this.replicas.values()) byNode.delete(uuid);
   }
+}
+
+/** Nothing differs that would make the recorded SCM replace the record: its health stays (spec 01 §3.2
+ * case E). */
+function isSameRecord(a: ModelNode, b: ModelNode): boolean {
+  if (a.ipAddress !== b.ipAddress || a.hostName !== b.hostName) return false;
+  return a.version === b.version && a.ports === b.ports;
+}
+
+function hasScmLayout(node: ModelNode): boolean {
+  return node.metadataLayout === SCM_LAYOUT && node.softwareLayout === SCM_LAYOUT;
 }
 
 /** Named ports, sorted: order does not matter. */

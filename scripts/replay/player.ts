@@ -1,6 +1,11 @@
 import type { OperationalState } from "../../engine/core/enums.js";
 import type { Uuid } from "../../engine/core/uuid.js";
-import { type AdminClient, createAdminClient } from "../../protocol/client/index.js";
+import {
+  type AdminClient,
+  createAdminClient,
+  RemoteError,
+  StrataError,
+} from "../../protocol/client/index.js";
 import type { NodeRecord } from "../../protocol/schema/records.js";
 import {
   compareNode,
@@ -21,14 +26,21 @@ import {
   objects,
   type Run,
   type Scene,
+  size,
   string,
   type TraceLine,
+  uuidText,
 } from "./trace.js";
 import { TraceDatanode } from "./trace-datanode.js";
 import { TraceTime } from "./trace-time.js";
 
 const STRIPE_ROWS = 65_536;
 const NODES_PAGE = 256;
+/** What the admin monitor ends with. */
+const STATE_AFTER: Readonly<Record<string, string>> = {
+  DECOMMISSIONING: "DECOMMISSIONED",
+  ENTERING_MAINTENANCE: "IN_MAINTENANCE",
+};
 
 /** Plays one run: its datanodes over real connections, its admin calls over the admin client, its
  * restarts. */
@@ -40,8 +52,12 @@ export class Player {
   readonly #scm: ReplayScm;
   readonly #model: TraceModel;
   readonly #datanodes = new Map<string, TraceDatanode>();
+  /** Caller of the trace → its datanode, which changes when its disks are wiped. */
+  readonly #uuidOfCaller = new Map<string, string>();
   readonly #importer: Importer;
   #admin: AdminClient | undefined;
+  /** A call came before the event that tells of the start. */
+  #startIsDue = false;
 
   constructor(run: Run, overrides: readonly string[]) {
     this.#run = run;
@@ -72,24 +88,44 @@ export class Player {
 
   async #line(line: TraceLine): Promise<void> {
     await this.#time.advance(line.atMs);
-    if (line.event === "scm-started") return this.#start(line.atMs);
+    if (line.event === "scm-started") return this.#started(line.atMs);
     if (line.event === "scm-stopped") return this.#stop();
+    if (line.event !== undefined) return this.differences.leaveOut(`event ${line.event}`);
     // The moments of the events are known to a few seconds only: a call that was answered had an SCM.
-    if (!this.#scm.isRunning) await this.#start(line.atMs);
+    if (!this.#scm.isRunning) {
+      await this.#start(line.atMs);
+      this.#startIsDue = true;
+    }
     this.#model.advance(line.atMs);
     this.rpcCount++;
-    if (line.service === "SCMDatanodeProtocol") return this.#datanodeCall(line);
-    return this.#adminCall(line);
+    try {
+      if (line.service === "SCMDatanodeProtocol") await this.#datanodeCall(line);
+      else await this.#adminCall(line);
+    } catch (error) {
+      // Ours refuses what the recorded SCM answered: a difference, and the other lines are still played.
+      if (!(error instanceof RemoteError) && !(error instanceof StrataError)) throw error;
+      this.differences.add(`${line.where} ${line.caller}`, line.type, error.message, "an answer");
+    }
+  }
+
+  /** A start without a stop before it is that of an SCM that was killed. */
+  async #started(atMs: number): Promise<void> {
+    if (this.#scm.isRunning && this.#startIsDue) {
+      this.#startIsDue = false;
+      return;
+    }
+    if (this.#scm.isRunning) await this.#stop();
+    await this.#start(atMs);
   }
 
   async #start(atMs: number): Promise<void> {
-    if (this.#scm.isRunning) return;
     await this.#scm.start();
     this.#model.restart(atMs);
     this.#admin = createAdminClient({ endpoints: [this.#scm.endpoint], clientName: "replay" });
   }
 
   async #stop(): Promise<void> {
+    this.#startIsDue = false;
     this.#disconnect();
     await this.#scm.stop();
   }
@@ -100,20 +136,49 @@ export class Player {
   }
 
   async #datanodeCall(line: TraceLine): Promise<void> {
-    const datanode = this.#datanodes.get(line.caller) ?? new TraceDatanode();
-    this.#datanodes.set(line.caller, datanode);
-    // A datanode asks for the version when it connects.
-    if (line.type === "GetVersion" || !datanode.isConnected) await datanode.connect(this.#scm.endpoint);
-    if (line.response === undefined) return this.differences.leaveOut("refused datanode calls");
-    if (line.type === "Register") {
-      this.#model.register(line);
-      await datanode.register(object(line.request["registerRequest"]));
-    } else if (line.type === "SendHeartbeat") {
-      await this.#heartbeat(line, datanode);
+    // A datanode asks for the version when it connects: what it says next comes on a new connection.
+    if (line.type === "GetVersion") {
+      this.#datanodes.get(this.#uuidOfCaller.get(line.caller) ?? "")?.close();
+      return;
     }
+    if (line.response === undefined) return this.differences.leaveOut("refused datanode calls");
+    if (line.type === "Register") await this.#register(line);
+    else if (line.type === "SendHeartbeat") await this.#heartbeat(line);
+    else this.differences.leaveOut(`call ${line.type}`);
   }
 
-  async #heartbeat(line: TraceLine, datanode: TraceDatanode): Promise<void> {
+  async #register(line: TraceLine): Promise<void> {
+    const body = object(line.request["registerRequest"]);
+    const details = object(object(body["extendedDatanodeDetails"])["datanodeDetails"]);
+    const answer = object(line.response?.["registerResponse"]);
+    const address = string(answer["ipAddress"]) || string(details["ipAddress"]);
+    this.#scm.addresses.name(address, string(answer["hostname"]) || string(details["hostName"]));
+    const datanode = await this.#datanode(line.caller, details, address);
+    const theirs = this.#model.register(line);
+    const ours = await datanode.register(body);
+    this.differences.equal(`${line.where} ${line.caller}`, "registration taken", ours, theirs);
+  }
+
+  /** The datanode of a call, connected from `address`, or from where it was when none is given. */
+  async #datanode(caller: string, details: JsonObject, address?: string): Promise<TraceDatanode> {
+    const uuid = toUuid(uuidText(details));
+    const datanode = this.#datanodes.get(uuid) ?? new TraceDatanode(uuid, string(details["ipAddress"]));
+    this.#datanodes.set(uuid, datanode);
+    this.#uuidOfCaller.set(caller, uuid);
+    if (address !== undefined && address !== datanode.address) {
+      datanode.close();
+      datanode.address = address;
+    }
+    if (!datanode.isConnected) {
+      this.#scm.addresses.expect(datanode.address);
+      await datanode.connect(this.#scm.endpoint);
+    }
+    return datanode;
+  }
+
+  async #heartbeat(line: TraceLine): Promise<void> {
+    const details = object(object(line.request["sendHeartbeatRequest"])["datanodeDetails"]);
+    const datanode = await this.#datanode(line.caller, details);
     const known = this.#model.heartbeat(line);
     const ours = await datanode.heartbeat(object(line.request["sendHeartbeatRequest"]));
     const at = `${line.where} ${line.caller}`;
@@ -138,7 +203,7 @@ export class Player {
       );
     } else if (type === "setNodeOperationalStateCommand") {
       const order = object(command["setNodeOperationalStateCommandProto"]);
-      const expiry = number(order["stateExpiryEpochSeconds"]);
+      const expiry = size(order["stateExpiryEpochSeconds"]);
       await this.#intend(callerUuid(line), string(order["nodeOperationalState"]), expiry);
     }
   }
@@ -147,24 +212,14 @@ export class Player {
     const { response } = line;
     if (response === undefined) return this.differences.leaveOut(`failed ${line.type}`);
     switch (line.type) {
-      case "AllocateScmBlock": {
-        const request = object(line.request["allocateScmBlockRequest"]);
-        const answer = object(response["allocateScmBlockResponse"]);
-        const owner = string(request["owner"]);
-        for (const block of objects(answer["blocks"])) {
-          const id = number(object(block["containerBlockID"])["containerID"]);
-          await this.#importer.container(
-            this.#client,
-            id,
-            owner,
-            object(block["pipeline"]),
-            this.#time.wallMs(),
-          );
-        }
-        return;
-      }
+      case "AllocateScmBlock":
+      case "AllocateContainer":
+      case "AllocatePipeline":
+        return this.#importer.allocation(this.#client, line.request, response, this.#time.wallMs());
       case "QueryNode":
         return this.#queryNode(line, objects(object(response["nodeQueryResponse"])["datanodes"]));
+      case "SingleNodeQuery":
+        return this.#singleNode(line, object(object(response["singleNodeQueryResponse"])["datanode"]));
       case "DatanodeUsageInfo": {
         const nodes = await this.#nodes();
         for (const info of objects(object(response["DatanodeUsageInfoResponse"])["info"])) {
@@ -196,16 +251,42 @@ export class Player {
     }
   }
 
-  async #queryNode(line: TraceLine, answers: readonly JsonObject[]): Promise<void> {
-    for (const answer of answers) {
-      const states = answer["nodeOperationalStates"];
-      const shown = Array.isArray(states) ? string(states[0]) : "";
-      const uuid = nodeUuid(answer["nodeID"]);
-      const node = this.#model.nodes.get(uuid);
-      const expiry = number(object(answer["nodeID"])["persistedOpStateExpiry"]);
-      if (node !== undefined && node.operationalState !== shown) await this.#intend(uuid, shown, expiry);
+  /** Sets as intents the operational states that a node of an answer shows. */
+  async #intendAsShown(answer: JsonObject): Promise<void> {
+    const states = answer["nodeOperationalStates"];
+    const shown = Array.isArray(states) ? string(states[0]) : "";
+    const uuid = nodeUuid(answer["nodeID"]);
+    const node = this.#model.nodes.get(uuid);
+    const expiry = size(object(answer["nodeID"])["persistedOpStateExpiry"]);
+    if (node !== undefined && node.operationalState !== shown) await this.#intend(uuid, shown, expiry);
+  }
+
+  /** A node that an answer about one state leaves out has left that state: the monitor has finished what it
+   * was asked for, or nobody asks for it any more. */
+  async #intendAsLeftOut(opState: string, answers: readonly JsonObject[]): Promise<void> {
+    const shown = new Set(answers.map((answer) => nodeUuid(answer["nodeID"])));
+    for (const node of this.#model.nodes.values()) {
+      if (node.operationalState !== opState || shown.has(node.uuid)) continue;
+      await this.#intend(node.uuid, STATE_AFTER[opState] ?? "IN_SERVICE", 0);
     }
+  }
+
+  async #singleNode(line: TraceLine, answer: JsonObject): Promise<void> {
+    await this.#intendAsShown(answer);
+    const uuid = nodeUuid(answer["nodeID"]);
+    // For an unknown node the answer is empty.
+    if (uuid === "") return;
+    const healths = this.#model.healthsOf(uuid);
+    compareNodeAnswer(this.differences, line.where, (await this.#nodes()).get(uuid), answer, healths);
+  }
+
+  async #queryNode(line: TraceLine, answers: readonly JsonObject[]): Promise<void> {
+    for (const answer of answers) await this.#intendAsShown(answer);
     const query = object(line.request["nodeQueryRequest"]);
+    // A filter by health may have left the node out as well.
+    if (query["opState"] !== undefined && query["state"] === undefined) {
+      await this.#intendAsLeftOut(string(query["opState"]), answers);
+    }
     const filter =
       query["opState"] === undefined ? {} : { operationalState: operationalState(query["opState"]) };
     const nodes = await this.#nodes(filter);
@@ -278,7 +359,7 @@ function callerUuid(line: TraceLine): string {
 }
 
 function nodeUuid(details: JsonObject[string]): string {
-  return string(object(details)["uuid"]);
+  return uuidText(object(details));
 }
 
 /** The cluster id that the recorded SCM gave to datanodes. */
@@ -297,7 +378,7 @@ function wallStart(run: Run): number {
   for (const line of run.scenes.flatMap((scene) => scene.lines)) {
     const request = object(line.request["registerRequest"]);
     const setupTime = number(object(request["extendedDatanodeDetails"])["setupTime"]);
-    if (setupTime > 0) return setupTime - line.atMs;
+    if (setupTime > 0) return Math.max(0, setupTime - line.atMs);
   }
   return 0;
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../engine/config/load.js";
+import { parseUuid } from "../../engine/core/uuid.js";
 import { createTransport } from "../../engine/gateway/create-transport.js";
 import { NodeClock } from "../../engine/host/node-clock.js";
 import { NodeRandom } from "../../engine/host/node-random.js";
@@ -13,6 +14,7 @@ import { initialize } from "../../engine/storage/initialize.js";
 import { NodeDisk } from "../../engine/storage/node-disk.js";
 import { silentLogger } from "../../engine/telemetry/logger.js";
 import { scmWorkerPool } from "../../workers/pool/roles.js";
+import { TraceAddresses } from "./trace-addresses.js";
 import type { TraceTime } from "./trace-time.js";
 
 /** Settings of the recorded cluster that the SCM reads (README of the trace); `-D` overrides them. */
@@ -26,6 +28,7 @@ const TRACE_SETTINGS = [
 /** The SCM under replay: real storage in a temporary directory, real threads and sockets, the trace's
  * time. */
 export class ReplayScm {
+  readonly addresses = new TraceAddresses();
   readonly #time: TraceTime;
   readonly #directory = mkdtempSync(join(tmpdir(), "strata-replay-"));
   readonly config;
@@ -55,11 +58,11 @@ export class ReplayScm {
 
   /** A new cluster that may import, with the trace's id where it is one that can be given. */
   async initialize(clusterId: string | undefined): Promise<void> {
-    const bare = clusterId?.replace(/^CID-/, "");
+    const canBeGiven = parseUuid(clusterId?.replace(/^CID-/, "") ?? "") !== undefined;
     const environment = { clock: this.#time, random: new NodeRandom() };
     const directories = storageDirectories({ metadataDir: this.#directory });
     await initialize(new NodeDisk(), directories, environment, {
-      ...(bare === undefined ? {} : { clusterId: bare }),
+      ...(clusterId === undefined || !canBeGiven ? {} : { clusterId }),
       localIdFloor: 0n,
       termFloor: 0,
     });
@@ -76,14 +79,14 @@ export class ReplayScm {
         random: new NodeRandom(),
         disk: new NodeDisk(),
         network: new WsNetwork(scheduler),
-        transport: createTransport(new NodeClock(), scheduler).transport,
+        transport: this.addresses.over(createTransport(new NodeClock(), scheduler).transport),
       },
       workers: this.#pool,
       logger: silentLogger,
       audit: { ready: () => true, whenReady: () => Promise.resolve(undefined), write: () => undefined },
       host: { name: "localhost", address: "127.0.0.1" },
-      // The recorded SCM looked up every peer; all of them were on loopback.
-      lookUpHostName: (_address, onName) => onName("localhost"),
+      // The recorded SCM looked up every peer; its answers tell what it found.
+      lookUpHostName: (address, onName) => onName(this.addresses.nameOf(address)),
     });
     void this.#scm.fatal.then((error) => {
       throw error;

@@ -1,7 +1,9 @@
+import type { Uuid } from "../../engine/core/uuid.js";
 import {
   BufferReportSource,
   createDatanodeClient,
   type DatanodeClient,
+  RemoteError,
   type RpcError,
   reportRows,
 } from "../../protocol/client/index.js";
@@ -13,8 +15,16 @@ const ROW_BYTES_WITH_CHECKSUM = 40;
 /** A datanode of the trace on a connection of its own. Everything it sends is awaited, so that what the
  * trace says happened in order happens in that order. */
 export class TraceDatanode {
+  readonly #uuid: Uuid;
+  /** Where the recorded SCM saw it. */
+  address: string;
   #client: DatanodeClient | undefined;
   #wasToldToRegister = false;
+
+  constructor(uuid: Uuid, address: string) {
+    this.#uuid = uuid;
+    this.address = address;
+  }
 
   /** A fresh connection, as a process that starts makes one. */
   async connect(endpoint: string): Promise<void> {
@@ -38,9 +48,16 @@ export class TraceDatanode {
     return this.#client?.isConnected === true;
   }
 
-  async register(body: JsonObject): Promise<void> {
-    await this.#connected().sendRegistration(registerRequest(body));
+  /** Answers whether the SCM took it; a datanode that is refused sends no report. */
+  async register(body: JsonObject): Promise<boolean> {
+    try {
+      await this.#connected().sendRegistration(registerRequest(body));
+    } catch (error) {
+      if (error instanceof RemoteError) return false;
+      throw error;
+    }
     await this.#fullReport(object(body["containerReport"]), true);
+    return true;
   }
 
   /** Answers whether the SCM knew the datanode; only then the reports are sent, as a datanode would. */
@@ -50,7 +67,7 @@ export class TraceDatanode {
     if (this.#wasToldToRegister) return false;
     if (body["containerReport"] !== undefined) await this.#fullReport(object(body["containerReport"]), false);
     for (const report of objects(body["incrementalContainerReport"])) {
-      const rows = objects(report["report"]).map(replicaRow);
+      const rows = objects(report["report"]).map((row) => replicaRow(row, this.#uuid));
       if (rows.length === 0) continue;
       await this.#connected().sendIncrementalReport(
         reportRows(rows.map(named), "free", ROW_BYTES_WITH_CHECKSUM),
@@ -65,7 +82,11 @@ export class TraceDatanode {
   }
 
   async #fullReport(report: JsonObject, fromRegistration: boolean): Promise<void> {
-    const rows = reportRows(fullReportRows(report).map(named), "ascending", ROW_BYTES_WITH_CHECKSUM);
+    const rows = reportRows(
+      fullReportRows(report, this.#uuid).map(named),
+      "ascending",
+      ROW_BYTES_WITH_CHECKSUM,
+    );
     await this.#connected().sendFullReport(new BufferReportSource(rows), fromRegistration);
   }
 

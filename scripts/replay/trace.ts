@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseUuid, uuidFromHalves } from "../../engine/core/uuid.js";
 
 /** A JSON value of the trace. Its shape is the reference's protobuf messages, field names as in the .proto
  * files. */
@@ -39,11 +40,14 @@ export function readRuns(paths: readonly string[]): Run[] {
   const runs: Run[] = [];
   const filesByFolder = new Map<string, string[]>();
   for (const path of paths) {
-    if (statSync(path).isDirectory()) runs.push(...readFolder(path));
-    else filesByFolder.set(dirname(path), [...(filesByFolder.get(dirname(path)) ?? []), path]);
+    if (statSync(path).isDirectory()) {
+      const found = readFolder(path);
+      if (found.length === 0) throw new Error(`${path}: holds no *.ndjson file with a call`);
+      runs.push(...found);
+    } else filesByFolder.set(dirname(path), [...(filesByFolder.get(dirname(path)) ?? []), path]);
   }
   for (const [folder, files] of filesByFolder) runs.push(readRun(folder, files));
-  return runs;
+  return runs.filter((run) => run.scenes.length > 0);
 }
 
 function readFolder(folder: string): Run[] {
@@ -55,13 +59,13 @@ function readFolder(folder: string): Run[] {
     const path = join(folder, name);
     if (statSync(path).isDirectory()) runs.push(...readFolder(path));
   }
-  return runs;
+  return runs.filter((run) => run.scenes.length > 0);
 }
 
 function readRun(folder: string, files: readonly string[]): Run {
   const scenes = files.map(readScene).filter((scene) => scene.lines.length > 0);
   scenes.sort((a, b) => (a.lines[0] as TraceLine).atMs - (b.lines[0] as TraceLine).atMs);
-  return { name: basename(folder), scenes };
+  return { name: basename(resolve(folder)), scenes };
 }
 
 function readScene(file: string): Scene {
@@ -73,13 +77,44 @@ function readScene(file: string): Scene {
     });
   // Order of arrival, by time: the files are written so, and a stable sort keeps equal times in place.
   lines.sort((a, b) => a.atMs - b.atMs);
-  return { name: basename(file, ".ndjson"), lines };
+  return { name: basename(file, ".ndjson"), lines: settleStops(lines) };
+}
+
+/** The moment of `scm-stopped` is known to a few seconds only, and may stand before the last calls that the
+ * stopping SCM answered: heartbeats of datanodes that it knew. It moves behind them. */
+function settleStops(lines: readonly TraceLine[]): TraceLine[] {
+  const settled = [...lines];
+  for (let at = settled.length - 1; at >= 0; at--) {
+    const stop = settled[at] as TraceLine;
+    if (stop.event !== "scm-stopped") continue;
+    const last = lastAnswerOfTheStopping(settled, at);
+    if (last === at) continue;
+    settled.splice(at, 1);
+    settled.splice(last, 0, { ...stop, atMs: (settled[last - 1] as TraceLine).atMs });
+  }
+  return settled;
+}
+
+function lastAnswerOfTheStopping(lines: readonly TraceLine[], stopAt: number): number {
+  const registered = new Set<string>();
+  let last = stopAt;
+  for (let at = stopAt + 1; at < lines.length && lines[at]?.event === undefined; at++) {
+    const { request, response } = lines[at] as TraceLine;
+    const details = object(object(request["registerRequest"])["extendedDatanodeDetails"])["datanodeDetails"];
+    if (details !== undefined) registered.add(uuidText(object(details)));
+    const beat = request["sendHeartbeatRequest"];
+    if (beat === undefined || response === undefined) continue;
+    if (registered.has(uuidText(object(object(beat)["datanodeDetails"])))) continue;
+    const commands = objects(object(response["sendHeartbeatResponse"])["commands"]);
+    if (!commands.some((command) => command["commandType"] === "reregisterCommand")) last = at;
+  }
+  return last;
 }
 
 function parseLine(text: string, where: string): TraceLine {
   let value: JsonObject;
   try {
-    value = JSON.parse(text) as JsonObject;
+    value = object(JSON.parse(text) as Json);
   } catch (error) {
     throw new Error(`${where}: not a JSON object`, { cause: error });
   }
@@ -115,6 +150,20 @@ export function string(value: Json | undefined): string {
 /** A number that may be written as a string; 0 when absent. */
 export function number(value: Json | undefined): number {
   return typeof value === "number" ? value : typeof value === "string" ? Number(value) : 0;
+}
+
+/** A size or a count: what is below zero in the trace is zero in a protocol without signs. */
+export function size(value: Json | undefined): number {
+  return Math.max(0, number(value));
+}
+
+/** The UUID of a datanode's details or of a pipeline's id, which have it as text, as two halves, or both. */
+export function uuidText(value: JsonObject): string {
+  const text = string(value["uuid"]) || string(value["id"]);
+  if (text !== "") return parseUuid(text) ?? text;
+  const halves = object(value["uuid128"] ?? object(value["id"])["uuid"]);
+  if (halves["mostSigBits"] === undefined) return "";
+  return uuidFromHalves(uint64(halves["mostSigBits"]), uint64(halves["leastSigBits"]));
 }
 
 /** A 64-bit value, written as a number or as a string; 0 when absent. Negative ones wrap to unsigned. */
