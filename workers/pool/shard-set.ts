@@ -220,10 +220,18 @@ export class ShardSet implements ReplicaStore {
       onReplicas: (ticket, facts) => this.#onReplicas(ticket, facts),
       onRoom: () => this.#offerRoom(),
     });
+    let hasStarted = false;
+    client.link.started.then(
+      () => {
+        hasStarted = true;
+      },
+      () => {},
+    );
     void client.link.ended.then((error) => {
       if (error === undefined || this.#isStopping) return;
+      // One that cannot even start would be started again for ever.
       const isTerminated = error instanceof StrataError && error.code === "WORKER_TERMINATED";
-      if (isTerminated) this.#restart(client, error);
+      if (isTerminated && hasStarted) this.#restart(client, error);
       else this.#options.onFailed(error);
     });
     return client;

@@ -16,6 +16,8 @@ import type {
  * and no scheduler, so that a test decides which side gets how far. */
 export class LocalWorkers<L extends WorkerLoop> implements WorkerStarter {
   readonly links: LocalLink<L>[] = [];
+  /** Whether workers get through their start. */
+  canStart = true;
   readonly #createLoop: (context: WorkerContext) => L;
 
   constructor(createLoop: (context: WorkerContext) => L) {
@@ -23,7 +25,7 @@ export class LocalWorkers<L extends WorkerLoop> implements WorkerStarter {
   }
 
   start(_role: string, index: number, options: WorkerStartOptions): WorkerLink {
-    const link = new LocalLink(options, this.#createLoop);
+    const link = new LocalLink(options, this.#createLoop, this.canStart);
     this.links[index] = link;
     return link;
   }
@@ -45,7 +47,7 @@ const noBell = { ring: (): void => {} };
 export class LocalLink<L extends WorkerLoop> implements WorkerLink {
   readonly sender: RingSender;
   readonly receiver: RingReceiver;
-  readonly started = Promise.resolve();
+  readonly started: Promise<void>;
   readonly ended: Promise<Error | undefined>;
   readonly loop: L;
   onRecord: RecordHandler = () => assert(false, "onRecord was not set");
@@ -58,7 +60,12 @@ export class LocalLink<L extends WorkerLoop> implements WorkerLink {
   #end: (reason: Error | undefined) => void = () => {};
   #hasEnded = false;
 
-  constructor({ ringBytes, data }: WorkerStartOptions, createLoop: (context: WorkerContext) => L) {
+  constructor(
+    { ringBytes, data }: WorkerStartOptions,
+    createLoop: (context: WorkerContext) => L,
+    canStart: boolean,
+  ) {
+    this.started = canStart ? Promise.resolve() : new Promise(() => {});
     const outgoing = ringMemory(allocateLocalRing(ringBytes));
     const incoming = ringMemory(allocateLocalRing(ringBytes));
     this.sender = new RingSender(outgoing, noBell);

@@ -206,6 +206,15 @@ describe("a shard that is terminated", () => {
     assert.equal(system.failures[0]?.message, "list is not ascending");
   });
 
+  test("is not brought back again and again when it cannot start, as under a pool that was destroyed", async () => {
+    const system = new ShardSystem({ shardCount: 2 });
+    system.workers.canStart = false;
+    await terminate(system, 1, TERMINATED);
+    assert.deepEqual([system.restarts, system.failures], [[1], []]);
+    await terminate(system, 1, TERMINATED);
+    assert.deepEqual([system.restarts, system.failures], [[1], [TERMINATED]]);
+  });
+
   test("is not brought back while the set stops", async () => {
     const system = new ShardSystem({ shardCount: 2 });
     const stopped = system.set.stop();
