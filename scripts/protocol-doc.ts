@@ -1,6 +1,6 @@
 import * as enums from "../engine/core/enums.js";
 import { ERRORS } from "../engine/core/errors.js";
-import { BODY_DEPTH_MAX } from "../protocol/codec/body-check.js";
+import { UNKNOWN_DEPTH_MAX } from "../protocol/codec/body-reader.js";
 import { closeCodeOf } from "../protocol/codec/errors.js";
 import { FLAG_ANSWER, FLAG_ERROR, FRAME_HEADER_BYTES, FRAME_VERSION } from "../protocol/codec/frame.js";
 import * as rows from "../protocol/codec/report-rows.js";
@@ -56,7 +56,8 @@ connection.`;
 const BODIES = `## Bodies
 
 The body is one msgpack value: a record, which is an array of its fields in the order of the tables below.
-Nothing in it is a map or an extension, and it nests at most ${BODY_DEPTH_MAX} deep.
+Nothing in it is a map or an extension. Fields that a receiver does not know nest at most
+${UNKNOWN_DEPTH_MAX} deep.
 
 | type | on the wire |
 | --- | --- |

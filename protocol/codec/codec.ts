@@ -1,10 +1,14 @@
-import { assert } from "../../engine/core/assert.js";
-import type { FieldType, RecordSchema } from "../schema/fields.js";
+import type { RecordSchema } from "../schema/fields.js";
 import type { ValueOfRecord } from "../schema/types.js";
-import { BODY_DEPTH_MAX } from "./body-check.js";
+import { BodyReader } from "./body-reader.js";
+import type { Decode } from "./decoders.js";
 import { compileRecordDecoder } from "./decoders.js";
+import type { Encode } from "./encoders.js";
 import { compileRecordEncoder } from "./encoders.js";
-import { packFrame, packFrameView, unpackBody } from "./msgpack.js";
+import { packFrame, packFrameView } from "./msgpack.js";
+
+/** One for all: decoding never yields and never nests. */
+const READER = new BodyReader();
 
 /** Encoder and decoder of one declared message, compiled once from its schema.
  *
@@ -14,17 +18,13 @@ import { packFrame, packFrameView, unpackBody } from "./msgpack.js";
  * limit of the schema. */
 export class RecordCodec<V> {
   readonly schema: RecordSchema;
-  readonly #encode: (value: unknown) => unknown;
-  readonly #decode: (raw: unknown) => unknown;
-  readonly #holdsBytes: boolean;
+  readonly #encode: Encode;
+  readonly #decode: Decode;
 
   constructor(schema: RecordSchema) {
-    const depth = depthOf(schema);
-    assert(depth <= BODY_DEPTH_MAX, `${schema.name} nests ${depth} deep`);
     this.schema = schema;
     this.#encode = compileRecordEncoder(schema);
     this.#decode = compileRecordDecoder(schema);
-    this.#holdsBytes = holdsBytes(schema);
   }
 
   /** A whole frame, the caller's to keep.
@@ -45,7 +45,10 @@ export class RecordCodec<V> {
    * copy.
    * @throws StrataError BODY_MALFORMED, FIELD_INVALID */
   decode(bytes: Uint8Array, start: number, end: number): V {
-    return this.#decode(unpackBody(bytes, start, end, this.#holdsBytes)) as V;
+    READER.begin(bytes, start, end);
+    const value = this.#decode(READER);
+    READER.finish();
+    return value as V;
   }
 }
 
@@ -97,26 +100,4 @@ export function decodeBody<R extends RecordSchema>(
   end: number,
 ): ValueOfRecord<R> {
   return codecOf(schema).decode(bytes, start, end);
-}
-
-/** Levels of arrays in a message: one for the record, one for each list or record within. */
-function depthOf(schema: RecordSchema): number {
-  const depths = Object.values(schema.fields).map((field) => depthOfType(field.type));
-  return 1 + Math.max(0, ...depths);
-}
-
-function depthOfType(type: FieldType): number {
-  if (type.kind === "record") return depthOf(type.record);
-  if (type.kind === "list") return 1 + depthOfType(type.of);
-  return type.kind === "optional" ? depthOfType(type.of) : 0;
-}
-
-function holdsBytes(schema: RecordSchema): boolean {
-  return Object.values(schema.fields).some((field) => typeHoldsBytes(field.type));
-}
-
-function typeHoldsBytes(type: FieldType): boolean {
-  if (type.kind === "record") return holdsBytes(type.record);
-  if (type.kind === "list" || type.kind === "optional") return typeHoldsBytes(type.of);
-  return type.kind === "bytes";
 }

@@ -1,16 +1,11 @@
-import { StrataError } from "../../engine/core/errors.js";
 import { UINT64_MAX } from "../../engine/core/ids.js";
-import { readUuid } from "../../engine/core/uuid.js";
 import type { FieldType, RecordSchema } from "../schema/fields.js";
+import type { BodyReader } from "./body-reader.js";
+import type { Place } from "./field-error.js";
+import { fieldInvalid, rangeText } from "./field-error.js";
 
-/** Turns what msgpack gave into a value of the declared type, or throws FIELD_INVALID. */
-export type Decode = (raw: unknown) => unknown;
-
-/** What an error names: "Message.field". */
-export interface Place {
-  readonly message: string;
-  readonly field: string;
-}
+/** Reads a value of the declared type, or throws FIELD_INVALID. */
+export type Decode = (reader: BodyReader) => unknown;
 
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 const INT64_MIN = -INT64_MAX - 1n;
@@ -20,28 +15,27 @@ const INT64_MIN = -INT64_MAX - 1n;
 export function compileRecordDecoder(schema: RecordSchema): Decode {
   const names = Object.keys(schema.fields);
   const fields = Object.values(schema.fields);
-  const decoders = names.map((field, i) => {
-    const type = (fields[i] as (typeof fields)[number]).type;
-    return compileDecoder(type.kind === "optional" ? type.of : type, { message: schema.name, field });
+  const decoders = fields.map(({ type }, i) => {
+    const place = { message: schema.name, field: names[i] as string };
+    return compileDecoder(type.kind === "optional" ? type.of : type, place);
   });
   const mayBeNil = fields.map((field) => field.type.kind === "optional");
   const mayBeMissing = fields.map((field, i) => mayBeNil[i] || field.since > 1);
   const place = { message: schema.name, field: "*" };
 
-  return (raw) => {
-    if (!Array.isArray(raw)) throw invalid(place, "an array of fields", raw);
-    const values: readonly unknown[] = raw;
+  return (reader) => {
+    const length = reader.arrayLength(Number.POSITIVE_INFINITY);
+    if (length < 0) throw reader.mismatch(place, "an array of fields");
     const record: Record<string, unknown> = {};
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string;
-      if (i >= values.length) {
-        if (mayBeMissing[i]) continue;
-        throw invalid({ message: schema.name, field: name }, "a value", undefined);
-      }
-      const value = values[i];
-      if (value === null && mayBeNil[i]) continue;
-      record[name] = (decoders[i] as Decode)(value);
+    const knownCount = Math.min(length, names.length);
+    for (let i = 0; i < knownCount; i++) {
+      if (mayBeNil[i] && reader.nil()) continue;
+      record[names[i] as string] = (decoders[i] as Decode)(reader);
     }
+    for (let i = knownCount; i < names.length; i++) {
+      if (!mayBeMissing[i]) throw missing(schema.name, names[i] as string);
+    }
+    for (let i = knownCount; i < length; i++) reader.skip();
     return record;
   };
 }
@@ -64,19 +58,17 @@ function compileDecoder(type: FieldType, place: Place): Decode {
     case "i64":
       return decodeBigint(INT64_MIN, INT64_MAX, place);
     case "bool":
-      return (raw) => {
-        if (typeof raw !== "boolean") throw invalid(place, "a boolean", raw);
-        return raw;
-      };
+      return orMismatch((reader) => reader.boolean(), "a boolean", place);
     case "uuid":
-      return (raw) => {
-        if (!(raw instanceof Uint8Array) || raw.length !== 16) throw invalid(place, "16 bytes", raw);
-        return readUuid(raw, 0);
-      };
-    case "text":
-      return decodeText(type.lengthMax, place);
-    case "bytes":
-      return decodeBytes(type.bytesMax, place);
+      return orMismatch((reader) => reader.uuid(), "16 bytes", place);
+    case "text": {
+      const { lengthMax } = type;
+      return orMismatch((reader) => reader.text(lengthMax), `text of at most ${lengthMax} characters`, place);
+    }
+    case "bytes": {
+      const { bytesMax } = type;
+      return orMismatch((reader) => reader.bytes(bytesMax), `at most ${bytesMax} bytes`, place);
+    }
     case "enum":
       return decodeEnum(type.values, place);
     case "list":
@@ -85,84 +77,52 @@ function compileDecoder(type: FieldType, place: Place): Decode {
       return compileRecordDecoder(type.record);
     case "optional": {
       const decode = compileDecoder(type.of, place);
-      return (raw) => (raw === null ? undefined : decode(raw));
+      return (reader) => (reader.nil() ? undefined : decode(reader));
     }
   }
 }
 
-function decodeNumber(minimum: number, maximum: number, place: Place): Decode {
-  const expected = `a whole number ${minimum} … ${maximum}`;
-  return (raw) => {
-    // One comparison chain refuses NaN, infinities and bigints above 2^53 too.
-    if (typeof raw !== "number" || !(raw >= minimum && raw <= maximum) || !Number.isInteger(raw)) {
-      throw invalid(place, expected, raw);
-    }
-    return raw + 0; // −0 becomes 0
-  };
-}
-
-function decodeBigint(minimum: bigint, maximum: bigint, place: Place): Decode {
-  const expected = `a whole number ${minimum} … ${maximum}`;
-  return (raw) => {
-    const isWhole = typeof raw === "bigint" || Number.isInteger(raw);
-    const value = isWhole ? BigInt(raw as bigint | number) : undefined;
-    if (value === undefined || value < minimum || value > maximum) throw invalid(place, expected, raw);
+function orMismatch(read: Decode, expected: string, place: Place): Decode {
+  return (reader) => {
+    const value = read(reader);
+    if (value === undefined) throw reader.mismatch(place, expected);
     return value;
   };
 }
 
-function decodeText(lengthMax: number, place: Place): Decode {
-  const expected = `text of at most ${lengthMax} characters`;
-  return (raw) => {
-    if (typeof raw !== "string" || raw.length > lengthMax) throw invalid(place, expected, raw);
-    return raw;
+function decodeNumber(minimum: number, maximum: number, place: Place): Decode {
+  return (reader) => {
+    const value = reader.wholeNumber(minimum, maximum);
+    if (Number.isNaN(value)) throw reader.mismatch(place, rangeText(minimum, maximum));
+    return value;
   };
 }
 
-function decodeBytes(bytesMax: number, place: Place): Decode {
-  const expected = `at most ${bytesMax} bytes`;
-  return (raw) => {
-    if (!(raw instanceof Uint8Array) || raw.length > bytesMax) throw invalid(place, expected, raw);
-    // Of a message that is a Buffer msgpack gives a Buffer, whose `slice` does not copy: nobody expects that.
-    return raw.constructor === Uint8Array ? raw : new Uint8Array(raw.buffer, raw.byteOffset, raw.length);
-  };
+function decodeBigint(minimum: bigint, maximum: bigint, place: Place): Decode {
+  return orMismatch((reader) => reader.bigint(minimum, maximum), rangeText(minimum, maximum), place);
 }
 
 function decodeEnum(values: Readonly<Record<string, number>>, place: Place): Decode {
   const nameByNumber = new Map(Object.entries(values).map(([name, number]) => [number, name]));
   const expected = `one of ${[...nameByNumber.keys()].join(", ")}`;
-  return (raw) => {
-    const name = typeof raw === "number" ? nameByNumber.get(raw) : undefined;
-    if (name === undefined) throw invalid(place, expected, raw);
-    return name;
-  };
+  return orMismatch(
+    (reader) => nameByNumber.get(reader.wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+    expected,
+    place,
+  );
 }
 
 function decodeList(decode: Decode, countMax: number, place: Place): Decode {
   const expected = `a list of at most ${countMax}`;
-  return (raw) => {
-    if (!Array.isArray(raw) || raw.length > countMax) throw invalid(place, expected, raw);
-    // The array is msgpack's own and nobody else's: the values take the places of what they were made from.
-    const values: unknown[] = raw;
-    for (let i = 0; i < values.length; i++) values[i] = decode(values[i]);
+  return (reader) => {
+    const length = reader.arrayLength(countMax);
+    if (length < 0) throw reader.mismatch(place, expected);
+    const values = new Array<unknown>(length);
+    for (let i = 0; i < length; i++) values[i] = decode(reader);
     return values;
   };
 }
 
-/** FIELD_INVALID. What came is described, never quoted: it may be large, and it is the peer's. */
-export function invalid(place: Place, expected: string, given: unknown): StrataError {
-  return new StrataError("FIELD_INVALID", {
-    ...place,
-    reason: `expected ${expected}, got ${describe(given)}`,
-  });
-}
-
-function describe(given: unknown): string {
-  if (given === undefined) return "nothing";
-  if (given === null) return "nil";
-  if (Array.isArray(given)) return `a list of ${given.length}`;
-  if (given instanceof Uint8Array) return `${given.length} bytes`;
-  if (typeof given === "string") return `text of ${given.length} characters`;
-  if (typeof given === "object") return "an object";
-  return String(given);
+function missing(message: string, field: string): Error {
+  return fieldInvalid({ message, field }, "a value", "nothing");
 }

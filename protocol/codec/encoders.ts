@@ -1,9 +1,10 @@
 import { assert } from "../../engine/core/assert.js";
+import type { StrataError } from "../../engine/core/errors.js";
 import { UINT64_MAX } from "../../engine/core/ids.js";
 import { tryWriteUuid } from "../../engine/core/uuid.js";
 import type { FieldType, RecordSchema } from "../schema/fields.js";
-import type { Place } from "./decoders.js";
-import { invalid } from "./decoders.js";
+import type { Place } from "./field-error.js";
+import { fieldInvalid, rangeText } from "./field-error.js";
 
 /** Checks a value against its declaration and turns it into what msgpack writes, or throws FIELD_INVALID: the
  * sender learns of a limit before the receiver closes the connection over it. */
@@ -83,7 +84,7 @@ function compileEncoder(type: FieldType, place: Place): Encode {
 }
 
 function encodeNumber(minimum: number, maximum: number, place: Place): Encode {
-  const expected = `a whole number ${minimum} … ${maximum}`;
+  const expected = rangeText(minimum, maximum);
   return (value) => {
     if (typeof value !== "number" || !(value >= minimum && value <= maximum) || !Number.isInteger(value)) {
       throw invalid(place, expected, value);
@@ -93,7 +94,7 @@ function encodeNumber(minimum: number, maximum: number, place: Place): Encode {
 }
 
 function encodeBigint(minimum: bigint, maximum: bigint, place: Place): Encode {
-  const expected = `a bigint ${minimum} … ${maximum}`;
+  const expected = `${rangeText(minimum, maximum)} as bigint`;
   return (value) => {
     if (typeof value !== "bigint" || value < minimum || value > maximum)
       throw invalid(place, expected, value);
@@ -136,4 +137,15 @@ function encodeList(encode: Encode, countMax: number, place: Place): Encode {
     for (let i = 0; i < values.length; i++) values[i] = encode(list[i]);
     return values;
   };
+}
+
+function invalid(place: Place, expected: string, given: unknown): StrataError {
+  return fieldInvalid(place, expected, describe(given));
+}
+
+function describe(given: unknown): string {
+  if (Array.isArray(given)) return `a list of ${given.length}`;
+  if (given instanceof Uint8Array) return `${given.length} bytes`;
+  if (typeof given === "string") return `text of ${given.length} characters`;
+  return typeof given === "object" && given !== null ? "an object" : String(given);
 }

@@ -208,7 +208,7 @@ test("a missing field of the first version is named with its message", () => {
 
 test("an error describes what came, it does not repeat it", () => {
   const long = "x".repeat(200_000);
-  throws(() => decodeValue(u8, long), { message: /got text of 200000 characters$/ });
+  throws(() => decodeValue(u8, long), { message: /got text of 200000 bytes$/ });
   throws(() => decodeValue(u8, [1, 2]), { message: /got a list of 2$/ });
 });
 
