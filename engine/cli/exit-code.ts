@@ -65,7 +65,9 @@ export function printError(io: CommandIo, error: unknown): void {
   io.progress("");
   const code = codeOf(error instanceof CommandError ? error.cause : error);
   if (error instanceof Error && (error instanceof CommandError || code !== undefined)) {
-    io.err(`strata: ${error.message}${code === undefined ? "" : ` (${code})`}`);
+    // The code belongs to the whole message, not to the last of several problems.
+    const [headline = "", ...more] = error.message.split("\n");
+    io.err([`strata: ${headline}${code === undefined ? "" : ` (${code})`}`, ...more].join("\n"));
     if (code === "REQUEST_TIMEOUT" && error.cause instanceof Error) io.err(`strata: ${error.cause.message}`);
     if (code !== undefined && isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
     return;
