@@ -4,8 +4,8 @@ import { createInterface } from "node:readline";
 export interface CommandIo {
   /** Writes a line of the result. */
   out(line: string): void;
-  /** Resolves when the reader of the result has taken most of what was written. Long results wait for it now and then:
-   * what a slow reader leaves stays in memory. */
+  /** Resolves when the reader of the result has taken most of what was written. Long results wait for it
+   * now and then: what a slow reader leaves stays in memory. */
   drained(): Promise<void>;
   /** Writes a line for people: errors, hints, progress. */
   err(line: string): void;

@@ -211,8 +211,8 @@ class AuditFile implements AuditSink {
     }
   }
 
-  /** A full disk takes a part: without this a line would stand twice, or in pieces. A file that somebody else has
-   * shortened meanwhile is left as it is. */
+  /** A full disk takes a part: without this a line would stand twice, or in pieces. A file that somebody
+   * else has shortened meanwhile is left as it is. */
   async #takeBack(byteCount: number): Promise<void> {
     const { size } = await this.#file.stat();
     if (size > this.#size && size <= this.#size + byteCount) await this.#file.truncate(this.#size);

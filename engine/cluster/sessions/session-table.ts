@@ -82,8 +82,8 @@ export class SessionTable {
     return session;
   }
 
-  /** Whether the operation was carried out before and its answer is kept: `begin` gives that one, whatever else
-   * has changed since. */
+  /** Whether the operation was carried out before and its answer is kept: `begin` gives that one, whatever
+   * else has changed since. */
   isRepeated({ sessionId, sequence }: Pick<SessionStamp, "sessionId" | "sequence">): boolean {
     return this.#sessions.get(sessionId)?.reply(sequence) !== undefined;
   }
