@@ -57,11 +57,13 @@ export const incrementalReport: Bench = {
   },
 };
 
-/** 400 MB of rows. Another run would keep the first one's memory, so the medians are over reports of one run. */
+/** 400 MB of rows. Another run would keep the first one's memory, so the medians are over reports of one
+ * run. */
 const COLD_CONTAINERS = 2_000_000;
 const INCREMENTAL_ROWS = 16;
 
-/** Full reports from the decoded message to the table, on one thread, with tables far larger than the caches. */
+/** Full reports from the decoded message to the table, on one thread, with tables far larger than the
+ * caches. */
 export const fullReport: Bench = {
   name: "full-report",
   doc: "CPU per replica of a full report on cold rows: main and shard",

@@ -29,8 +29,8 @@ const VOLUME = {
 };
 const DATANODE = { caller: "dn1", service: "SCMDatanodeProtocol", took_ms: 0 };
 
-/** One datanode registers, a container is allocated, its replica reported; the SCM stops and starts; the datanode's kept
- * heartbeats come before it registers again. */
+/** One datanode registers, a container is allocated, its replica reported; the SCM stops and starts; the
+ * datanode's kept heartbeats come before it registers again. */
 export function smallTrace({ answeredUsedBytes }: TraceOptions): string {
   const lines = [
     { t_ms: 0, event: "scm-started" },
