@@ -12,6 +12,8 @@ export interface RunScmOptions {
 }
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+/** After a failure only the audit log and the other thread's store are worth closing. */
+const STOP_AFTER_FAILURE_MS = 5000;
 
 /** Runs an SCM until a signal or a fatal error ends it. A second signal, an error that nobody caught, or a
  * stop that takes longer than `ozone.service.shutdown.timeout` end the process at once. */
@@ -45,14 +47,16 @@ export async function runScm({ config, logger, parts, io }: RunScmOptions): Prom
     const failure = ended instanceof Error ? ended : undefined;
     if (failure === undefined) logger.info("stopping", { signal: ended });
     else logger.fatal("the SCM cannot go on", { error: failure });
+    const exitCode = failure === undefined ? EXIT.OK : exitCodeOf(failure);
+    const limitMs = failure === undefined ? config.scm.shutdownTimeoutMs : STOP_AFTER_FAILURE_MS;
     const watchdog = setTimeout(() => {
-      logger.fatal("the stop takes too long", { limitMs: config.scm.shutdownTimeoutMs });
-      dieAtOnce(EXIT.FAILED);
-    }, config.scm.shutdownTimeoutMs);
+      logger.fatal("the stop takes too long", { limitMs });
+      dieAtOnce(failure === undefined ? EXIT.FAILED : exitCode);
+    }, limitMs);
     await stop(scm, failure);
     clearTimeout(watchdog);
     if (failure === undefined) logger.info("stopped");
-    return failure === undefined ? EXIT.OK : exitCodeOf(failure);
+    return exitCode;
   } finally {
     process.off("uncaughtException", onBug);
     process.off("unhandledRejection", onBug);

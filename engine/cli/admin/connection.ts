@@ -7,6 +7,8 @@ import { addConfigOptions, type ConfigOptions, configSources, wholeNumber } from
 import type { AdminConnection } from "../parts.js";
 import { VERSION } from "../version.js";
 
+/** That of `strata.ws.address`. */
+const DEFAULT_PORT = 9865;
 const TIMEOUT_SECONDS = 30;
 const TIMEOUT_SECONDS_MAX = 86_400;
 
@@ -52,6 +54,3 @@ function scmAddress(text: string): Address {
   if (parsed.ok) return parsed.value;
   throw new InvalidArgumentError(`It ${parsed.reason}.`);
 }
-
-/** That of `strata.ws.address`. */
-const DEFAULT_PORT = 9865;
