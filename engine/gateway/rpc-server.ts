@@ -196,7 +196,17 @@ export class RpcServer implements TransportHandler {
     }
     this.#request = route.codec.request.decode(message, bodyStart, bodyEnd) as AnyRequest;
     this.#answer.begin(session, route.codec, requestId);
-    return route.handler;
+    if (!this.#isBehindWithReading(session)) return route.handler;
+    this.#answer.fail(new StrataError("OVERLOADED", { reason: "earlier answers wait to be read" }));
+    return undefined;
+  }
+
+  /** An administrator may ask for more in one go than is buffered for a connection. Closing it as a slow
+   * consumer would not help: it would come back and ask the same. Datanodes get small answers, and their
+   * heartbeats must count. */
+  #isBehindWithReading({ connection }: RpcSession): boolean {
+    if (connection.path !== ADMIN_PATH) return false;
+    return connection.bufferedBytes() > this.#options.limits.sendBufferBytesMax / 2;
   }
 
   #call(handler: AnyHandler, session: RpcSession, request: AnyRequest): void {

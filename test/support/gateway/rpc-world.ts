@@ -29,6 +29,8 @@ export class FakeConnection implements ServerConnection {
   isOpen = true;
   /** Set to make every further send find a peer that does not read. */
   isSlow = false;
+  /** What was sent and waits to be read. */
+  unreadBytes = 0;
   readonly answers: ReceivedAnswer[] = [];
   /** How many answers left together, in order. */
   readonly corks: number[] = [];
@@ -65,7 +67,7 @@ export class FakeConnection implements ServerConnection {
   }
 
   bufferedBytes(): number {
-    return 0;
+    return this.unreadBytes;
   }
 
   close(code: number, reason: string): void {

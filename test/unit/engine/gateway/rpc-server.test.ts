@@ -5,7 +5,7 @@ import { StrataError } from "../../../../engine/core/errors.js";
 import type { LateAnswer } from "../../../../engine/gateway/answer.js";
 import { encodeMessage } from "../../../../protocol/codec/codec.js";
 import { FLAG_ANSWER } from "../../../../protocol/codec/frame.js";
-import { ADMIN_PATH, OPERATIONS } from "../../../../protocol/schema/messages.js";
+import { ADMIN_PATH, DATANODE_PATH, OPERATIONS } from "../../../../protocol/schema/messages.js";
 import { CLUSTER_ID, RpcWorld, SCM_ID } from "../../../support/gateway/rpc-world.js";
 
 const HELLO = { protocolVersionMax: 1, clientName: "test" };
@@ -209,6 +209,30 @@ describe("RPC server: answers", () => {
     assert.deepEqual(outcomes, [false]);
     assert.deepEqual(world.refused, ["SLOW_CONSUMER"]);
     assert.equal(world.metrics.counters.answersDropped, 1);
+  });
+
+  test("puts an administrator off while half of the send buffer is unread, but no datanode", () => {
+    const world = new RpcWorld({ sendBufferBytesMax: 1000 });
+    world.server.handle("scmInfo", (_session, _request, answer) => void answer.done(SCM_INFO));
+    world.server.handle("heartbeat", (_session, _request, answer) => {
+      answer.done({ term: 1, fullReportWanted: false, commands: [] });
+    });
+    const admin = world.greeted(ADMIN_PATH);
+    const codeOfAnswer = (): string | undefined => {
+      world.ask(admin, "scmInfo", {});
+      return admin.lastAnswer.error?.code;
+    };
+    admin.unreadBytes = 500;
+    assert.equal(codeOfAnswer(), undefined);
+    admin.unreadBytes = 501;
+    assert.equal(codeOfAnswer(), "OVERLOADED");
+    admin.unreadBytes = 0;
+    assert.equal(codeOfAnswer(), undefined);
+
+    const datanode = world.greeted(DATANODE_PATH);
+    datanode.unreadBytes = 999;
+    world.ask(datanode, "heartbeat", { persistedOpState: "IN_SERVICE", persistedOpStateExpiry: 0 });
+    assert.equal(datanode.lastAnswer.error, undefined);
   });
 
   test("turns a thrown or failed StrataError into an error answer with the term", () => {
