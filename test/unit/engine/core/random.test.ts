@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../../../engine/core/random.js";
+import { randomContract } from "../../../support/contracts/random-contract.js";
+
+randomContract("with a seed", () => new SeededRandom(42));
 
 function draw(random: SeededRandom, count: number): number[] {
   return Array.from({ length: count }, () => random.uint32());
