@@ -96,6 +96,15 @@ export class SimConnection implements ClientConnection {
     this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
   }
 
+  /** The server's process is gone, or its machine. */
+  serverDied(what: "process" | "machine"): void {
+    this.#server?.abandon();
+    this.toServer.cut();
+    this.toClient.cut();
+    if (what === "machine") this.hold();
+    this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
+  }
+
   /** The client's machine is gone without a word: nothing arrives any more on either side. */
   goSilent(): void {
     this.hold();

@@ -67,6 +67,19 @@ export class SimNetwork {
     for (const connection of this.#between(key)) connection.release();
   }
 
+  /** The process behind `host` dies: its listeners are gone and none of its handlers is called any more. Its
+   * clients hear of a reset; when the `machine` died with it they hear nothing. */
+  die(host: string, what: "process" | "machine"): void {
+    for (const [key, listener] of this.#listeners) {
+      if (listener.host !== host) continue;
+      listener.abandon();
+      this.#listeners.delete(key);
+    }
+    for (const connection of this.#connections) {
+      if (connection.serverHost === host) connection.serverDied(what);
+    }
+  }
+
   /** Open or opening connections, oldest first. */
   get connections(): readonly SimConnection[] {
     return [...this.#connections];

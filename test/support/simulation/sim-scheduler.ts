@@ -142,8 +142,7 @@ export class SimScheduler implements Scheduler {
   async #runEvent(event: SimEvent): Promise<void> {
     this.#enter(event);
     await settlePromises();
-    this.#runEndOfTurn();
-    await settlePromises();
+    if (this.#runEndOfTurn()) await settlePromises();
   }
 
   #next(untilMs: number): SimEvent | undefined {
@@ -166,11 +165,14 @@ export class SimScheduler implements Scheduler {
     event.run();
   }
 
-  #runEndOfTurn(): void {
+  /** False when there was none. */
+  #runEndOfTurn(): boolean {
     this.#isInEvent = false;
     const tasks = this.#endOfTurnTasks;
+    if (tasks.length === 0) return false;
     this.#endOfTurnTasks = [];
     for (const task of tasks) task();
+    return true;
   }
 
   #mix(value: number): void {

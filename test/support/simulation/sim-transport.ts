@@ -47,7 +47,7 @@ export class SimTransport implements Transport {
 export class SimListener implements Listener {
   readonly options: ListenOptions;
   readonly network: SimNetwork;
-  readonly #host: string;
+  readonly host: string;
   readonly #handler: TransportHandler;
   readonly #open = new Set<SimServerConnection>();
   #sweep: Timer | undefined;
@@ -57,7 +57,7 @@ export class SimListener implements Listener {
   constructor(network: SimNetwork, host: string, options: ListenOptions, handler: TransportHandler) {
     this.network = network;
     this.options = options;
-    this.#host = host;
+    this.host = host;
     this.#handler = handler;
   }
 
@@ -67,9 +67,9 @@ export class SimListener implements Listener {
 
   start(): void {
     const { port, idleTimeoutSeconds } = this.options;
-    const given = this.network.addListener(this, this.#host, port);
+    const given = this.network.addListener(this, this.host, port);
     if (given === undefined) {
-      throw new StrataError("LISTEN_FAILED", { address: `${this.#host}:${port}`, reason: "address in use" });
+      throw new StrataError("LISTEN_FAILED", { address: `${this.host}:${port}`, reason: "address in use" });
     }
     this.#port = given;
     const intervalMs = (idleTimeoutSeconds * 1000) / SWEEPS_PER_IDLE_TIMEOUT;
@@ -80,10 +80,16 @@ export class SimListener implements Listener {
 
   async close(): Promise<void> {
     this.#sweep?.cancel();
-    if (this.network.listenerAt(this.#host, this.#port) === this) {
-      this.network.removeListener(this.#host, this.#port);
+    if (this.network.listenerAt(this.host, this.#port) === this) {
+      this.network.removeListener(this.host, this.#port);
     }
     for (const connection of this.#open) connection.close(CLOSE_GOING_AWAY, GOING_AWAY_REASON);
+  }
+
+  /** The process is dead: nobody is there to be told of anything. */
+  abandon(): void {
+    this.#sweep?.cancel();
+    this.#open.clear();
   }
 
   /** Why a client is not let in. */
@@ -171,6 +177,11 @@ export class SimServerConnection implements ServerConnection {
     if (!this.#isOpen) return;
     this.#peer.toClient.sendSignal(() => this.#peer.finish(code, reason));
     this.#closed(code);
+  }
+
+  /** The process is dead. */
+  abandon(): void {
+    this.#isOpen = false;
   }
 
   /** The connection is gone. */

@@ -25,7 +25,6 @@ import type {
   WorkerStartOptions,
 } from "../../../workers/shared/worker-link.js";
 
-/** Longest virtual time from a ring of the bell, or from one poll, to the next poll. */
 const WAKE_MS_MAX = 0.2;
 /** As the real one (run-worker.ts). */
 const BLOCKED_MS = 1;
@@ -38,6 +37,8 @@ export interface SimWorkerPoolOptions {
   readonly random: Random;
   /** What the entry files of the roles give to `runWorker`. */
   readonly roles: Readonly<Record<string, CreateLoop>>;
+  /** Longest virtual time from a ring of the bell, or from one poll, to the next poll; default 0.2. */
+  readonly wakeMsMax?: number;
 }
 
 /** WorkerPool on one thread: the real loops, driver, rings and pump, over ordinary memory; sleeping and
@@ -63,11 +64,20 @@ export class SimWorkerPool implements WorkerStarter {
     return link;
   }
 
+  isRunning(role: string, index: number): boolean {
+    return this.#running.has(`${role} ${index}`);
+  }
+
   /** Ends a worker where it stands: it never polls again. */
   terminate(role: string, index: number): void {
     const link = this.#running.get(`${role} ${index}`);
     assert(link !== undefined, `worker ${role} ${index} is not running`);
     link.terminate();
+  }
+
+  /** Lets a worker do nothing for a while, as one whose disk hangs; nothing happens when there is none. */
+  stall(role: string, index: number, durationMs: number): void {
+    this.#running.get(`${role} ${index}`)?.stall(durationMs);
   }
 
   async close(): Promise<void> {
@@ -81,6 +91,7 @@ interface SimLinkOptions extends WorkerStartOptions {
   readonly role: string;
   readonly index: number;
   readonly createLoop: CreateLoop;
+  readonly wakeMsMax?: number;
 }
 
 class SimWorkerLink implements WorkerLink {
@@ -99,6 +110,7 @@ class SimWorkerLink implements WorkerLink {
   #loop: WorkerLoop | undefined;
   #postedCount = 0;
   #isStepScheduled = false;
+  #isStalled = false;
   #hasStarted = false;
   #hasEnded = false;
   #onStarted: () => void = () => {};
@@ -153,6 +165,15 @@ class SimWorkerLink implements WorkerLink {
     this.#end(new StrataError("WORKER_TERMINATED", { role, index }));
   }
 
+  stall(durationMs: number): void {
+    if (this.#isStalled) return;
+    this.#isStalled = true;
+    this.#options.scheduler.after(durationMs, () => {
+      this.#isStalled = false;
+      this.#wakeWorker();
+    });
+  }
+
   async #start(): Promise<void> {
     this.#loop = this.#options.createLoop(this.#driver);
     await this.#loop.start();
@@ -167,7 +188,7 @@ class SimWorkerLink implements WorkerLink {
     this.#isStepScheduled = true;
     this.#options.scheduler.after(delayMs, () => {
       this.#isStepScheduled = false;
-      this.#worker(() => this.#step());
+      if (!this.#isStalled) this.#worker(() => this.#step());
     });
   }
 
@@ -206,6 +227,6 @@ class SimWorkerLink implements WorkerLink {
   }
 
   #drawDelayMs(): number {
-    return this.#options.random.fraction() * WAKE_MS_MAX;
+    return this.#options.random.fraction() * (this.#options.wakeMsMax ?? WAKE_MS_MAX);
   }
 }

@@ -1,6 +1,6 @@
 import { SeededRandom } from "../../../engine/core/random.js";
 import { SimClock } from "./sim-clock.js";
-import { SimNetwork } from "./sim-network.js";
+import { SimNetwork, type SimNetworkOptions } from "./sim-network.js";
 import { SimScheduler } from "./sim-scheduler.js";
 
 /** The parts of a simulation that everything else is put together from, all from one seed. */
@@ -11,12 +11,13 @@ export class SimWorld {
   readonly random: SeededRandom;
   readonly network: SimNetwork;
 
-  constructor(seed: number) {
+  constructor(seed: number, latency: Pick<SimNetworkOptions, "latencyMsMin" | "latencyMsMax"> = {}) {
     this.random = new SeededRandom(seed);
     this.network = new SimNetwork({
       clock: this.clock,
       scheduler: this.scheduler,
       random: this.random.stream("network"),
+      ...latency,
     });
   }
 }

@@ -60,6 +60,24 @@ test("a message that is kept beyond its handler is overwritten", async () => {
   assert.deepEqual(kept[0], Uint8Array.of(0xdd, 0xdd, 0xdd));
 });
 
+test("when the server's process dies no handler of it is called, and the client hears of a reset", async () => {
+  const { world, handler, client, connection } = await connect();
+  world.network.die(SERVER, "process");
+  await world.scheduler.runUntil("the client hears of it", () => client.closed !== undefined);
+  assert.equal(client.closed?.code, 1006);
+  assert.deepEqual(handler.closed, []);
+  assert.ok(!world.network.connections.includes(connection));
+});
+
+test("when the server's machine dies the client hears nothing", async () => {
+  const { world, handler, client } = await connect();
+  world.network.die(SERVER, "machine");
+  assert.equal(client.connection.send(Uint8Array.of(1)), true);
+  await world.scheduler.run(world.scheduler.nowMs + 60_000);
+  assert.equal(client.closed, undefined);
+  assert.deepEqual(handler.closed, []);
+});
+
 test("a partition holds everything back until it heals, and loses nothing", async () => {
   const { world, client } = await connect();
   world.network.partition(SERVER, CLIENT);

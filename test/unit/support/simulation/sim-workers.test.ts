@@ -54,3 +54,14 @@ test("a sleeping worker costs no events", async () => {
   await world.scheduler.run(100_000);
   assert.equal(world.scheduler.eventCount, eventCount);
 });
+
+test("a stalled worker does nothing until its time is over", async () => {
+  const { world, pool } = open(8);
+  const client = new EchoClient(pool.start("echo", 0, ECHO_OPTIONS));
+  await world.scheduler.settle(client.link.started);
+  pool.stall("echo", 0, 500);
+  client.sendNow(ECHO.ECHO, 1);
+  await world.scheduler.run(world.scheduler.nowMs + 499);
+  assert.equal(client.received.length, 0);
+  await world.scheduler.runUntil("the echo", () => client.received.length === 1, 5);
+});
