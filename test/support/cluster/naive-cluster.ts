@@ -36,6 +36,13 @@ export class NaiveCluster {
   nowMs = 0;
   operationCount = 0;
   nextSessionId = 1;
+  readonly #onDone: (operation: Operation, value: unknown) => void;
+
+  /** `onDone` is called for each operation that was carried out, with its result: not for those that were
+   * refused, nor for repetitions that a session answers. */
+  constructor(onDone: (operation: Operation, value: unknown) => void = () => {}) {
+    this.#onDone = onDone;
+  }
 
   apply(nowMs: number, operations: readonly Operation[]): NaiveResult[] {
     this.nowMs = Math.max(this.nowMs, nowMs);
@@ -65,7 +72,9 @@ export class NaiveCluster {
 
   #execute(operation: Operation): NaiveResult {
     const outcome = this.#outcome(operation);
-    return "error" in outcome ? outcome : { kind: operation.kind, value: outcome.value };
+    if ("error" in outcome) return outcome;
+    this.#onDone(operation, outcome.value);
+    return { kind: operation.kind, value: outcome.value };
   }
 
   #outcome(operation: Operation): Outcome {

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Ledger } from "../support/simulation/system/ledger.js";
+import { NO_FAULTS } from "../support/simulation/system/options.js";
+import { optionsOf } from "../support/simulation/system/run-seed.js";
+import { Simulation } from "../support/simulation/system/simulation.js";
+
+/** The simulator's own checks: each must see what it is there for. */
+
+const RAFT_DIRECTORY = "/data/scm/raft";
+
+/** A short run without faults but the one that `harm` does after a while. */
+async function playWith(harm: (simulation: Simulation) => void): Promise<void> {
+  const options = {
+    ...optionsOf(1),
+    rounds: 1,
+    roundMs: 4_000,
+    mutationRate: 20,
+    // No report comes in the right moment to mend what was harmed.
+    fullReportIntervalMs: 60_000,
+    faults: NO_FAULTS,
+  };
+  const simulation = new Simulation(1, options);
+  simulation.world.scheduler.after(3_000, () => harm(simulation));
+  await simulation.run();
+}
+
+describe("a simulation", () => {
+  test("goes well without harm", async () => {
+    await playWith(() => {});
+  });
+
+  test("sees that a disk has lost what was synced", async () => {
+    const harmed = playWith(({ scm }) => {
+      scm.crash("process");
+      scm.disk.loseBatches(RAFT_DIRECTORY, 60);
+      scm.start();
+    });
+    await assert.rejects(harmed, { code: "LOG_BEHIND_WATERMARK" });
+  });
+
+  test("sees a container that changes outside of the log", async () => {
+    const harmed = playWith(({ scm }) => {
+      const table = scm.serving?.cluster.containers.table;
+      table?.suppress(1, !table.isSuppressed(1));
+    });
+    await assert.rejects(harmed, /container 1 is/);
+  });
+
+  test("sees replicas that the SCM has forgotten", async () => {
+    const harmed = playWith(({ scm }) => {
+      const nodes = scm.serving?.nodes;
+      for (const { slot } of nodes?.index.all() ?? []) scm.serving?.shards.purgeNode(slot);
+    });
+    await assert.rejects(harmed, /the shards count|is none, should be/);
+  });
+});
+
+describe("the clients' ledger", () => {
+  const change = (tag: string, value: string) => ({ tag, values: new Map([["a", value]]) });
+
+  test("wants what was acknowledged to be there, once", () => {
+    const ledger = new Ledger();
+    ledger.begin(change("1", "x"));
+    ledger.end(change("1", "x"), "done");
+    assert.throws(() => ledger.checkAcknowledged(), /is not there/);
+    ledger.executed("1");
+    ledger.checkAcknowledged();
+    ledger.checkValue("a", "x");
+    assert.throws(() => ledger.checkValue("a", ""), /should be "x"/);
+    assert.throws(() => ledger.executed("1"), /happened 2 times/);
+  });
+
+  test("wants what was refused not to be there", () => {
+    const ledger = new Ledger();
+    ledger.begin(change("1", "x"));
+    ledger.end(change("1", "x"), "refused");
+    ledger.checkValue("a", "");
+    assert.throws(() => ledger.executed("1"), /refused and happened/);
+  });
+
+  test("lets what has no outcome happen, or not", () => {
+    const ledger = new Ledger();
+    ledger.begin(change("1", "x"));
+    for (const value of ["", "x"]) ledger.checkValue("a", value);
+    ledger.end(change("1", "x"), "unknown");
+    for (const value of ["", "x"]) ledger.checkValue("a", value);
+    assert.throws(() => ledger.checkValue("a", "y"));
+  });
+
+  test("judges a read only when nothing changed meanwhile", () => {
+    const ledger = new Ledger();
+    const glimpse = ledger.glimpse("a");
+    ledger.checkRead(glimpse, "");
+    assert.throws(() => ledger.checkRead(glimpse, "y"));
+    ledger.begin(change("1", "x"));
+    ledger.checkRead(glimpse, "y");
+  });
+});

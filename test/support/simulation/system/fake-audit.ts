@@ -1,0 +1,43 @@
+import type { StrataError } from "../../../../engine/core/errors.js";
+import type { AuditRecord } from "../../../../engine/telemetry/audit.js";
+import type { SimTrace } from "./trace.js";
+
+/** Audit records of all lives of an SCM; can be full for a while. */
+export class FakeAudit {
+  readonly counts = { done: 0, refused: 0 };
+  readonly #trace: SimTrace;
+  #isFull = false;
+  #waiting: ((reason: StrataError | undefined) => void)[] = [];
+
+  constructor(trace: SimTrace) {
+    this.#trace = trace;
+  }
+
+  fill(): void {
+    this.#isFull = true;
+  }
+
+  empty(): void {
+    this.#isFull = false;
+    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  processDied(): void {
+    this.#isFull = false;
+    this.#waiting = [];
+  }
+
+  ready(): boolean {
+    return !this.#isFull;
+  }
+
+  whenReady(): Promise<StrataError | undefined> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  write({ timeMs, sessionId, operation, error }: AuditRecord): void {
+    if (error === undefined) this.counts.done++;
+    else this.counts.refused++;
+    this.#trace.line("audit", `${operation} session=${sessionId} time=${timeMs} ${error ?? "done"}`);
+  }
+}

@@ -1,0 +1,150 @@
+import type { Operation } from "../../../../engine/cluster/operation.js";
+import { OPERATION } from "../../../../engine/cluster/operation.js";
+import type { OperationalState } from "../../../../engine/core/enums.js";
+import type { Random } from "../../../../engine/core/random.js";
+import type { MutationName, MutationRequest } from "../../../../protocol/client/admin-client.js";
+import type { ResponseOf } from "../../../../protocol/schema/messages.js";
+import type { Change, Ledger } from "./ledger.js";
+import { pick } from "./options.js";
+import type { SimPlan } from "./plan.js";
+
+/** Ids above it are no containers: one in a request to suppress makes the request known again in the log. */
+const TAG_ID_BASE = 2 ** 50;
+const IMPORT_MAX = 12;
+const SUPPRESS_MAX = 6;
+const OPERATIONAL_STATES: readonly OperationalState[] = [
+  "IN_SERVICE",
+  "DECOMMISSIONING",
+  "ENTERING_MAINTENANCE",
+  "IN_MAINTENANCE",
+];
+
+export const containerKey = (id: number): string => `container ${id}`;
+export const intentKey = (uuid: string): string => `intent ${uuid}`;
+export const NOT_SUPPRESSED = "listed";
+export const SUPPRESSED = "suppressed";
+
+/** A mutation to ask for, what it changes, and what a correct answer is. */
+export type Mutation = {
+  [N in MutationName]: {
+    readonly name: N;
+    readonly request: MutationRequest<N>;
+    readonly change: Change;
+    /** What is wrong with the answer, undefined when nothing is. */
+    readonly problem: (response: ResponseOf<N>) => string | undefined;
+  };
+}[MutationName];
+
+/** Draws mutations. No two that are under way touch the same thing, so that the ledger knows what to
+ * expect. */
+export class MutationSource {
+  readonly #random: Random;
+  readonly #plan: SimPlan;
+  readonly #ledger: Ledger;
+  #lastTag = 0;
+
+  constructor(random: Random, plan: SimPlan, ledger: Ledger) {
+    this.#random = random;
+    this.#plan = plan;
+    this.#ledger = ledger;
+  }
+
+  /** Undefined when there is nothing to do of the kind that was drawn. */
+  next(): Mutation | undefined {
+    const dice = this.#random.below(10);
+    if (dice < 3) return this.#import();
+    return dice < 8 ? this.#suppress() : this.#intent();
+  }
+
+  /** Containers that are not there yet, with or without the pipeline of the open ones. */
+  #import(): Mutation | undefined {
+    const wanted = 1 + this.#random.below(IMPORT_MAX);
+    const isNew = (key: string) => this.#ledger.value(key) === "" && this.#ledger.isCertain(key);
+    const ids = this.#someContainers(isNew, wanted);
+    return ids.length === 0 ? undefined : this.importOf(ids);
+  }
+
+  importOf(ids: readonly number[]): Mutation {
+    const pipelineNumber =
+      this.#random.below(3) === 0 ? this.#random.below(this.#plan.fleet.nodeCount) : undefined;
+    const pipelines = pipelineNumber === undefined ? [] : [this.#plan.pipeline(pipelineNumber)];
+    const containers = ids.map((id) => this.#plan.container(id, pipelineNumber));
+    return {
+      name: "import",
+      request: { pipelines, containers },
+      change: this.#change(`import ${ids[0]}`, ids.map(containerKey), NOT_SUPPRESSED),
+      problem: ({ containerCount }) =>
+        containerCount === ids.length
+          ? undefined
+          : `${containerCount} of ${ids.length} containers were added`,
+    };
+  }
+
+  #suppress(): Mutation | undefined {
+    const wanted = 1 + this.#random.below(SUPPRESS_MAX);
+    const ids = this.#someContainers((key) => this.#ledger.value(key) !== "", wanted);
+    if (ids.length === 0) return undefined;
+    const suppress = this.#random.below(2) === 0;
+    const tagId = TAG_ID_BASE + ++this.#lastTag;
+    return {
+      name: "suppressContainers",
+      request: { containerIds: [...ids, tagId], suppress },
+      change: this.#change(
+        `suppress ${tagId}`,
+        ids.map(containerKey),
+        suppress ? SUPPRESSED : NOT_SUPPRESSED,
+      ),
+      problem: ({ failedContainerIds }) =>
+        failedContainerIds.length === 1 && failedContainerIds[0] === tagId
+          ? undefined
+          : `failed ids are ${failedContainerIds.join(", ")}, not ${tagId}`,
+    };
+  }
+
+  #intent(): Mutation | undefined {
+    const uuid = this.#plan.uuid(this.#random.below(this.#plan.fleet.nodeCount));
+    if (!this.#ledger.isFree(intentKey(uuid))) return undefined;
+    const operationalState = pick(this.#random, OPERATIONAL_STATES);
+    const expiry = ++this.#lastTag;
+    return {
+      name: "setNodeOperationalState",
+      request: { uuid, operationalState, operationalStateExpiry: expiry },
+      change: this.#change(`intent ${expiry}`, [intentKey(uuid)], `${operationalState} ${expiry}`),
+      problem: () => undefined,
+    };
+  }
+
+  /** Up to `count` containers that nobody is changing, ascending, most of them neighbours. */
+  #someContainers(isWanted: (key: string) => boolean, count: number): number[] {
+    const all = this.#plan.containerIds;
+    const ids = new Set<number>();
+    let at = this.#random.below(all.length);
+    for (let tries = 0; tries < 3 * count && ids.size < count; tries++) {
+      const id = all[at % all.length] as number;
+      const key = containerKey(id);
+      if (this.#ledger.isFree(key) && isWanted(key)) ids.add(id);
+      at = this.#random.below(5) === 0 ? this.#random.below(all.length) : at + 1;
+    }
+    return [...ids].sort((a, b) => a - b);
+  }
+
+  #change(tag: string, keys: readonly string[], value: string): Change {
+    return { tag, values: new Map(keys.map((key) => [key, value])) };
+  }
+}
+
+/** The tag of the change that an operation of the log was asked for with. */
+export function tagOf(operation: Operation, value: unknown): string | undefined {
+  switch (operation.kind) {
+    case OPERATION.importBatch: {
+      const { containerCount } = value as { containerCount: number };
+      return containerCount > 0 ? `import ${operation.containers[0]?.containerId}` : undefined;
+    }
+    case OPERATION.suppressContainers:
+      return `suppress ${operation.containerIds.find((id) => id > TAG_ID_BASE)}`;
+    case OPERATION.setNodeIntent:
+      return `intent ${operation.expirySeconds}`;
+    default:
+      return undefined;
+  }
+}

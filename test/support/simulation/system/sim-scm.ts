@@ -1,0 +1,321 @@
+import type { Config } from "../../../../engine/config/config.js";
+import { loadConfig } from "../../../../engine/config/load.js";
+import { AssertionError, assert } from "../../../../engine/core/assert.js";
+import { StrataError } from "../../../../engine/core/errors.js";
+import type { SeededRandom } from "../../../../engine/core/random.js";
+import { Scm } from "../../../../engine/scm.js";
+import { directoriesOf } from "../../../../engine/scm-storage.js";
+import { initialize } from "../../../../engine/storage/initialize.js";
+import type { Logger } from "../../../../engine/telemetry/logger.js";
+import { LogWriter } from "../../../../workers/log/log-writer.js";
+import { Shard } from "../../../../workers/shard/shard.js";
+import { StateWriter } from "../../../../workers/state/state-writer.js";
+import { SimDisk } from "../sim-disk.js";
+import { SimProcess } from "../sim-process.js";
+import { SimWorkerPool } from "../sim-workers.js";
+import type { SimWorld } from "../sim-world.js";
+import { FakeAudit } from "./fake-audit.js";
+import type { Journal } from "./journal.js";
+import type { SimOptions } from "./options.js";
+import type { SimTrace } from "./trace.js";
+
+export const SCM_HOST = "10.0.0.1";
+const SCM_PORT = 9865;
+export const SCM_ENDPOINT = `ws://${SCM_HOST}:${SCM_PORT}`;
+const STOP_LIMIT_MS = 4_000;
+
+/** Intervals that let nodes die and come back within seconds. */
+const SETTINGS = [
+  "ozone.metadata.dirs=/data",
+  `strata.ws.address=0.0.0.0:${SCM_PORT}`,
+  "hdds.heartbeat.interval=1s",
+  "ozone.scm.heartbeat.thread.interval=500ms",
+  "ozone.scm.stale.node.interval=3s",
+  "ozone.scm.dead.node.interval=6s",
+  "strata.ws.idle.timeout=8s",
+  "strata.ws.handshake.timeout=3s",
+  "strata.ws.send.buffer.max=512KB",
+  // The rings are as small as they may be, so that they fill.
+  "strata.report.chunks.max=4",
+  "strata.report.chunks.per.node.max=2",
+  "strata.ring.shard.size=1MB",
+  "strata.ring.log.size=8MB",
+  "strata.ring.state.size=1MB",
+];
+
+/** One start of the SCM and what belongs to it. */
+class Life {
+  readonly process: SimProcess;
+  readonly pool: SimWorkerPool;
+  /** By index; a shard that was started again is another one. */
+  readonly shards = new Map<number, Shard>();
+  /** In the future while it is paused. */
+  awakeSinceMs: number;
+  scm: Scm | undefined;
+  isStopping = false;
+
+  constructor(parent: SimScm, process: SimProcess, wakeMsMax: number) {
+    this.process = process;
+    const { world, disk, journal } = parent;
+    this.awakeSinceMs = world.clock.monotonicMs();
+    this.pool = new SimWorkerPool({
+      scheduler: process,
+      random: parent.random.stream(`workers ${parent.lifeCount}`),
+      wakeMsMax,
+      roles: {
+        log: (context) => new LogWriter(journal.tap(context), disk, world.clock),
+        state: (context) => new StateWriter(context, disk, world.clock),
+        shard: (context) => {
+          const shard = new Shard(context);
+          this.shards.set((context.data as { shard: number }).shard, shard);
+          return shard;
+        },
+      },
+    });
+  }
+}
+
+export interface SimScmParts {
+  readonly world: SimWorld;
+  readonly options: SimOptions;
+  readonly trace: SimTrace;
+  readonly journal: Journal;
+  readonly random: SeededRandom;
+  /** Something happened that no fault explains. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** A whole SCM with its disk, which outlives its deaths. */
+export class SimScm {
+  readonly world: SimWorld;
+  readonly journal: Journal;
+  readonly random: SeededRandom;
+  readonly disk = new SimDisk();
+  readonly audit: FakeAudit;
+  readonly config: Config;
+  readonly #parts: SimScmParts;
+  readonly #crashRandom: SeededRandom;
+  #life: Life | undefined;
+  #lifeCount = 0;
+  /** A fault is at work that ends the process. */
+  #deathReason: string | undefined;
+  /** Called when an SCM serves, with its number. */
+  onServing: (scm: Scm) => void = () => {};
+  /** Called when it died by a fault that was not `crash`. */
+  onDeath: () => void = () => {};
+
+  constructor(parts: SimScmParts) {
+    const { world, options, random } = parts;
+    this.#parts = parts;
+    this.world = world;
+    this.journal = parts.journal;
+    this.random = random;
+    this.#crashRandom = random.stream("disk outcomes");
+    this.audit = new FakeAudit(parts.trace);
+    this.config = loadConfig({
+      env: {},
+      host: { hostName: "scm", addresses: [SCM_HOST], coreCount: 2 },
+      overrides: [
+        ...SETTINGS,
+        `strata.shard.count=${options.shardCount}`,
+        `strata.state.flush.interval=${options.flushIntervalMs}ms`,
+        `strata.raft.log.entries.max=${options.logEntryCountMax}`,
+      ],
+    });
+  }
+
+  get lifeCount(): number {
+    return this.#lifeCount;
+  }
+
+  /** The SCM while it serves. */
+  get serving(): Scm | undefined {
+    return this.#life?.isStopping === true ? undefined : this.#life?.scm;
+  }
+
+  /** There is a process, serving or not. */
+  get isUp(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Since when the process has been at work without a pause; +∞ while it is not. */
+  get awakeSinceMs(): number {
+    return this.#life?.awakeSinceMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get shards(): readonly Shard[] {
+    return [...(this.#life?.shards.values() ?? [])];
+  }
+
+  async initialize(): Promise<void> {
+    const environment = { clock: this.world.clock, random: this.random.stream("init") };
+    const floors = { localIdFloor: 1_000_000n, termFloor: 5 };
+    await initialize(this.disk, directoriesOf(this.config.storage), environment, floors);
+  }
+
+  start(): void {
+    assert(this.#life === undefined, "one process at a time");
+    this.#lifeCount++;
+    this.#deathReason = undefined;
+    const { world, options, trace } = this.#parts;
+    const process = new SimProcess(world.scheduler);
+    const life = new Life(this, process, options.wakeMsMax);
+    this.#life = life;
+    trace.line("scm", `start ${this.#lifeCount}`);
+    const starting = Scm.start({
+      config: this.config,
+      environment: {
+        clock: world.clock,
+        random: this.random.stream(`scm ${this.#lifeCount}`),
+        scheduler: process,
+        disk: this.disk,
+        network: world.network.network(SCM_HOST),
+        transport: world.network.transport(SCM_HOST),
+      },
+      workers: life.pool,
+      logger: traceLogger(trace),
+      audit: this.audit,
+      host: { name: "scm", address: SCM_HOST },
+    });
+    starting.then(
+      (scm) => this.#started(life, scm),
+      (error: unknown) => this.#failed(life, error),
+    );
+  }
+
+  /** The process dies where it stands, or the machine does. */
+  crash(what: "process" | "machine"): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#parts.trace.line("scm", `${what} dies, applied ${life.scm?.cluster.appliedIndex ?? "?"}`);
+    this.#life = undefined;
+    life.process.kill();
+    this.world.network.die(SCM_HOST, what);
+    this.disk.crash(this.#crashRandom);
+    this.disk.beforeWrite = () => {};
+    this.audit.processDied();
+  }
+
+  /** Stops in order; `onStopped` when the process is over. */
+  stop(onStopped: () => void): void {
+    const life = this.#life;
+    const scm = this.serving;
+    if (life === undefined || scm === undefined) return;
+    this.#parts.trace.line("scm", "stop");
+    life.isStopping = true;
+    scm.stop(STOP_LIMIT_MS).then(
+      () => {
+        if (this.#life !== life) return;
+        const { plannedCount } = life.process;
+        if (plannedCount > 0)
+          this.#parts.onFailure(new AssertionError(`${plannedCount} timers outlive the SCM`));
+        this.crash("process");
+        onStopped();
+      },
+      (error: unknown) => this.#failed(life, error),
+    );
+  }
+
+  /** Everything in the process stands still. */
+  pause(durationMs: number): void {
+    this.#parts.trace.line("scm", `pause ${Math.round(durationMs)} ms`);
+    const life = this.#life;
+    if (life === undefined) return;
+    life.process.pause(durationMs);
+    life.awakeSinceMs = Math.max(life.awakeSinceMs, this.world.clock.monotonicMs() + durationMs);
+  }
+
+  /** A thread is ended from outside. That of a shard is started again, any other one is the end. */
+  terminate(role: "shard" | "log" | "state", index: number): void {
+    const life = this.#life;
+    if (life === undefined || life.isStopping) return;
+    if (!life.pool.isRunning(role, index)) return;
+    this.#parts.trace.line("scm", `${role} ${index} is terminated`);
+    if (role !== "shard" || life.scm === undefined) this.#deathReason = `${role} terminated`;
+    life.pool.terminate(role, index);
+  }
+
+  stall(role: "log" | "state", durationMs: number): void {
+    if (this.#life === undefined) return;
+    this.#parts.trace.line("scm", `${role} stalls ${Math.round(durationMs)} ms`);
+    this.#life.pool.stall(role, 0, durationMs);
+  }
+
+  /** From the next write on the disk refuses with `code`. */
+  breakDisk(code: "STORAGE_FULL" | "STORAGE_IO"): void {
+    if (this.#life === undefined) return;
+    this.#parts.trace.line("scm", `disk fails with ${code}`);
+    this.#deathReason = code;
+    this.disk.beforeWrite = (path) => {
+      throw new StrataError(code, { path, reason: "injected" });
+    };
+  }
+
+  /** Dies `afterMs` after its `writeCount`-th write from now. */
+  crashAfterWrites(writeCount: number, afterMs: number, what: "process" | "machine"): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    let left = writeCount;
+    this.disk.beforeWrite = () => {
+      left--;
+      if (left !== 0) return;
+      this.world.scheduler.after(afterMs, () => {
+        if (this.#life === life) this.#die(what);
+      });
+    };
+  }
+
+  #started(life: Life, scm: Scm): void {
+    void scm.fatal.then((error) => this.#failed(life, error));
+    if (this.#life !== life) return;
+    life.scm = scm;
+    const { cluster, raft } = scm;
+    this.#parts.trace.line(
+      "scm",
+      `serves, term ${raft.leadership.term}, applied ${cluster.appliedIndex} ${cluster.hash()}`,
+    );
+    this.onServing(scm);
+  }
+
+  /** The process says that it cannot go on. */
+  #failed(life: Life, error: unknown): void {
+    if (this.#life !== life) return;
+    if (this.#deathReason === undefined || !(error instanceof StrataError)) {
+      this.#parts.onFailure(error);
+      return;
+    }
+    this.#parts.trace.line("scm", `gives up: ${error.code}`);
+    this.world.scheduler.after(0, () => {
+      if (this.#life === life) this.#die("process");
+    });
+  }
+
+  #die(what: "process" | "machine"): void {
+    this.crash(what);
+    this.onDeath();
+  }
+}
+
+/** Log lines become lines of the trace: what an SCM says is part of what it does. */
+function traceLogger(trace: SimTrace): Logger {
+  const write = (message: string, details?: Readonly<Record<string, unknown>>): void => {
+    trace.line("log", `${message}${details === undefined ? "" : ` ${textOf(details)}`}`);
+  };
+  const logger: Logger = {
+    trace: write,
+    debug: write,
+    info: write,
+    warn: write,
+    error: write,
+    fatal: write,
+    child: () => logger,
+    isEnabled: () => true,
+  };
+  return logger;
+}
+
+function textOf(details: Readonly<Record<string, unknown>>): string {
+  return Object.entries(details)
+    .map(([name, value]) => `${name}=${value instanceof StrataError ? value.code : String(value)}`)
+    .join(" ");
+}

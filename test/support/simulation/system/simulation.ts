@@ -1,0 +1,244 @@
+import { ClusterState } from "../../../../engine/cluster/cluster-state.js";
+import { assert } from "../../../../engine/core/assert.js";
+import type { Scm } from "../../../../engine/scm.js";
+import { directoriesOf, STRIPE_BYTES } from "../../../../engine/scm-storage.js";
+import { verify } from "../../../../engine/storage/verify.js";
+import { METADATA_LAYOUT_VERSION } from "../../../../engine/storage/version-file.js";
+import { SimWorld } from "../sim-world.js";
+import { checkLedger, checkModel, checkReplicas } from "./checks.js";
+import { Faults } from "./faults.js";
+import { Journal } from "./journal.js";
+import { Ledger } from "./ledger.js";
+import { MutationSource, tagOf } from "./mutations.js";
+import { Observer } from "./observer.js";
+import type { SimOptions } from "./options.js";
+import { SimPlan } from "./plan.js";
+import { ReplicaWorkload } from "./replica-workload.js";
+import { Services } from "./services.js";
+import { SimAdmin } from "./sim-admin.js";
+import { SimDatanode } from "./sim-datanode.js";
+import { SimScm } from "./sim-scm.js";
+import { SimTrace } from "./trace.js";
+
+/** Everything has healed within this virtual time after the last fault. */
+const HEAL_MS_MAX = 60_000;
+const SETUP_MS_MAX = 20_000;
+const HEALTH_LOOK_MS = 250;
+const MEND_MS = 1_000;
+
+/** A whole cluster in one thread: an SCM on a disk that fails, datanodes, administrators, and what goes
+ * wrong. */
+export class Simulation {
+  readonly world: SimWorld;
+  readonly trace: SimTrace;
+  readonly scm: SimScm;
+  readonly ledger = new Ledger();
+  readonly faults: Faults;
+  readonly #options: SimOptions;
+  readonly #plan: SimPlan;
+  readonly #journal: Journal;
+  readonly #datanodes: readonly SimDatanode[];
+  readonly #admins: readonly SimAdmin[];
+  readonly #replicas: ReplicaWorkload;
+  readonly #services: Services;
+  readonly #observer: Observer;
+  #failure: unknown;
+
+  constructor(seed: number, options: SimOptions, onLine?: (line: string) => void) {
+    this.#options = options;
+    this.world = new SimWorld(seed, { latencyMsMax: options.latencyMsMax });
+    const { world } = this;
+    const { random } = world;
+    const workload = random.stream("workload");
+    this.trace = new SimTrace(world.clock, onLine);
+    const { trace, ledger } = this;
+    const plan = new SimPlan(options, seed);
+    this.#plan = plan;
+    this.#journal = new Journal((operation, value) => {
+      const tag = tagOf(operation, value);
+      if (tag !== undefined) ledger.executed(tag);
+    });
+    const onFailure = (error: unknown): void => {
+      this.#failure ??= error;
+    };
+    const disk = random.stream("disk");
+    this.scm = new SimScm({ world, options, trace, journal: this.#journal, random: disk, onFailure });
+    const { scm } = this;
+    this.#datanodes = Array.from({ length: options.datanodeCount }, (_, number) => {
+      const stream = workload.stream(`datanode ${number}`);
+      return new SimDatanode({
+        world,
+        plan,
+        trace,
+        random: stream,
+        number,
+        layoutVersion: METADATA_LAYOUT_VERSION,
+      });
+    });
+    const mutations = new MutationSource(workload.stream("mutations"), plan, ledger);
+    this.#admins = Array.from({ length: options.adminCount }, (_, number) => {
+      const stream = workload.stream(`admin ${number}`);
+      return new SimAdmin({ world, plan, options, trace, random: stream, ledger, mutations, number });
+    });
+    const datanodes = this.#datanodes;
+    this.#replicas = new ReplicaWorkload({
+      world,
+      options,
+      plan,
+      random: workload.stream("replicas"),
+      datanodes,
+    });
+    this.#services = new Services({ world, scm, plan, trace, random: workload.stream("services") });
+    this.#observer = new Observer({ world, scm, trace, datanodes });
+    const admins = this.#admins;
+    this.faults = new Faults({
+      world,
+      options,
+      trace,
+      random: random.stream("faults"),
+      scm,
+      datanodes,
+      admins,
+    });
+    scm.onServing = (serving) => this.#restarted(serving);
+  }
+
+  /** Throws the first thing that is wrong. */
+  async run(): Promise<void> {
+    await this.#prepare();
+    for (let round = 1; round <= this.#options.rounds; round++) {
+      this.trace.line("sim", `round ${round}`);
+      await this.#disturb();
+      await this.#heal();
+      await this.#checkAll();
+    }
+    await this.#finish();
+  }
+
+  /** A first container, so that its stripe is there; then the datanodes come. */
+  async #prepare(): Promise<void> {
+    await this.scm.initialize();
+    this.scm.start();
+    this.#admins[0]?.importFirst();
+    await this.#until("the first container is there", () => this.ledger.counts.done === 1, SETUP_MS_MAX);
+    this.#replicas.prepare();
+    for (const datanode of this.#datanodes) datanode.start();
+  }
+
+  async #disturb(): Promise<void> {
+    const { scheduler } = this.world;
+    const endMs = scheduler.nowMs + this.#options.roundMs;
+    for (const admin of this.#admins) admin.work();
+    this.#replicas.work();
+    this.#services.work();
+    this.faults.start();
+    const health = scheduler.every(HEALTH_LOOK_MS, () => this.#observer.lookAtHealth());
+    let isOver = false;
+    scheduler.after(endMs - scheduler.nowMs, () => {
+      isOver = true;
+    });
+    await this.#until("the round ends", () => isOver, 2 * this.#options.roundMs);
+    health.cancel();
+    for (const part of [...this.#admins, this.#replicas, this.#services]) part.rest();
+  }
+
+  async #heal(): Promise<void> {
+    this.trace.line("sim", "heal");
+    this.faults.heal();
+    const mend = this.world.scheduler.every(MEND_MS, () => {
+      for (const datanode of this.#datanodes) datanode.reportWhenNeeded();
+    });
+    const limitMs = this.world.scheduler.nowMs + HEAL_MS_MAX;
+    const isHealed = (): boolean => {
+      const unrest = this.#unrest();
+      assert(unrest === undefined || this.world.scheduler.nowMs < limitMs, `does not heal: ${unrest}`);
+      return unrest === undefined;
+    };
+    await this.#until("everything heals", isHealed, 2 * HEAL_MS_MAX);
+    mend.cancel();
+    this.trace.line("sim", "at rest");
+  }
+
+  /** Who is not at rest. */
+  #unrest(): string | undefined {
+    const scm = this.scm.serving;
+    if (scm === undefined) return "the SCM does not serve";
+    for (const admin of this.#admins)
+      if (admin.openCount > 0) return `${admin.host} waits for ${admin.openCount} answers`;
+    for (const datanode of this.#datanodes) {
+      if (!datanode.isAtRest) return datanode.describe();
+      const unrest = this.#unrestOf(scm, datanode);
+      if (unrest !== undefined) return `dn${datanode.number}: ${unrest}`;
+    }
+    return undefined;
+  }
+
+  #unrestOf({ nodes, intake, cluster }: Scm, datanode: SimDatanode): string | undefined {
+    const slot = nodes.slotOf(datanode.uuid);
+    if (slot === undefined) return "not known";
+    const counts = { containerCount: 0, pipelineCount: 0 };
+    const node = nodes.node(slot, counts, this.world.clock.monotonicMs());
+    if (node.health !== "HEALTHY") return node.health;
+    if (!intake.fullReportComplete(slot) || !node.fullReportComplete) return "has not reported in full";
+    const intent = cluster.intents.rows.get(datanode.uuid);
+    const wanted = intent?.operationalState ?? "IN_SERVICE";
+    if (node.operationalState !== wanted) return `is ${node.operationalState}, should be ${wanted}`;
+    if (datanode.persistedState !== wanted) return `holds ${datanode.persistedState}, should be ${wanted}`;
+    return undefined;
+  }
+
+  async #checkAll(): Promise<void> {
+    const scm = this.scm.serving as Scm;
+    scm.cluster.checkInvariants();
+    scm.raft.checkInvariants();
+    for (const shard of this.scm.shards) shard.checkInvariants();
+    this.#checkReplicated(scm);
+    await checkReplicas(scm, this.world.scheduler, this.#plan, this.#datanodes);
+    const { replicaCount, unknownReplicaCount } = scm.shards.statistics();
+    this.trace.line("check", `replicas ${replicaCount}, unknown ${unknownReplicaCount}`);
+  }
+
+  /** The log's model, the clients' ledger and the SCM's tables say the same (S1). */
+  #checkReplicated(scm: Scm): void {
+    this.#journal.catchUp(scm.cluster.appliedIndex);
+    checkModel(scm, this.#journal.model);
+    checkLedger(scm, this.ledger, this.#plan);
+    this.ledger.checkAcknowledged();
+  }
+
+  #restarted(scm: Scm): void {
+    this.#observer.restarted(scm);
+    this.#checkReplicated(scm);
+  }
+
+  /** An orderly stop, and an offline check of what it leaves. */
+  async #finish(): Promise<void> {
+    let isStopped = false;
+    this.scm.stop(() => {
+      isStopped = true;
+    });
+    await this.#until("the SCM stops", () => isStopped, HEAL_MS_MAX);
+    const state = new ClusterState({
+      allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
+      onReplicationConfig: () => {},
+      onNodeIntent: () => {},
+    });
+    const { config, disk } = this.scm;
+    const report = await verify(disk, directoriesOf(config.storage), state, () => {});
+    assert(report.findings.length === 0, `verify: ${JSON.stringify(report.findings)}`);
+    this.trace.line("verify", JSON.stringify(report.summary));
+    for (const admin of this.#admins) admin.close();
+    const { eventCount, digest } = this.world.scheduler;
+    this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
+  }
+
+  /** Runs until `isDone`, looking at everything after each event. */
+  async #until(what: string, isDone: () => boolean, limitMs: number): Promise<void> {
+    const look = (): boolean => {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#observer.look();
+      return isDone();
+    };
+    await this.world.scheduler.runUntil(what, look, limitMs);
+  }
+}
