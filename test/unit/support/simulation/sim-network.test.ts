@@ -60,7 +60,7 @@ test("a message that is kept beyond its handler is overwritten", async () => {
   assert.deepEqual(kept[0], Uint8Array.of(0xdd, 0xdd, 0xdd));
 });
 
-test("when the server's process dies no handler of it is called, and the client hears of a reset", async () => {
+test("when the server's process dies its handlers hear nothing, and the client of a reset", async () => {
   const { world, handler, client, connection } = await connect();
   world.network.die(SERVER, "process");
   await world.scheduler.runUntil("the client hears of it", () => client.closed !== undefined);
