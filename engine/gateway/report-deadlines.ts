@@ -59,6 +59,10 @@ export class ReportDeadlines<T extends object> {
   /** It has no credit any more: it begins anew, or has gone. */
   forget(datanode: T): void {
     this.#progress.delete(datanode);
+    if (this.#progress.size > 0) return;
+    // Nothing of a gateway that has stopped may stay behind.
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #idleMs({ idleMs, idleSinceMs }: ReportProgress): number {
