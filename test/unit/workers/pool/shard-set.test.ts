@@ -206,7 +206,7 @@ describe("a shard that is terminated", () => {
     assert.equal(system.failures[0]?.message, "list is not ascending");
   });
 
-  test("is not brought back again and again when it cannot start, as under a pool that was destroyed", async () => {
+  test("is not brought back for ever when it cannot start, as under a destroyed pool", async () => {
     const system = new ShardSystem({ shardCount: 2 });
     system.workers.canStart = false;
     await terminate(system, 1, TERMINATED);
