@@ -1,4 +1,5 @@
 import { scmWorkerPool } from "../workers/pool/roles.js";
+import type { WorkerPool } from "../workers/pool/worker-pool.js";
 import type { Config } from "./config/config.js";
 import { addRaftMetrics } from "./consensus/raft-metrics.js";
 import { StrataError } from "./core/errors.js";
@@ -25,6 +26,8 @@ import { addProcessMetrics, addThreadMetrics, LoopLag } from "./telemetry/proces
 /** A started SCM with the addresses that it got. */
 export interface ScmProcess {
   readonly scm: Scm;
+  /** Its threads; fault tests end some. */
+  readonly workers: WorkerPool;
   readonly wsPort: number;
   readonly httpPort: number | undefined;
   /** Resolves, never rejects, when the SCM cannot go on. */
@@ -83,6 +86,10 @@ export async function startScm(options: {
 }): Promise<ScmProcess> {
   const { config, logger } = options;
   requireInitialized(config);
+  const disk = new NodeDisk();
+  // Before everything else: whoever starts a second SCM on a directory is told so, and not that a port is
+  // taken.
+  const lock = await disk.lock(directoriesOf(config.storage).lock);
   const clock = new NodeClock();
   const scheduler = new NodeScheduler();
   const { transport, reason } = createTransport(clock, scheduler);
@@ -93,13 +100,14 @@ export async function startScm(options: {
   const lag = new LoopLag();
   lag.start();
   let scm: Scm | undefined;
-  const http = await listenPages(config, logger, metrics, {
-    ready: () => scm?.raft.leadership.leaderReady === true,
-    steps: () => progress.steps(),
-  });
   const workers = scmWorkerPool({ scheduler, shardCount: config.workers.shardCount });
+  let http: Listener | undefined;
   let audit: AuditLog | undefined;
   try {
+    http = await listenPages(config, logger, metrics, {
+      ready: () => scm?.raft.leadership.leaderReady === true,
+      steps: () => progress.steps(),
+    });
     audit = await AuditLog.open({
       file: config.telemetry.auditFile,
       bufferBytesMax: config.telemetry.auditBufferBytesMax,
@@ -111,20 +119,21 @@ export async function startScm(options: {
         clock,
         scheduler,
         random: new NodeRandom(),
-        disk: new NodeDisk(),
+        disk,
         network: new WsNetwork(scheduler),
         transport,
       },
       workers,
       logger,
       audit,
+      lock,
       host: { name: config.scm.hostName, address: ownAddress(config.gateway.wsAddress.host) },
       ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName: names.find }),
       onStep: ({ name }) => progress.reached(name),
     });
   } catch (error) {
     lag.stop();
-    await Promise.all([workers.destroy(), http?.close(), audit?.close()]);
+    await Promise.all([workers.destroy(), http?.close(), audit?.close(), lock.release()]);
     throw error;
   }
   addProcessMetrics(metrics, lag);
@@ -132,6 +141,7 @@ export async function startScm(options: {
   addScmMetrics(metrics, scm);
   return {
     scm,
+    workers,
     wsPort: scm.port,
     httpPort: http?.port,
     fatal: scm.fatal,

@@ -55,6 +55,8 @@ export interface ScmParts {
   readonly workers: WorkerStarter;
   readonly logger: Logger;
   readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
+  /** The lock of the directories, when it is held already; `stop` and a failed start release it. */
+  readonly lock?: Lock;
   /** Addresses of this SCM, for `scm roles`. */
   readonly host: { readonly name: string; readonly address: string };
   /** Reverse look-up of datanodes; left out: what they say is kept. */
@@ -81,7 +83,8 @@ export class Scm {
   /** Resolves when a part died without which there is no going on; the process then ends, and start is the
    * recovery. */
   readonly fatal: Promise<Error>;
-  #raiseFatal: (error: Error) => void = () => undefined;
+  #resolveFatal: (error: Error) => void = () => undefined;
+  #hasFailed = false;
   readonly #parts: ScmParts;
   readonly #directories: StorageDirectories;
   /** Found or made while there are no shards yet; handed over when they start. */
@@ -101,7 +104,7 @@ export class Scm {
     this.#parts = parts;
     this.#directories = directoriesOf(parts.config.storage);
     this.fatal = new Promise((resolve) => {
-      this.#raiseFatal = resolve;
+      this.#resolveFatal = resolve;
     });
     this.nodes = this.#createNodes();
     this.cluster = new ClusterState({
@@ -118,8 +121,8 @@ export class Scm {
     const scm = new Scm(parts);
     try {
       await scm.#recover();
-      await scm.#startWorkers();
-      await scm.#startRaft();
+      // A thread that dies now would be waited for without end.
+      await Promise.race([scm.#startThreads(), scm.fatal.then((error) => Promise.reject(error))]);
       await scm.#listen();
       return scm;
     } catch (error) {
@@ -152,9 +155,11 @@ export class Scm {
    * not finished then is left to the next start. */
   async stop(limitMs: number): Promise<void> {
     this.#healthTimer?.cancel();
-    await this.#listener?.close();
-    await new Promise<void>((resolve) => this.raft.stop(limitMs, resolve));
-    await this.#stopWorkers();
+    // Before the connections close, so that what is under way gets its answers. After a failure nothing of
+    // it can be finished.
+    await new Promise<void>((resolve) => this.raft.stop(this.#hasFailed ? 0 : limitMs, resolve));
+    // Closing ends what comes in at once, and then gives the peers a moment.
+    await Promise.all([this.#listener?.close(), this.#stopWorkers()]);
     await this.#lock?.release();
   }
 
@@ -183,7 +188,7 @@ export class Scm {
 
   async #recover(): Promise<void> {
     const { environment } = this.#parts;
-    this.#lock = await environment.disk.lock(this.#directories.lock);
+    this.#lock = this.#parts.lock ?? (await environment.disk.lock(this.#directories.lock));
     this.#step("lock", this.#directories.root);
     this.#recovered = await recover(environment.disk, this.#directories, this.cluster, (step) => {
       if (step.isDone) this.#step(step.name, `${step.count}`);
@@ -234,6 +239,11 @@ export class Scm {
     }
     await Promise.all([this.#log.started, this.#state.started, shards.started]);
     this.#step("workers", `log, state, ${config.workers.shardCount} shard(s)`);
+  }
+
+  async #startThreads(): Promise<void> {
+    await this.#startWorkers();
+    await this.#startRaft();
   }
 
   async #startRaft(): Promise<void> {
@@ -392,13 +402,22 @@ export class Scm {
     this.#shards?.setReplicaIndexCount(number, config.type === "EC" ? requiredNodes(config) : 0);
   }
 
+  #raiseFatal(error: Error): void {
+    this.#hasFailed = true;
+    this.#resolveFatal(error);
+  }
+
   async #stopWorkers(): Promise<void> {
     await Promise.all([this.#log?.stop(), this.#state?.stop(), this.#shards?.stop()]);
   }
 
-  /** After a failed start. */
+  /** After a failed start. What is in the log stays there. */
   async #abandon(): Promise<void> {
     this.#healthTimer?.cancel();
+    await new Promise<void>((resolve) => {
+      if (this.#raft === undefined) resolve();
+      else this.#raft.stop(0, resolve);
+    });
     await this.#listener?.close();
     await this.#stopWorkers();
     await this.#lock?.release();

@@ -1,15 +1,15 @@
 import { Command, InvalidArgumentError } from "commander";
 import { runKill9 } from "./kill9/kill9-run.js";
 
-/** `npm run kill9 -- --times N`: kills a real SCM at random moments under load, and checks what is left. */
+/** `npm run kill9 -- --times N`: kills a real SCM at random moments, and checks what is left. */
 const program = new Command("kill9")
   .description(
-    "Kills an SCM with SIGKILL at random moments under load, starts it again, and checks with an independent " +
-      "ledger that every acknowledged mutation is there and none happened twice.",
+    "Kills an SCM with SIGKILL at random moments, starts it again, and checks with an independent ledger " +
+      "that every acknowledged mutation is there and none happened twice.",
   )
   .requiredOption("--times <n>", "rounds, each with a kill", wholeNumber)
-  .option("--seed <x>", "repeats the choices of an earlier run (default: a random one)", wholeNumber)
-  .option("--clients <n>", "admin clients", wholeNumber, 8)
+  .option("--seed <x>", "makes the choices of an earlier run again (default: a random one)", wholeNumber)
+  .option("--clients <n>", "admin clients, half of them with the client library", wholeNumber, 8)
   .parse();
 
 const { times, seed, clients } = program.opts<{ times: number; seed?: number; clients: number }>();
