@@ -10,7 +10,7 @@ const SEED = 11;
 const END_LIMIT_MS = 3_000;
 
 for (const role of ["log", "state"]) {
-  test(`a dead ${role} thread ends the SCM, and the next start has all it acknowledged (seed ${SEED})`, async () => {
+  test(`a dead ${role} thread ends the SCM, the next start has all of it (seed ${SEED})`, async () => {
     const home = await ScmHome.create(["strata.state.flush.interval=50ms"]);
     const load = new CheckedLoad({ endpoint: home.endpoint, seed: SEED, clients: 4 });
     try {

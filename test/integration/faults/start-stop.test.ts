@@ -6,7 +6,7 @@ import { ScmHome } from "../../support/process/scm-home.js";
 
 const STOP_LIMIT_MS = 5_000;
 
-test("a directory in use is refused with 74, also with the same ports, and who uses it is not disturbed", async () => {
+test("a directory in use is refused with 74, same ports or not, and its user is not disturbed", async () => {
   const home = await ScmHome.create();
   const client = createAdminClient({ endpoints: [home.endpoint], clientName: "test" });
   try {
