@@ -269,7 +269,9 @@ export class Scm {
       if (!isLeader) this.nodes.dropCommands();
     });
     raft.start();
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      // Without its storage threads it would never lead.
+      void this.fatal.then(reject);
       if (raft.leadership.leaderReady) return resolve();
       const unsubscribe = raft.leadership.subscribe(({ leaderReady }) => {
         if (!leaderReady) return;
@@ -419,6 +421,8 @@ export class Scm {
       else this.#raft.stop(0, resolve);
     });
     await this.#listener?.close();
+    const raft = this.#raft;
+    if (raft !== undefined) await new Promise<void>((resolve) => raft.stop(0, resolve));
     await this.#stopWorkers();
     await this.#lock?.release();
   }

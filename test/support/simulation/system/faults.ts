@@ -37,7 +37,7 @@ export class Faults {
   constructor(parts: FaultParts) {
     this.#parts = parts;
     const { scm } = parts;
-    scm.onDeath = () => this.#restartLater(() => scm.isUp || scm.start());
+    scm.onDeath = () => this.#restartLater();
   }
 
   start(): void {
@@ -83,12 +83,12 @@ export class Faults {
       datanodeRestart: () => this.#restartDatanode(),
       slowReader: () => this.#slowReader(),
       scmCrash: () => this.#crashScm(),
-      scmStop: () => scm.stop(() => this.#restartLater(() => scm.isUp || scm.start())),
+      scmStop: () => scm.stop(() => this.#restartLater()),
       scmPause: () => this.#pauseScm(random.fraction() * 4_000),
       shardTermination: () => scm.terminate("shard", random.below(this.#parts.options.shardCount)),
       storageTermination: () => scm.terminate(pick(random, ["log", "state"]), 0),
       storageStall: () => scm.stall(pick(random, ["log", "state"]), random.fraction() * 2_000),
-      diskError: () => scm.breakDisk(pick(random, ["STORAGE_FULL", "STORAGE_IO"])),
+      diskError: () => this.#breakDisk(0),
       wallClockJump: () => this.#jump(),
       auditStall: () => this.#stallAudit(),
     };
@@ -147,8 +147,19 @@ export class Faults {
     }
   }
 
-  #restartLater(start: () => void): void {
-    this.#undoAfter(this.#parts.random.fraction() * DOWN_MS_MAX, start);
+  #restartLater(): void {
+    const { random, scm, options } = this.#parts;
+    this.#undoAfter(random.fraction() * DOWN_MS_MAX, () => {
+      if (scm.isUp) return;
+      scm.start();
+      if (this.#isOn && options.faults.diskError > 0 && random.below(3) === 0)
+        this.#breakDisk(random.below(8));
+    });
+  }
+
+  #breakDisk(writeCount: number): void {
+    const { random, scm } = this.#parts;
+    scm.breakDisk(pick(random, ["STORAGE_FULL", "STORAGE_IO"]), writeCount);
   }
 
   /** Nothing reaches it meanwhile, and nothing is lost. */

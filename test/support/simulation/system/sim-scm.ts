@@ -179,7 +179,10 @@ export class SimScm {
     });
     starting.then(
       (scm) => this.#started(life, scm),
-      (error: unknown) => this.#failed(life, error),
+      (error: unknown) => {
+        if (this.#life === life) this.#checkNothingRuns(life);
+        this.#failed(life, error);
+      },
     );
   }
 
@@ -206,9 +209,7 @@ export class SimScm {
     scm.stop(STOP_LIMIT_MS).then(
       () => {
         if (this.#life !== life) return;
-        const { plannedCount } = life.process;
-        if (plannedCount > 0)
-          this.#parts.onFailure(new AssertionError(`${plannedCount} timers outlive the SCM`));
+        this.#checkNothingRuns(life);
         this.crash("process");
         onStopped();
       },
@@ -241,12 +242,14 @@ export class SimScm {
     this.#life.pool.stall(role, 0, durationMs);
   }
 
-  /** From the next write on the disk refuses with `code`. */
-  breakDisk(code: "STORAGE_FULL" | "STORAGE_IO"): void {
+  /** After so many more writes the disk refuses all with `code`. */
+  breakDisk(code: "STORAGE_FULL" | "STORAGE_IO", writeCount: number): void {
     if (this.#life === undefined) return;
+    let left = writeCount;
     this.#parts.trace.line("scm", `disk fails with ${code}`);
     this.#deathReason = code;
     this.disk.beforeWrite = (path) => {
+      if (left-- > 0) return;
       throw new StrataError(code, { path, reason: "injected" });
     };
   }
@@ -275,6 +278,12 @@ export class SimScm {
       `serves, term ${raft.leadership.term}, applied ${cluster.appliedIndex} ${cluster.hash()}`,
     );
     this.onServing(scm);
+  }
+
+  /** After an orderly stop, or a start that failed. */
+  #checkNothingRuns({ process: { plannedCount } }: Life): void {
+    if (plannedCount === 0) return;
+    this.#parts.onFailure(new AssertionError(`${plannedCount} timers outlive the SCM`));
   }
 
   /** The process says that it cannot go on. */
