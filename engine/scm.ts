@@ -269,9 +269,7 @@ export class Scm {
       if (!isLeader) this.nodes.dropCommands();
     });
     raft.start();
-    await new Promise<void>((resolve, reject) => {
-      // Without its storage threads it would never lead.
-      void this.fatal.then(reject);
+    await new Promise<void>((resolve) => {
       if (raft.leadership.leaderReady) return resolve();
       const unsubscribe = raft.leadership.subscribe(({ leaderReady }) => {
         if (!leaderReady) return;
@@ -421,8 +419,6 @@ export class Scm {
       else this.#raft.stop(0, resolve);
     });
     await this.#listener?.close();
-    const raft = this.#raft;
-    if (raft !== undefined) await new Promise<void>((resolve) => raft.stop(0, resolve));
     await this.#stopWorkers();
     await this.#lock?.release();
   }

@@ -10,7 +10,7 @@ import { SimTrace } from "../support/simulation/system/trace.js";
 const WRITES = 6;
 
 for (let writeCount = 0; writeCount < WRITES; writeCount++) {
-  test(`a start whose disk fails after ${writeCount} writes ends with the error, and the next one serves`, async () => {
+  test(`a start whose disk fails after ${writeCount} writes says so, and the next one serves`, async () => {
     const world = new SimWorld(1);
     const trace = new SimTrace(world.clock);
     const scm = new SimScm({
