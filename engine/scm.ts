@@ -217,6 +217,7 @@ export class Scm {
       sideIdsPerNodeMax: SIDE_IDS_PER_NODE_MAX,
       onRestart: (shard, error) => {
         logger.error("shard restarted: its replicas are reported anew", { shard, error });
+        this.nodes.fullReportsLost();
         intake.wantAllFullReports();
       },
       onFailed: (error) => this.#raiseFatal(error),

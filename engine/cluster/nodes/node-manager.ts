@@ -220,6 +220,11 @@ export class NodeManager {
     this.#complete.add(slot);
   }
 
+  /** Merged replicas were lost with a shard: no node counts as reported any more. */
+  fullReportsLost(): void {
+    this.#complete.clear();
+  }
+
   slotOf(uuid: Uuid): NodeSlot | undefined {
     return this.index.get(uuid)?.slot;
   }
