@@ -18,7 +18,8 @@ test("a shard that was terminated is rebuilt from new reports, and no count is e
   const client = createAdminClient({ endpoints: [home.endpoint], clientName: "test" });
   const datanodes = new Datanodes(PLAN, home.endpoint);
 
-  /** Waits until all replicas are there. A node that counts as reported must have its right count meanwhile. */
+  /** Waits until all replicas are there. A node that counts as reported must have its right count
+   * meanwhile. */
   async function rebuilt(): Promise<void> {
     const dueMs = performance.now() + REBUILD_LIMIT_MS;
     for (;;) {
