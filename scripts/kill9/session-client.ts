@@ -120,7 +120,11 @@ export class SessionClient implements LoadClient {
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
-      if ((error as RpcError).retry !== "never") return;
+      if ((error as RpcError).retry !== "never") {
+        // Lost, or the SCM is stopping: to send on would only fill the session's window.
+        this.#isPaused = true;
+        return;
+      }
       answer = code;
     }
     if (answer !== NOT_DONE) this.#forgottenSequence = Math.max(this.#forgottenSequence, acked);
