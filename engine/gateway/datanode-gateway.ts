@@ -187,8 +187,14 @@ export class DatanodeGateway {
     answer: Answer<"incrementalReport">,
   ): void {
     const { slot } = registered(session);
-    const late = answer.defer();
-    this.#services.reports.incremental(slot, request, (error) => settle(late, error));
+    let late: LateAnswer<"incrementalReport"> | undefined;
+    let isSettled = false;
+    this.#services.reports.incremental(slot, request, (error) => {
+      isSettled = true;
+      settle(late ?? answer, error);
+    });
+    // Mostly the rings have room and it is settled by now; an answer in the handler costs least.
+    if (!isSettled) late = answer.defer();
   }
 
   #closed(session: RpcSession): void {
@@ -212,7 +218,7 @@ const REGISTER_FIRST: ResponseOf<"heartbeat"> = {
 };
 
 function settle(
-  answer: LateAnswer<"fullReportChunk" | "incrementalReport">,
+  answer: Answer<"incrementalReport"> | LateAnswer<"fullReportChunk" | "incrementalReport">,
   error: StrataError | undefined,
 ): void {
   if (error === undefined) answer.done(EMPTY);
