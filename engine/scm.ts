@@ -177,7 +177,10 @@ export class Scm {
       resolveLocation: () => undefined,
       listener: {
         onEvent: (event, slot, uuid) => this.#onNodeEvent(event, slot, uuid),
-        onPurge: (slot) => this.#shards?.purgeNode(slot),
+        onPurge: (slot) => {
+          this.#shards?.purgeNode(slot);
+          this.#intake?.nodePurged(slot);
+        },
       },
     });
   }

@@ -208,6 +208,15 @@ export class ReportIntake implements ReportReceiver {
     return this.#nodes.get(slot)?.isComplete === true;
   }
 
+  /** The node's replicas were taken away because it is dead. A report under way may have been merged in part
+   * before: completed now, it would pass for the whole. */
+  nodePurged(slot: NodeSlot): void {
+    const node = this.#node(slot);
+    this.#dropAll(node, new StrataError("REPORT_DROPPED", { reason: "the datanode was taken for dead" }));
+    want(node);
+    this.#grantNext();
+  }
+
   /** A shard lost its tables: every datanode must tell its replicas again. What was merged of a report
    * under way may be lost as well, so it is given up. */
   wantAllFullReports(): void {

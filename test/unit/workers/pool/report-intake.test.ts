@@ -320,6 +320,21 @@ describe("completion", () => {
     assert.equal(intake.fullReportWanted(A), true);
   });
 
+  test("does not come when the node was purged while chunks were under way", () => {
+    const grant = granted();
+    chunk(A, grant, { toId: 10 });
+    shards.merge();
+    const last = chunk(A, grant, { fromId: 11 });
+    intake.nodePurged(A);
+    shards.merge();
+    assert.equal(last.value, "merged");
+    assert.deepEqual(completed, []);
+    assert.equal(intake.fullReportComplete(A), false);
+    assert.equal(intake.fullReportWanted(A), true);
+    granted(B);
+    granted(C);
+  });
+
   test("does not come when merged chunks were lost before the last one was sent", () => {
     const grant = granted();
     chunk(A, grant, { toId: 10 });
