@@ -8,8 +8,9 @@ import type { SimDatanode } from "./sim-datanode.js";
 import { SCM_HOST, type SimScm } from "./sim-scm.js";
 import type { SimTrace } from "./trace.js";
 
-/** Silence after which a datanode is surely dead (intervals of sim-scm.ts). */
-const DEAD_MS = 8_000;
+/** Silence after which a datanode is dead (intervals of sim-scm.ts), before its connection is given up or
+ * after. */
+const DEAD_MS = 6_600;
 const SHORT_MS_MAX = 2_500;
 const DOWN_MS_MAX = 5_000;
 /** Writes of the SCM until a crash that follows one. */
