@@ -31,12 +31,31 @@ export class Mutations {
     respond: (body: Uint8Array) => ResponseOf<N>,
   ): void {
     const late = answer.defer();
-    if (this.#services.audit.ready()) {
-      this.#propose(session, late, operation, audit, respond);
+    this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
+  }
+
+  /** Answers a mutation that is not even tried; it is on record too. */
+  refuse<N extends OperationName>(
+    session: RpcSession,
+    answer: Answer<N>,
+    mutation: { readonly sessionId: number; readonly audit: MutationAudit },
+    error: StrataError,
+  ): void {
+    const late = answer.defer();
+    this.#whenRecordable(late, () => {
+      this.#record(session, mutation.sessionId, mutation.audit, error);
+      late.fail(error);
+    });
+  }
+
+  #whenRecordable<N extends OperationName>(late: LateAnswer<N>, task: () => void): void {
+    const { audit } = this.#services;
+    if (audit.ready()) {
+      task();
       return;
     }
-    void this.#services.audit.whenReady().then((reason) => {
-      if (reason === undefined) this.#propose(session, late, operation, audit, respond);
+    void audit.whenReady().then((reason) => {
+      if (reason === undefined) task();
       else late.fail(reason);
     });
   }
@@ -50,17 +69,26 @@ export class Mutations {
   ): void {
     this.#services.consensus.propose(operation, (outcome) => {
       const error = errorOf(outcome);
-      this.#services.audit.write({
-        timeMs: this.#services.clock.wallMs(),
-        sessionId: operation.session.sessionId,
-        user: session.clientName,
-        clientIp: session.connection.remoteAddress,
-        operation: audit.operation,
-        parameters: audit.parameters,
-        error: error?.code,
-      });
+      this.#record(session, operation.session.sessionId, audit, error);
       if (error !== undefined) late.fail(error);
       else late.done(respond((outcome as OperationResult).body));
+    });
+  }
+
+  #record(
+    session: RpcSession,
+    sessionId: number,
+    { operation, parameters }: MutationAudit,
+    error: StrataError | undefined,
+  ): void {
+    this.#services.audit.write({
+      timeMs: this.#services.clock.wallMs(),
+      sessionId,
+      user: session.clientName,
+      clientIp: session.connection.remoteAddress,
+      operation,
+      parameters,
+      error: error?.code,
     });
   }
 }

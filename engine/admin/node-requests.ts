@@ -41,10 +41,15 @@ export class NodeRequests {
     const { uuid, operationalState, operationalStateExpiry } = request;
     const stamp = stampOf(request);
     const { nodes, cluster } = this.#services;
+    const audit = {
+      operation: "SET_NODE_OPERATIONAL_STATE",
+      parameters: { uuid, operationalState, operationalStateExpiry },
+    };
     // After a restart a datanode is not known until it registers; an intent that was recorded before stays
     // done.
     if (nodes.slotOf(uuid) === undefined && !cluster.isRepeated(stamp)) {
-      answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid }));
+      const error = new StrataError("NO_SUCH_DATANODE", { uuid });
+      this.#mutations.refuse(session, answer, { sessionId: stamp.sessionId, audit }, error);
       return;
     }
     this.#mutations.run<"setNodeOperationalState">(
@@ -57,10 +62,7 @@ export class NodeRequests {
         operationalState,
         expirySeconds: operationalStateExpiry,
       },
-      {
-        operation: "SET_NODE_OPERATIONAL_STATE",
-        parameters: { uuid, operationalState, operationalStateExpiry },
-      },
+      audit,
       () => ({}),
     );
   }
