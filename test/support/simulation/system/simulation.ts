@@ -193,6 +193,7 @@ export class Simulation {
     scm.raft.checkInvariants();
     for (const shard of this.scm.shards) shard.checkInvariants();
     this.#checkReplicated(scm);
+    this.#checkAudit();
     await checkReplicas(scm, this.world.scheduler, this.#plan, this.#datanodes);
     const { replicaCount, unknownReplicaCount } = scm.shards.statistics();
     this.trace.line("check", `replicas ${replicaCount}, unknown ${unknownReplicaCount}`);
@@ -204,6 +205,18 @@ export class Simulation {
     checkModel(scm, this.#journal.model);
     checkLedger(scm, this.ledger, this.#plan);
     this.ledger.checkAcknowledged();
+  }
+
+  /** Every mutation that was answered is on record, done or refused. */
+  #checkAudit(): void {
+    const { counts } = this.scm.audit;
+    for (const outcome of ["done", "refused"] as const) {
+      const answered = this.#admins.reduce((sum, admin) => sum + admin.answered[outcome], 0);
+      assert(
+        counts[outcome] >= answered,
+        `${answered} mutations were ${outcome}, ${counts[outcome]} are on record`,
+      );
+    }
   }
 
   #restarted(scm: Scm): void {
