@@ -34,6 +34,9 @@ export type RecoveredLog = Pick<
   "identity" | "floors" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
 >;
 
+/** Appends on their way to the disk before proposals gather. */
+const APPENDS_IN_FLIGHT_MAX = 2;
+
 export interface RaftHostParts {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -244,6 +247,7 @@ export class RaftHost implements Consensus<Operation> {
     log.onRecord = (kind, offset) => this.#pipeline.onRecord(kind, offset, log.receiver.view);
     log.onBatchEnd = () => {
       this.#pipeline.resume();
+      this.#proposeGathered();
       this.#work();
     };
     state.onRecord = (kind, offset) => this.#flusher.onRecord(kind, offset, state.receiver.view);
@@ -276,6 +280,9 @@ export class RaftHost implements Consensus<Operation> {
    * too, until the flusher has brought some of it away and schedules a turn. */
   #proposeGathered(): void {
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
+    // One append is being synced, one lies ready for the moment the disk is free: more entries would only be smaller
+    // ones, each with its own way through core, ring and log. The next answer of the log thread goes on.
+    if (this.#pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
     if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
       this.counters.heldTurns++;
       this.#flusher.onApplied();

@@ -74,11 +74,35 @@ test("nothing is acknowledged before its own sync, however late the answers come
   assert.deepEqual(rig.outcomes, [[1, 0]]);
   rig.log.sync();
   answer(rig);
+  handOut(rig);
+  rig.log.sync();
+  answer(rig);
   assert.deepEqual(rig.outcomes, [
     [1, 0],
     [2, 0],
     [3, 0],
   ]);
+});
+
+test("while two appends are on their way operations gather into one entry", () => {
+  const rig = HostRig.ready();
+  const { counters } = rig.host.appends;
+  const appended = counters.entries;
+  for (let id = 1; id <= 6; id++) {
+    rig.propose(id);
+    handOut(rig);
+  }
+  assert.equal(counters.entries, appended + 2, "the third to the sixth wait");
+  rig.log.sync();
+  answer(rig);
+  assert.equal(counters.entries, appended + 3, "and went as one");
+  handOut(rig);
+  rig.log.sync();
+  answer(rig);
+  assert.deepEqual(
+    rig.outcomes.map(([id]) => id),
+    [1, 2, 3, 4, 5, 6],
+  );
 });
 
 test("all operations of a turn are one entry, applied and answered in order, with the turn's time", () => {
