@@ -3,7 +3,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import type { Metrics } from "./metrics.js";
 
 /** How often the event loop is probed; the histogram counts this in, so it is taken off again. */
-const PROBE_MS = 20;
+const PROBE_MS = 50;
 const NS_PER_MS = 1e6;
 
 /** How late the event loop of this thread runs its timers. */

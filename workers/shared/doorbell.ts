@@ -6,8 +6,8 @@ export interface Bell {
 }
 
 /** Longest sleep of a worker without a ring. No wake-up depends on it (see `SleepBell`); it bounds the damage
- * if one ever gets lost, and costs ten polls a second. */
-export const SLEEP_MS_MAX = 100;
+ * if one ever gets lost, and costs two polls a second. */
+export const SLEEP_MS_MAX = 500;
 
 /** Doorbell to a worker, which sleeps in `Atomics.wait` (7–8 µs to wake, no CPU while idle; stack-limits §4).
  *
