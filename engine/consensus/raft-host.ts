@@ -280,8 +280,9 @@ export class RaftHost implements Consensus<Operation> {
    * too, until the flusher has brought some of it away and schedules a turn. */
   #proposeGathered(): void {
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
-    // One append is being synced, one lies ready for the moment the disk is free: more entries would only be smaller
-    // ones, each with its own way through core, ring and log. The next answer of the log thread goes on.
+    // One append is being synced, one lies ready for the moment the disk is free: more entries would only
+    // be smaller ones, each with its own way through core, ring and log. The next answer of the log thread
+    // goes on.
     if (this.#pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
     if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
       this.counters.heldTurns++;
