@@ -11,6 +11,7 @@ import { ReverseNames, systemReverseLookUp } from "./gateway/reverse-names.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
+import { openFileLimit } from "./host/open-file-limit.js";
 import { ownAddress } from "./host/own-address.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { type BootStepName, Scm } from "./scm.js";
@@ -95,6 +96,7 @@ export async function startScm(options: {
   const { transport, reason } = createTransport(clock, scheduler);
   logger.info("transport", { reason });
   const names = new ReverseNames({ lookUp: systemReverseLookUp, clock, scheduler });
+  warnOfFewDescriptors(config, logger);
   const progress = new BootProgress(clock);
   const metrics = new Metrics();
   const lag = new LoopLag();
@@ -162,6 +164,20 @@ function requireInitialized(config: Config): void {
 
 /** What is not answered after this is left to the next start. */
 const STOP_LIMIT_MS = 4000;
+
+/** Descriptors for stores, threads and pages, beside the connections. */
+const OTHER_DESCRIPTORS = 500;
+
+/** A socket that cannot be accepted keeps the event loop busy until one closes. */
+function warnOfFewDescriptors(config: Config, logger: Logger): void {
+  const limit = openFileLimit();
+  const { connectionCountMax } = config.gateway;
+  if (limit === undefined || limit >= connectionCountMax + OTHER_DESCRIPTORS) return;
+  logger.warn("fewer descriptors than connections are allowed: raise ulimit -n or lower the limit", {
+    descriptors: limit,
+    "strata.ws.connections.max": connectionCountMax,
+  });
+}
 
 async function listenPages(
   config: Config,

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { FleetPlan } from "../../../bench/fleet/plan.js";
 import { importPlan } from "../../../engine/cli/demo/workload.js";
 import { SeededRandom } from "../../../engine/core/random.js";
+import { openFileLimit } from "../../../engine/host/open-file-limit.js";
 import type { AdminClient } from "../../../protocol/client/index.js";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { Datanodes } from "../../../scripts/kill9/datanodes.js";
@@ -152,7 +153,8 @@ describe(`a hostile datanode hurts nobody but itself, on a whole SCM (seed ${SEE
   });
 
   test("with thousands of connections", async () => {
-    const child = spawn(process.execPath, [CONNECTIONS, String(home.wsPort), "3000"]);
+    const count = Math.min(10_000, (openFileLimit() ?? 1024) - 500);
+    const child = spawn(process.execPath, [CONNECTIONS, String(home.wsPort), String(count)]);
     const exited = once(child, "exit");
     let text = "";
     child.stdout.on("data", (bytes) => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { execFile, spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ListenOptions, Transport, TransportHandler } from "../../../engine/core/transport.js";
 import { loadUws } from "../../../engine/gateway/create-transport.js";
+import { openFileLimit } from "../../../engine/host/open-file-limit.js";
 import {
   clientFrame,
   OPCODE_BINARY,
@@ -270,9 +271,7 @@ function processTests(name: string): void {
 }
 
 async function openAndCloseMany(transport: Transport): Promise<void> {
-  const descriptorCountMax =
-    Number(spawnSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).stdout) || 1024;
-  const count = Math.min(10_000, descriptorCountMax - 500);
+  const count = Math.min(10_000, (openFileLimit() ?? 1024) - 500);
   const collect = collector();
   let openCount = 0;
   const handler: TransportHandler = {
