@@ -64,7 +64,7 @@ const VALUES_WORD = REPLICA_ROW.fields.values.offset / 4;
 const OFFSET_MASK = STRIPE_ROWS - 1;
 /** Rows whose memory is asked for at once. The loads do not depend on one another, so the processor waits
  * for them together: one cold row after the other costs several times as much. */
-const TOUCH_ROWS = 16;
+const TOUCH_ROWS = 64;
 
 /** Advances over rows that are listed and whose replica has the same values; stops at the first other one,
  * or behind the shorter of both columns. A replica in overflow, one of an unknown container, and one with
