@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Histogram } from "../harness/histogram.js";
-import type { FleetFigures, FleetOptions } from "./fleet.js";
+import { emptyFigures, type FleetFigures, type FleetOptions } from "./fleet.js";
 import type { FleetMessage } from "./process.js";
 
 /** A fleet whose generator is busier than this does not measure the SCM any more. */
@@ -80,25 +80,6 @@ function doubtsOf(figures: FleetFigures, cpuShareMax: number): string[] {
   if (cpuShareMax > CPU_SHARE_MAX)
     doubts.push(`the generator used ${(cpuShareMax * 100).toFixed(0)} % of a core`);
   return doubts;
-}
-
-function emptyFigures(): FleetFigures {
-  return {
-    connected: 0,
-    registered: 0,
-    heartbeatsDue: 0,
-    heartbeatsSent: 0,
-    heartbeatsAnswered: 0,
-    heartbeatsMissed: 0,
-    fullReports: 0,
-    rowsReported: 0,
-    incrementalReports: 0,
-    commands: 0,
-    errors: 0,
-    latencyUs: [],
-    latencyMaxUs: 0,
-    lastError: "",
-  };
 }
 
 function addFigures(sum: FleetFigures, more: FleetFigures): void {

@@ -42,14 +42,9 @@ export interface FleetFigures {
   lastError: string;
 }
 
-/** How often the schedule is looked at: what a heartbeat may be late by the generator's doing. */
-const SLOT_MS = 1;
-const INCREMENTAL_ROWS = 3;
-
-/** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency
- * counts from there, so that a stall of the SCM is not hidden (coordinated omission). */
-export class Fleet {
-  readonly figures: FleetFigures = {
+/** Of a fleet that has done nothing yet. */
+export function emptyFigures(): FleetFigures {
+  return {
     connected: 0,
     registered: 0,
     heartbeatsDue: 0,
@@ -65,6 +60,16 @@ export class Fleet {
     latencyMaxUs: 0,
     lastError: "",
   };
+}
+
+/** How often the schedule is looked at: what a heartbeat may be late by the generator's doing. */
+const SLOT_MS = 1;
+const INCREMENTAL_ROWS = 3;
+
+/** Simulated datanodes over the client library, open-loop: every heartbeat has its time, and its latency
+ * counts from there, so that a stall of the SCM is not hidden (coordinated omission). */
+export class Fleet {
+  readonly figures: FleetFigures = emptyFigures();
   readonly latencyUs = new Histogram();
   readonly #options: FleetOptions;
   readonly #plan: FleetPlan;

@@ -49,7 +49,8 @@ export const FRAME_BYTES_MAX = 256 * 1024;
 export const REPORT_CHUNK_BYTES_MAX = 128 * 1024;
 /** Unanswered requests per connection. */
 export const REQUESTS_IN_FLIGHT_MAX = 1024;
-/** A session's mutations may run ahead of its ackedSequence by this many. */
+/** A session's mutations may run ahead of its ackedSequence by this many: as many as a connection may have
+ * unanswered. It decides what `apply` refuses, so it is the same on all SCMs for ever. */
 export const SESSION_WINDOW = 1024;
 const SESSION_FIELDS = {
   sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),

@@ -1,4 +1,4 @@
-import type { NodeRecord, ReplicaRecord } from "../../protocol/schema/records.js";
+import type { NodeRecord, ReplicaRecord, StorageReport } from "../../protocol/schema/records.js";
 import { type ModelNode, type ModelReplica, portsText } from "./model.js";
 import { type JsonObject, number, object, objects, size, string, uint64, uuidText } from "./trace.js";
 
@@ -166,6 +166,19 @@ export function compareNodeAnswer(
   differences.equal(at, "healthy volumes", healthy, number(answer["healthyVolumeCount"]));
 }
 
+/** What DatanodeUsageInfo sums over volumes: name in a difference, field of the answer, a volume's part. The
+ * file system of a failed volume does not count. */
+const USAGE_FIGURES: readonly (readonly [string, string, (volume: StorageReport) => number])[] = [
+  ["capacity", "capacity", (v) => v.capacity],
+  ["used", "used", (v) => v.scmUsed],
+  ["remaining", "remaining", (v) => v.remaining],
+  ["committed", "committed", (v) => v.committed],
+  ["free space to spare", "freeSpaceToSpare", (v) => v.freeSpaceToSpare],
+  ["reserved", "reserved", (v) => v.reserved],
+  ["fs capacity", "fsCapacity", (v) => (v.failed ? 0 : (v.fsCapacity ?? 0))],
+  ["fs available", "fsAvailable", (v) => (v.failed ? 0 : (v.fsAvailable ?? 0))],
+];
+
 /** One node of the trace's answer to DatanodeUsageInfo. */
 export function compareUsageAnswer(
   differences: Differences,
@@ -180,58 +193,10 @@ export function compareUsageAnswer(
   }
   const at = `${where}: usage of ${uuid}`;
   const volumes = ours.report?.storageReports ?? [];
-  const sum = (pick: (volume: (typeof volumes)[number]) => number): number =>
-    volumes.reduce((total, volume) => total + pick(volume), 0);
-  const working = (pick: (volume: (typeof volumes)[number]) => number): number =>
-    sum((volume) => (volume.failed ? 0 : pick(volume)));
-  differences.equal(
-    at,
-    "capacity",
-    sum((v) => v.capacity),
-    size(answer["capacity"]),
-  );
-  differences.equal(
-    at,
-    "used",
-    sum((v) => v.scmUsed),
-    size(answer["used"]),
-  );
-  differences.equal(
-    at,
-    "remaining",
-    sum((v) => v.remaining),
-    size(answer["remaining"]),
-  );
-  differences.equal(
-    at,
-    "committed",
-    sum((v) => v.committed),
-    size(answer["committed"]),
-  );
-  differences.equal(
-    at,
-    "free space to spare",
-    sum((v) => v.freeSpaceToSpare),
-    size(answer["freeSpaceToSpare"]),
-  );
-  differences.equal(
-    at,
-    "reserved",
-    sum((v) => v.reserved),
-    size(answer["reserved"]),
-  );
-  differences.equal(
-    at,
-    "fs capacity",
-    working((v) => v.fsCapacity ?? 0),
-    size(answer["fsCapacity"]),
-  );
-  differences.equal(
-    at,
-    "fs available",
-    working((v) => v.fsAvailable ?? 0),
-    size(answer["fsAvailable"]),
-  );
+  for (const [name, field, pick] of USAGE_FIGURES) {
+    const total = volumes.reduce((sum, volume) => sum + pick(volume), 0);
+    differences.equal(at, name, total, size(answer[field]));
+  }
   differences.equal(at, "containers", ours.containerCount, number(answer["containerCount"]));
 }
 

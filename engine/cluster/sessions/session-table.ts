@@ -1,3 +1,4 @@
+import { SESSION_WINDOW } from "../../../protocol/schema/messages.js";
 import { assert } from "../../core/assert.js";
 import { ByteReader } from "../../core/byte-reader.js";
 import { DirtyRows } from "../dirty-rows.js";
@@ -6,7 +7,7 @@ import type { SessionStamp } from "../operation.js";
 import { refused } from "../operation-result.js";
 import type { OperationResult } from "../state-machine.js";
 import { TABLE } from "../tables.js";
-import { SESSION_WINDOW, Session } from "./session.js";
+import { Session } from "./session.js";
 
 export const SESSION_COUNT_MAX = 4096;
 /** A session that was used within this logged time is never evicted, so a client that retries within it is

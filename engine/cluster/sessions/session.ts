@@ -1,3 +1,4 @@
+import { SESSION_WINDOW } from "../../../protocol/schema/messages.js";
 import { assert } from "../../core/assert.js";
 import type { ByteReader } from "../../core/byte-reader.js";
 import type { ByteWriter } from "../../core/byte-writer.js";
@@ -5,9 +6,6 @@ import { countFrom } from "../count-from.js";
 import type { HashSum } from "../hash-sum.js";
 import type { OperationResult } from "../state-machine.js";
 
-/** Sequences above the acknowledged one that a session may use: as many requests as a connection may have
- * unanswered. */
-export const SESSION_WINDOW = 1024;
 const FORMAT = 1;
 const INITIAL_SLOTS = 8;
 /** What a stored reply needs besides its body. */

@@ -7,12 +7,12 @@ import {
   readReservation,
   readSessionId,
 } from "../../../../../engine/cluster/operation-result.js";
-import { SESSION_WINDOW } from "../../../../../engine/cluster/sessions/session.js";
 import {
   SESSION_COUNT_MAX,
   SESSION_IDLE_MS_MIN,
   SESSION_REPLY_BYTES_MAX,
 } from "../../../../../engine/cluster/sessions/session-table.js";
+import { SESSION_WINDOW } from "../../../../../protocol/schema/messages.js";
 import { AppliedState, flush, MemoryStateStore } from "../../../../support/cluster/applied-state.js";
 import { seedCluster, suppressContainers } from "../../../../support/cluster/builders.js";
 
