@@ -63,6 +63,11 @@ export class EntryCache implements LogView {
     return limitBytes(this.#entries.slice(low - start, high - start), bytesMax);
   }
 
+  /** A lone voter sends nobody its state. */
+  snapshot(): "pending" {
+    return "pending";
+  }
+
   /** Takes entries that are handed out for writing; they replace what stands at their indexes and after. */
   append(entries: readonly Entry[]): void {
     const first = entries[0];

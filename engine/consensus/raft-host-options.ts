@@ -17,6 +17,11 @@ export interface RaftHostOptions {
   readonly inflightCountMax: number;
   /** Their bytes; `strata.raft.uncommitted.max`. */
   readonly uncommittedBytesMax: number;
+  /** Entry bytes in one append to a member; a single larger entry is sent alone. */
+  readonly appendBytesMax: number;
+  /** Appends on their way to one member, and their bytes. */
+  readonly inflightAppendsMax: number;
+  readonly inflightAppendBytesMax: number;
   /** Entry bytes that are committed and wait to be applied. */
   readonly committedBytesPerReadyMax: number;
   /** Entry bytes applied in one event-loop turn; one entry is always applied as a whole. */
@@ -43,6 +48,9 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
   entryBytesMax: MIB,
   inflightCountMax: 100_000,
   uncommittedBytesMax: 64 * MIB,
+  appendBytesMax: MIB,
+  inflightAppendsMax: 256,
+  inflightAppendBytesMax: 64 * MIB,
   committedBytesPerReadyMax: 4 * MIB,
   applyBytesPerTurnMax: 128 * KIB,
   flushIntervalMs: 1000,

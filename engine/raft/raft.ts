@@ -123,7 +123,7 @@ export class Raft {
   /** Starts an election now. */
   campaign(): void {
     if (this.#role === ROLE.LEADER) {
-      this.#emit({ kind: "campaignIgnored", reason: "alreadyLeader" });
+      this.#emit({ kind: "campaignRefused", reason: "alreadyLeader", term: this.#term });
       return;
     }
     if (this.log.hasUnappliedConfChange()) {
@@ -139,7 +139,7 @@ export class Raft {
     assert(payloads.length > 0, "nothing is proposed");
     const reason = this.#dropReason(payloads);
     if (reason !== undefined) {
-      this.#emit({ kind: "proposalDropped", reason, term: this.#term });
+      this.#emit({ kind: "proposalDropped", reason, term: this.#term, transferTarget: NO_NODE });
       return { kind: "dropped", reason };
     }
     const first = logIndex(this.log.lastIndex + 1);

@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.js";
+import type { LogIndex } from "../core/ids.js";
 import { term } from "../core/ids.js";
 import type { Message, StorageAppendResp, StorageApplyResp } from "./message.js";
 import { isLocalKind, MESSAGE_KIND } from "./message.js";
@@ -7,17 +8,21 @@ import { Raft } from "./raft.js";
 import type { Ready } from "./ready.js";
 import type { RaftTrace } from "./trace.js";
 import type {
+  ConfChange,
+  ConfState,
   Entry,
   HardState,
   LogView,
+  NodeId,
   ProposeResult,
   RaftConfig,
   RaftState,
   RaftStatus,
+  ReadContext,
   SoftState,
   StepResult,
 } from "./types.js";
-import { isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD } from "./types.js";
+import { isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, nodeId } from "./types.js";
 
 /** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
  * outputs. */
@@ -26,6 +31,24 @@ export interface RaftCore {
   campaign(): void;
   step(message: Message): StepResult;
   propose(payloads: readonly Uint8Array[]): ProposeResult;
+  /** Appends a change of membership; when it is not legal now, an empty entry takes its place (the trace
+   * tells). It takes effect when it is applied: `applyConfChange`. */
+  proposeConfChange(change: ConfChange): ProposeResult;
+  /** A committed change of membership was applied, in the order of the log. An illegal one is a bug and
+   * throws AssertionError. */
+  applyConfChange(change: ConfChange): ConfState;
+  /** Asks from where on a read of the present is right; `Ready.readStates` answers, or nobody does. */
+  readIndex(context: ReadContext): void;
+  /** Hands leadership to `target` when its log is complete; given up after an election timeout. */
+  transferLeadership(target: NodeId): void;
+  /** Vote for others before the leader's lease has run out. */
+  forgetLeader(): void;
+  /** The last message to `id` was lost. */
+  reportUnreachable(id: NodeId): void;
+  /** A snapshot was delivered to `id`, or not. */
+  reportSnapshot(id: NodeId, isDelivered: boolean): void;
+  /** The view can serve entries from `low` on that were "pending". */
+  onEntriesFetched(low: LogIndex, entries: readonly Entry[]): void;
   hasReady(): boolean;
   /** What is to be done. Handed out once: the caller must do it. */
   ready(): Ready;
@@ -62,6 +85,19 @@ export class RawNode implements RaftCore {
   propose(payloads: readonly Uint8Array[]): ProposeResult {
     return this.#raft.propose(payloads);
   }
+
+  proposeConfChange(_change: ConfChange): ProposeResult {
+    assert(false, "TODO core");
+  }
+  applyConfChange(_change: ConfChange): ConfState {
+    assert(false, "TODO core");
+  }
+  readIndex(_context: ReadContext): void {}
+  transferLeadership(_target: NodeId): void {}
+  forgetLeader(): void {}
+  reportUnreachable(_id: NodeId): void {}
+  reportSnapshot(_id: NodeId, _isDelivered: boolean): void {}
+  onEntriesFetched(_low: LogIndex, _entries: readonly Entry[]): void {}
 
   step(message: Message): StepResult {
     const isFromHere = message.from === this.#raft.id || isLocalThread(message.from);
@@ -135,7 +171,16 @@ export class RawNode implements RaftCore {
     if (committedEntries.length > 0) {
       raft.log.acceptApplying(committedEntries, !this.#asyncStorageWrites);
     }
-    return { softState, hardState, snapshot: undefined, entries, committedEntries, messages, mustSync };
+    return {
+      softState,
+      hardState,
+      snapshot: undefined,
+      entries,
+      committedEntries,
+      messages,
+      readStates: [],
+      mustSync,
+    };
   }
 
   advance(): void {
@@ -157,6 +202,8 @@ export class RawNode implements RaftCore {
       unstableOffset: log.unstable.offset,
       uncommittedBytes: this.#raft.uncommittedBytes,
       confState: this.#raft.confState,
+      progress: [],
+      transferTarget: nodeId(0),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Message } from "./message.js";
-import type { Entry, HardState, Snapshot, SoftState } from "./types.js";
+import type { Entry, HardState, ReadState, Snapshot, SoftState } from "./types.js";
 
 /** What the core wants done, in one piece. The arrays are the caller's to keep and never change.
  *
@@ -17,6 +17,8 @@ export interface Ready {
   readonly entries: readonly Entry[];
   readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
+  /** Reads of this node that are confirmed, in the order of their requests. */
+  readonly readStates: readonly ReadState[];
   /** Term, vote or entries are new; a commit index alone need not be synced. */
   readonly mustSync: boolean;
 }

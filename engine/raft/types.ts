@@ -2,6 +2,7 @@ import { assert } from "../core/assert.js";
 import type { Branded } from "../core/brand.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { SAFE_INTEGER_MAX } from "../core/ids.js";
+import type { InflightLimits, ProgressState } from "./progress.js";
 
 /** Member of the Raft group: a small number given when it joins, never reused; 0 = none. */
 export type NodeId = Branded<number, "NodeId">;
@@ -68,6 +69,20 @@ export interface ConfChangeStep {
   readonly nodeId: NodeId;
 }
 
+/** How a change of several voters goes through the joint configuration (etcd-io/raft ConfChangeTransition):
+ * AUTO uses one only when more than one voter moves, and leaves it by itself; the JOINT kinds always use
+ * one; an explicit one stays until the empty change is proposed. */
+export const CONF_CHANGE_TRANSITION = { AUTO: 0, JOINT_IMPLICIT: 1, JOINT_EXPLICIT: 2 } as const;
+
+/** A change of membership as it is proposed. Without steps, and with AUTO, it leaves the joint
+ * configuration. A V1 entry holds one step and no transition. */
+export interface ConfChange {
+  readonly transition: (typeof CONF_CHANGE_TRANSITION)[keyof typeof CONF_CHANGE_TRANSITION];
+  readonly steps: readonly ConfChangeStep[];
+  /** The proposer's own; the core never reads it. */
+  readonly context: Uint8Array;
+}
+
 /** State up to `id`. The core never reads the payload; in production it only names where the state lies. */
 export interface Snapshot {
   readonly id: EntryId;
@@ -105,6 +120,9 @@ export interface LogView {
   /** Entries from `low` up to but without `high`, as many as fit `bytesMax`, at least one; all exist and
    * are not truncated. "pending" when they must be fetched first; `onEntriesFetched` ends that. */
   entries(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] | "pending";
+  /** State that a member gets which needs entries that are truncated; "pending" when there is none now.
+   * Its index is at least `truncated`, at most what is applied. */
+  snapshot(): Snapshot | "pending";
 }
 
 export interface RaftConfig {
@@ -116,6 +134,20 @@ export interface RaftConfig {
    * `advance`. */
   readonly asyncStorageWrites: boolean;
   readonly preVote: boolean;
+  /** A leader steps down when it has not heard from a quorum for an election timeout, and nobody votes while
+   * it hears a leader. */
+  readonly checkQuorum: boolean;
+  /** `safe`: each batch of reads is confirmed by a quorum. `leaseBased` trusts the clock, needs
+   * `checkQuorum`, and is only there for the conformance suites. */
+  readonly readOnly: "safe" | "leaseBased";
+  /** Entry bytes in one append; one entry is always sent as a whole. */
+  readonly appendBytesMax: number;
+  /** Appends under way to one member. */
+  readonly inflightLimits: InflightLimits;
+  /** A leader that a change removes or demotes steps down when it has applied it. */
+  readonly stepDownOnRemoval: boolean;
+  /** Takes changes of membership that are not legal now; only for the conformance suites. */
+  readonly disableConfChangeValidation: boolean;
   /** Of one entry's payload; a larger proposal is dropped as `tooLarge`. */
   readonly entryBytesMax: number;
   /** Payload bytes of the leader's entries that are proposed and not applied; more is dropped as
@@ -145,6 +177,21 @@ export type ProposeResult =
  * `dropped`: a forwarded proposal that was not taken. */
 export type StepResult = "done" | "localMessage" | "unknownPeer" | "dropped";
 
+/** What a leader knows about one member; only reads. */
+export interface ProgressStatus {
+  readonly id: NodeId;
+  readonly state: ProgressState;
+  readonly match: LogIndex;
+  readonly next: LogIndex;
+  readonly isLearner: boolean;
+  readonly isRecentlyActive: boolean;
+  readonly isPaused: boolean;
+  /** 0 = none. */
+  readonly pendingSnapshot: LogIndex;
+  readonly inflightCount: number;
+  readonly isInflightFull: boolean;
+}
+
 export interface RaftStatus {
   readonly id: NodeId;
   readonly hardState: HardState;
@@ -155,4 +202,8 @@ export interface RaftStatus {
   readonly unstableOffset: LogIndex;
   readonly uncommittedBytes: number;
   readonly confState: ConfState;
+  /** Leader only, sorted by id; else empty. */
+  readonly progress: readonly ProgressStatus[];
+  /** Who is to become leader; 0 = nobody. */
+  readonly transferTarget: NodeId;
 }

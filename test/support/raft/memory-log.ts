@@ -2,7 +2,7 @@ import { assert } from "../../../engine/core/assert.js";
 import type { LogIndex, Term } from "../../../engine/core/ids.js";
 import { logIndex, term } from "../../../engine/core/ids.js";
 import { limitBytes } from "../../../engine/raft/log.js";
-import type { Entry, EntryId, LogView } from "../../../engine/raft/types.js";
+import type { Entry, EntryId, LogView, Snapshot } from "../../../engine/raft/types.js";
 import { ENTRY_TYPE } from "../../../engine/raft/types.js";
 
 /** A log in memory, as a stand-in for what the host keeps. */
@@ -31,6 +31,10 @@ export class MemoryLog implements LogView {
     assert(high <= this.lastIndex + 1, `entry ${high - 1} was not written`);
     const start = this.truncated.index + 1;
     return limitBytes(this.#entries.slice(low - start, high - start), bytesMax);
+  }
+
+  snapshot(): Snapshot | "pending" {
+    return "pending";
   }
 
   /** Appends, replacing what stands at the same indexes and after them. */
