@@ -29,8 +29,20 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   "engine/core": [],
   "engine/raft": ["engine/core"],
-  "engine/cluster": ["engine/core", "workers/shared", "protocol/schema"],
-  "engine/storage": ["engine/core", "engine/raft/types.ts", "type:engine/raft", "type:engine/cluster"],
+  "engine/cluster": [
+    "engine/core",
+    "engine/raft/conf-state-codec.ts",
+    "type:engine/raft/types.ts",
+    "workers/shared",
+    "protocol/schema",
+  ],
+  "engine/storage": [
+    "engine/core",
+    "engine/raft/types.ts",
+    "engine/raft/conf-state-codec.ts",
+    "type:engine/raft",
+    "type:engine/cluster",
+  ],
   "engine/host": ["engine/core", "engine/storage"],
   "engine/consensus": [
     "engine/core",

@@ -1,17 +1,22 @@
 import type { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
+import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
+import { readConfState, writeConfState } from "../raft/conf-state-codec.js";
+import type { ConfState } from "../raft/types.js";
 import { countFrom } from "./count-from.js";
 import { HashSum } from "./hash-sum.js";
 import { TABLE } from "./tables.js";
 
-const FORMAT = 1;
+/** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
+const FORMAT = 2;
 
 /** Replicated values that belong to no table, and the place in the log. One row on disk. */
 export class ClusterMeta {
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);
+  confState: ConfState = NO_MEMBERS;
   /** Time of the state: the latest that a batch brought, epoch ms; never falls. */
   nowMs = 0;
   /** Operations ever applied, refused ones included. */
@@ -35,10 +40,12 @@ export class ClusterMeta {
     return writer.take();
   }
 
-  /** Returns the hash in the row. Throws RangeError. */
+  /** Returns the hash in the row. Throws RangeError, StorageError STORAGE_FORMAT. */
   read(reader: ByteReader): string {
-    const format = reader.u8();
-    if (format !== FORMAT) throw new RangeError(`format ${format}`);
+    const found = reader.u8();
+    if (found !== FORMAT) {
+      throw new StrataError("STORAGE_FORMAT", { path: "the stored state", found, expected: FORMAT });
+    }
     this.appliedIndex = logIndex(countFrom(reader));
     this.appliedTerm = term(countFrom(reader));
     this.nowMs = countFrom(reader);
@@ -47,6 +54,7 @@ export class ClusterMeta {
     this.importAllowed = reader.u8() === 1;
     this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
+    this.confState = readConfState(reader);
     const hash = reader.text();
     if (reader.remaining > 0) throw new RangeError("row is too long");
     return hash;
@@ -69,5 +77,14 @@ export class ClusterMeta {
     writer.u8(this.importAllowed ? 1 : 0);
     writer.f64(this.termFloor);
     writer.text(this.clusterId);
+    writeConfState(writer, this.confState);
   }
 }
+
+const NO_MEMBERS: ConfState = {
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+};

@@ -4,6 +4,7 @@ import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { isCount, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
+import type { ConfState } from "../raft/types.js";
 import { ClusterMeta } from "./cluster-meta.js";
 import { Containers } from "./containers/containers.js";
 import type { ReplicationConfig } from "./containers/replication-config.js";
@@ -111,6 +112,10 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
     return this.#meta.importAllowed;
   }
 
+  get confState(): ConfState {
+    return this.#meta.confState;
+  }
+
   get sessionCount(): number {
     return this.#sessions.size;
   }
@@ -122,18 +127,23 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   }
 
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void {
-    assert(index === this.#meta.appliedIndex + 1, "entries are applied in order");
-    assert(term >= this.#meta.appliedTerm, "the term fell");
+    this.#checkPlace(index, term);
     if (payload.length > 0) {
       try {
         this.#applyBatch(payload, onResult);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        throw new StrataError("LOG_CORRUPT", { index, reason: error.message }, { cause: error });
+        const details = { where: `entry ${index}`, reason: error.message };
+        throw new StrataError("LOG_CORRUPT", details, { cause: error });
       }
     }
-    this.#meta.appliedIndex = index;
-    this.#meta.appliedTerm = term;
+    this.#moveTo(index, term);
+  }
+
+  applyConfChange(index: LogIndex, term: Term, confState: ConfState): void {
+    this.#checkPlace(index, term);
+    this.#meta.confState = confState;
+    this.#moveTo(index, term);
   }
 
   hash(): string {
@@ -185,8 +195,11 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
     corruptUnless(`table ${table}`, () => this.#loadRow(table, key, value));
   }
 
-  loaded(): void {
-    if (!this.#hasLoadedRows) return;
+  loaded(firstMembers: ConfState): void {
+    if (!this.#hasLoadedRows) {
+      this.#meta.confState = firstMembers;
+      return;
+    }
     corruptUnless("all tables", () => {
       this.containers.loaded();
       this.pipelines.loaded();
@@ -200,6 +213,16 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
       }
     });
     for (const [uuid, intent] of this.intents.rows.entries()) this.#options.onNodeIntent(uuid, intent);
+  }
+
+  #checkPlace(index: LogIndex, term: Term): void {
+    assert(index === this.#meta.appliedIndex + 1, "entries are applied in order");
+    assert(term >= this.#meta.appliedTerm, "the term fell");
+  }
+
+  #moveTo(index: LogIndex, term: Term): void {
+    this.#meta.appliedIndex = index;
+    this.#meta.appliedTerm = term;
   }
 
   #loadRow(table: number, key: Uint8Array, value: Uint8Array): void {

@@ -1,4 +1,5 @@
 import type { LogIndex, Term } from "../core/ids.js";
+import type { ConfState } from "../raft/types.js";
 
 /** Outcome of one operation. `error` is a wire number of the error table, 0 = done. `body` is the
  * operation's own encoding of its result (or of the error's details); immutable, since sessions keep it. */
@@ -16,8 +17,13 @@ export interface StateMachine {
    * nothing but the state and the payload. `index` is exactly one above the previous one; an empty payload
    * only moves the index. */
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void;
+  /** Applies a committed change of membership, which the consensus core has turned into `confState`. The
+   * index moves as in `apply`. */
+  applyConfChange(index: LogIndex, term: Term, confState: ConfState): void;
   readonly appliedIndex: LogIndex;
   readonly appliedTerm: Term;
+  /** Membership as of `appliedIndex`: what a restarted core and a snapshot begin with (raft.md §11). */
+  readonly confState: ConfState;
   /** Throws CorruptionError INVARIANT_BROKEN. O(n). */
   checkInvariants(): void;
   /** Hash over all replicated state, 16 hex digits, kept incrementally: O(1). */
@@ -50,6 +56,6 @@ export interface LoadTarget {
   /** `value` is only valid during the call. Throws CorruptionError STATE_CORRUPT. */
   load(table: number, key: Uint8Array, value: Uint8Array): void;
   /** After the last row: rebuilds indexes, checks the meta row. Without any row the state is that of index
-   * 0. */
-  loaded(): void;
+   * 0, and the members are `firstMembers`. */
+  loaded(firstMembers: ConfState): void;
 }

@@ -1,10 +1,13 @@
 import type { OperationResult, ResultSink, StateMachine } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
+import { StrataError } from "../core/errors.js";
 import { Fifo } from "../core/fifo.js";
 import type { LogIndex } from "../core/ids.js";
+import { decodeConfChange } from "../raft/conf-change-codec.js";
 import type { StorageApply } from "../raft/message.js";
+import type { RaftCore } from "../raft/raw-node.js";
 import type { Entry } from "../raft/types.js";
-import { entryBytes } from "../raft/types.js";
+import { ENTRY_TYPE, entryBytes } from "../raft/types.js";
 import type { SealedBatch } from "./proposal-queue.js";
 
 /** Where the outcome of an entry goes. */
@@ -21,6 +24,7 @@ export type OnBatchApplied = (batch: SealedBatch, proposedMs: number) => void;
  * effects. */
 export class ApplyQueue {
   readonly #stateMachine: StateMachine;
+  readonly #core: Pick<RaftCore, "applyConfChange">;
   readonly #onBatchApplied: OnBatchApplied;
   readonly #handedOut = new Fifo<StorageApply>();
   /** Entries of the first of `#handedOut` that are applied. */
@@ -34,8 +38,13 @@ export class ApplyQueue {
     this.#results.push(result);
   };
 
-  constructor(stateMachine: StateMachine, onBatchApplied: OnBatchApplied) {
+  constructor(
+    stateMachine: StateMachine,
+    core: Pick<RaftCore, "applyConfChange">,
+    onBatchApplied: OnBatchApplied,
+  ) {
     this.#stateMachine = stateMachine;
+    this.#core = core;
     this.#onBatchApplied = onBatchApplied;
   }
 
@@ -83,6 +92,11 @@ export class ApplyQueue {
   #applyEntry(entry: Entry): void {
     const expected = this.#expected.at(0);
     assert(expected === undefined || expected.index >= entry.index, "an expected entry was passed over");
+    if (entry.type !== ENTRY_TYPE.NORMAL) {
+      assert(expected?.index !== entry.index, "a change of membership holds no operations");
+      this.#applyConfChange(entry);
+      return;
+    }
     if (expected === undefined || expected.index > entry.index) {
       this.#stateMachine.apply(entry.index, entry.term, entry.payload, undefined);
       return;
@@ -97,5 +111,14 @@ export class ApplyQueue {
     for (let i = 0; i < results.length; i++) {
       (batch.callbacks[i] as (typeof batch.callbacks)[number])(results[i] as OperationResult);
     }
+  }
+
+  /** The core says what it makes of the change; the state keeps that, for the next start (raft.md §12.7). */
+  #applyConfChange({ index, term, payload }: Entry): void {
+    const change = decodeConfChange(payload);
+    if (change === undefined) {
+      throw new StrataError("LOG_CORRUPT", { where: `entry ${index}`, reason: "no change of membership" });
+    }
+    this.#stateMachine.applyConfChange(index, term, this.#core.applyConfChange(change));
   }
 }

@@ -135,7 +135,7 @@ export class RaftHost implements Consensus<Operation> {
       inflightCountMax: options.inflightCountMax,
       inflightBytesMax: options.uncommittedBytesMax,
     });
-    this.#applying = new ApplyQueue(stateMachine, (batch, proposedMs) => {
+    this.#applying = new ApplyQueue(stateMachine, this.#core, (batch, proposedMs) => {
       this.#proposals.settle(batch);
       this.counters.applied += batch.callbacks.length;
       this.commitMs.observe(parts.clock.monotonicMs() - proposedMs);

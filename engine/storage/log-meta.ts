@@ -1,9 +1,9 @@
 import type { ByteReader } from "../core/byte-reader.js";
-import type { ByteWriter } from "../core/byte-writer.js";
 import type { Store, StoreOptions } from "../core/disk.js";
 import type { StrataError } from "../core/errors.js";
 import { logIndex, term } from "../core/ids.js";
-import { type ConfState, type HardState, type NodeId, nodeId } from "../raft/types.js";
+import { readConfState, writeConfState } from "../raft/conf-state-codec.js";
+import { type ConfState, type HardState, nodeId } from "../raft/types.js";
 import { readIdentity, writeIdentity } from "./identity.js";
 import { LOG_COLUMN, LOG_FORMAT_VERSION, logCorrupt, META_COLUMN } from "./log-format.js";
 import type { Floors, LogPoint, StorageIdentity } from "./recovered.js";
@@ -36,6 +36,7 @@ export interface LogIdentity extends StorageIdentity, Floors {
 export interface Truncation {
   readonly epoch: number;
   readonly truncated: LogPoint;
+  /** The first members. Later ones stand in the meta row of the state. */
   readonly confState: ConfState;
   readonly stateDirectory: string;
 }
@@ -85,15 +86,7 @@ export function encodeTruncation(truncation: Truncation): Uint8Array {
     writer.f64(truncated.index);
     writer.f64(truncated.term);
     writer.u32(truncated.chain);
-    for (const ids of [
-      confState.voters,
-      confState.votersOutgoing,
-      confState.learners,
-      confState.learnersNext,
-    ]) {
-      writeNodeIds(writer, ids);
-    }
-    writer.u8(confState.autoLeave ? 1 : 0);
+    writeConfState(writer, confState);
     writer.text(stateDirectory);
   });
 }
@@ -101,26 +94,8 @@ export function encodeTruncation(truncation: Truncation): Uint8Array {
 function readTruncation(reader: ByteReader): Truncation {
   const epoch = reader.u32();
   const truncated = { index: logIndex(reader.f64()), term: term(reader.f64()), chain: reader.u32() };
-  const confState = {
-    voters: readNodeIds(reader),
-    votersOutgoing: readNodeIds(reader),
-    learners: readNodeIds(reader),
-    learnersNext: readNodeIds(reader),
-    autoLeave: reader.u8() !== 0,
-  };
+  const confState = readConfState(reader);
   return { epoch, truncated, confState, stateDirectory: reader.text() };
-}
-
-function writeNodeIds(writer: ByteWriter, ids: readonly NodeId[]): void {
-  writer.u32(ids.length);
-  for (const id of ids) writer.f64(id);
-}
-
-function readNodeIds(reader: ByteReader): NodeId[] {
-  const count = reader.u32();
-  const ids: NodeId[] = [];
-  for (let i = 0; i < count; i++) ids.push(nodeId(reader.f64()));
-  return ids;
 }
 
 /** Reads the three rows. Throws StorageError STORAGE_FORMAT, CorruptionError LOG_CORRUPT. */

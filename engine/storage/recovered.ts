@@ -59,6 +59,7 @@ export interface Recovered {
   readonly floors: Floors;
   /** `commit` is at least the state machine's applied index, which it equals now. */
   readonly hardState: HardState;
+  /** Membership as of `hardState.commit`. */
   readonly confState: ConfState;
   readonly truncated: LogPoint;
   readonly last: LogPoint;

@@ -6,7 +6,7 @@ import { type LogIndex, logIndex, type Term } from "../core/ids.js";
 import type { Entry, HardState } from "../raft/types.js";
 import type { StorageDirectories } from "./directories.js";
 import { describeIdentity } from "./identity.js";
-import { LOG_STORE_OPTIONS } from "./log-meta.js";
+import { LOG_STORE_OPTIONS, type LogMeta } from "./log-meta.js";
 import { EntryScan } from "./log-walk.js";
 import { behindWatermark, logPosition, type ReadLog, readLog } from "./read-log.js";
 import type { OnRecoveryStep, Recovered, StorageIdentity, TermSpan } from "./recovered.js";
@@ -36,11 +36,11 @@ export async function recover(
     const { identity, truncation } = log.meta;
     requireVersionIdentity(directories.raft, identity, version);
     const statePath = join(directories.state, truncation.stateDirectory);
-    await loadState(disk, statePath, identity, target, onStep);
+    await loadState(disk, statePath, log.meta, target, onStep);
     requireAppliedInLog(target, log);
     const hardState = withCommit(log.meta.hardState, target.appliedIndex);
     const tail = await replay(store, log, hardState.commit, target, onStep);
-    return recovered(log, hardState, tail, statePath);
+    return recovered(log, { hardState, tail, statePath, confState: target.confState });
   } finally {
     await store.close();
   }
@@ -55,7 +55,7 @@ function requireVersionIdentity(path: string, found: StorageIdentity, version: V
 async function loadState(
   disk: Disk,
   path: string,
-  identity: StorageIdentity,
+  { identity, truncation }: LogMeta,
   target: LoadTarget,
   onStep: OnRecoveryStep,
 ): Promise<void> {
@@ -70,7 +70,7 @@ async function loadState(
       await onStep({ name: "state", count, isDone: false });
     }
     scan.close();
-    target.loaded();
+    target.loaded(truncation.confState);
     await onStep({ name: "state", count, isDone: true });
   } finally {
     await store.close();
@@ -134,19 +134,18 @@ async function replay(
   return tail;
 }
 
-function recovered(log: ReadLog, hardState: HardState, tail: Entry[], statePath: string): Recovered {
+function recovered(
+  log: ReadLog,
+  found: Pick<Recovered, "hardState" | "tail" | "statePath" | "confState">,
+): Recovered {
   const { localIdFloor, termFloor, given, clusterId, scmId, nodeId } = log.meta.identity;
-  const { truncated, confState } = log.meta.truncation;
   return {
     identity: { clusterId, scmId, nodeId },
     floors: { localIdFloor, termFloor, given },
-    hardState,
-    confState,
-    truncated,
+    ...found,
+    truncated: log.meta.truncation.truncated,
     last: log.last,
     terms: log.terms,
-    tail,
     log: logPosition(log),
-    statePath,
   };
 }

@@ -8,6 +8,7 @@ import type { FlushSink, OperationResult } from "../../../engine/cluster/state-m
 import { TurnBatch } from "../../../engine/cluster/turn-batch.js";
 import { logIndex, term } from "../../../engine/core/ids.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
+import { LONE_CONF_STATE } from "../raft/lone-voter.js";
 
 /** A ClusterState with what drives it: batches, indexes, time. */
 export class AppliedState {
@@ -18,7 +19,8 @@ export class AppliedState {
   readonly #batch = new TurnBatch();
   nowMs = 1_750_000_000_000;
 
-  constructor() {
+  /** Of a new cluster, or to be loaded. */
+  constructor(isNew = true) {
     this.state = new ClusterState({
       allocateStripe: (stripe) => {
         const buffer = new SharedArrayBuffer(STRIPE_BYTES);
@@ -28,6 +30,7 @@ export class AppliedState {
       onReplicationConfig: (number) => this.configNumbers.push(number),
       onNodeIntent: (uuid, intent) => this.intents.set(uuid, intent),
     });
+    if (isNew) this.state.loaded(LONE_CONF_STATE);
   }
 
   /** One entry with these operations; their results in order. */
@@ -97,12 +100,12 @@ export class MemoryStateStore implements FlushSink {
 
   /** Rows of the commits so far, in key order, into a new state. */
   load(): AppliedState {
-    const loaded = new AppliedState();
+    const loaded = new AppliedState(false);
     for (const name of [...this.#rows.keys()].sort()) {
       const key = Uint8Array.from(Buffer.from(name, "hex"));
       loaded.state.load(key[0] as number, key.subarray(1), this.#rows.get(name) as Uint8Array);
     }
-    loaded.state.loaded();
+    loaded.state.loaded(LONE_CONF_STATE);
     return loaded;
   }
 

@@ -11,6 +11,8 @@ import { readTurnBatch } from "../../../engine/cluster/turn-batch.js";
 import { assert } from "../../../engine/core/assert.js";
 import type { LogIndex, Term } from "../../../engine/core/ids.js";
 import { logIndex, term } from "../../../engine/core/ids.js";
+import type { ConfState } from "../../../engine/raft/types.js";
+import { LONE_CONF_STATE } from "../raft/lone-voter.js";
 
 const DATA_TABLE = 2;
 const META_TABLE = 1;
@@ -27,6 +29,7 @@ export function note(id: number): SuppressContainers {
 export class CountingState implements StateMachine, FlushSource {
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);
+  confState: ConfState = LONE_CONF_STATE;
   readonly counts = new Map<number, number>();
   /** Ids in the order in which they were noted since this object was made. */
   readonly order: number[] = [];
@@ -48,6 +51,13 @@ export class CountingState implements StateMachine, FlushSource {
       this.times.push(nowMs);
       onResult?.(i, before > 0 && id % 2 === 1 ? REFUSED : DONE);
     }
+    this.appliedIndex = index;
+    this.appliedTerm = entryTerm;
+  }
+
+  applyConfChange(index: LogIndex, entryTerm: Term, confState: ConfState): void {
+    assert(index === this.appliedIndex + 1, `applied ${index} after ${this.appliedIndex}`);
+    this.confState = confState;
     this.appliedIndex = index;
     this.appliedTerm = entryTerm;
   }

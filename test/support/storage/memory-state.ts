@@ -6,8 +6,12 @@ import type {
   StateMachine,
 } from "../../../engine/cluster/state-machine.js";
 import { assert } from "../../../engine/core/assert.js";
+import { ByteReader } from "../../../engine/core/byte-reader.js";
+import { ByteWriter } from "../../../engine/core/byte-writer.js";
 import { StrataError } from "../../../engine/core/errors.js";
 import { type LogIndex, logIndex, type Term, term } from "../../../engine/core/ids.js";
+import { readConfState, writeConfState } from "../../../engine/raft/conf-state-codec.js";
+import type { ConfState } from "../../../engine/raft/types.js";
 
 const META_TABLE = 1;
 const ROW_TABLE = 2;
@@ -21,6 +25,7 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
   #frozen: { readonly table: number; readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
   #appliedIndex = logIndex(0);
   #appliedTerm = term(0);
+  #confState: ConfState | undefined;
   #hasMetaRow = false;
   isLoaded = false;
 
@@ -39,6 +44,18 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
     if (payload.length === 0) return;
     this.rows.set(payload[0]!, Buffer.from(payload.subarray(1)).toString("latin1"));
     this.#dirty.add(payload[0]!);
+  }
+
+  applyConfChange(index: LogIndex, entryTerm: Term, confState: ConfState): void {
+    assert(index === this.#appliedIndex + 1, `entry ${index} applied after ${this.#appliedIndex}`);
+    this.#appliedIndex = index;
+    this.#appliedTerm = entryTerm;
+    this.#confState = confState;
+  }
+
+  get confState(): ConfState {
+    assert(this.#confState !== undefined, "the state is not loaded");
+    return this.#confState;
   }
 
   checkInvariants(): void {
@@ -62,8 +79,11 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
       value: Buffer.from(this.rows.get(row) ?? "", "latin1"),
     }));
     this.#dirty.clear();
-    const value = new Uint8Array(new Float64Array([this.#appliedIndex, this.#appliedTerm]).buffer);
-    this.#frozen.push({ table: META_TABLE, key: META_KEY, value });
+    const meta = new ByteWriter();
+    meta.f64(this.#appliedIndex);
+    meta.f64(this.#appliedTerm);
+    writeConfState(meta, this.confState);
+    this.#frozen.push({ table: META_TABLE, key: META_KEY, value: meta.take() });
     return this.#frozen.length;
   }
 
@@ -77,19 +97,21 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
 
   load(table: number, key: Uint8Array, value: Uint8Array): void {
     if (table === META_TABLE) {
-      const [index, appliedTerm] = new Float64Array(new Uint8Array(value).buffer);
-      this.#appliedIndex = logIndex(index!);
-      this.#appliedTerm = term(appliedTerm!);
+      const meta = new ByteReader(value);
+      this.#appliedIndex = logIndex(meta.f64());
+      this.#appliedTerm = term(meta.f64());
+      this.#confState = readConfState(meta);
       this.#hasMetaRow = true;
     } else {
       this.rows.set(key[0]!, Buffer.from(value).toString("latin1"));
     }
   }
 
-  loaded(): void {
+  loaded(firstMembers: ConfState): void {
     if (this.rows.size > 0 && !this.#hasMetaRow) {
       throw new StrataError("STATE_CORRUPT", { where: "meta row", reason: "missing" });
     }
+    this.#confState ??= firstMembers;
     this.isLoaded = true;
   }
 }
