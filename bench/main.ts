@@ -7,13 +7,23 @@ import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
 import { runVersus } from "./harness/versus.js";
 import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
+import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
 
-const BENCHES: readonly Bench[] = [heartbeat, fullReport, incrementalReport, commit, ring, codec, boot];
+const BENCHES: readonly Bench[] = [
+  heartbeat,
+  fullReport,
+  incrementalReport,
+  commit,
+  append,
+  ring,
+  codec,
+  boot,
+];
 
 /** `npm run bench -- NAME`: runs a bench and prints its figures beside the yardsticks of the same run. */
 const program = new Command("bench")

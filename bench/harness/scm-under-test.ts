@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
@@ -38,8 +39,10 @@ export class ScmUnderTest {
       "ozone.scm.http-address=127.0.0.1:0",
       ...settings,
     ].flatMap((setting) => ["-D", setting]);
-    const init = ["scm", "--init", "--local-id-floor", "0", "--term-floor", "0", ...words];
-    execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
+    if (!existsSync(directory)) {
+      const init = ["scm", "--init", "--local-id-floor", "0", "--term-floor", "0", ...words];
+      execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
+    }
     const beganMs = performance.now();
     const child = spawn(process.execPath, [MAIN, "scm", ...words], { stdio: ["ignore", "ignore", "pipe"] });
     const { wsPort, httpPort } = await ports(child);
@@ -60,6 +63,13 @@ export class ScmUnderTest {
       if (!line.startsWith("#") && at > 0) values.set(line.slice(0, at), Number(line.slice(at + 1)));
     }
     return values;
+  }
+
+  /** The steps of the start and how long each took, in ms. */
+  async bootSteps(): Promise<ReadonlyMap<string, number>> {
+    const text = await (await fetch(`${this.#httpUrl}/readyz`)).text();
+    const { steps } = JSON.parse(text) as { steps: { name: string; tookMs: number }[] };
+    return new Map(steps.map(({ name, tookMs }) => [name, tookMs]));
   }
 
   residentBytes(): number {

@@ -1,0 +1,137 @@
+import type { ClusterState } from "../../engine/cluster/cluster-state.js";
+import { NO_SESSION, OPERATION, type Operation } from "../../engine/cluster/operation.js";
+import { TurnBatch } from "../../engine/cluster/turn-batch.js";
+import { assert } from "../../engine/core/assert.js";
+import type { Disk, Store, StoreBatch, StoreOptions } from "../../engine/core/disk.js";
+import { logIndex, term } from "../../engine/core/ids.js";
+import { SeededRandom } from "../../engine/core/random.js";
+import { NodeClock } from "../../engine/host/node-clock.js";
+import { NodeRandom } from "../../engine/host/node-random.js";
+import { NodeScheduler } from "../../engine/host/node-scheduler.js";
+import { ENTRY_TYPE, nodeId } from "../../engine/raft/types.js";
+import { storageDirectories } from "../../engine/storage/directories.js";
+import { initialize } from "../../engine/storage/initialize.js";
+import { LogStore } from "../../engine/storage/log-store.js";
+import { NodeDisk } from "../../engine/storage/node-disk.js";
+import type { Recovered } from "../../engine/storage/recovered.js";
+import { recover } from "../../engine/storage/recovery.js";
+import { scmWorkerPool } from "../../workers/pool/roles.js";
+import { newStateFlushed, readStateFlushed, StateRecordWriter } from "../../workers/shared/state-records.js";
+import { FleetPlan } from "../fleet/plan.js";
+import { emptyCluster } from "../harness/cluster.js";
+import type { CrashedScmOptions } from "./crashed-scm.js";
+
+const CONTAINERS_PER_IMPORT = 2000;
+/** Makes an entry of 256 B. */
+const IDS_PER_ENTRY = 26;
+const STATE_RING_BYTES = 8 << 20;
+
+/** The log up to its end, the state up to where the last flush saw it. */
+async function fill(
+  disk: Disk,
+  path: string,
+  recovered: Recovered,
+  cluster: ClusterState,
+  { entryCount, entriesPerBlob, replayCount, containerCount }: CrashedScmOptions,
+): Promise<void> {
+  const log = await LogStore.open(disk, path, recovered.log, new NodeClock());
+  const source = operations(recovered.identity.clusterId, containerCount);
+  const batch = new TurnBatch();
+  for (let index = 1; index <= entryCount; index++) {
+    batch.add(source.next().value);
+    const payload = batch.take(Date.now());
+    const entry = { term: term(1), type: ENTRY_TYPE.NORMAL, bytes: payload, start: 0, end: payload.length };
+    log.append(logIndex(index), entry);
+    if (index <= entryCount - replayCount) cluster.apply(logIndex(index), term(1), payload, undefined);
+    if (index === entryCount - replayCount) await flush(cluster, recovered);
+    if (index % entriesPerBlob !== 0 && index !== entryCount) continue;
+    // The commit index of an append is the one that was known when it was handed out.
+    log.setHardState({ term: term(1), vote: nodeId(1), commit: log.last.index });
+    log.commit();
+    log.markWhenDue();
+  }
+}
+
+/** First those that fill the tables, then changes without end. */
+function* operations(clusterId: string, containerCount: number): Generator<Operation, never> {
+  const plan = new FleetPlan({ nodeCount: 100, containersPerNode: (containerCount * 3) / 100, seed: 1 });
+  yield {
+    kind: OPERATION.seedCluster,
+    session: NO_SESSION,
+    clusterId,
+    importAllowed: true,
+    localIdFloor: 0n,
+    termFloor: 0,
+  };
+  const pipelines = Array.from({ length: plan.nodeCount }, (_, i) => plan.pipeline(i));
+  yield { kind: OPERATION.importBatch, session: NO_SESSION, pipelines, containers: [] };
+  for (let first = 1; first <= plan.containerCount; first += CONTAINERS_PER_IMPORT) {
+    const count = Math.min(CONTAINERS_PER_IMPORT, plan.containerCount - first + 1);
+    const containers = Array.from({ length: count }, (_, i) => plan.container(first + i));
+    yield { kind: OPERATION.importBatch, session: NO_SESSION, pipelines: [], containers };
+  }
+  const random = new SeededRandom(1);
+  for (let number = 0; ; number++) {
+    const containerIds = Array.from({ length: IDS_PER_ENTRY }, () => 1 + random.below(plan.containerCount));
+    const suppress = number % 2 === 0;
+    yield { kind: OPERATION.suppressContainers, session: NO_SESSION, suppress, containerIds };
+  }
+}
+
+async function flush(cluster: ClusterState, { statePath, identity }: Recovered): Promise<void> {
+  const pool = scmWorkerPool({ scheduler: new NodeScheduler(), shardCount: 1 });
+  const data = { path: statePath, identity };
+  const link = pool.start("state", 0, { data, ringBytes: STATE_RING_BYTES });
+  const flushed = newStateFlushed();
+  link.onRecord = (_, offset) => readStateFlushed(link.receiver.view, offset, flushed);
+  await link.started;
+  const writer = new StateRecordWriter(link.sender);
+  cluster.freeze();
+  while (!cluster.drain(writer, STATE_RING_BYTES)) await turn();
+  while (!writer.commit(cluster.appliedIndex, false)) await turn();
+  link.sender.publish();
+  while (flushed.appliedIndex < cluster.appliedIndex) await turn();
+  await pool.close();
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The same bytes without the waiting: what is killed is a process, so the page cache keeps them. */
+class UnsyncedDisk extends NodeDisk {
+  override async openStore(path: string, storeOptions: StoreOptions): Promise<Store> {
+    return unsynced(await super.openStore(path, storeOptions));
+  }
+}
+
+function unsynced(store: Store): Store {
+  const batch = (): StoreBatch => {
+    const inner = store.batch();
+    return {
+      put: (column, key, value) => inner.put(column, key, value),
+      delete: (column, key) => inner.delete(column, key),
+      write: () => inner.write({ sync: false }),
+    };
+  };
+  return {
+    batch,
+    get: (column, key) => store.get(column, key),
+    scan: (column, range) => store.scan(column, range),
+    clear: (column, range) => store.clear(column, range),
+    close: () => store.close(),
+  };
+}
+
+/** Started by `leaveCrashedScm`: writes what an SCM would have written, and kills itself. */
+const options = JSON.parse(process.argv[2] ?? "null") as CrashedScmOptions | null;
+assert(options !== null, "the process is started with its options");
+process.on("disconnect", () => process.exit(1));
+
+const disk = new UnsyncedDisk();
+const directories = storageDirectories({ metadataDir: options.directory });
+await initialize(disk, directories, { clock: new NodeClock(), random: new NodeRandom() });
+const cluster = emptyCluster();
+const recovered = await recover(disk, directories, cluster, () => undefined);
+await fill(disk, directories.raft, recovered, cluster, options);
+process.kill(process.pid, "SIGKILL");

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { NodeClock } from "../../engine/host/node-clock.js";
+import { NodeRandom } from "../../engine/host/node-random.js";
+import { NodeScheduler } from "../../engine/host/node-scheduler.js";
+import { storageDirectories } from "../../engine/storage/directories.js";
+import { initialize } from "../../engine/storage/initialize.js";
+import { NodeDisk } from "../../engine/storage/node-disk.js";
+import { recover } from "../../engine/storage/recovery.js";
+import { scmWorkerPool } from "../../workers/pool/roles.js";
+import type { Bench, BenchContext } from "../harness/bench.js";
+import { emptyCluster } from "../harness/cluster.js";
+import { type Figure, median } from "../harness/figure.js";
+import { type AppendTimes, DurableAppends } from "../micro/durable-appends.js";
+import { RESTART_SIZES, restartFigures } from "./restart.js";
+
+const RUNS = 3;
+
+/** Sizes of a run; the tests make them small. */
+export interface AppendSizes {
+  readonly seconds: number;
+  /** Entries under way in the runs that count: two appends of half as many. */
+  readonly clientCount: number;
+  /** Of the runs that are only printed. */
+  readonly otherClientCounts: readonly number[];
+}
+
+const SIZES: AppendSizes = { seconds: 4, clientCount: 1024, otherClientCounts: [64, 256, 4096] };
+
+/** Entries in each batch of the log that is read at a restart: many clients, and the few of a small
+ * cluster. */
+const BATCHES = [64, 1];
+
+/** Entries through the log thread: ring, blob, RocksDB's synced write, answer. */
+export const append: Bench = {
+  name: "append",
+  doc: "durable entries of 256 B, 1,024 under way; starts with 1 M of them, 100,000 replayed",
+  async run(context: BenchContext): Promise<readonly Figure[]> {
+    const appends = await runAppends({ ...context, directory: join(context.directory, "appends") }, SIZES);
+    const restarts: Figure[] = [];
+    for (const entriesPerBlob of BATCHES) {
+      restarts.push(...(await restartFigures(context, RESTART_SIZES, entriesPerBlob)));
+    }
+    return [...appends, ...restarts];
+  },
+};
+
+export async function runAppends(context: BenchContext, sizes: AppendSizes): Promise<readonly Figure[]> {
+  const disk = new NodeDisk();
+  const directories = storageDirectories({ metadataDir: context.directory });
+  await initialize(disk, directories, { clock: new NodeClock(), random: new NodeRandom() });
+  const recovered = await recover(disk, directories, emptyCluster(), () => undefined);
+  const pool = scmWorkerPool({ scheduler: new NodeScheduler(), shardCount: 1 });
+  try {
+    const appends = await DurableAppends.start(pool, directories.raft, recovered);
+    for (const clients of sizes.otherClientCounts) {
+      context.print(`${clients} under way: ${describe(await appends.run(clients, sizes.seconds / 2))}`);
+    }
+    const runs: AppendTimes[] = [];
+    for (let i = 0; i < RUNS; i++) {
+      const times = await appends.run(sizes.clientCount, sizes.seconds);
+      context.print(`${sizes.clientCount} under way, run ${i + 1}: ${describe(times)}`);
+      runs.push(times);
+    }
+    await appends.stop();
+    return figuresOf(runs);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+function figuresOf(runs: readonly AppendTimes[]): Figure[] {
+  const of = (pick: (run: AppendTimes) => number): number => median(runs.map(pick));
+  return [
+    {
+      name: "append.rate",
+      value: of((run) => run.entriesPerSecond),
+      unit: "entries/s",
+      target: { comparison: "≥", value: 150_000 },
+      yardstick: "fsync",
+    },
+    { name: "append.entries.per.fsync", value: of((run) => run.entriesPerSync), unit: "entries" },
+    {
+      name: "append.sync.p50",
+      value: of((run) => run.syncUs.percentile(0.5)),
+      unit: "µs",
+      yardstick: "fsync",
+    },
+    {
+      name: "append.sync.p99",
+      value: of((run) => run.syncUs.percentile(0.99)),
+      unit: "µs",
+      yardstick: "fsync",
+    },
+    { name: "append.log.cpu", value: of((run) => run.logCpuNs), unit: "ns", yardstick: "integer" },
+    { name: "append.main.cpu", value: of((run) => run.mainCpuNs), unit: "ns", yardstick: "integer" },
+  ];
+}
+
+function describe(times: AppendTimes): string {
+  const { entriesPerSecond, entriesPerSync, syncUs, logCpuNs, mainCpuNs, othersCpuNs } = times;
+  const ns = [logCpuNs, mainCpuNs, othersCpuNs].map((value) => value.toFixed(0));
+  const cpu = `log ${ns[0]}, main ${ns[1]}, others ${ns[2]}`;
+  const p = (rank: number): string => `${syncUs.percentile(rank).toFixed(0)} µs`;
+  return [
+    `${entriesPerSecond.toFixed(0)} entries/s`,
+    `${entriesPerSync.toFixed(1)} per fsync`,
+    `write with fsync p50 ${p(0.5)} p99 ${p(0.99)}`,
+    `CPU per entry, ns: ${cpu}`,
+  ].join("; ");
+}
