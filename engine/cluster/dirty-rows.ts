@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.js";
 import { ByteWriter } from "../core/byte-writer.js";
 import type { DrainTarget, FlushPart } from "./flush-part.js";
 
@@ -15,15 +16,15 @@ export interface RowEncoder<K> {
  *
  *   change ─► dirty ─freeze─► frozen ─drain─► gone
  *                              │ change: its bytes are kept for drain, and it is dirty again
- * / */
+ *
+ * A freeze takes the same moment however many rows are dirty. */
 export class DirtyRows<K> implements FlushPart {
   readonly #encoder: RowEncoder<K>;
   #dirty = new Set<K>();
-  #frozen: K[] = [];
-  #next = 0;
-  /** Frozen rows by key with their kept bytes; `undefined` as long as the live row is still what was frozen,
-   * `null` for a row that did not exist. */
-  readonly #kept = new Map<K, Uint8Array | null | undefined>();
+  /** Not yet drained. */
+  #frozen = new Set<K>();
+  /** Bytes of those frozen rows that were changed since; `null` for a row that did not exist. */
+  readonly #kept = new Map<K, Uint8Array | null>();
   #epoch = 1;
   readonly #key = new ByteWriter(32);
   readonly #row = new ByteWriter(1024);
@@ -41,33 +42,31 @@ export class DirtyRows<K> implements FlushPart {
   /** To be called before the row of `key` is added, changed or removed. */
   touch(key: K): void {
     this.#dirty.add(key);
-    if (this.#kept.has(key) && this.#kept.get(key) === undefined) {
+    if (this.#frozen.has(key) && !this.#kept.has(key)) {
       this.#row.reset();
       this.#kept.set(key, this.#encoder.writeRow(this.#row, key) ? this.#row.take() : null);
     }
   }
 
   dirtyBytes(): number {
-    return (this.#dirty.size + this.#frozen.length - this.#next) * this.#encoder.typicalRowBytes;
+    return (this.#dirty.size + this.#frozen.size) * this.#encoder.typicalRowBytes;
   }
 
   freeze(): number {
-    this.#frozen = [...this.#dirty];
-    this.#dirty.clear();
-    for (const key of this.#frozen) this.#kept.set(key, undefined);
+    assert(this.#frozen.size === 0, "the flush before is not drained");
+    const frozen = this.#dirty;
+    this.#dirty = this.#frozen;
+    this.#frozen = frozen;
     this.#epoch++;
-    return this.#frozen.length;
+    return frozen.size;
   }
 
   drain(target: DrainTarget): boolean {
-    while (this.#next < this.#frozen.length) {
-      const key = this.#frozen[this.#next] as K;
+    for (const key of this.#frozen) {
       if (!this.#hand(key, target)) return false;
       this.#kept.delete(key);
-      this.#next++;
+      this.#frozen.delete(key);
     }
-    this.#frozen = [];
-    this.#next = 0;
     return true;
   }
 

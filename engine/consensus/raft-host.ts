@@ -4,7 +4,7 @@ import type { FlushSource, OperationResult, StateMachine } from "../cluster/stat
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
-import type { LogIndex } from "../core/ids.js";
+import { type LogIndex, logIndex } from "../core/ids.js";
 import type { Random } from "../core/random.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Message, StorageApply } from "../raft/message.js";
@@ -154,6 +154,7 @@ export class RaftHost implements Consensus<Operation> {
         source: stateMachine,
         link: parts.state,
         handler: {
+          durableIndex: () => logIndex(this.#core.status().unstableOffset - 1),
           wantsDurable: () => this.#phase === "draining" || this.#droppableIndex() > this.#truncating,
           onDrained: () => {
             if (!this.#proposals.isEmpty) this.#scheduleTurn();
@@ -238,6 +239,7 @@ export class RaftHost implements Consensus<Operation> {
       this.#parts.stateMachine.appliedIndex <= status.hardState.commit,
       "only what is committed is applied",
     );
+    assert(this.#parts.stateMachine.appliedIndex < status.unstableOffset, "only what is durable is applied");
     assert(this.#truncating <= this.#durableApplied, "the log keeps what the state store may lose");
     assert(this.#durableApplied <= this.#parts.stateMachine.appliedIndex, "durable ≤ applied");
   }

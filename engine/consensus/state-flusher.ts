@@ -33,6 +33,8 @@ export interface FlushCounters {
 export interface StateFlusherHandler {
   /** Whether the next flush is to survive a loss of power: it lets the log be truncated. */
   wantsDurable(): boolean;
+  /** Entries up to here survive a loss of power in this SCM's own log. */
+  durableIndex(): LogIndex;
   /** Some of the changed bytes have left main. */
   onDrained(): void;
   /** The state as of `appliedIndex` is in the store. */
@@ -113,6 +115,9 @@ export class StateFlusher {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#flushIndex = this.#source.appliedIndex;
+    // A start refuses a state that knows more than the log (raft.md §12.6). With several voters an entry may
+    // be committed by the others before it is durable here; the core hands it out for applying only after.
+    assert(this.#flushIndex <= this.#handler.durableIndex(), "the state would overtake the own log");
     this.#isDurable = this.#handler.wantsDurable();
     this.#source.freeze();
     this.#phase = "draining";

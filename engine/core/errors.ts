@@ -172,6 +172,11 @@ export const ERRORS = {
     "Directories of two SCMs are mixed: put each back into its place.",
   ),
   STORAGE_OPEN: storage(406, "{path} cannot be opened: {reason}", RUN_VERIFY),
+  STATE_MISSING: storage(
+    407,
+    "{path} holds no state store",
+    "Mount the state directory, or put it back into its place: the log alone does not make up for it.",
+  ),
   LOG_CORRUPT: corruption(410, "Raft log, {where}: {reason}"),
   STATE_CORRUPT: corruption(411, "state store, {where}: {reason}"),
   VERSION_FILE_CORRUPT: corruption(412, "{path}: {reason}"),

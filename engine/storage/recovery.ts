@@ -20,7 +20,8 @@ const STEP_ROWS = 1024;
  * empty, and applies what is committed after it. Nothing is written; both stores are closed again. The caller
  * holds the lock.
  *
- * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STORAGE_IDS_DIFFER, or one of the disk;
+ * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STATE_MISSING, STORAGE_IDS_DIFFER, or one of
+ * the disk;
  * CorruptionError VERSION_FILE_CORRUPT, LOG_CORRUPT, STATE_CORRUPT, or LOG_BEHIND_WATERMARK when entries are
  * missing that were acknowledged: this SCM must not take part any more, but rejoin as a new one. */
 export async function recover(
@@ -59,6 +60,8 @@ async function loadState(
   target: LoadTarget,
   onStep: OnRecoveryStep,
 ): Promise<void> {
+  // Opening a store makes one where there is none.
+  if (disk.list(path).length === 0) throw new StrataError("STATE_MISSING", { path });
   const store = await disk.openStore(path, STATE_STORE_OPTIONS);
   try {
     requireStateIdentity(store, path, identity);

@@ -2,7 +2,7 @@ import { assert } from "../core/assert.js";
 import type { Disk, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import { crc32 } from "./crc32.js";
-import { describeIdentity, readIdentity, requireIdentity, writeIdentity } from "./identity.js";
+import { readIdentity, requireIdentity, writeIdentity } from "./identity.js";
 import type { StorageIdentity } from "./recovered.js";
 import { seal, unseal } from "./sealed-row.js";
 
@@ -38,7 +38,7 @@ export class StateStore {
   readonly #store: Store;
   readonly #batch: StoreBatch;
 
-  /** Throws StorageError STORAGE_FORMAT or STORAGE_IDS_DIFFER, CorruptionError STATE_CORRUPT. */
+  /** Throws StorageError STORAGE_FORMAT, STATE_MISSING or STORAGE_IDS_DIFFER, CorruptionError STATE_CORRUPT. */
   static async open(disk: Disk, path: string, identity: StorageIdentity): Promise<StateStore> {
     const store = await disk.openStore(path, STATE_STORE_OPTIONS);
     try {
@@ -109,13 +109,10 @@ export function readStateIdentity(store: Store, path: string): StorageIdentity |
   );
 }
 
-/** Throws StorageError STORAGE_IDS_DIFFER when the store is not `expected`'s. */
+/** Throws StorageError STATE_MISSING when the store is new, STORAGE_IDS_DIFFER when it is not `expected`'s. */
 export function requireStateIdentity(store: Store, path: string, expected: StorageIdentity): void {
   const found = readStateIdentity(store, path);
-  if (found === undefined) {
-    const details = { path, found: "nobody: it is empty", expected: describeIdentity(expected) };
-    throw new StrataError("STORAGE_IDS_DIFFER", details);
-  }
+  if (found === undefined) throw new StrataError("STATE_MISSING", { path });
   requireIdentity(path, found, expected);
 }
 

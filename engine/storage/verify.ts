@@ -209,6 +209,7 @@ const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
   LOG_BEHIND_WATERMARK: REJOIN,
   STATE_CORRUPT: REJOIN,
   STORAGE_OPEN: REJOIN,
+  STATE_MISSING: `Mount the state directory, or put it back into its place. If it is lost: ${REJOIN}`,
   INVARIANT_BROKEN: `Report this as a bug. ${REJOIN}`,
   VERSION_FILE_CORRUPT:
     "When nothing else is found, move the file away and run `strata scm --init`: it is written anew " +

@@ -2,9 +2,9 @@ import { assert } from "../../core/assert.js";
 import type { DrainTarget, FlushPart } from "../flush-part.js";
 import { TABLE } from "../tables.js";
 
-const DIRTY = 1;
-const FROZEN = 2;
-const DIRTY_OR_FROZEN = DIRTY | FROZEN;
+/** A page's flag: clean, or the number of the flush that it waits for, of which there are two at most. */
+const CLEAN = 0;
+const FLUSHES = [1, 2] as const;
 /** Copies are cut from slabs of that many pages. */
 const SLAB_PAGES = 64;
 
@@ -17,15 +17,19 @@ export interface PageSource {
 
 /** Which pages of the container table differ from the disk.
  *
- *   clean ─change─► DIRTY ─freeze─► FROZEN ─drain─► clean
- *                                     │ change: the page is copied first, then it is DIRTY;
+ *   clean ─change─► dirty ─freeze─► frozen ─drain─► clean
+ *                                     │ change: the page is copied first, then it is dirty;
  *                                     │ drain hands out the copy
- * / */
+ *
+ * A freeze touches no page: what was flagged for the next flush is from then on flagged for the present one,
+ * so that main is held for the same moment however much is dirty. */
 export class PageTracker implements FlushPart {
   readonly #source: PageSource;
   /** A byte of flags a page, by stripe. */
   readonly #flags: (Uint8Array | undefined)[] = [];
   readonly #pagesPerStripe: number;
+  /** The flush that a change now waits for. */
+  #nextFlush: (typeof FLUSHES)[number] = FLUSHES[0];
   #dirty = new PageList();
   #frozen = new PageList();
   #next = 0;
@@ -49,10 +53,10 @@ export class PageTracker implements FlushPart {
   touch(stripe: number, pageInStripe: number): void {
     const flags = this.#flags[stripe] as Uint8Array;
     const flag = flags[pageInStripe] as number;
-    if ((flag & DIRTY_OR_FROZEN) === DIRTY) return;
+    if (flag === this.#nextFlush) return;
     const page = stripe * this.#pagesPerStripe + pageInStripe;
-    if ((flag & FROZEN) !== 0) this.#copy(page);
-    flags[pageInStripe] = DIRTY;
+    if (flag !== CLEAN) this.#copy(page);
+    flags[pageInStripe] = this.#nextFlush;
     this.#dirty.push(page);
   }
 
@@ -65,7 +69,7 @@ export class PageTracker implements FlushPart {
     const frozen = this.#dirty;
     this.#dirty = this.#frozen;
     this.#frozen = frozen;
-    for (let i = 0; i < frozen.length; i++) this.#setFlag(frozen.at(i), FROZEN);
+    this.#nextFlush = this.#nextFlush === FLUSHES[0] ? FLUSHES[1] : FLUSHES[0];
     return frozen.length;
   }
 
@@ -76,7 +80,7 @@ export class PageTracker implements FlushPart {
       if (copy === undefined) this.#source.readPage(page, this.#scratch);
       this.#keyView.setUint32(0, page);
       if (!target.put(TABLE.containers, this.#key, copy ?? this.#scratch)) return false;
-      if (copy === undefined) this.#setFlag(page, 0);
+      if (copy === undefined) this.#setClean(page);
       else this.#release(page, copy);
     }
     this.#frozen.clear();
@@ -84,9 +88,9 @@ export class PageTracker implements FlushPart {
     return true;
   }
 
-  #setFlag(page: number, flag: number): void {
+  #setClean(page: number): void {
     const flags = this.#flags[Math.floor(page / this.#pagesPerStripe)] as Uint8Array;
-    flags[page % this.#pagesPerStripe] = flag;
+    flags[page % this.#pagesPerStripe] = CLEAN;
   }
 
   #copy(page: number): void {

@@ -25,7 +25,7 @@ class Fixture {
     else this.rows.set(key, value);
   }
 
-  drain(bytesMax = 1000, room = 1000): boolean {
+  drain(bytesMax = 1 << 20, room = 1000): boolean {
     let left = room;
     const sink = {
       put: (_: number, key: Uint8Array, value: Uint8Array) => {
@@ -97,7 +97,7 @@ test("an item that finds no room is offered again, and the budget ends a call", 
   const fixture = new Fixture();
   for (const key of [1, 2, 3]) fixture.set(key, key);
   fixture.dirty.freeze();
-  assert.equal(fixture.drain(1000, 1), false);
+  assert.equal(fixture.drain(1 << 20, 1), false);
   assert.equal(fixture.drain(1), false);
   assert.equal(fixture.drain(), true);
   assert.deepEqual(fixture.puts, [
@@ -114,7 +114,7 @@ test("dirty bytes count what is dirty and what is frozen and not yet drained", (
   fixture.dirty.freeze();
   fixture.set(1, 2);
   assert.equal(fixture.dirty.dirtyBytes(), 40);
-  fixture.drain(1000, 2);
+  fixture.drain(1 << 20, 2);
   assert.equal(fixture.dirty.dirtyBytes(), 20);
   fixture.drain();
   assert.equal(fixture.dirty.dirtyBytes(), 10);

@@ -5,6 +5,8 @@ import { MARK_FILE } from "../../../../engine/storage/durable-mark.js";
 import { logKey } from "../../../../engine/storage/log-format.js";
 import type { RecoveryStep } from "../../../../engine/storage/recovered.js";
 import { recover } from "../../../../engine/storage/recovery.js";
+import { seal } from "../../../../engine/storage/sealed-row.js";
+import { STATE_STORE_OPTIONS } from "../../../../engine/storage/state-store.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import { initialized, ManualClock, NO_STEP } from "../../../support/storage/log-fixture.js";
 import { MemoryState } from "../../../support/storage/memory-state.js";
@@ -146,7 +148,8 @@ describe("recovery refuses", () => {
   test("a state store that came back empty", async () => {
     const { disk, directories, recoverNow } = await used();
     disk.removeDirectory(statePathOf(directories));
-    await assert.rejects(recoverNow(), { code: "STORAGE_IDS_DIFFER" });
+    await assert.rejects(recoverNow(), { code: "STATE_MISSING" });
+    assert.deepEqual(disk.list(statePathOf(directories)), [], "no empty one takes its place");
   });
 
   test("a state that is older than where the log begins", async () => {
@@ -160,6 +163,20 @@ describe("recovery refuses", () => {
       code: "STATE_CORRUPT",
       message: /applied index 0: the log begins after 1/,
     });
+  });
+
+  test("a state store that another release wrote, with both formats and what to do", async () => {
+    const { disk, directories, recoverNow } = await used();
+    const path = statePathOf(directories);
+    const store = await disk.openStore(path, STATE_STORE_OPTIONS);
+    const batch = store.batch();
+    // What follows the format only that release could read.
+    const identity = seal((writer) => writer.u32(77));
+    batch.put("rows", Uint8Array.of(0, 1), identity);
+    batch.write({ sync: true });
+    await store.close();
+    const message = `${path} has format 77, this release reads 1`;
+    await assert.rejects(recoverNow(), { code: "STORAGE_FORMAT", message });
   });
 
   test("a store of another SCM", async () => {
