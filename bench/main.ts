@@ -10,6 +10,7 @@ import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/
 import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
+import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
@@ -20,6 +21,7 @@ const BENCHES: readonly Bench[] = [
   incrementalReport,
   commit,
   append,
+  flush,
   ring,
   codec,
   boot,

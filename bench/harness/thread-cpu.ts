@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 
 /** CPU time of one thread in nanoseconds (Linux: first field of schedstat). Undefined where the kernel has
  * none. */
@@ -21,4 +21,21 @@ export function processCpuNs(pid: number): number {
 export function residentBytes(pid: number): number {
   const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return match === null ? 0 : Number(match[1]) * 1024;
+}
+
+/** How long this process's main thread has waited for a core while it had work, in µs: what its turns took
+ * longer because others ran (Linux: second field of schedstat). Exact, unlike its CPU time, which grows with
+ * the kernel's ticks. */
+export class CoreWait {
+  readonly #file = openSync(`/proc/self/task/${process.pid}/schedstat`, "r");
+  readonly #bytes = Buffer.alloc(128);
+
+  us(): number {
+    const length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, 0);
+    return Number(this.#bytes.toString("latin1", 0, length).split(" ")[1]) / 1000;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
 }

@@ -6,22 +6,17 @@ import type { Disk, Store, StoreBatch, StoreOptions } from "../../engine/core/di
 import { logIndex, term } from "../../engine/core/ids.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { NodeClock } from "../../engine/host/node-clock.js";
-import { NodeRandom } from "../../engine/host/node-random.js";
 import { NodeScheduler } from "../../engine/host/node-scheduler.js";
 import { ENTRY_TYPE, nodeId } from "../../engine/raft/types.js";
-import { storageDirectories } from "../../engine/storage/directories.js";
-import { initialize } from "../../engine/storage/initialize.js";
 import { LogStore } from "../../engine/storage/log-store.js";
 import { NodeDisk } from "../../engine/storage/node-disk.js";
 import type { Recovered } from "../../engine/storage/recovered.js";
-import { recover } from "../../engine/storage/recovery.js";
 import { scmWorkerPool } from "../../workers/pool/roles.js";
 import { newStateFlushed, readStateFlushed, StateRecordWriter } from "../../workers/shared/state-records.js";
-import { FleetPlan } from "../fleet/plan.js";
-import { emptyCluster } from "../harness/cluster.js";
+import { emptyCluster, fillingOperations } from "../harness/cluster.js";
+import { recoveredNew } from "../harness/storage.js";
 import type { CrashedScmOptions } from "./crashed-scm.js";
 
-const CONTAINERS_PER_IMPORT = 2000;
 /** Makes an entry of 256 B. */
 const IDS_PER_ENTRY = 26;
 const STATE_RING_BYTES = 8 << 20;
@@ -54,25 +49,10 @@ async function fill(
 
 /** First those that fill the tables, then changes without end. */
 function* operations(clusterId: string, containerCount: number): Generator<Operation, never> {
-  const plan = new FleetPlan({ nodeCount: 100, containersPerNode: (containerCount * 3) / 100, seed: 1 });
-  yield {
-    kind: OPERATION.seedCluster,
-    session: NO_SESSION,
-    clusterId,
-    importAllowed: true,
-    localIdFloor: 0n,
-    termFloor: 0,
-  };
-  const pipelines = Array.from({ length: plan.nodeCount }, (_, i) => plan.pipeline(i));
-  yield { kind: OPERATION.importBatch, session: NO_SESSION, pipelines, containers: [] };
-  for (let first = 1; first <= plan.containerCount; first += CONTAINERS_PER_IMPORT) {
-    const count = Math.min(CONTAINERS_PER_IMPORT, plan.containerCount - first + 1);
-    const containers = Array.from({ length: count }, (_, i) => plan.container(first + i));
-    yield { kind: OPERATION.importBatch, session: NO_SESSION, pipelines: [], containers };
-  }
+  yield* fillingOperations(clusterId, containerCount);
   const random = new SeededRandom(1);
   for (let number = 0; ; number++) {
-    const containerIds = Array.from({ length: IDS_PER_ENTRY }, () => 1 + random.below(plan.containerCount));
+    const containerIds = Array.from({ length: IDS_PER_ENTRY }, () => 1 + random.below(containerCount));
     const suppress = number % 2 === 0;
     yield { kind: OPERATION.suppressContainers, session: NO_SESSION, suppress, containerIds };
   }
@@ -129,9 +109,7 @@ assert(options !== null, "the process is started with its options");
 process.on("disconnect", () => process.exit(1));
 
 const disk = new UnsyncedDisk();
-const directories = storageDirectories({ metadataDir: options.directory });
-await initialize(disk, directories, { clock: new NodeClock(), random: new NodeRandom() });
 const cluster = emptyCluster();
-const recovered = await recover(disk, directories, cluster, () => undefined);
+const { directories, recovered } = await recoveredNew(disk, options.directory, cluster);
 await fill(disk, directories.raft, recovered, cluster, options);
 process.kill(process.pid, "SIGKILL");

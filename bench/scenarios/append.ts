@@ -1,15 +1,11 @@
 import { join } from "node:path";
-import { NodeClock } from "../../engine/host/node-clock.js";
-import { NodeRandom } from "../../engine/host/node-random.js";
 import { NodeScheduler } from "../../engine/host/node-scheduler.js";
-import { storageDirectories } from "../../engine/storage/directories.js";
-import { initialize } from "../../engine/storage/initialize.js";
 import { NodeDisk } from "../../engine/storage/node-disk.js";
-import { recover } from "../../engine/storage/recovery.js";
 import { scmWorkerPool } from "../../workers/pool/roles.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import { emptyCluster } from "../harness/cluster.js";
 import { type Figure, median } from "../harness/figure.js";
+import { recoveredNew } from "../harness/storage.js";
 import { type AppendTimes, DurableAppends } from "../micro/durable-appends.js";
 import { RESTART_SIZES, restartFigures } from "./restart.js";
 
@@ -45,10 +41,7 @@ export const append: Bench = {
 };
 
 export async function runAppends(context: BenchContext, sizes: AppendSizes): Promise<readonly Figure[]> {
-  const disk = new NodeDisk();
-  const directories = storageDirectories({ metadataDir: context.directory });
-  await initialize(disk, directories, { clock: new NodeClock(), random: new NodeRandom() });
-  const recovered = await recover(disk, directories, emptyCluster(), () => undefined);
+  const { directories, recovered } = await recoveredNew(new NodeDisk(), context.directory, emptyCluster());
   const pool = scmWorkerPool({ scheduler: new NodeScheduler(), shardCount: 1 });
   try {
     const appends = await DurableAppends.start(pool, directories.raft, recovered);
