@@ -120,6 +120,11 @@ export class Raft {
     this.campaign();
   }
 
+  /** Until the next change of term or role, which draws it anew; for scenarios (raft.md §16). */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#randomizedElectionTimeoutTicks = ticks;
+  }
+
   /** Starts an election now. */
   campaign(): void {
     if (this.#role === ROLE.LEADER) {

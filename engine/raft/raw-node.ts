@@ -78,6 +78,10 @@ export class RawNode implements RaftCore {
     this.#raft.tick();
   }
 
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#raft.setRandomizedElectionTimeout(ticks);
+  }
+
   campaign(): void {
     this.#raft.campaign();
   }

@@ -1,19 +1,16 @@
+import type { LogIndex } from "../../engine/core/ids.js";
 import { logIndex } from "../../engine/core/ids.js";
-import type { ConfChangeRefusal, ConfChangeResult } from "../../engine/raft/conf-change.js";
+import type { ConfChangeRefusal, ConfChangeResult, Membership } from "../../engine/raft/conf-change.js";
 import { changeSimply, enterJoint, leaveJoint, NO_MEMBERS } from "../../engine/raft/conf-change.js";
-import type { ConfChangeStep } from "../../engine/raft/types.js";
-import { CONF_CHANGE, nodeId } from "../../engine/raft/types.js";
+import type { Progress } from "../../engine/raft/progress.js";
+import type { ProgressStatus } from "../../engine/raft/types.js";
+import { truthValue } from "./arguments.js";
+import { parseSteps } from "./conf-change-steps.js";
 import type { Directive } from "./datadriven.js";
 import { valuesOf } from "./datadriven.js";
-import { confStateText, progressText } from "./raft-text.js";
+import { confStateText, progressLines } from "./raft-text.js";
+import { CommandError } from "./scenario-errors.js";
 import type { Suite } from "./suite.js";
-
-const STEP_TYPES: Readonly<Record<string, ConfChangeStep["type"]>> = {
-  v: CONF_CHANGE.ADD_VOTER,
-  l: CONF_CHANGE.ADD_LEARNER,
-  r: CONF_CHANGE.REMOVE,
-  u: CONF_CHANGE.UPDATE,
-};
 
 const REFUSALS: Readonly<Record<ConfChangeRefusal, string>> = {
   alreadyJoint: "config is already joint",
@@ -29,44 +26,57 @@ const REFUSALS: Readonly<Record<ConfChangeRefusal, string>> = {
 export const confChangeSuite: Suite = () => {
   let membership = NO_MEMBERS;
   let lastIndex = 0;
-
-  const change = (directive: Directive): ConfChangeResult | string => {
-    const added = { lastIndex: logIndex(lastIndex), inflightLimits: { countMax: 10, bytesMax: 2 ** 40 } };
-    const steps = parseSteps(directive.input);
-    if (typeof steps === "string") return steps;
-    switch (directive.command) {
-      case "simple":
-        return changeSimply(membership, steps, added);
-      case "enter-joint": {
-        const autoLeave = valuesOf(directive, "autoleave")[0] === "true";
-        return enterJoint(membership, steps, { ...added, autoLeave });
-      }
-      case "leave-joint":
-        return steps.length > 0 ? "this command takes no input" : leaveJoint(membership);
-      default:
-        return "unknown command";
-    }
-  };
-
   return (directive) => {
-    const result = change(directive);
-    lastIndex++;
-    if (typeof result === "string") return result;
-    if (result.kind === "refused") return REFUSALS[result.reason];
-    membership = result.membership;
-    const lines = membership.progress.map((progress) => `${progress.id}: ${progressText(progress)}\n`);
-    return `${confStateText(membership.confState)}\n${lines.join("")}`;
+    try {
+      membership = change(membership, directive, logIndex(lastIndex));
+    } catch (error) {
+      if (error instanceof CommandError) return error.message;
+      throw error;
+    } finally {
+      lastIndex++;
+    }
+    return `${confStateText(membership.confState)}\n${progressLines(membership.progress.map(statusOf))}`;
   };
 };
 
-/** "v1 l2 r3 u4"; a text says what is wrong. */
-function parseSteps(input: string): ConfChangeStep[] | string {
-  const steps: ConfChangeStep[] = [];
-  for (const token of input.split(/\s+/).filter((word) => word !== "")) {
-    if (token.length < 2) return `unknown token ${token}`;
-    const type = STEP_TYPES[token[0] as string];
-    if (type === undefined) return `unknown input: ${token}`;
-    steps.push({ type, nodeId: nodeId(Number(token.slice(1))) });
+function change(before: Membership, directive: Directive, lastIndex: LogIndex): Membership {
+  const result = changeResult(before, directive, lastIndex);
+  if (result.kind === "refused") throw new CommandError(REFUSALS[result.reason]);
+  return result.membership;
+}
+
+function changeResult(before: Membership, directive: Directive, lastIndex: LogIndex): ConfChangeResult {
+  const added = { lastIndex, inflightLimits: { countMax: 10, bytesMax: 2 ** 40 } };
+  const steps = parseSteps(directive.input);
+  switch (directive.command) {
+    case "simple":
+      return changeSimply(before, steps, added);
+    case "enter-joint": {
+      const [autoLeave] = valuesOf(directive, "autoleave").map(truthValue);
+      return enterJoint(before, steps, { ...added, autoLeave: autoLeave ?? false });
+    }
+    case "leave-joint":
+      if (steps.length > 0) throw new CommandError("this command takes no input");
+      return leaveJoint(before);
+    default:
+      throw new CommandError("unknown command");
   }
-  return steps;
+}
+
+function statusOf(progress: Progress): ProgressStatus {
+  const { id, state, match, next, isLearner, isRecentlyActive, isPaused, pendingSnapshot, inflights } =
+    progress;
+  const { count: inflightCount, isFull: isInflightFull } = inflights;
+  return {
+    id,
+    state,
+    match,
+    next,
+    isLearner,
+    isRecentlyActive,
+    isPaused,
+    pendingSnapshot,
+    inflightCount,
+    isInflightFull,
+  };
 }

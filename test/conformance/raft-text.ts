@@ -1,8 +1,7 @@
-import type { Progress } from "../../engine/raft/progress.js";
 import { PROGRESS_STATE } from "../../engine/raft/progress.js";
-import type { ConfState, NodeId } from "../../engine/raft/types.js";
+import type { ConfState, NodeId, ProgressStatus } from "../../engine/raft/types.js";
 
-/** The core's values in etcd's words. */
+/** Membership and followers in etcd's words. */
 
 const PROGRESS_STATE_NAMES = {
   [PROGRESS_STATE.PROBE]: "StateProbe",
@@ -10,8 +9,8 @@ const PROGRESS_STATE_NAMES = {
   [PROGRESS_STATE.SNAPSHOT]: "StateSnapshot",
 };
 
-export function progressText(progress: Progress): string {
-  const { state, match, next, inflights, pendingSnapshot } = progress;
+export function progressText(progress: Omit<ProgressStatus, "id">): string {
+  const { state, match, next, pendingSnapshot, inflightCount, isInflightFull } = progress;
   return [
     PROGRESS_STATE_NAMES[state],
     `match=${match}`,
@@ -20,8 +19,13 @@ export function progressText(progress: Progress): string {
     ...(progress.isPaused ? ["paused"] : []),
     ...(pendingSnapshot > 0 ? [`pendingSnap=${pendingSnapshot}`] : []),
     ...(progress.isRecentlyActive ? [] : ["inactive"]),
-    ...(inflights.count > 0 ? [`inflight=${inflights.count}${inflights.isFull ? "[full]" : ""}`] : []),
+    ...(inflightCount > 0 ? [`inflight=${inflightCount}${isInflightFull ? "[full]" : ""}`] : []),
   ].join(" ");
+}
+
+/** A line for each member. */
+export function progressLines(table: readonly ProgressStatus[]): string {
+  return table.map((progress) => `${progress.id}: ${progressText(progress)}\n`).join("");
 }
 
 export function confStateText(confState: ConfState): string {

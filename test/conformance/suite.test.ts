@@ -1,57 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { confChangeSuite } from "./conf-change-suite.js";
-import { hasArgument, parseDirectives, valuesOf } from "./datadriven.js";
 import { quorumSuite } from "./quorum-suite.js";
-import { describeFailure, runSuite } from "./suite.js";
+import { ScenarioError } from "./scenario-errors.js";
+import type { FileRunner } from "./suite.js";
+import { BrokenOffError, describeFailure, runSuite } from "./suite.js";
 
-test("scenario files are read as they are written", () => {
-  const [first, second, third] = parseDirectives(
-    [
-      "# about",
-      "put flag key=value list=(1, 2,3) empty=()",
-      "some",
-      "input",
-      "----",
-      "out",
-      "",
-      "show",
-      "----",
-      "----",
-      "a",
-      "",
-      "b",
-      "----",
-      "----",
-      "",
-      "stop \\",
-      "  now",
-      "----",
-      "",
-    ].join("\n"),
-  );
-  assert.equal(first?.command, "put");
-  assert.equal(first?.line, 2);
-  assert.deepEqual(valuesOf(first as never, "list"), ["1", "2", "3"]);
-  assert.deepEqual(valuesOf(first as never, "key"), ["value"]);
-  assert.equal(hasArgument(first as never, "flag"), true);
-  assert.deepEqual(valuesOf(first as never, "empty"), []);
-  assert.equal(first?.input, "some\ninput");
-  assert.equal(first?.expected, "out\n");
-  assert.equal(second?.expected, "a\n\nb\n");
-  assert.deepEqual(third?.args, [{ key: "now", values: [] }]);
-  assert.equal(third?.expected, "");
-  assert.throws(() => parseDirectives("lonely\n"), /no ---- follows/);
-});
-
-test("a scenario that ends otherwise is told with both outputs", () => {
+test("a scenario that ends otherwise is told with the difference", () => {
   const text = "vote cfg=(1) votes=(y)\n----\nVoteLost\n";
   const { passed, failures } = runSuite(quorumSuite, [{ name: "some.txt", text }]);
   assert.equal(passed, 0);
   assert.equal(
     describeFailure(failures[0] as never),
-    "some.txt:1: vote cfg=(1) votes=(y)\nexpected:\nVoteLost\nactual:\nVoteWon\n",
+    "some.txt:1: vote cfg=(1) votes=(y)\n-VoteLost\n+VoteWon\n",
   );
+});
+
+test("what throws has failed, whatever was expected, and the rest is run", () => {
+  const suite = (): FileRunner => (directive) => {
+    if (directive.command === "crash") throw new BrokenOffError("so far\n", new Error("no such thing"));
+    if (directive.command === "wrong") throw new ScenarioError("no such node");
+    return "fine";
+  };
+  const text = "crash\n----\nso far\n\nwrong\n----\n\ngarbage\n\nrun\n----\nfine\n";
+  const { passed, failures } = runSuite(suite, [{ name: "f", text }]);
+  assert.equal(passed, 1);
+  const [crash, wrong, garbage] = failures.map(describeFailure);
+  assert.match(crash ?? "", /^f:1: crash\n…\nbroken off: Error: no such thing\n {4}at /);
+  assert.equal(wrong, "f:5: wrong\nbroken off: no such node\n");
+  assert.equal(garbage, "f:8: garbage\nno ---- follows\n");
+  assert.equal(failures.length, 3);
 });
 
 test("members, bars and infinity are printed in the suites' form", () => {
