@@ -18,7 +18,7 @@ import { type BootStepName, Scm } from "./scm.js";
 import { addClusterMetrics, addNodeMetrics, addShardMetrics } from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
 import { storageState } from "./storage/directories.js";
-import { NodeDisk } from "./storage/node-disk.js";
+import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
 import { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
 import { Metrics } from "./telemetry/metrics.js";
@@ -87,7 +87,7 @@ export async function startScm(options: {
 }): Promise<ScmProcess> {
   const { config, logger } = options;
   requireInitialized(config);
-  const disk = new NodeDisk();
+  const disk = new NodeDisk((notice) => logNotice(logger, notice));
   // Before everything else: whoever starts a second SCM on a directory is told so, and not that a port is
   // taken.
   const lock = await disk.lock(directoriesOf(config.storage).lock);
@@ -160,6 +160,16 @@ function requireInitialized(config: Config): void {
   const directories = directoriesOf(config.storage);
   if (storageState(new NodeDisk(), directories) === "INITIALIZED") return;
   throw new StrataError("STORAGE_NOT_INITIALIZED", { path: directories.root });
+}
+
+function logNotice(logger: Logger, notice: DiskNotice): void {
+  if (notice.kind === "slowOpen") {
+    const { path, seconds, walBytes } = notice;
+    logger.warn("a store is still being opened", { path, seconds, walBytes });
+    return;
+  }
+  const { path, keptIn, finding } = notice;
+  logger.warn("the end of a store's log was cut off", { path, ...finding, keptIn });
 }
 
 /** What is not answered after this is left to the next start. */

@@ -1,5 +1,6 @@
 import { RemoteError } from "../../protocol/codec/errors.js";
 import { ERRORS, type ErrorClass, type ErrorCode, StrataError } from "../core/errors.js";
+import { isOpening } from "../storage/open-watchdog.js";
 import type { CommandIo } from "./io.js";
 
 /** How every command of `strata` ends. The numbers from 64 on are those of BSD's sysexits.h. */
@@ -11,6 +12,8 @@ export const EXIT = {
   BUG: 70,
   STORAGE: 74,
   CONFIG: 78,
+  /** As a shell shows an end by SIGKILL. */
+  KILLED: 137,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
@@ -23,6 +26,7 @@ Exit codes:
   70  a bug in strata
   74  a disk, or what is on it
   78  configuration
+  137 a store does not open and does not fail: the process ended itself with SIGKILL
 `;
 
 /** A command that ends with a message of its own and an exit code; `cause` is the coded error behind it,
@@ -40,8 +44,16 @@ export class CommandError extends Error {
 /** The exit code that an error ends the process with. What has no code of ours is a bug. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exitCode;
+  if (error instanceof StrataError && error.code === "STORAGE_STALLED") return EXIT.KILLED;
   if (error instanceof StrataError || error instanceof RemoteError) return exitCodeOfClass(error.class);
   return EXIT.BUG;
+}
+
+/** Ends the process now. Where a thread is stuck in a store that does not open, `process.exit` would wait for
+ * it for ever. */
+export function endProcess(exitCode: ExitCode): never {
+  if (exitCode === EXIT.KILLED || isOpening()) process.kill(process.pid, "SIGKILL");
+  process.exit(exitCode);
 }
 
 function exitCodeOfClass(errorClass: ErrorClass): ExitCode {

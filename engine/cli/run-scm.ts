@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.js";
 import type { RootLogger } from "../telemetry/logger.js";
-import { EXIT, type ExitCode, exitCodeOf } from "./exit-code.js";
+import { EXIT, type ExitCode, endProcess, exitCodeOf } from "./exit-code.js";
 import type { CommandIo } from "./io.js";
 import type { Parts, RunningScm } from "./parts.js";
 
@@ -20,7 +20,7 @@ const STOP_AFTER_FAILURE_MS = 5000;
 export async function runScm({ config, logger, parts, io }: RunScmOptions): Promise<ExitCode> {
   const dieAtOnce = (exitCode: ExitCode): never => {
     logger.flush();
-    process.exit(exitCode);
+    endProcess(exitCode);
   };
   const onBug = (error: unknown): void => {
     logger.fatal("uncaught error: this is a bug", { error });

@@ -177,6 +177,11 @@ export const ERRORS = {
     "{path} holds no state store",
     "Mount the state directory, or put it back into its place: the log alone does not make up for it.",
   ),
+  STORAGE_STALLED: storage(
+    408,
+    "{path} has not opened within {seconds} s",
+    "A thread is stuck, so the process ends by SIGKILL. Check the disk, then run `strata verify DIR`.",
+  ),
   LOG_CORRUPT: corruption(410, "Raft log, {where}: {reason}"),
   STATE_CORRUPT: corruption(411, "state store, {where}: {reason}"),
   VERSION_FILE_CORRUPT: corruption(412, "{path}: {reason}"),

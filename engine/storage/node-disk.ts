@@ -13,24 +13,38 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { assert } from "../core/assert.js";
 import type { Disk, DiskFile, Lock, Store, StoreOptions } from "../core/disk.js";
+import { StrataError } from "../core/errors.js";
 import { TEMPORARY_SUFFIX } from "./directories.js";
-import { openDatabase, openRocksStore } from "./rocksdb-store.js";
-import { storageError } from "./storage-error.js";
+import { type OpenWatch, openDatabase, openRocksStore } from "./rocksdb-store.js";
+import { type ErrorPlace, storageError } from "./storage-error.js";
+import type { WalFinding } from "./wal-check.js";
+import { CUT_FILE, cutWals, disciplineOf, readWals } from "./wal-guard.js";
 
 const LOCK_MEMTABLE_BYTES = 1024 * 1024;
 
 /** Locks held by this process. A database that is garbage-collected closes itself and loses its lock. */
 const HELD_LOCKS = new Set<unknown>();
 
+/** Something that a person should know of, though the disk goes on. */
+export type DiskNotice =
+  /** The end of a log file was cut off, and what it was is in `keptIn` unless it is known to be worthless. */
+  | { readonly kind: "cut"; readonly finding: WalFinding; readonly path: string; readonly keptIn: string }
+  | { readonly kind: "slowOpen"; readonly path: string; readonly seconds: number; readonly walBytes: number };
+
 /** The real disk: RocksDB for stores, node:fs for files. Any thread may have one; what it opens belongs to
  * that thread. */
 export class NodeDisk implements Disk {
+  readonly #onNotice: (notice: DiskNotice) => void;
+
+  constructor(onNotice: (notice: DiskNotice) => void = () => {}) {
+    this.#onNotice = onNotice;
+  }
+
+  /** The caller holds a lock over `path`: what another process writes at this moment would look torn. */
   async openStore(path: string, options: StoreOptions): Promise<Store> {
     this.makeDirectory(path);
-    // A guard against a damaged write-ahead log belongs here, before RocksDB sees the directory: garbage
-    // after its last record can make the open loop for ever, and a flipped byte in its middle silently ends
-    // it there (what is lost of the Raft log by that, its watermark tells).
-    return await openRocksStore(path, options);
+    const walBytes = await this.#guardWals({ path, kind: options.kind });
+    return await openRocksStore(path, options, this.#watch(path, walBytes));
   }
 
   /** A directory with an empty RocksDB database in it, which is held open. Node.js has no `flock`. A file
@@ -40,13 +54,33 @@ export class NodeDisk implements Disk {
    * kernel holds it, drops it when the process ends, however that ends, and knows no stale ones. */
   async lock(path: string): Promise<Lock> {
     this.makeDirectory(path);
-    const db = await openDatabase(path, [], LOCK_MEMTABLE_BYTES, { path, kind: "file" });
+    await requireSoundLock(path);
+    const place: ErrorPlace = { path, kind: "file" };
+    const db = await openDatabase(place, [], LOCK_MEMTABLE_BYTES, this.#watch(path, 0));
     HELD_LOCKS.add(db);
     return {
       release: async () => {
         if (HELD_LOCKS.delete(db)) await db.close();
       },
     };
+  }
+
+  /** Cuts off what RocksDB cannot read at the end of its logs; returns how many bytes they have. */
+  async #guardWals(place: ErrorPlace): Promise<number> {
+    const { path } = place;
+    try {
+      const { findings, walBytes } = await readWals(path, disciplineOf(place.kind));
+      cutWals(findings, place);
+      for (const finding of findings)
+        this.#onNotice({ kind: "cut", finding, path, keptIn: join(path, CUT_FILE) });
+      return walBytes;
+    } catch (error) {
+      throw storageError(error, place);
+    }
+  }
+
+  #watch(path: string, walBytes: number): OpenWatch {
+    return { walBytes, onSlow: (seconds) => this.#onNotice({ kind: "slowOpen", path, seconds, walBytes }) };
   }
 
   readFile(path: string): Uint8Array | undefined {
@@ -117,6 +151,21 @@ export class NodeDisk implements Disk {
       }
     });
   }
+}
+
+/** Whoever takes a lock may find another process in the middle of taking it, with files that come and go, so
+ * nothing is cut off here. */
+async function requireSoundLock(path: string): Promise<void> {
+  let findings: readonly WalFinding[] = [];
+  try {
+    findings = (await readWals(path, "synced")).findings;
+  } catch (error) {
+    if (!isMissing(error)) throw storageError(error, { path, kind: "file" });
+  }
+  const bad = findings.find(({ kind }) => kind !== "torn");
+  if (bad === undefined) return;
+  const reason = `${bad.file} is damaged; nothing is in there: when no SCM runs, remove the directory`;
+  throw new StrataError("STORAGE_OPEN", { path, reason });
 }
 
 class NodeFile implements DiskFile {

@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.js";
 import type { KeyRange, RowVisitor, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
+import { watchOpen } from "./open-watchdog.js";
 import {
   type ColumnHandle,
   type ColumnOptions,
@@ -21,11 +22,21 @@ const UNUSED_COLUMN_BYTES = 1024 * 1024;
 const BACKGROUND_THREADS = 2;
 
 /** Opens the RocksDB database in directory `path`, creating it. Throws as Disk.openStore does. */
-export async function openRocksStore(path: string, options: StoreOptions): Promise<RocksStore> {
+export async function openRocksStore(
+  path: string,
+  options: StoreOptions,
+  watch: OpenWatch,
+): Promise<RocksStore> {
   assert(options.columns.length > 0, "a store needs a column");
   const place = { path, kind: options.kind };
-  const db = await openDatabase(path, options.columns, options.memtableBytes, place);
+  const db = await openDatabase(place, options.columns, options.memtableBytes, watch);
   return new RocksStore(db, place);
+}
+
+/** What is known of a database before it is opened, and who wants to know that it takes long. */
+export interface OpenWatch {
+  readonly walBytes: number;
+  readonly onSlow: (seconds: number) => void;
 }
 
 /** Opens a database for `NodeDisk.lock` and `openRocksStore`.
@@ -34,10 +45,10 @@ export async function openRocksStore(path: string, options: StoreOptions): Promi
  * pages; its memtables of 256 MB let the log grow to gigabytes, since its own limit for that is broken
  * (`walTotalSizeLimit` is read into the wrong variable). Budgets per column are what bounds it. */
 export async function openDatabase(
-  path: string,
+  place: ErrorPlace,
   columns: readonly string[],
   memtableBytes: number,
-  place: ErrorPlace,
+  { walBytes, onSlow }: OpenWatch,
 ): Promise<RocksDb> {
   const unused = columnOptions(UNUSED_COLUMN_BYTES);
   const options: OpenOptions = {
@@ -49,9 +60,10 @@ export async function openDatabase(
     walCompression: false,
     parallelism: BACKGROUND_THREADS,
   };
+  const { path } = place;
   const db = new RocksLevel(path, options);
   try {
-    await db.open();
+    await watchOpen(db, db.open(), { path, walBytes }, onSlow);
   } catch (error) {
     throw openError(error, place);
   }

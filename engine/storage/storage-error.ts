@@ -34,7 +34,7 @@ export function openError(error: unknown, place: ErrorPlace): unknown {
 }
 
 /** For a place whose very bytes are unreadable. */
-function corruptionError({ path, kind }: ErrorPlace, reason: string, cause: Error): StrataError {
+export function corruptionError({ path, kind }: ErrorPlace, reason: string, cause?: Error): StrataError {
   switch (kind) {
     case "log":
       return new StrataError("LOG_CORRUPT", { where: path, reason }, { cause });

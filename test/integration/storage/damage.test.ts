@@ -91,12 +91,20 @@ describe("a damaged write-ahead log of the Raft log", () => {
     assert.deepEqual(await recoverNow(directories), { last: ROWS - 1, rows: ROWS - 1 });
   });
 
-  test("flipped in its middle is found by the watermark, though RocksDB opens it cleanly", async () => {
-    const directories = await killed(ROWS);
-    flipByte(filesOf(directories.raft, ".log").at(-1)!, 0.5);
-    await assert.rejects(recoverNow(directories), { code: "LOG_BEHIND_WATERMARK" });
+  test("flipped in its middle is found before RocksDB ends the log there without a word", async () => {
+    const directories = await killed(1);
+    const log = filesOf(directories.raft, ".log").at(-1)!;
+    flipByte(log, 0.5);
+    const damaged = readFileSync(log);
+    for (let i = 0; i < 2; i++) {
+      await assert.rejects(recoverNow(directories), {
+        code: "LOG_CORRUPT",
+        message: /\.log: .* at byte \d+/,
+      });
+      assert.deepEqual(readFileSync(log), damaged);
+    }
     const { findings } = await verify(disk, directories, new MemoryState(), NO_STEP);
-    assert.match(findings[0]!.what, /^LOG_BEHIND_WATERMARK/);
+    assert.match(findings[0]!.what, /^LOG_CORRUPT/);
   });
 
   test("deleted is found, too", async () => {

@@ -1,0 +1,169 @@
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setImmediate as endOfTurn } from "node:timers/promises";
+import { StrataError } from "../core/errors.js";
+import { corruptionError, type ErrorPlace } from "./storage-error.js";
+import {
+  checkManifest,
+  checkWals,
+  type ScannedWal,
+  type WalDiscipline,
+  type WalFinding,
+} from "./wal-check.js";
+import { WAL_HEADER_BYTES, type WalBytes } from "./wal-format.js";
+import { WalScan } from "./wal-scan.js";
+
+/** The file that was cut last, as it was before. */
+export const CUT_FILE = "before-cut.wal";
+
+/** Each write to the Raft log is synced. Flushes of the state are not: the Raft log brings them back. The
+ * lock's own database holds nothing. */
+export function disciplineOf(kind: ErrorPlace["kind"]): WalDiscipline {
+  return kind === "log" ? "synced" : "unsynced";
+}
+
+/** What is in a store's log files, before RocksDB reads them. */
+export interface WalReport {
+  readonly findings: readonly WalFinding[];
+  /** Of all write-ahead logs: RocksDB reads them again. */
+  readonly walBytes: number;
+}
+
+/** Reads the log files of the store in `directory` and proves that RocksDB can; changes nothing. Two things
+ * it would do with bad ones are not acceptable (stack-limits.md §6): garbage after the last record, or one
+ * flipped bit in a record's type, can make it loop for ever; a damaged record in the middle ends the log
+ * there without a word. No other process may have the store open. */
+export async function readWals(directory: string, discipline: WalDiscipline): Promise<WalReport> {
+  const names = readdirSync(directory);
+  const walNames = names.filter((name) => /^\d+\.log$/.test(name)).sort((a, b) => numberIn(a) - numberIn(b));
+  requireCurrent(directory, names, walNames);
+  const findings: WalFinding[] = [];
+  const manifest = manifestName(directory, names);
+  if (manifest !== undefined) {
+    await withScans(directory, [manifest], "edits", ([scanned]) => {
+      findings.push(...checkManifest(scanned as ScannedWal));
+      return 0;
+    });
+  }
+  const walBytes = await withScans(directory, walNames, "batches", (logs) => {
+    findings.push(...checkWals(logs, discipline));
+    return logs.reduce((sum, { scan }) => sum + scan.file.size, 0);
+  });
+  return { findings, walBytes };
+}
+
+/** Cuts off what can be cut off. What nobody can say for sure was never acknowledged is kept in CUT_FILE.
+ * Throws CorruptionError for the first finding that must stay as it is. */
+export function cutWals(findings: readonly WalFinding[], place: ErrorPlace): void {
+  for (const { file, offset, kind, reason } of findings) {
+    if (kind !== "damaged") continue;
+    const at = { ...place, path: join(place.path, file) };
+    throw corruptionError(at, `${reason}, at byte ${offset}`);
+  }
+  for (const finding of findings) cut(place.path, finding);
+}
+
+function cut(directory: string, { file, offset, bytes, kind }: WalFinding): void {
+  // What is left of a bad header tells RocksDB that the log was torn here, so that it takes no later log
+  // that does not go on from here.
+  const kept = kind === "unsynced" ? Math.min(bytes, WAL_HEADER_BYTES - 1) : 0;
+  if (kept === bytes) return;
+  const path = join(directory, file);
+  if (kind !== "torn") {
+    copyFileSync(path, join(directory, CUT_FILE));
+    syncFile(join(directory, CUT_FILE), "r");
+  }
+  const handle = openSync(path, "r+");
+  try {
+    ftruncateSync(handle, offset + kept);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function syncFile(path: string, flags: string): void {
+  const handle = openSync(path, flags);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Without CURRENT RocksDB makes a new, empty database, and deletes what is left of the old one. */
+function requireCurrent(directory: string, names: readonly string[], walNames: readonly string[]): void {
+  if (names.includes("CURRENT")) return;
+  if (walNames.length === 0 && !names.some((name) => name.endsWith(".sst"))) return;
+  throw new StrataError("STORAGE_OPEN", { path: directory, reason: "its file CURRENT is missing" });
+}
+
+/** The MANIFEST that CURRENT names; undefined when RocksDB has to say what is wrong with that. */
+function manifestName(directory: string, names: readonly string[]): string | undefined {
+  if (!names.includes("CURRENT")) return undefined;
+  const name = readFileSync(join(directory, "CURRENT"), "latin1").trimEnd();
+  return names.includes(name) ? name : undefined;
+}
+
+function numberIn(name: string): number {
+  return Number.parseInt(name, 10);
+}
+
+async function withScans<T>(
+  directory: string,
+  names: readonly string[],
+  holds: "batches" | "edits",
+  use: (logs: readonly ScannedWal[]) => T,
+): Promise<T> {
+  const files: WalFile[] = [];
+  try {
+    const logs: ScannedWal[] = [];
+    for (const name of names) {
+      const file = new WalFile(join(directory, name));
+      files.push(file);
+      const scan = new WalScan(file, holds);
+      while (scan.step()) await endOfTurn();
+      logs.push({ file: name, scan });
+    }
+    return use(logs);
+  } finally {
+    for (const file of files) file.close();
+  }
+}
+
+/** A log file on disk. */
+class WalFile implements WalBytes {
+  readonly size: number;
+  readonly #handle: number;
+  #bytes = new Uint8Array(0);
+
+  constructor(path: string) {
+    this.#handle = openSync(path, "r");
+    this.size = fstatSync(this.#handle).size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const count = readSync(this.#handle, this.#bytes, done, length - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return this.#bytes.subarray(0, done);
+  }
+
+  close(): void {
+    closeSync(this.#handle);
+  }
+}
