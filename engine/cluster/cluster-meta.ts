@@ -7,6 +7,7 @@ import { readConfState, writeConfState } from "../raft/conf-state-codec.js";
 import type { ConfState } from "../raft/types.js";
 import { countFrom } from "./count-from.js";
 import { HashSum } from "./hash-sum.js";
+import type { History } from "./history/history.js";
 import { TABLE } from "./tables.js";
 
 /** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
@@ -26,7 +27,13 @@ export class ClusterMeta {
   clusterId = "";
   importAllowed = false;
   termFloor = 0;
+  readonly #history: History;
   readonly #scratch = new ByteWriter(256);
+
+  /** The row tells of disk-resident tables, too, what must be known of them without reading them. */
+  constructor(history: History) {
+    this.#history = history;
+  }
 
   /** The row; `hash` is that of the whole state. */
   write(hash: string): Uint8Array {
@@ -55,6 +62,7 @@ export class ClusterMeta {
     this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
     this.confState = readConfState(reader);
+    this.#history.read(reader);
     const hash = reader.text();
     if (reader.remaining > 0) throw new RangeError("row is too long");
     return hash;
@@ -78,6 +86,7 @@ export class ClusterMeta {
     writer.f64(this.termFloor);
     writer.text(this.clusterId);
     writeConfState(writer, this.confState);
+    this.#history.write(writer);
   }
 }
 

@@ -2,7 +2,7 @@ import { assert, unreachable } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
-import { isCount, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
+import { isCount, logIndex, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
 import type { ConfState } from "../raft/types.js";
 import { ClusterMeta } from "./cluster-meta.js";
@@ -12,6 +12,7 @@ import { applyTransition } from "./containers/transition.js";
 import type { FlushPart } from "./flush-part.js";
 import { DrainTarget } from "./flush-part.js";
 import type { HashSum } from "./hash-sum.js";
+import { History } from "./history/history.js";
 import { applyImport } from "./import.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
@@ -36,6 +37,8 @@ import type {
   OperationResult,
   ResultSink,
   StateMachine,
+  Tail,
+  TailSource,
 } from "./state-machine.js";
 import { TABLE } from "./tables.js";
 import { BATCH_HEADER_BYTES } from "./turn-batch.js";
@@ -53,13 +56,14 @@ export interface ClusterStateOptions {
 
 /** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3):
  * what `apply` answers and changes depends on the state and the entry alone. */
-export class ClusterState implements StateMachine, FlushSource, LoadTarget {
+export class ClusterState implements StateMachine, FlushSource, TailSource, LoadTarget {
   readonly containers: Containers;
   readonly pipelines = new PipelineTable();
   readonly sequences = new SequenceTable();
   readonly intents = new IntentTable();
   readonly #sessions = new SessionTable();
-  readonly #meta = new ClusterMeta();
+  readonly history = new History();
+  readonly #meta = new ClusterMeta(this.history);
   readonly #options: ClusterStateOptions;
   readonly #parts: readonly FlushPart[];
   #nextPart = 0;
@@ -69,6 +73,8 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   /** Of the operation in hand; reused. */
   readonly #stamp = { sessionId: 0, sequence: 0, ackedSequence: 0 };
   readonly #use = { nowMs: 0, useNumber: 0 };
+  /** Of the log entry in hand; reused. */
+  readonly #place = { index: logIndex(0), timeMs: 0 };
 
   constructor(options: ClusterStateOptions) {
     this.#options = options;
@@ -81,6 +87,7 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
       this.pipelines.rows.dirty,
       this.containers.owners.rows.dirty,
       this.containers.replications.rows.dirty,
+      this.history.table,
     ];
   }
 
@@ -130,7 +137,7 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
     this.#checkPlace(index, term);
     if (payload.length > 0) {
       try {
-        this.#applyBatch(payload, onResult);
+        this.#applyBatch(index, payload, onResult);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         const details = { where: `entry ${index}`, reason: error.message };
@@ -188,6 +195,15 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
     if (!target.put(TABLE.meta, NO_KEY, this.#frozenMeta)) return false;
     this.#frozenMeta = undefined;
     return true;
+  }
+
+  flushed(): void {
+    this.history.table.flushed();
+  }
+
+  tail(table: number, from: Uint8Array, to: Uint8Array | undefined, rowCountMax: number): Tail {
+    assert(table === TABLE.history, `table ${table} is not disk-resident`);
+    return this.history.table.tail(from, to, rowCountMax);
   }
 
   load(table: number, key: Uint8Array, value: Uint8Array): void {
@@ -269,13 +285,15 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   }
 
   /** Throws RangeError on bytes that no TurnBatch can have made. */
-  #applyBatch(payload: Uint8Array, onResult: ResultSink | undefined): void {
+  #applyBatch(index: LogIndex, payload: Uint8Array, onResult: ResultSink | undefined): void {
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     const nowMs = view.getFloat64(0, true);
     if (!isCount(nowMs)) throw new RangeError(`time ${nowMs}`);
     // A leader's clock may stand behind the one before: time in the state only rises.
     if (nowMs > this.#meta.nowMs) this.#meta.nowMs = nowMs;
     this.#use.nowMs = this.#meta.nowMs;
+    this.#place.index = index;
+    this.#place.timeMs = this.#meta.nowMs;
     const count = view.getUint32(8, true);
     let offset = BATCH_HEADER_BYTES;
     for (let position = 0; position < count; position++) {
@@ -289,6 +307,7 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
       onResult?.(position, result);
       offset += length;
     }
+    this.history.endEntry();
     if (offset !== payload.length) throw new RangeError(`${payload.length - offset} bytes too many`);
   }
 
@@ -307,9 +326,13 @@ export class ClusterState implements StateMachine, FlushSource, LoadTarget {
   }
 
   #execute(view: DataView, offset: number, length: number): OperationResult {
-    const kind = view.getUint16(offset, true);
-    if (kind === OPERATION.suppressContainers) return this.#suppress(view, offset, length);
-    return this.#executeDecoded(readOperation(new ByteReader(bytesOf(view, offset, length))));
+    const bytes = bytesOf(view, offset, length);
+    const result =
+      view.getUint16(offset, true) === OPERATION.suppressContainers
+        ? this.#suppress(view, offset, length)
+        : this.#executeDecoded(readOperation(new ByteReader(bytes)));
+    this.history.add(this.#place, bytes, result.error);
+    return result;
   }
 
   /** Read in place: the hottest operation makes no object but its result when ids are unknown. */

@@ -36,4 +36,11 @@ export class DrainTarget {
     this.#bytesLeft -= ITEM_OVERHEAD_BYTES + key.length;
     return true;
   }
+
+  deleteBelow(table: number, key: Uint8Array): boolean {
+    if (this.#bytesLeft <= 0) return false;
+    if (!this.#sink.deleteBelow(table, key)) return false;
+    this.#bytesLeft -= ITEM_OVERHEAD_BYTES + key.length;
+    return true;
+  }
 }

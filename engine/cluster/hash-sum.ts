@@ -1,3 +1,6 @@
+import type { ByteReader } from "../core/byte-reader.js";
+import type { ByteWriter } from "../core/byte-writer.js";
+
 /** Sum of row hashes: 64 bits as two lanes of 32. Adding and subtracting rows makes it independent of their
  * order and cheap to keep: O(1) a change. Not a defence against an adversary; it finds states that differ. */
 export class HashSum {
@@ -48,6 +51,16 @@ export class HashSum {
 
   equals(other: HashSum): boolean {
     return this.#low === other.#low && this.#high === other.#high;
+  }
+
+  write(writer: ByteWriter): void {
+    writer.u32(this.#low >>> 0);
+    writer.u32(this.#high >>> 0);
+  }
+
+  read(reader: ByteReader): void {
+    this.#low = reader.u32() | 0;
+    this.#high = reader.u32() | 0;
   }
 
   /** 16 hex digits. */

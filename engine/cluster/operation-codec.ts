@@ -68,14 +68,27 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
   }
 }
 
-/** Reads one operation to the end of `reader`. Throws RangeError on anything that `writeOperation` cannot
- * have written: the caller knows where the bytes come from and makes it a CorruptionError. */
-export function readOperation(reader: ByteReader): Operation {
+/** What stands before an operation's own fields. */
+export interface OperationHeader {
+  readonly kind: OperationNumber;
+  readonly version: number;
+  readonly session: SessionStamp;
+}
+
+/** Throws RangeError. */
+export function readOperationHeader(reader: ByteReader): OperationHeader {
   const kind = reader.u16();
   if (!isOperationNumber(kind)) throw new RangeError(`unknown operation ${kind}`);
   const version = reader.u8();
-  if (version !== OPERATION_VERSION[kind]) throw new RangeError(`operation ${kind} of version ${version}`);
   const session = { sessionId: reader.f64(), sequence: reader.f64(), ackedSequence: reader.f64() };
+  return { kind, version, session };
+}
+
+/** Reads one operation to the end of `reader`. Throws RangeError on anything that `writeOperation` cannot
+ * have written: the caller knows where the bytes come from and makes it a CorruptionError. */
+export function readOperation(reader: ByteReader): Operation {
+  const { kind, version, session } = readOperationHeader(reader);
+  if (version !== OPERATION_VERSION[kind]) throw new RangeError(`operation ${kind} of version ${version}`);
   const operation = readFields(kind, session, reader);
   if (reader.remaining > 0) throw new RangeError(`${reader.remaining} bytes too many`);
   return operation;

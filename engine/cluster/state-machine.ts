@@ -35,10 +35,13 @@ export interface StateMachine {
 export interface FlushSink {
   put(table: number, key: Uint8Array, value: Uint8Array): boolean;
   delete(table: number, key: Uint8Array): boolean;
+  /** Deletes all rows of a disk-resident table before `key`, at any time after the flush is committed: nobody
+   * reads there any more. */
+  deleteBelow(table: number, key: Uint8Array): boolean;
 }
 
 /** Pages and rows that differ from the disk. One flush at a time: `freeze` → `drain` until true → (state
- * thread commits) → `freeze` … Between `freeze` and the end of `drain`, `apply` copies a frozen page or
+ * thread commits) → `flushed` → `freeze` … Between `freeze` and the end of `drain`, `apply` copies a frozen page or
  * row before it changes it, so that the flush shows the state as of `freeze`. */
 export interface FlushSource {
   /** Bytes that wait to be flushed, frozen or not. */
@@ -49,6 +52,31 @@ export interface FlushSource {
   /** Hands frozen items to `sink` until about `bytesMax` were taken or it has no room. True when none is
    * left. */
   drain(sink: FlushSink, bytesMax: number): boolean;
+  /** What was drained is committed. */
+  flushed(): void;
+}
+
+/** A row of a disk-resident table, or with `null` that it was deleted. Bytes are never changed. */
+export interface TailRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** What a scan must lay over the rows on disk: all changes of its range that may not be there, by ascending
+ * key. */
+export interface Tail {
+  readonly rows: readonly TailRow[];
+  /** Rows before this key are gone, whatever the disk holds: the scan begins here. */
+  readonly from: Uint8Array;
+  /** There are no more changes in the range than `rows`. Else nothing is known beyond the last of them. */
+  readonly isComplete: boolean;
+}
+
+/** Disk-resident tables as far as they are in memory. */
+export interface TailSource {
+  /** Changes to rows with `from` ≤ key < `to` since the last flush that is known to be committed, enough of
+   * them for a page of `rowCountMax` rows. Without `to` up to the end of the table. */
+  tail(table: number, from: Uint8Array, to: Uint8Array | undefined, rowCountMax: number): Tail;
 }
 
 /** How rows come back at boot, in key order. `table` and `key` are as given to FlushSink. */

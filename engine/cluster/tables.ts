@@ -16,5 +16,7 @@ export const TABLE = {
   owners: 7,
   /** Key: dictionary number u16 big-endian. */
   replicationConfigs: 8,
+  /** Disk-resident. Key: number of its first operation, u64 big-endian. */
+  history: 128,
 } as const;
 export type TableNumber = (typeof TABLE)[keyof typeof TABLE];

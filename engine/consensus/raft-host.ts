@@ -1,6 +1,7 @@
+import { STATE_RECORD } from "../../workers/shared/state-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import type { Operation } from "../cluster/operation.js";
-import type { FlushSource, OperationResult, StateMachine } from "../cluster/state-machine.js";
+import type { FlushSource, OperationResult, StateMachine, TailSource } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
@@ -27,6 +28,7 @@ import { ProposalQueue } from "./proposal-queue.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
 import { StateFlusher } from "./state-flusher.js";
+import { type ScanCallback, type ScanRequest, TableScanner } from "./table-scanner.js";
 
 /** What the host needs to know of a recovery. */
 export type RecoveredLog = Pick<
@@ -45,7 +47,7 @@ export interface RaftHostParts {
   readonly log: WorkerLink;
   readonly state: WorkerLink;
   /** As recovery left it: everything up to `recovered.hardState.commit` is applied. */
-  readonly stateMachine: StateMachine & FlushSource;
+  readonly stateMachine: StateMachine & FlushSource & TailSource;
   readonly recovered: RecoveredLog;
   readonly trace: RaftTrace;
   /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
@@ -82,6 +84,7 @@ export class RaftHost implements Consensus<Operation> {
   readonly #pipeline: AppendPipeline;
   readonly #applying: ApplyQueue;
   readonly #flusher: StateFlusher;
+  readonly #scanner: TableScanner;
   readonly #retention: LogRetention;
   readonly #leadership = new LeadershipState();
   #tickTimer: Timer | undefined;
@@ -164,6 +167,11 @@ export class RaftHost implements Consensus<Operation> {
       },
       options,
     );
+    this.#scanner = new TableScanner({
+      scheduler: parts.scheduler,
+      source: stateMachine,
+      link: parts.state,
+    });
     this.#listen();
   }
 
@@ -220,6 +228,11 @@ export class RaftHost implements Consensus<Operation> {
     onOutcome(refusal);
   }
 
+  /** Reads a page of a disk-resident table, as of this moment. */
+  scan(request: ScanRequest, onPage: ScanCallback): void {
+    this.#scanner.scan(request, onPage);
+  }
+
   /** Refuses new proposals, finishes those under way, writes the state and the commit index durably, then
    * calls `onStopped`; after `limitMs` at the latest, with what is left unfinished answered
    * SHUTTING_DOWN. The caller then stops the workers. */
@@ -252,7 +265,10 @@ export class RaftHost implements Consensus<Operation> {
       this.#proposeGathered();
       this.#work();
     };
-    state.onRecord = (kind, offset) => this.#flusher.onRecord(kind, offset, state.receiver.view);
+    state.onRecord = (kind, offset) => {
+      if (kind === STATE_RECORD.FLUSHED) this.#flusher.onFlushed(offset, state.receiver.view);
+      else this.#scanner.onRecord(kind, offset);
+    };
     state.onBatchEnd = () => {
       if (!this.#proposals.isEmpty) this.#scheduleTurn();
       this.#work();
@@ -434,6 +450,7 @@ export class RaftHost implements Consensus<Operation> {
     this.#resumeTimer?.cancel();
     this.#stopTimer?.cancel();
     this.#flusher.stop();
+    this.#scanner.stop();
     const unfinished = this.#applying.takeExpected().concat(this.#proposals.take());
     for (const batch of unfinished) {
       for (const callback of batch.callbacks) callback(new StrataError("SHUTTING_DOWN"));

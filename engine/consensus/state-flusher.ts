@@ -1,10 +1,5 @@
 import type { StateFlushed } from "../../workers/shared/state-records.js";
-import {
-  newStateFlushed,
-  readStateFlushed,
-  STATE_RECORD,
-  StateRecordWriter,
-} from "../../workers/shared/state-records.js";
+import { newStateFlushed, readStateFlushed, StateRecordWriter } from "../../workers/shared/state-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import type { FlushSink, FlushSource, StateMachine } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
@@ -57,6 +52,7 @@ export class StateFlusher {
   readonly #sink: FlushSink = {
     put: (table, key, value) => this.#note(this.#writer.put(table, key, value)),
     delete: (table, key) => this.#note(this.#writer.delete(table, key)),
+    deleteBelow: (table, key) => this.#note(this.#writer.deleteBelow(table, key)),
   };
   /** The channel had no room for the last row. */
   #isFull = false;
@@ -124,15 +120,15 @@ export class StateFlusher {
     this.#step();
   }
 
-  /** A record of the state thread. */
-  onRecord(kind: number, offset: number, view: DataView): void {
-    assert(kind === STATE_RECORD.FLUSHED, `record ${kind} does not come from the state thread`);
+  /** A FLUSHED of the state thread. */
+  onFlushed(offset: number, view: DataView): void {
     assert(this.#phase === "writing", "the state thread answers what was never sent");
     const flushed = this.#flushed;
     readStateFlushed(view, offset, flushed);
     assert(flushed.appliedIndex === this.#flushIndex, "the state thread wrote another flush");
     assert(flushed.durable || !this.#isDurable, "the flush was to be durable");
     this.#phase = "idle";
+    this.#source.flushed();
     this.#count(flushed);
     this.#handler.onFlushed(flushed.appliedIndex, flushed.durable);
     // What changed meanwhile waits no longer than anything else.

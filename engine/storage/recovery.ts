@@ -65,7 +65,7 @@ async function loadState(
   const store = await disk.openStore(path, STATE_STORE_OPTIONS);
   try {
     requireStateIdentity(store, path, identity);
-    const scan = new StateScan(store);
+    const scan = new StateScan(store, "memory");
     const load = (table: number, key: Uint8Array, value: Uint8Array): void => target.load(table, key, value);
     let count = 0;
     for (let rows = scan.step(STEP_ROWS, load); rows > 0; rows = scan.step(STEP_ROWS, load)) {

@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.js";
-import type { Disk, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
+import type { Disk, KeyRange, Store, StoreBatch, StoreCursor, StoreOptions } from "../core/disk.js";
+import { DISK_TABLE_MIN } from "../core/disk-tables.js";
 import { StrataError } from "../core/errors.js";
 import { crc32 } from "./crc32.js";
 import { readIdentity, requireIdentity, writeIdentity } from "./identity.js";
@@ -37,6 +38,8 @@ export function rowChecksum(key: Uint8Array, value: Uint8Array): number {
 export class StateStore {
   readonly #store: Store;
   readonly #batch: StoreBatch;
+  /** Of the flush that is gathered. */
+  #clears: KeyRange[] = [];
 
   /** Throws StorageError STORAGE_FORMAT, STATE_MISSING or STORAGE_IDS_DIFFER, CorruptionError STATE_CORRUPT. */
   static async open(disk: Disk, path: string, identity: StorageIdentity): Promise<StateStore> {
@@ -69,15 +72,55 @@ export class StateStore {
     this.#batch.delete(ROWS_COLUMN, key);
   }
 
+  /** Deletes all rows of the table before `key`, with the commit or soon after it: a batch cannot hold a
+   * range. What a crash in between leaves behind is below where any reader begins, and goes next time. */
+  deleteBelow(key: Uint8Array): void {
+    assert((key[0] as number) >= DISK_TABLE_MIN, "only a disk-resident table is cut off");
+    this.#clears.push({ from: key.slice(0, 1), to: key.slice() });
+  }
+
   /** Commits what was gathered. With `durable` the call returns when it and all before it survive a loss of
    * power. Throws StorageError. */
   commit(durable: boolean): void {
     this.#batch.write({ sync: durable });
+    for (const range of this.#clears) this.#store.clear(ROWS_COLUMN, range);
+    this.#clears = [];
+  }
+
+  /** Visits committed rows with `from` ≤ key < `to` in order, until one of the limits is reached; keys are
+   * with the table. Returns false then, true when the range has no more rows. Throws CorruptionError
+   * STATE_CORRUPT. */
+  scan({ from, to, rowCountMax, bytesMax }: ScanRange, visit: StateRowVisitor): boolean {
+    assert(rowCountMax > 0, "a page has a row");
+    const cursor = this.#store.scan(ROWS_COLUMN, { from, to });
+    let rowCount = 0;
+    let bytes = 0;
+    try {
+      while (rowCount < rowCountMax && bytes < bytesMax) {
+        const step = cursor.next(Math.min(rowCountMax - rowCount, SCAN_STEP_ROWS), (key, stored) => {
+          bytes += key.length + stored.length;
+          visit(key[0] as number, key.subarray(1), checkedValue(key, stored));
+        });
+        if (step === 0) return true;
+        rowCount += step;
+      }
+      return false;
+    } finally {
+      cursor.close();
+    }
   }
 
   async close(): Promise<void> {
     await this.#store.close();
   }
+}
+
+/** Rows read at once; bounds how far a page overshoots its bytes. */
+const SCAN_STEP_ROWS = 16;
+
+export interface ScanRange extends KeyRange {
+  readonly rowCountMax: number;
+  readonly bytesMax: number;
 }
 
 /** Where a row's parts lie; `valueStart` is also the end of the key. */
@@ -119,15 +162,16 @@ export function requireStateIdentity(store: Store, path: string, expected: Stora
 /** Called for each row; `key` is without the table. Both may be kept. */
 export type StateRowVisitor = (table: number, key: Uint8Array, value: Uint8Array) => void;
 
-/** Reads all rows in order of their keys and checks each. */
+/** Reads the rows that a start needs, or all, in order of their keys and checks each. */
 export class StateScan {
   readonly #cursor: StoreCursor;
   readonly #onCorrupt: (error: StrataError) => void;
 
-  /** `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is
+  /** With `memory` disk-resident tables are passed by. `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is
    * thrown. */
-  constructor(store: Store, onCorrupt: (error: StrataError) => void = throwError) {
-    this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to: Uint8Array.of(255, 255, 255) });
+  constructor(store: Store, tables: "memory" | "all", onCorrupt: (error: StrataError) => void = throwError) {
+    const to = Uint8Array.of(tables === "all" ? 255 : DISK_TABLE_MIN);
+    this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to });
     this.#onCorrupt = onCorrupt;
   }
 
@@ -135,21 +179,31 @@ export class StateScan {
    * STATE_CORRUPT. */
   step(rowCountMax: number, visit: StateRowVisitor): number {
     return this.#cursor.next(rowCountMax, (key, stored) => {
-      const end = stored.length - STATE_CHECKSUM_BYTES;
-      if (end < 0) {
-        this.#onCorrupt(rowCorrupt(key, "cut off"));
+      let value: Uint8Array;
+      try {
+        value = checkedValue(key, stored);
+      } catch (error) {
+        if (!(error instanceof StrataError)) throw error;
+        this.#onCorrupt(error);
         return;
       }
-      const value = stored.subarray(0, end);
-      const checksum = new DataView(stored.buffer, stored.byteOffset, stored.length).getUint32(end, true);
-      if (checksum === rowChecksum(key, value)) visit(key[0]!, key.subarray(1), value);
-      else this.#onCorrupt(rowCorrupt(key, "checksum mismatch"));
+      visit(key[0]!, key.subarray(1), value);
     });
   }
 
   close(): void {
     this.#cursor.close();
   }
+}
+
+/** The value without its checksum. Throws CorruptionError STATE_CORRUPT. */
+function checkedValue(key: Uint8Array, stored: Uint8Array): Uint8Array {
+  const end = stored.length - STATE_CHECKSUM_BYTES;
+  if (end < 0) throw rowCorrupt(key, "cut off");
+  const value = stored.subarray(0, end);
+  const checksum = new DataView(stored.buffer, stored.byteOffset, stored.length).getUint32(end, true);
+  if (checksum !== rowChecksum(key, value)) throw rowCorrupt(key, "checksum mismatch");
+  return value;
 }
 
 function throwError(error: StrataError): void {

@@ -125,7 +125,7 @@ class Verification {
 
   async #scanState(store: Store, path: string): Promise<void> {
     let damagedCount = 0;
-    const scan = new StateScan(store, (error) => {
+    const scan = new StateScan(store, "all", (error) => {
       damagedCount++;
       if (damagedCount <= DAMAGED_ROWS_MAX) this.#add(path, error);
     });

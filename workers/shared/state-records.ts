@@ -4,13 +4,25 @@ import type { ChannelSender } from "../../engine/core/shared-channel.js";
 
 /** Records between main and the state thread.
  *
- *   main ─► PUT and DELETE of one flush, then COMMIT  ─► state thread
- *   main ◄─ FLUSHED for each COMMIT                   ◄─ state thread
+ *   main ─► PUT, DELETE and DELETE_BELOW of one flush, then COMMIT ─► state thread
+ *   main ◄─ FLUSHED for each COMMIT                                ◄─ state thread
+ *   main ─► SCAN                                                   ─► state thread
+ *   main ◄─ ROW for each row of the page, then SCANNED             ◄─ state thread
  *
- * Nothing of a flush is visible before its COMMIT: all of it becomes one atomic batch. */
-export const STATE_RECORD = { PUT: 1, DELETE: 2, COMMIT: 3, FLUSHED: 4 } as const;
+ * Nothing of a flush is visible before its COMMIT: all of it becomes one atomic batch. A SCAN sees exactly
+ * the flushes whose COMMIT was sent before it, also between two rows of a later one. */
+export const STATE_RECORD = {
+  PUT: 1,
+  DELETE: 2,
+  COMMIT: 3,
+  FLUSHED: 4,
+  DELETE_BELOW: 5,
+  SCAN: 6,
+  ROW: 7,
+  SCANNED: 8,
+} as const;
 
-/** PUT, DELETE: valueBytes u32, keyBytes u16 (with the table), table u8, then padding so that the key ends
+/** PUT, DELETE, DELETE_BELOW, ROW: valueBytes u32, keyBytes u16 (with the table), table u8, then padding so that the key ends
  * where the value starts 8-aligned, and room for a checksum behind the value:
  *
  *   0            4          6      7 … keyEnd − keyBytes       keyEnd (8-aligned)
@@ -21,6 +33,12 @@ export const STATE_ROW_CHECKSUM_BYTES = 4;
 /** COMMIT: appliedIndex f64, flags u32, padding u32. */
 const COMMIT_BYTES = 16;
 const COMMIT_DURABLE = 1;
+/** SCAN: rowCountMax u32, bytesMax u32, keyBytes u16 of the first key, keyBytes u16 of the key after the last,
+ * then both keys, with the table. */
+const SCAN_HEADER_BYTES = 12;
+/** SCANNED: flags u32, padding u32. */
+const SCANNED_BYTES = 8;
+const SCAN_COMPLETE = 1;
 /** FLUSHED: appliedIndex f64, bytes f64, flags u32, rowCount u32, writeUs f64. */
 const FLUSHED_BYTES = 32;
 
@@ -47,11 +65,32 @@ export class StateRecordWriter {
   }
 
   put(table: number, key: Uint8Array, value: Uint8Array): boolean {
-    return this.#row(STATE_RECORD.PUT, table, key, value);
+    return writeRow(this.#sender, STATE_RECORD.PUT, { table, key, value });
   }
 
   delete(table: number, key: Uint8Array): boolean {
-    return this.#row(STATE_RECORD.DELETE, table, key, NO_BYTES);
+    return writeRow(this.#sender, STATE_RECORD.DELETE, { table, key, value: NO_BYTES });
+  }
+
+  deleteBelow(table: number, key: Uint8Array): boolean {
+    return writeRow(this.#sender, STATE_RECORD.DELETE_BELOW, { table, key, value: NO_BYTES });
+  }
+
+  /** Asks for a page of rows. The state thread answers in the order of the requests. */
+  scan({ table, from, to, rowCountMax, bytesMax }: StateScanRequest): boolean {
+    const end = to === undefined ? tableEnd(table) : storedKey(table, to);
+    const start = storedKey(table, from);
+    const offset = this.#sender.reserve(STATE_RECORD.SCAN, SCAN_HEADER_BYTES + start.length + end.length);
+    if (offset < 0) return false;
+    const { bytes, view } = this.#sender;
+    view.setUint32(offset, rowCountMax, true);
+    view.setUint32(offset + 4, bytesMax, true);
+    view.setUint16(offset + 8, start.length, true);
+    view.setUint16(offset + 10, end.length, true);
+    bytes.set(start, offset + SCAN_HEADER_BYTES);
+    bytes.set(end, offset + SCAN_HEADER_BYTES + start.length);
+    this.#sender.commit();
+    return true;
   }
 
   /** Ends the flush, which shows the state as of `appliedIndex`. With `durable` the answer comes when it
@@ -65,33 +104,65 @@ export class StateRecordWriter {
     this.#sender.commit();
     return true;
   }
-
-  #row(kind: number, table: number, key: Uint8Array, value: Uint8Array): boolean {
-    assert(table >= 1, "table 0 belongs to the store itself");
-    assert(table <= 255, "table number exceeds a byte");
-    const keyBytes = key.length + 1;
-    const valueStart = valueOffset(keyBytes);
-    const bytes = valueStart + value.length + STATE_ROW_CHECKSUM_BYTES;
-    assert(bytes <= this.#sender.payloadBytesMax, "row exceeds the state channel's record size");
-    const offset = this.#sender.reserve(kind, bytes);
-    if (offset < 0) return false;
-    this.#sender.view.setUint32(offset, value.length, true);
-    this.#sender.view.setUint16(offset + 4, keyBytes, true);
-    this.#sender.bytes[offset + valueStart - keyBytes] = table;
-    this.#sender.bytes.set(key, offset + valueStart - key.length);
-    this.#sender.bytes.set(value, offset + valueStart);
-    this.#sender.commit();
-    return true;
-  }
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+interface TableRow {
+  readonly table: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+function writeRow(sender: ChannelSender, kind: number, { table, key, value }: TableRow): boolean {
+  checkTable(table);
+  const keyBytes = key.length + 1;
+  const valueStart = valueOffset(keyBytes);
+  const payloadBytes = valueStart + value.length + STATE_ROW_CHECKSUM_BYTES;
+  assert(payloadBytes <= sender.payloadBytesMax, "row exceeds the state channel's record size");
+  const offset = sender.reserve(kind, payloadBytes);
+  if (offset < 0) return false;
+  sender.view.setUint32(offset, value.length, true);
+  sender.view.setUint16(offset + 4, keyBytes, true);
+  sender.bytes[offset + valueStart - keyBytes] = table;
+  sender.bytes.set(key, offset + valueStart - key.length);
+  sender.bytes.set(value, offset + valueStart);
+  sender.commit();
+  return true;
+}
+
+function checkTable(table: number): void {
+  assert(table >= 1, "table 0 belongs to the store itself");
+  assert(table < 255, "table number exceeds a byte, or leaves no key after its rows");
+}
+
+function storedKey(table: number, key: Uint8Array): Uint8Array {
+  checkTable(table);
+  const stored = new Uint8Array(key.length + 1);
+  stored[0] = table;
+  stored.set(key, 1);
+  return stored;
+}
+
+function tableEnd(table: number): Uint8Array {
+  return Uint8Array.of(table + 1);
+}
+
+/** A page of rows of `table` with `from` ≤ key < `to`; without `to` up to the end of the table. It ends when
+ * either limit is reached. */
+export interface StateScanRequest {
+  readonly table: number;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array | undefined;
+  readonly rowCountMax: number;
+  readonly bytesMax: number;
+}
 
 function valueOffset(keyBytes: number): number {
   return (ROW_HEADER_BYTES + keyBytes + 7) & ~7;
 }
 
-/** Where a PUT's or DELETE's parts lie. The key is table u8 ‖ key, as it is stored. */
+/** Where the parts of a PUT, DELETE, DELETE_BELOW or ROW lie. The key is table u8 ‖ key, as it is stored. */
 export interface StateRow {
   keyStart: number;
   /** Where the key ends, too. */
@@ -99,7 +170,7 @@ export interface StateRow {
   valueEnd: number;
 }
 
-/** Reads the PUT or DELETE at `offset` into `into`, which can be reused. */
+/** Reads such a record at `offset` into `into`, which can be reused. */
 export function readStateRow(view: DataView, offset: number, into: StateRow): void {
   const keyBytes = view.getUint16(offset + 4, true);
   into.valueStart = offset + valueOffset(keyBytes);
@@ -112,6 +183,45 @@ export function readCommitIndex(view: DataView, offset: number): LogIndex {
 }
 export function readCommitDurable(view: DataView, offset: number): boolean {
   return (view.getUint32(offset + 8, true) & COMMIT_DURABLE) !== 0;
+}
+
+export interface StateScanRange {
+  /** Keys as they are stored, with the table. */
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+  readonly rowCountMax: number;
+  readonly bytesMax: number;
+}
+
+/** Copies the SCAN at `offset` out. */
+export function readStateScan(bytes: Uint8Array, view: DataView, offset: number): StateScanRange {
+  const keyStart = offset + SCAN_HEADER_BYTES;
+  const keyEnd = keyStart + view.getUint16(offset + 8, true);
+  return {
+    from: bytes.slice(keyStart, keyEnd),
+    to: bytes.slice(keyEnd, keyEnd + view.getUint16(offset + 10, true)),
+    rowCountMax: view.getUint32(offset, true),
+    bytesMax: view.getUint32(offset + 4, true),
+  };
+}
+
+/** The state thread's side: a row of the page. False when the channel has no room now. */
+export function writeScannedRow(sender: ChannelSender, row: TableRow): boolean {
+  return writeRow(sender, STATE_RECORD.ROW, row);
+}
+
+/** The state thread's side: the page has no more rows; `isComplete` when the range has none either. */
+export function writeScanned(sender: ChannelSender, isComplete: boolean): boolean {
+  const offset = sender.reserve(STATE_RECORD.SCANNED, SCANNED_BYTES);
+  if (offset < 0) return false;
+  sender.view.setUint32(offset, isComplete ? SCAN_COMPLETE : 0, true);
+  sender.view.setUint32(offset + 4, 0, true);
+  sender.commit();
+  return true;
+}
+
+export function readScannedComplete(view: DataView, offset: number): boolean {
+  return (view.getUint32(offset, true) & SCAN_COMPLETE) !== 0;
 }
 
 export function newStateFlushed(): StateFlushed {

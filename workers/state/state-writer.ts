@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { Clock } from "../../engine/core/clock.js";
 import type { Disk } from "../../engine/core/disk.js";
+import { Fifo } from "../../engine/core/fifo.js";
 import type { RecordHandler } from "../../engine/core/shared-channel.js";
 import type { StorageIdentity } from "../../engine/storage/recovered.js";
 import { StateStore } from "../../engine/storage/state-store.js";
@@ -9,9 +10,12 @@ import {
   readCommitDurable,
   readCommitIndex,
   readStateRow,
+  readStateScan,
   STATE_RECORD,
   type StateFlushed,
   type StateRow,
+  writeScanned,
+  writeScannedRow,
   writeStateFlushed,
 } from "../shared/state-records.js";
 import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
@@ -28,16 +32,16 @@ export interface StateWriterData {
 
 /** The state thread: gathers the rows of a flush and commits them as one atomic batch, so that what is on
  * disk is always the state at one applied index (raft.md §11). Not synced, unless main asks for it before
- * it has the log truncated: what a loss of power takes away is replayed from the log. Any error of the
- * disk ends it. */
+ * it has the log truncated: what a loss of power takes away is replayed from the log. Between flushes it
+ * reads pages of disk-resident tables for main. Any error of the disk ends it. */
 export class StateWriter implements WorkerLoop {
   readonly #context: WorkerContext;
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #row: StateRow = { keyStart: 0, valueStart: 0, valueEnd: 0 };
   readonly #flushed: StateFlushed = newStateFlushed();
-  /** A flush was committed, its answer has found no room yet. */
-  #mustAnswer = false;
+  /** Records for main that have found no room yet, in order. */
+  readonly #answers = new Fifo<() => boolean>();
   #rowCount = 0;
   #bytes = 0;
   #openStore: StateStore | undefined;
@@ -54,7 +58,7 @@ export class StateWriter implements WorkerLoop {
   }
 
   poll(): boolean {
-    if (!this.#answer()) return false;
+    if (!this.#resume()) return false;
     return this.#context.receiver.drain(this.#onRecord, POLL_RECORDS) > 0;
   }
 
@@ -76,8 +80,14 @@ export class StateWriter implements WorkerLoop {
       case STATE_RECORD.DELETE:
         this.#onDelete(offset);
         return;
+      case STATE_RECORD.DELETE_BELOW:
+        this.#onDeleteBelow(offset);
+        return;
       case STATE_RECORD.COMMIT:
         this.#onCommit(offset);
+        return;
+      case STATE_RECORD.SCAN:
+        this.#onScan(offset);
         return;
       default:
         assert(false, `unknown state record ${kind}`);
@@ -100,13 +110,28 @@ export class StateWriter implements WorkerLoop {
     this.#bytes += this.#row.valueStart - this.#row.keyStart;
   }
 
+  #onDeleteBelow(offset: number): void {
+    const { bytes, view } = this.#context.receiver;
+    readStateRow(view, offset, this.#row);
+    this.#store.deleteBelow(bytes.subarray(this.#row.keyStart, this.#row.valueStart));
+  }
+
+  /** The page is small, so it is read at once and flushes wait no longer than that for it. */
+  #onScan(offset: number): void {
+    const { bytes, view } = this.#context.receiver;
+    const { sender } = this.#context;
+    const isComplete = this.#store.scan(readStateScan(bytes, view, offset), (table, key, value) => {
+      this.#answer(() => writeScannedRow(sender, { table, key, value }));
+    });
+    this.#answer(() => writeScanned(sender, isComplete));
+  }
+
   #onCommit(offset: number): void {
     const { view } = this.#context.receiver;
     const durable = readCommitDurable(view, offset);
     const beganMs = this.#clock.monotonicMs();
     this.#store.commit(durable);
     const flushed = this.#flushed;
-    assert(!this.#mustAnswer, "main began a flush before the last one was answered");
     flushed.appliedIndex = readCommitIndex(view, offset);
     flushed.durable = durable;
     flushed.rowCount = this.#rowCount;
@@ -114,13 +139,19 @@ export class StateWriter implements WorkerLoop {
     flushed.writeUs = (this.#clock.monotonicMs() - beganMs) * 1000;
     this.#rowCount = 0;
     this.#bytes = 0;
-    this.#mustAnswer = true;
-    this.#answer();
+    this.#answer(() => writeStateFlushed(this.#context.sender, flushed));
   }
 
-  /** False when the channel has no room. */
-  #answer(): boolean {
-    if (this.#mustAnswer) this.#mustAnswer = !writeStateFlushed(this.#context.sender, this.#flushed);
-    return !this.#mustAnswer;
+  #answer(write: () => boolean): void {
+    if (this.#answers.length > 0 || !write()) this.#answers.push(write);
+  }
+
+  /** False when the channel still has no room for all of them. */
+  #resume(): boolean {
+    for (let write = this.#answers.at(0); write !== undefined; write = this.#answers.at(0)) {
+      if (!write()) return false;
+      this.#answers.drop(1);
+    }
+    return true;
   }
 }

@@ -93,6 +93,7 @@ test("the log and state threads keep what they acknowledged, over restarts", asy
   assert.ok(seen.syncCount < ENTRIES, "batches never formed");
 
   const state = new MemoryState();
+  state.loaded(found.confState);
   for (let index = 1; index <= ENTRIES; index++) {
     state.apply(logIndex(index), term(1), Uint8Array.of(index % 256, index & 0xff));
   }

@@ -6,6 +6,7 @@ import { errorOfResult } from "../../../engine/cluster/operation-result.js";
 import { PIPELINE_BYTES_MAX } from "../../../engine/cluster/pipelines/pipeline-table.js";
 import type { FlushSink, OperationResult } from "../../../engine/cluster/state-machine.js";
 import { TurnBatch } from "../../../engine/cluster/turn-batch.js";
+import { DISK_TABLE_MIN } from "../../../engine/core/disk-tables.js";
 import { logIndex, term } from "../../../engine/core/ids.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import { LONE_CONF_STATE } from "../raft/lone-voter.js";
@@ -68,6 +69,8 @@ export class AppliedState {
 export class MemoryStateStore implements FlushSink {
   readonly #rows = new Map<string, Uint8Array>();
   #gathered = new Map<string, Uint8Array | undefined>();
+  /** Names from the first up to the second are deleted. */
+  #below: [string, string][] = [];
   /** Calls that succeed before the sink is full; then one call fails. */
   room = Number.POSITIVE_INFINITY;
 
@@ -84,17 +87,28 @@ export class MemoryStateStore implements FlushSink {
     return true;
   }
 
+  deleteBelow(table: number, key: Uint8Array): boolean {
+    if (!this.#takeRoom()) return false;
+    this.#below.push([nameOf(table, new Uint8Array(0)), nameOf(table, key)]);
+    return true;
+  }
+
   commit(): void {
     for (const [name, value] of this.#gathered) {
       if (value === undefined) this.#rows.delete(name);
       else this.#rows.set(name, value);
     }
+    for (const [first, end] of this.#below) {
+      for (const name of [...this.#rows.keys()]) if (name >= first && name < end) this.#rows.delete(name);
+    }
     this.#gathered = new Map();
+    this.#below = [];
   }
 
   /** A crash: what was gathered and not committed is gone. */
   crash(): void {
     this.#gathered = new Map();
+    this.#below = [];
     this.room = Number.POSITIVE_INFINITY;
   }
 
@@ -103,6 +117,7 @@ export class MemoryStateStore implements FlushSink {
     const loaded = new AppliedState(false);
     for (const name of [...this.#rows.keys()].sort()) {
       const key = Uint8Array.from(Buffer.from(name, "hex"));
+      if ((key[0] as number) >= DISK_TABLE_MIN) continue;
       loaded.state.load(key[0] as number, key.subarray(1), this.#rows.get(name) as Uint8Array);
     }
     loaded.state.loaded(LONE_CONF_STATE);
@@ -145,5 +160,6 @@ export function flush(state: ClusterState, store: MemoryStateStore): number {
   const count = state.freeze();
   while (!state.drain(store, 1 << 20));
   store.commit();
+  state.flushed();
   return count;
 }

@@ -6,6 +6,8 @@ import type {
   OperationResult,
   ResultSink,
   StateMachine,
+  Tail,
+  TailSource,
 } from "../../../engine/cluster/state-machine.js";
 import { readTurnBatch } from "../../../engine/cluster/turn-batch.js";
 import { assert } from "../../../engine/core/assert.js";
@@ -26,7 +28,7 @@ export function note(id: number): SuppressContainers {
 
 /** A state machine that counts how often each id was noted, with rows that are flushed as they were at the
  * freeze. */
-export class CountingState implements StateMachine, FlushSource {
+export class CountingState implements StateMachine, FlushSource, TailSource {
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);
   confState: ConfState = LONE_CONF_STATE;
@@ -87,6 +89,13 @@ export class CountingState implements StateMachine, FlushSource {
       this.#frozen.shift();
     }
     return this.#frozen.length === 0;
+  }
+
+  flushed(): void {}
+
+  /** It has no disk-resident tables. */
+  tail(_table: number, from: Uint8Array): Tail {
+    return { rows: [], from, isComplete: true };
   }
 
   load(rows: ReadonlyMap<string, Uint8Array>): void {

@@ -95,6 +95,8 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
     return true;
   }
 
+  flushed(): void {}
+
   load(table: number, key: Uint8Array, value: Uint8Array): void {
     if (table === META_TABLE) {
       const meta = new ByteReader(value);

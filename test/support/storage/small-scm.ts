@@ -57,8 +57,10 @@ export class SmallScm {
         return true;
       },
       delete: () => true,
+      deleteBelow: () => true,
     });
     this.#states.commit(durable);
+    this.state.flushed();
     if (durable) this.log.truncate(this.state.appliedIndex);
   }
 

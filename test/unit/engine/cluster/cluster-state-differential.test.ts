@@ -207,6 +207,7 @@ class Flusher {
       this.store.room = this.#random.below(4) === 0 ? this.#random.below(3) : Number.POSITIVE_INFINITY;
       if (!state.drain(this.store, 1 + this.#random.below(4000))) return;
       this.store.commit();
+      state.flushed();
       this.#isFrozen = false;
       this.#tail = this.#sinceFreeze;
       this.committedHash = this.#frozenHash;

@@ -21,7 +21,7 @@ function flusherWith(log: { durableIndex: LogIndex }) {
   };
   const options = { flushIntervalMs: 10, flushBytes: 1 << 20, drainBytesPerTurnMax: 1 << 20 };
   const flusher = new StateFlusher({ scheduler, source, link: thread.link, handler }, options);
-  thread.link.onRecord = (kind, offset) => flusher.onRecord(kind, offset, thread.link.receiver.view);
+  thread.link.onRecord = (_, offset) => flusher.onFlushed(offset, thread.link.receiver.view);
   const apply = (index: number): void => {
     source.apply(logIndex(index), term(1), new Uint8Array(0), undefined);
   };

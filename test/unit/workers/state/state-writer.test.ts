@@ -48,7 +48,7 @@ async function rowsOf(disk: SimDisk, path: string): Promise<[number, number[], n
   const store = await disk.openStore(path, STATE_STORE_OPTIONS);
   try {
     const rows: [number, number[], number[]][] = [];
-    const scan = new StateScan(store);
+    const scan = new StateScan(store, "all");
     while (scan.step(2, (table, key, value) => rows.push([table, [...key], [...value]])) > 0);
     return rows;
   } finally {

@@ -1,0 +1,81 @@
+import type { ByteReader } from "../../core/byte-reader.js";
+import type { ByteWriter } from "../../core/byte-writer.js";
+import type { LogIndex } from "../../core/ids.js";
+import { countFrom } from "../count-from.js";
+import { DiskTable } from "../disk-table.js";
+import { OPERATION } from "../operation.js";
+import { TABLE } from "../tables.js";
+import { HistoryRowWriter, historyKey, ROW_OPERATION_COUNT_MAX } from "./history-row.js";
+
+/** Operations that are kept at least; the same on all SCMs, since it decides what `apply` deletes. At 50 to
+ * 150 bytes each that is some 100 MB of disk. */
+export const HISTORY_COUNT_MAX = 1_000_000;
+/** The oldest are deleted by so many at a time: a range deletion costs every later scan a little. */
+const DELETED_AT_ONCE = HISTORY_COUNT_MAX / 16;
+
+/** What someone asked for; the rest the SCM does by itself, and would push the others out. */
+const KEPT: ReadonlySet<number> = new Set([
+  OPERATION.seedCluster,
+  OPERATION.importBatch,
+  OPERATION.suppressContainers,
+  OPERATION.setNodeIntent,
+]);
+
+/** The last mutations with their outcomes, on every SCM the same ones: who did what, when, and what became of
+ * it. Disk-resident. */
+export class History {
+  readonly table = new DiskTable(TABLE.history);
+  #firstNumber = 1;
+  #nextNumber = 1;
+  readonly #row = new HistoryRowWriter();
+
+  /** Of the oldest operation that is kept; `nextNumber` when there is none. */
+  get firstNumber(): number {
+    return this.#firstNumber;
+  }
+
+  /** Of the next operation. */
+  get nextNumber(): number {
+    return this.#nextNumber;
+  }
+
+  /** An operation of the log entry at `index` got its outcome. */
+  add(
+    place: { readonly index: LogIndex; readonly timeMs: number },
+    operation: Uint8Array,
+    error: number,
+  ): void {
+    if (!KEPT.has(kindOf(operation))) return;
+    if (this.#row.count === 0) this.#row.begin(place.index, place.timeMs);
+    this.#row.add(operation, error);
+    if (this.#row.count === ROW_OPERATION_COUNT_MAX) this.endEntry();
+  }
+
+  /** The log entry has no more operations. */
+  endEntry(): void {
+    const { count } = this.#row;
+    if (count === 0) return;
+    this.table.put(historyKey(this.#nextNumber), this.#row.take());
+    this.#nextNumber += count;
+    if (this.#nextNumber - this.#firstNumber < HISTORY_COUNT_MAX + DELETED_AT_ONCE) return;
+    this.#firstNumber = this.#nextNumber - HISTORY_COUNT_MAX;
+    this.table.deleteBelow(historyKey(this.#firstNumber));
+  }
+
+  write(writer: ByteWriter): void {
+    writer.f64(this.#firstNumber);
+    writer.f64(this.#nextNumber);
+    this.table.write(writer);
+  }
+
+  /** Throws RangeError. */
+  read(reader: ByteReader): void {
+    this.#firstNumber = countFrom(reader);
+    this.#nextNumber = countFrom(reader);
+    this.table.read(reader);
+  }
+}
+
+function kindOf(operation: Uint8Array): number {
+  return (operation[0] as number) | ((operation[1] as number) << 8);
+}
