@@ -90,7 +90,7 @@ export class FlushTurns {
     const never = { flushIntervalMs: 2 ** 31 - 1, flushBytes: Number.POSITIVE_INFINITY };
     const options = { ...DEFAULT_RAFT_HOST_OPTIONS, ...never };
     this.#flusher = new StateFlusher({ scheduler, source: cluster, link, handler }, options);
-    link.onRecord = (kind, offset) => this.#flusher.onRecord(kind, offset, link.receiver.view);
+    link.onRecord = (_, offset) => this.#flusher.onFlushed(offset, link.receiver.view);
   }
 
   /** Changes a container in each of `pageCount` pages and flushes them, `flushCount` times.

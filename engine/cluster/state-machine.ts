@@ -41,8 +41,8 @@ export interface FlushSink {
 }
 
 /** Pages and rows that differ from the disk. One flush at a time: `freeze` → `drain` until true → (state
- * thread commits) → `flushed` → `freeze` … Between `freeze` and the end of `drain`, `apply` copies a frozen page or
- * row before it changes it, so that the flush shows the state as of `freeze`. */
+ * thread commits) → `flushed` → `freeze` … Between `freeze` and the end of `drain`, `apply` copies a frozen
+ * page or row before it changes it, so that the flush shows the state as of `freeze`. */
 export interface FlushSource {
   /** Bytes that wait to be flushed, frozen or not. */
   dirtyBytes(): number;

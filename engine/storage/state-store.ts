@@ -41,7 +41,8 @@ export class StateStore {
   /** Of the flush that is gathered. */
   #clears: KeyRange[] = [];
 
-  /** Throws StorageError STORAGE_FORMAT, STATE_MISSING or STORAGE_IDS_DIFFER, CorruptionError STATE_CORRUPT. */
+  /** Throws StorageError STORAGE_FORMAT, STATE_MISSING or STORAGE_IDS_DIFFER, CorruptionError
+   * STATE_CORRUPT. */
   static async open(disk: Disk, path: string, identity: StorageIdentity): Promise<StateStore> {
     const store = await disk.openStore(path, STATE_STORE_OPTIONS);
     try {
@@ -152,7 +153,8 @@ export function readStateIdentity(store: Store, path: string): StorageIdentity |
   );
 }
 
-/** Throws StorageError STATE_MISSING when the store is new, STORAGE_IDS_DIFFER when it is not `expected`'s. */
+/** Throws StorageError STATE_MISSING when the store is new, STORAGE_IDS_DIFFER when it is another SCM's than
+ * `expected`. */
 export function requireStateIdentity(store: Store, path: string, expected: StorageIdentity): void {
   const found = readStateIdentity(store, path);
   if (found === undefined) throw new StrataError("STATE_MISSING", { path });
@@ -167,8 +169,8 @@ export class StateScan {
   readonly #cursor: StoreCursor;
   readonly #onCorrupt: (error: StrataError) => void;
 
-  /** With `memory` disk-resident tables are passed by. `onCorrupt` gets the error of each damaged row, which is then passed by; without it the error is
-   * thrown. */
+  /** With `memory` disk-resident tables are passed by. `onCorrupt` gets the error of each damaged row, which
+   * is then passed by; without it the error is thrown. */
   constructor(store: Store, tables: "memory" | "all", onCorrupt: (error: StrataError) => void = throwError) {
     const to = Uint8Array.of(tables === "all" ? 255 : DISK_TABLE_MIN);
     this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to });

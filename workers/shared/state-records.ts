@@ -22,8 +22,8 @@ export const STATE_RECORD = {
   SCANNED: 8,
 } as const;
 
-/** PUT, DELETE, DELETE_BELOW, ROW: valueBytes u32, keyBytes u16 (with the table), table u8, then padding so that the key ends
- * where the value starts 8-aligned, and room for a checksum behind the value:
+/** PUT, DELETE, DELETE_BELOW, ROW: valueBytes u32, keyBytes u16 (with the table), table u8, then padding so
+ * that the key ends where the value starts 8-aligned, and room for a checksum behind the value:
  *
  *   0            4          6      7 … keyEnd − keyBytes       keyEnd (8-aligned)
  *   │ valueBytes │ keyBytes │ pad  │ table u8 ‖ key            │ value │ 4 bytes for the state thread │ */
@@ -33,8 +33,8 @@ export const STATE_ROW_CHECKSUM_BYTES = 4;
 /** COMMIT: appliedIndex f64, flags u32, padding u32. */
 const COMMIT_BYTES = 16;
 const COMMIT_DURABLE = 1;
-/** SCAN: rowCountMax u32, bytesMax u32, keyBytes u16 of the first key, keyBytes u16 of the key after the last,
- * then both keys, with the table. */
+/** SCAN: rowCountMax u32, bytesMax u32, bytes u16 of the first key, bytes u16 of the key after the last, then
+ * both keys, with the table. */
 const SCAN_HEADER_BYTES = 12;
 /** SCANNED: flags u32, padding u32. */
 const SCANNED_BYTES = 8;
