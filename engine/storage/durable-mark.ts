@@ -1,37 +1,52 @@
 import { ByteReader } from "../core/byte-reader.js";
-import { ByteWriter } from "../core/byte-writer.js";
 import type { Disk, DiskFile } from "../core/disk.js";
-import { type LogIndex, logIndex, term } from "../core/ids.js";
+import { type LogIndex, logIndex, type Term, term } from "../core/ids.js";
+import { type NodeId, nodeId } from "../raft/types.js";
 import { crc32 } from "./crc32.js";
 import { logCorrupt } from "./log-format.js";
-import type { LogPoint } from "./recovered.js";
+import type { LogPoint, MarkPosition } from "./recovered.js";
 
 /** The watermark: a file beside the log store that says how far the log was durable, written on its own path.
- * RocksDB opens without a word when a damaged write-ahead log made it lose acknowledged entries; then the log
- * ends before the mark (raft.md §11, §12.3).
+ * RocksDB opens without a word when a lost or damaged write-ahead log made it lose acknowledged entries; then
+ * the log ends before the mark (raft.md §11, §12.3). The same holds for a vote that is forgotten.
  *
- * Two slots of 64 bytes are written in turn, so that a torn write leaves the older one:
+ * Slots of 64 bytes; the newest intact one counts:
  *
- *   0       4  8          16          24         32      36 … 59  60
- *   │ magic │  │ sequence │ lastIndex │ lastTerm │ chain │ zeros  │ crc32 │ */
+ *   0       4  8          16          24         32      36         44      52   60
+ *   │ magic │  │ sequence │ lastIndex │ lastTerm │ chain │ hardTerm │ vote  │ 0 0 │ crc32 │
+ *
+ * Two are written in turn and synced, so that a torn write leaves the older one. The third, in a page of its
+ * own, follows every batch without a sync: after the death of the process it is exact, after a loss of power
+ * it is the last one that reached the disk. */
 export const MARK_FILE = "durable.mark";
 
 const SLOT_BYTES = 64;
+const SYNCED_SLOTS: readonly number[] = [0, SLOT_BYTES];
+const RECENT_SLOT = 4096;
+const FILE_BYTES = RECENT_SLOT + SLOT_BYTES;
 const CHECKSUM_AT = 60;
 const MAGIC = 0x4b524d53;
 
-/** The newest intact slot. */
-export interface DurableMark {
-  readonly sequence: number;
+/** What was durable. */
+export interface Mark {
   readonly last: LogPoint;
-  /** Slots that are not intact: 0, or 1 after a write was torn by a loss of power (or one was damaged). */
+  readonly term: Term;
+  readonly vote: NodeId;
+}
+
+/** The newest intact slot. */
+export interface DurableMark extends Mark {
+  readonly sequence: number;
+  /** Which of the synced slots is to be written next: the older one. */
+  readonly nextSlot: number;
+  /** Synced slots that are not intact: 1 after a write was torn by a loss of power, or damage. */
   readonly damagedSlots: number;
 }
 
-/** Creates the file with both slots at `last`, durably. */
-export function createMark(disk: Disk, path: string, last: LogPoint): void {
-  const bytes = new Uint8Array(2 * SLOT_BYTES);
-  for (const sequence of [1, 2]) bytes.set(encodeSlot(sequence, last), (sequence % 2) * SLOT_BYTES);
+/** Creates the file with all slots at `mark`, durably. */
+export function createMark(disk: Disk, path: string, mark: Mark): void {
+  const bytes = new Uint8Array(FILE_BYTES);
+  for (const offset of [...SYNCED_SLOTS, RECENT_SLOT]) bytes.set(encodeSlot(1, mark), offset);
   disk.writeFile(path, bytes);
 }
 
@@ -40,19 +55,21 @@ export function createMark(disk: Disk, path: string, last: LogPoint): void {
 export function readMark(disk: Disk, path: string): DurableMark {
   const bytes = disk.readFile(path);
   if (bytes === undefined) throw logCorrupt(MARK_FILE, "missing");
-  if (bytes.length !== 2 * SLOT_BYTES) throw logCorrupt(MARK_FILE, `${bytes.length} bytes long`);
-  const slots = [decodeSlot(bytes, 0), decodeSlot(bytes, SLOT_BYTES)].filter((slot) => slot !== undefined);
-  const newest = slots.reduce<Slot | undefined>(
+  if (bytes.length !== FILE_BYTES) throw logCorrupt(MARK_FILE, `${bytes.length} bytes long`);
+  const synced = SYNCED_SLOTS.map((offset) => decodeSlot(bytes, offset));
+  const intact = [...synced, decodeSlot(bytes, RECENT_SLOT)].filter((slot) => slot !== undefined);
+  const newest = intact.reduce<Slot | undefined>(
     (best, slot) => (best === undefined || slot.sequence > best.sequence ? slot : best),
     undefined,
   );
-  if (newest === undefined) throw logCorrupt(MARK_FILE, "both slots fail their checksum");
-  return { ...newest, damagedSlots: 2 - slots.length };
+  if (newest === undefined) throw logCorrupt(MARK_FILE, "all slots fail their checksum");
+  const [first, second] = synced.map((slot) => slot?.sequence ?? 0);
+  const nextSlot = (first as number) <= (second as number) ? 0 : 1;
+  return { ...newest, nextSlot, damagedSlots: synced.filter((slot) => slot === undefined).length };
 }
 
-interface Slot {
+interface Slot extends Mark {
   readonly sequence: number;
-  readonly last: LogPoint;
 }
 
 function decodeSlot(bytes: Uint8Array, offset: number): Slot | undefined {
@@ -63,32 +80,39 @@ function decodeSlot(bytes: Uint8Array, offset: number): Slot | undefined {
   reader.u32();
   const sequence = reader.f64();
   const last = { index: logIndex(reader.f64()), term: term(reader.f64()), chain: reader.u32() };
-  return { sequence, last };
+  return { sequence, last, term: term(reader.f64()), vote: nodeId(reader.f64()) };
 }
 
-function encodeSlot(sequence: number, last: LogPoint): Uint8Array {
-  const writer = new ByteWriter(SLOT_BYTES);
-  writer.u32(MAGIC);
-  writer.u32(0);
-  writer.f64(sequence);
-  writer.f64(last.index);
-  writer.f64(last.term);
-  writer.u32(last.chain);
-  while (writer.length < CHECKSUM_AT) writer.u32(0);
-  writer.u32(crc32(writer.view(), 0, CHECKSUM_AT));
-  return writer.take();
+/** Overwritten by each call. */
+const SLOT = new Uint8Array(SLOT_BYTES);
+const SLOT_VIEW = new DataView(SLOT.buffer);
+
+function encodeSlot(sequence: number, { last, term: hardTerm, vote }: Mark): Uint8Array {
+  const view = SLOT_VIEW;
+  view.setUint32(0, MAGIC, true);
+  view.setFloat64(8, sequence, true);
+  view.setFloat64(16, last.index, true);
+  view.setFloat64(24, last.term, true);
+  view.setUint32(32, last.chain, true);
+  view.setFloat64(36, hardTerm, true);
+  view.setFloat64(44, vote, true);
+  view.setUint32(CHECKSUM_AT, crc32(SLOT, 0, CHECKSUM_AT), true);
+  return SLOT;
 }
 
-/** Writes the mark. Belongs to the log thread. */
+/** Writes the mark. Belongs to the log thread. Everything up to what is written must be durable already. */
 export class DurableMarkWriter {
   readonly #file: DiskFile;
   #sequence: number;
+  #nextSlot: number;
   #lastIndex: LogIndex;
+  #synced: Mark | undefined;
 
   /** `mark` is what the file holds. */
-  constructor(disk: Disk, path: string, mark: { readonly sequence: number; readonly lastIndex: LogIndex }) {
+  constructor(disk: Disk, path: string, mark: MarkPosition) {
     this.#file = disk.openFile(path);
     this.#sequence = mark.sequence;
+    this.#nextSlot = mark.nextSlot;
     this.#lastIndex = mark.lastIndex;
   }
 
@@ -97,13 +121,26 @@ export class DurableMarkWriter {
     return this.#lastIndex;
   }
 
-  /** Durable on return. Everything up to `last` must be durable already; a lower mark than before is written
-   * before the entries above it are overwritten. */
-  write(last: LogPoint): void {
+  /** True when this process has written `mark` last, and synced it. */
+  isSynced({ last, term: hardTerm, vote }: Mark): boolean {
+    const synced = this.#synced;
+    return synced?.last.index === last.index && synced.term === hardTerm && synced.vote === vote;
+  }
+
+  /** Follows a batch, without a sync. */
+  follow(mark: Mark): void {
     this.#sequence++;
-    this.#file.write((this.#sequence % 2) * SLOT_BYTES, encodeSlot(this.#sequence, last));
+    this.#file.write(RECENT_SLOT, encodeSlot(this.#sequence, mark));
+    this.#lastIndex = mark.last.index;
+  }
+
+  /** Durable on return. A lower mark than before is written before the entries above it are overwritten. */
+  write(mark: Mark): void {
+    this.follow(mark);
+    this.#file.write(SYNCED_SLOTS[this.#nextSlot]!, encodeSlot(this.#sequence, mark));
     this.#file.sync();
-    this.#lastIndex = last.index;
+    this.#nextSlot = 1 - this.#nextSlot;
+    this.#synced = mark;
   }
 
   close(): void {

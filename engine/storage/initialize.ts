@@ -5,7 +5,7 @@ import { StrataError } from "../core/errors.js";
 import { isCount, logIndex, term, UINT64_MAX } from "../core/ids.js";
 import type { Random } from "../core/random.js";
 import { parseUuid, randomUuid, type Uuid } from "../core/uuid.js";
-import { type NodeId, nodeId } from "../raft/types.js";
+import { NO_NODE, type NodeId, nodeId } from "../raft/types.js";
 import { BASE_STATE_DIRECTORY, type StorageDirectories, storageState } from "./directories.js";
 import { createMark, MARK_FILE } from "./durable-mark.js";
 import { requireIdentity } from "./identity.js";
@@ -134,7 +134,8 @@ async function initializeLog(
   return await withStore(disk, directories.raft, LOG_STORE_OPTIONS, (store) => {
     if (store.get(META_COLUMN, META_KEY.IDENTITY) === undefined) {
       // The mark is there before the row that says that this is a log, since a log without one is damaged.
-      createMark(disk, join(directories.raft, MARK_FILE), LOG_START);
+      const mark = { last: LOG_START, term: wanted.termFloor, vote: NO_NODE };
+      createMark(disk, join(directories.raft, MARK_FILE), mark);
       writeLogStart(store, wanted);
       return wanted;
     }
@@ -156,7 +157,7 @@ function writeLogStart(store: Store, identity: LogIdentity): void {
     autoLeave: false,
   };
   const truncation = { epoch: 1, truncated: LOG_START, confState, stateDirectory: BASE_STATE_DIRECTORY };
-  const hardState = { term: identity.termFloor, vote: nodeId(0), commit: logIndex(0) };
+  const hardState = { term: identity.termFloor, vote: NO_NODE, commit: logIndex(0) };
   const batch = store.batch();
   batch.put(META_COLUMN, META_KEY.IDENTITY, encodeLogIdentity(identity));
   batch.put(META_COLUMN, META_KEY.HARD_STATE, encodeHardState(hardState));

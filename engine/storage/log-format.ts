@@ -4,7 +4,7 @@ import { isCount, type LogIndex, logIndex, type Term, term } from "../core/ids.j
 import { crc32 } from "./crc32.js";
 
 /** Bytes of the log store (raft.md §11). Raised when a release could not read what another one wrote. */
-export const LOG_FORMAT_VERSION = 1;
+export const LOG_FORMAT_VERSION = 2;
 
 /** Columns of the log store. */
 export const LOG_COLUMN = "log";

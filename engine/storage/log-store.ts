@@ -3,8 +3,8 @@ import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import type { Disk, Store, StoreBatch } from "../core/disk.js";
 import { type LogIndex, logIndex, type Term } from "../core/ids.js";
-import type { HardState } from "../raft/types.js";
-import { DurableMarkWriter, MARK_FILE } from "./durable-mark.js";
+import { type HardState, NO_NODE } from "../raft/types.js";
+import { DurableMarkWriter, MARK_FILE, type Mark } from "./durable-mark.js";
 import { IndexQueue } from "./index-queue.js";
 import { BlobWriter, type EntrySource, entryCorrupt, LOG_COLUMN, logKey, META_COLUMN } from "./log-format.js";
 import { encodeHardState, encodeTruncation, LOG_STORE_OPTIONS, META_KEY } from "./log-meta.js";
@@ -29,8 +29,8 @@ export class LogStore {
   readonly #pending = new BlobWriter();
   #pendingFirst: number;
   #truncated: LogPoint;
-  /** What is durable. */
-  #last: LogPoint;
+  /** What is durable, in the form of the mark. */
+  #durable: Mark;
   #storedHardState: HardState;
   #hardState: HardState;
   /** Term and chain of the entry before the next one to be gathered. */
@@ -55,7 +55,8 @@ export class LogStore {
     this.#position = position;
     this.#blobs = new IndexQueue(position.blobFirstIndexes);
     this.#truncated = position.truncated;
-    this.#last = position.last;
+    const { term, vote } = position.hardState;
+    this.#durable = { last: position.last, term, vote };
     this.#storedHardState = position.hardState;
     this.#hardState = position.hardState;
     this.#pendingFirst = position.last.index + 1;
@@ -69,7 +70,7 @@ export class LogStore {
 
   /** The last durable entry. */
   get last(): LogPoint {
-    return this.#last;
+    return this.#durable.last;
   }
 
   get truncated(): LogPoint {
@@ -97,7 +98,10 @@ export class LogStore {
 
   /** Gathers term, vote and commit index. */
   setHardState(hardState: HardState): void {
-    assert(hardState.term >= this.#hardState.term, "the term never falls");
+    const { term, vote } = this.#hardState;
+    assert(hardState.term >= term, "the term never falls");
+    const isSameVote = hardState.vote === vote || vote === NO_NODE;
+    assert(hardState.term > term || isSameVote, "a term has one vote");
     this.#hardState = hardState;
   }
 
@@ -113,17 +117,17 @@ export class LogStore {
 
   /** Writes the watermark when it is due; call it when answers are out and now and then when idle. */
   markWhenDue(): void {
-    if (this.#mark.lastIndex === this.#last.index) return;
+    if (this.#mark.isSynced(this.#durable)) return;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#markedMs < MARK_INTERVAL_MS) return;
-    this.#mark.write(this.#last);
+    this.#mark.write(this.#durable);
     this.#markedMs = nowMs;
   }
 
   /** Forgets the entries up to `index`. Nothing may be gathered. Durable on return, but for the space. */
   truncate(index: LogIndex): void {
     assert(this.#pending.count === 0, "commit before truncating");
-    assert(index <= this.#last.index, "cannot truncate beyond the end");
+    assert(index <= this.last.index, "cannot truncate beyond the end");
     if (index <= this.#truncated.index) return;
     const { epoch, confState, stateDirectory } = this.#position;
     const truncated = this.#readPoint(index);
@@ -132,7 +136,7 @@ export class LogStore {
     this.#batch.write({ sync: true });
     this.#truncated = truncated;
     // What a crash leaves of these is passed by when the log is read.
-    const kept = index === this.#last.index ? this.#blobs.length : this.#blobs.lastAtMost(index + 1);
+    const kept = index === this.last.index ? this.#blobs.length : this.#blobs.lastAtMost(index + 1);
     this.#blobs.shift(kept);
     const end = this.#blobs.length === 0 ? index + 1 : this.#blobs.at(0);
     this.#store.clear(LOG_COLUMN, { from: logKey(epoch, this.#clearedTo), to: logKey(epoch, end) });
@@ -143,7 +147,7 @@ export class LogStore {
   async close(): Promise<void> {
     assert(this.#pending.count === 0, "commit before closing");
     if (this.#hardState !== this.#storedHardState) this.#write();
-    if (this.#mark.lastIndex !== this.#last.index) this.#mark.write(this.#last);
+    if (!this.#mark.isSynced(this.#durable)) this.#mark.write(this.#durable);
     this.#mark.close();
     await this.#store.close();
   }
@@ -152,7 +156,7 @@ export class LogStore {
     const pending = this.#pending;
     const last = this.#tail();
     if (pending.count > 0) {
-      if (this.#pendingFirst <= this.#last.index) this.#overwriteFrom(this.#pendingFirst);
+      if (this.#pendingFirst <= this.last.index) this.#overwriteFrom(this.#pendingFirst);
       this.#batch.put(LOG_COLUMN, logKey(this.#position.epoch, this.#pendingFirst), pending.view());
     }
     const hardState = clampCommit(this.#hardState, last.index);
@@ -162,9 +166,10 @@ export class LogStore {
     this.#batch.write({ sync: true });
     if (pending.count > 0) this.#blobs.push(this.#pendingFirst);
     this.#storedHardState = hardState;
-    this.#last = last;
     this.#pendingFirst = last.index + 1;
     pending.truncate(0);
+    this.#durable = { last, term: hardState.term, vote: hardState.vote };
+    this.#mark.follow(this.#durable);
   }
 
   #tail(): LogPoint {
@@ -193,7 +198,7 @@ export class LogStore {
    * what it names is there, and after this batch it is not (raft.md §11). */
   #overwriteFrom(index: number): void {
     const before = this.#readPoint(logIndex(index - 1));
-    if (this.#mark.lastIndex >= index) this.#mark.write(before);
+    if (this.#mark.lastIndex >= index) this.#mark.write({ ...this.#durable, last: before });
     const { epoch } = this.#position;
     const cut = this.#blobs.lastAtMost(index - 1);
     for (let i = cut + 1; i < this.#blobs.length; i++) {

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { Disk, Store } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex } from "../core/ids.js";
+import { type HardState, NO_NODE } from "../raft/types.js";
 import { type DurableMark, MARK_FILE, readMark } from "./durable-mark.js";
+import { logCorrupt } from "./log-format.js";
 import { type LogMeta, readLogMeta } from "./log-meta.js";
 import { LogWalk } from "./log-walk.js";
 import type { LogPoint, LogPosition, OnRecoveryStep, TermSpan } from "./recovered.js";
@@ -36,6 +38,7 @@ export async function readLog(
   }
   const { last } = walk;
   requireMark(mark, truncated, last, walk.watched);
+  requireHardState(mark, meta.hardState);
   if (meta.hardState.commit > last.index) throw behindWatermark(last.index, meta.hardState.commit);
   await onStep({ name: "log", count: last.index - truncated.index, isDone: true });
   return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes() };
@@ -55,6 +58,14 @@ function requireMark(
   throw new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
 }
 
+/** A vote that was given must not be forgotten: it could be given again, to another one. */
+function requireHardState(mark: DurableMark, { term, vote }: HardState): void {
+  if (term > mark.term) return;
+  if (term === mark.term && (mark.vote === vote || mark.vote === NO_NODE)) return;
+  const reason = `term ${term} and vote ${vote}, after term ${mark.term} and vote ${mark.vote}`;
+  throw logCorrupt("row hs", reason);
+}
+
 /** Entries up to `watermark` were acknowledged, the log ends before it. */
 export function behindWatermark(lastIndex: LogIndex, watermark: LogIndex): StrataError {
   return new StrataError("LOG_BEHIND_WATERMARK", { lastIndex, watermark });
@@ -67,6 +78,6 @@ export function logPosition({ meta, mark, last, blobFirstIndexes }: ReadLog): Lo
     last,
     hardState: meta.hardState,
     blobFirstIndexes,
-    mark: { lastIndex: mark.last.index, sequence: mark.sequence },
+    mark: { lastIndex: mark.last.index, sequence: mark.sequence, nextSlot: mark.nextSlot },
   };
 }

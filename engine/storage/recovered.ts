@@ -44,7 +44,13 @@ export interface LogPosition {
   /** Index of the first entry of each stored blob, ascending. */
   readonly blobFirstIndexes: Float64Array;
   /** The watermark as it is on disk. */
-  readonly mark: { readonly lastIndex: LogIndex; readonly sequence: number };
+  readonly mark: MarkPosition;
+}
+
+export interface MarkPosition {
+  readonly lastIndex: LogIndex;
+  readonly sequence: number;
+  readonly nextSlot: number;
 }
 
 /** Where each term begins: entries from `firstIndex` on have `term`, up to the next span. */

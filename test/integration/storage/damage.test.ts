@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { NodeClock } from "../../../engine/host/node-clock.js";
 import { type StorageDirectories, storageDirectories } from "../../../engine/storage/directories.js";
-import { META_COLUMN } from "../../../engine/storage/log-format.js";
+import { MARK_FILE } from "../../../engine/storage/durable-mark.js";
+import { LOG_FORMAT_VERSION, META_COLUMN } from "../../../engine/storage/log-format.js";
 import { LOG_STORE_OPTIONS, META_KEY } from "../../../engine/storage/log-meta.js";
 import { NodeDisk } from "../../../engine/storage/node-disk.js";
 import { recover } from "../../../engine/storage/recovery.js";
@@ -84,10 +85,20 @@ describe("a damaged write-ahead log of the Raft log", () => {
     assert.deepEqual(await recoverNow(await killed(ROWS)), { last: ROWS, rows: ROWS });
   });
 
-  test("torn in its last record loses that one, which nobody had been told of", async () => {
+  test("cut off in its last record is found by the watermark, which follows each of them", async () => {
+    const directories = await killed(1);
+    const log = filesOf(directories.raft, ".log").at(-1)!;
+    truncateSync(log, readFileSync(log).length - 5);
+    await assert.rejects(recoverNow(directories), { code: "LOG_BEHIND_WATERMARK" });
+  });
+
+  test("cut off in its last record by a loss of power loses that one, which nobody was told of", async () => {
     const directories = await killed(ROWS - 1);
     const log = filesOf(directories.raft, ".log").at(-1)!;
     truncateSync(log, readFileSync(log).length - 5);
+    // The slot that is not synced had not reached the disk.
+    const mark = join(directories.raft, MARK_FILE);
+    writeFileSync(mark, readFileSync(mark).fill(0, 4096));
     assert.deepEqual(await recoverNow(directories), { last: ROWS - 1, rows: ROWS - 1 });
   });
 
@@ -158,7 +169,7 @@ describe("a store", () => {
     await store.close();
     await assert.rejects(recoverNow(directories), {
       code: "STORAGE_FORMAT",
-      details: { path: directories.raft, found: 99, expected: 1 },
+      details: { path: directories.raft, found: 99, expected: LOG_FORMAT_VERSION },
     });
   });
 

@@ -154,23 +154,48 @@ describe("log store", () => {
     );
   });
 
-  test("writes the watermark at most once a second, and exactly at its end", async () => {
+  test("writes the watermark after each batch, and syncs it at most once a second and at its end", async () => {
     const { disk, path, clock, store } = await fresh();
-    const mark = () => readMark(disk, `${path}/durable.mark`);
+    const file = `${path}/durable.mark`;
+    let writeCount = 0;
+    disk.beforeWrite = (written) => {
+      if (written === file) writeCount++;
+    };
+    const expectMark = (index: number, writes: number): void => {
+      assert.equal(readMark(disk, file).last.index, index);
+      assert.equal(writeCount, writes);
+      writeCount = 0;
+    };
     appendRange(store, 1, 1, 1);
     store.commit();
     store.markWhenDue();
-    assert.equal(mark().last.index, 0);
+    expectMark(1, 1);
     clock.nowMs += 1000;
     store.markWhenDue();
-    assert.equal(mark().last.index, 1);
+    expectMark(1, 3);
     appendRange(store, 2, 2, 1);
     store.commit();
     clock.nowMs += 999;
     store.markWhenDue();
-    assert.equal(mark().last.index, 1);
+    expectMark(2, 1);
     await store.close();
-    assert.equal(mark().last.index, 2);
+    expectMark(2, 3);
+  });
+
+  test("marks a vote, which may not be forgotten either", async () => {
+    const { disk, path, clock, store } = await fresh();
+    store.setHardState(hardStateOf(1, 1, 0));
+    store.commit();
+    store.setHardState(hardStateOf(2, 3, 0));
+    store.commit();
+    clock.nowMs += 1000;
+    store.markWhenDue();
+    disk.crash(new SeededRandom(1));
+    disk.loseBatches(path, 1);
+    await assert.rejects(readWholeLog(disk, path), {
+      code: "LOG_CORRUPT",
+      message: "Raft log, row hs: term 1 and vote 1, after term 2 and vote 3",
+    });
   });
 
   test("notices entries that were acknowledged and are gone", async () => {
@@ -283,7 +308,8 @@ function drawChange(random: SeededRandom, model: Model): (store: LogStore) => vo
     return normalEntry(first + i, term, payload);
   });
   model.entries = [...model.entries.slice(0, first - model.truncated - 1), ...entries];
-  model.hardState = hardStateOf(term, random.below(3), model.truncated);
+  // One vote a term.
+  model.hardState = hardStateOf(term, term % 3, model.truncated);
   const { hardState } = model;
   return (store) => {
     store.setHardState(hardState);

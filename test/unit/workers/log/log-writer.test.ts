@@ -31,7 +31,8 @@ async function start({ queueBytes = 1024 * 1024, answerBytes = 64 * 1024 } = {})
   const loop = new LogWriter(harness.context, disk, clock);
   await loop.start();
   let syncCount = 0;
-  disk.beforeWrite = () => {
+  disk.beforeWrite = (written) => {
+    if (written !== path) return;
     clock.nowMs += 1;
     syncCount++;
   };
@@ -249,9 +250,16 @@ describe("log writer", () => {
     append({ from: 1, to: 2 });
     publish();
     loop.poll();
-    assert.equal(readMark(disk, `${path}/${MARK_FILE}`).last.index, 0);
+    let writeCount = 0;
+    disk.beforeWrite = (written) => {
+      assert.equal(written, `${path}/${MARK_FILE}`);
+      writeCount++;
+    };
     clock.nowMs += 1000;
     assert.equal(loop.poll(), false);
+    assert.equal(writeCount, 3);
+    assert.equal(loop.poll(), false);
+    assert.equal(writeCount, 3);
     assert.equal(readMark(disk, `${path}/${MARK_FILE}`).last.index, 2);
   });
 });
