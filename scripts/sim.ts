@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { optionsOf, runSeed, type SimOutcome } from "../test/support/simulation/system/run-seed.js";
+import { coreLinesOf, coreOptionsWith, playCore, reductionOf } from "./sim/core.js";
 
-/** `npm run sim -- --seeds N [--first-seed X] [--seed X]`: plays whole clusters in one thread of virtual
- * time, with faults, a seed each; the same seed plays the same again. */
+/** `npm run sim -- [--core] --seeds N [--first-seed X] [--seed X]`: plays whole clusters in one thread of
+ * virtual time, with faults, a seed each; the same seed plays the same again. With `--core` only the Raft
+ * cores, each on a fake disk. */
 
 const SEED_MAX = 2 ** 31;
 
@@ -13,6 +15,18 @@ interface Options {
   readonly firstSeed?: number;
   readonly seed?: number;
   readonly trace: boolean;
+}
+
+interface CommandLine extends Options {
+  readonly core: boolean;
+  readonly without?: string;
+  readonly steps?: number;
+}
+
+/** What is told of a seed after it was played. */
+interface Played {
+  readonly lines: readonly string[];
+  readonly hasFailed: boolean;
 }
 
 /** The seeds that the command line asks for. */
@@ -53,23 +67,55 @@ async function main(): Promise<number> {
     .option("--seeds <count>", "how many seeds", parseCount, 20)
     .option("--first-seed <seed>", "the first of them; by default any", parseCount)
     .option("--seed <seed>", "this one only", parseCount)
+    .option("--core", "only Raft cores, on fake disks and a fake network", false)
+    .option("--without <parts>", "with --core: leave these out, as in crash,membership")
+    .option("--steps <count>", "with --core: this many steps of trouble", parseCount)
     .option("--trace", "print all that happens", false)
     .parse();
-  const options = program.opts<Options>();
+  const options = program.opts<CommandLine>();
   const seeds = seedsOf(options, () => Math.floor(Math.random() * (SEED_MAX / 2)));
   const revision = commit();
-  const show = options.trace ? { onLine: (line: string) => console.log(line) } : {};
+  const play = options.core ? coreSimulator(options) : systemSimulator(options);
   let failedCount = 0;
   for (const [index, seed] of seeds.entries()) {
-    console.log(`seed=${seed} commit=${revision} options=${JSON.stringify(optionsOf(seed))}`);
+    console.log(`seed=${seed} commit=${revision} options=${JSON.stringify(play.optionsOf(seed))}`);
     progress(`${index} of ${seeds.length} seeds, ${failedCount} failed`);
-    const outcome = await runSeed(seed, show);
+    const { lines, hasFailed } = await play.run(seed);
     progress("");
-    if (outcome.error !== undefined) failedCount++;
-    for (const line of linesOf(outcome)) console.log(line);
+    if (hasFailed) failedCount++;
+    for (const line of lines) console.log(line);
   }
   console.log(`${seeds.length - failedCount} passed, ${failedCount} failed`);
   return failedCount === 0 ? 0 : 1;
+}
+
+/** A simulator, as the command line asks for it. */
+interface Simulator {
+  optionsOf(seed: number): object;
+  run(seed: number): Promise<Played>;
+}
+
+function systemSimulator({ trace }: CommandLine): Simulator {
+  const show = trace ? { onLine: (line: string) => console.log(line) } : {};
+  return {
+    optionsOf,
+    run: async (seed) => {
+      const outcome = await runSeed(seed, show);
+      return { lines: linesOf(outcome), hasFailed: outcome.error !== undefined };
+    },
+  };
+}
+
+function coreSimulator({ without, steps, trace }: CommandLine): Simulator {
+  const reduction = reductionOf(without, steps);
+  const show = trace ? (line: string): void => console.log(line) : undefined;
+  return {
+    optionsOf: (seed) => coreOptionsWith(seed, reduction),
+    run: async (seed) => {
+      const outcome = playCore(seed, reduction, show);
+      return { lines: coreLinesOf(outcome), hasFailed: outcome.error !== undefined };
+    },
+  };
 }
 
 /** One line that is written over, on a terminal only. */
