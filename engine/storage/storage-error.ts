@@ -9,7 +9,8 @@ export interface ErrorPlace {
 
 /** Turns an error of RocksDB or of node:fs into ours; the original stays as its cause. Errors that are ours
  * already, and those that are no input/output errors (a mistake in the code), are returned as they are. */
-export function storageError(error: unknown, place: ErrorPlace): unknown {
+export function storageError(thrown: unknown, place: ErrorPlace): unknown {
+  const error = reasonOf(thrown);
   if (!(error instanceof Error) || error instanceof StrataError) return error;
   const code = codeOf(error);
   const reason = error.message;
@@ -23,10 +24,18 @@ export function storageError(error: unknown, place: ErrorPlace): unknown {
   return error;
 }
 
-/** The same for a database that does not open. The binding hides the reason in `cause`. A file that is
- * missing is an input/output error for RocksDB; for us the store is damaged: STORAGE_OPEN. */
+/** What abstract-level says of a database that does not open or close; the reason is the `cause`. */
+const WRAPPED = new Set<unknown>(["LEVEL_DATABASE_NOT_OPEN", "LEVEL_DATABASE_NOT_CLOSED"]);
+
+function reasonOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !(error.cause instanceof Error)) return error;
+  return WRAPPED.has(codeOf(error)) ? error.cause : error;
+}
+
+/** The same for a database that does not open. A file that is missing is an input/output error for RocksDB;
+ * for us the store is damaged: STORAGE_OPEN. */
 export function openError(error: unknown, place: ErrorPlace): unknown {
-  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const reason = reasonOf(error);
   const known = storageError(reason, place);
   if (known instanceof StrataError && known.code !== "STORAGE_IO") return known;
   const text = reason instanceof Error ? reason.message : String(reason);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type {
   FlushSink,
   FlushSource,
@@ -26,7 +27,8 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
   #appliedIndex = logIndex(0);
   #appliedTerm = term(0);
   #confState: ConfState | undefined;
-  #hasMetaRow = false;
+  /** Of the rows that belong to the loaded meta row. */
+  #storedHash: string | undefined;
   isLoaded = false;
 
   get appliedIndex(): LogIndex {
@@ -83,6 +85,7 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
     meta.f64(this.#appliedIndex);
     meta.f64(this.#appliedTerm);
     writeConfState(meta, this.confState);
+    meta.text(this.#rowsHash());
     this.#frozen.push({ table: META_TABLE, key: META_KEY, value: meta.take() });
     return this.#frozen.length;
   }
@@ -103,17 +106,25 @@ export class MemoryState implements StateMachine, FlushSource, LoadTarget {
       this.#appliedIndex = logIndex(meta.f64());
       this.#appliedTerm = term(meta.f64());
       this.#confState = readConfState(meta);
-      this.#hasMetaRow = true;
+      this.#storedHash = meta.text();
     } else {
       this.rows.set(key[0]!, Buffer.from(value).toString("latin1"));
     }
   }
 
   loaded(firstMembers: ConfState): void {
-    if (this.rows.size > 0 && !this.#hasMetaRow) {
+    if (this.rows.size > 0 && this.#storedHash === undefined) {
       throw new StrataError("STATE_CORRUPT", { where: "meta row", reason: "missing" });
+    }
+    if (this.#storedHash !== undefined && this.#storedHash !== this.#rowsHash()) {
+      throw new StrataError("STATE_CORRUPT", { where: "meta row", reason: "its rows are others" });
     }
     this.#confState ??= firstMembers;
     this.isLoaded = true;
+  }
+
+  #rowsHash(): string {
+    const rows = [...this.rows].sort(([a], [b]) => a - b);
+    return createHash("sha1").update(JSON.stringify(rows)).digest("hex");
   }
 }

@@ -60,6 +60,12 @@ test("an open that fails is told by the reason that the binding hides in its cau
   );
 });
 
+test("a close that fails is told by the reason, too", () => {
+  const cause = failure("IO error: While fdatasync: Input/output error", { code: "LEVEL_IO_ERROR" });
+  const error = failure("Database is not closed", { code: "LEVEL_DATABASE_NOT_CLOSED", cause });
+  assert.equal(codeOf(storageError(error, LOG)), "STORAGE_IO");
+});
+
 test("our own mistakes and our own errors pass through", () => {
   const mistake = new AssertionError("wrong");
   assert.equal(storageError(mistake, LOG), mistake);

@@ -1,0 +1,68 @@
+import { type Ledger, writeAt } from "./ledger.js";
+import { FURTHER, type Said, type VerifyFinding } from "./subject-jobs.js";
+import type { JobResult } from "./subject-process.js";
+
+/** How a case may end well; anything else is thrown. */
+export type Outcome =
+  | { readonly kind: "recovered" }
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "skipped"; readonly reason: string };
+
+/** Operations that an inspection writes after a start that recovers: the flush between truncates the log. */
+export const FURTHER_COUNT = 3;
+
+/** Requires that a job has ended by itself, or was killed if it had to be, and that what it refused has a
+ * code and a next step. */
+export function requireEnding({ said, ending, lastWords }: JobResult, mayBeKilled: boolean): Outcome {
+  if (ending === "hung") throw new Error("HANG: no end within the limit");
+  if (ending === "died" || (ending === "killed" && !mayBeKilled)) throw new Error(`CRASH: ${lastWords}`);
+  const refusal = said.find((each) => each.kind === "refused");
+  if (refusal === undefined) return { kind: "recovered" };
+  const { code, action, stack } = refusal;
+  if (code === undefined) throw new Error(`CRASH without a code: ${stack}`);
+  if (action === "") throw new Error(`${code} without a next step`);
+  return { kind: "refused", code };
+}
+
+/** Judges the result of an `inspect` job against what was acknowledged. Throws what is wrong. */
+export function judge(result: JobResult, acknowledged: Ledger): Outcome {
+  const outcome = requireEnding(result, false);
+  const { said } = result;
+  const starts = said.filter((each) => each.kind === "started");
+  const verified = said.find((each) => each.kind === "verified");
+  if (outcome.kind === "refused") {
+    const { code } = outcome;
+    if (starts.length > 0) throw new Error(`started, and failed later with ${code}`);
+    if (verified !== undefined) requireExplained(verified.findings, code);
+    return outcome;
+  }
+  const [first, second] = starts;
+  if (first === undefined || second === undefined) throw new Error("said nothing of its starts");
+  const ledger = acknowledged.clone();
+  ledger.check(first);
+  if (verified !== undefined) requireClean(verified, first.last);
+  ledger.settle(first.last);
+  for (let i = 0; i <= FURTHER_COUNT; i++) ledger.begin(writeAt(FURTHER, ledger.begun + 1));
+  ledger.acknowledge(ledger.begun);
+  ledger.check(second);
+  const entries = said.find((each) => each.kind === "entries");
+  if (entries === undefined) throw new Error("said nothing of its log");
+  ledger.checkEntries(entries.entries);
+  return { kind: "recovered" };
+}
+
+/** What keeps an SCM from starting is an error of verify's, with a next step. */
+function requireExplained(findings: readonly VerifyFinding[], code: string): void {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  if (errors.length === 0) throw new Error(`start refuses with ${code}, verify finds nothing`);
+  const unexplained = findings.find(({ nextStep }) => nextStep === "");
+  if (unexplained !== undefined) throw new Error(`verify gives no next step: ${unexplained.what}`);
+  if (errors.some(({ what }) => what.startsWith(`${code}:`))) return;
+  throw new Error(`start refuses with ${code}, verify says: ${errors.map(({ what }) => what).join("; ")}`);
+}
+
+function requireClean({ findings, lastIndex }: Extract<Said, { kind: "verified" }>, last: number): void {
+  const error = findings.find(({ severity }) => severity === "error");
+  if (error !== undefined) throw new Error(`starts, but verify says: ${error.what}`);
+  if (lastIndex !== last) throw new Error(`starts with ${last}, verify has counted ${lastIndex}`);
+}
