@@ -15,7 +15,9 @@ const FILE_LINES = { soft: 500, hard: 800 };
 const FUNCTION_LINES = { soft: 70, hard: 100 };
 const LINE_COLUMNS_MAX = 110;
 /** Files above the hard limit, each with its reason. */
-const LONG_FILES: Readonly<Record<string, string>> = {};
+const LONG_FILES: Readonly<Record<string, string>> = {
+  "engine/raft/raft.ts": "the roles and their messages are one state machine, read from top to bottom",
+};
 
 /** A table whose names must all be in use. */
 type UseRule = {

@@ -2,8 +2,8 @@ import { assert } from "../core/assert.js";
 import type { LogIndex } from "../core/ids.js";
 import type { InflightLimits } from "./progress.js";
 import { Progress, progressOf } from "./progress.js";
-import type { ConfChangeStep, ConfState, NodeId } from "./types.js";
-import { CONF_CHANGE } from "./types.js";
+import type { ConfChange, ConfChangeStep, ConfState, NodeId } from "./types.js";
+import { CONF_CHANGE, CONF_CHANGE_TRANSITION } from "./types.js";
 
 /** Who is a member, and what is known of each: a table sorted by id. Replaced as a whole by a change. */
 export interface Membership {
@@ -33,6 +33,19 @@ export const NO_MEMBERS: Membership = {
   confState: { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
   progress: [],
 };
+
+/** The membership after a committed change, in whichever of the three ways below it asks for. */
+export function changeMembership(
+  before: Membership,
+  { transition, steps }: ConfChange,
+  added: AddedProgress,
+): ConfChangeResult {
+  const isAuto = transition === CONF_CHANGE_TRANSITION.AUTO;
+  if (isAuto && steps.length === 0) return leaveJoint(before);
+  if (isAuto && steps.length === 1) return changeSimply(before, steps, added);
+  const autoLeave = transition !== CONF_CHANGE_TRANSITION.JOINT_EXPLICIT;
+  return enterJoint(before, steps, { ...added, autoLeave });
+}
 
 /** Changes that move at most one voter, so that the majorities before and after overlap. From an empty
  * configuration any first one is possible (bootstrap). */

@@ -2,7 +2,7 @@ import { assert } from "../core/assert.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
 import type { RaftTrace } from "./trace.js";
-import type { Entry, EntryId, LogView, NodeId } from "./types.js";
+import type { Entry, EntryId, LogView, NodeId, Snapshot } from "./types.js";
 import { ENTRY_TYPE, entryBytes } from "./types.js";
 import { Unstable } from "./unstable.js";
 
@@ -20,6 +20,8 @@ export interface RaftLogOptions {
  * Invariant: truncated ≤ applied ≤ applying ≤ commit ≤ last (etcd-io/raft log.go). */
 export class RaftLog {
   readonly unstable: Unstable;
+  readonly #id: NodeId;
+  readonly #trace: RaftTrace;
   readonly #view: LogView;
   readonly #applyingBytesMax: number;
   #commit: LogIndex;
@@ -31,6 +33,8 @@ export class RaftLog {
 
   constructor(view: LogView, options: RaftLogOptions) {
     assert(options.committedBytesPerReadyMax > 0, "committedBytesPerReadyMax must be positive");
+    this.#id = options.id;
+    this.#trace = options.trace;
     this.#view = view;
     this.unstable = new Unstable(logIndex(view.lastIndex + 1), options.id, options.trace);
     this.#applyingBytesMax = options.committedBytesPerReadyMax;
@@ -86,6 +90,63 @@ export class RaftLog {
     assert(first !== undefined, "nothing to append");
     assert(first.index > this.#commit, `append at ${first.index} would replace committed entries`);
     this.unstable.truncateAndAppend(entries);
+  }
+
+  /** Takes a leader's `entries`, which follow `previous`, when the log holds `previous`: what is there
+   * already stays, what conflicts is replaced. The index of the last of them, or undefined when it does not
+   * hold it. */
+  tryAppend(previous: EntryId, entries: readonly Entry[], leaderCommit: LogIndex): LogIndex | undefined {
+    if (!this.matches(previous)) return undefined;
+    const firstNew = this.#firstNew(entries);
+    if (firstNew < entries.length) this.append(firstNew === 0 ? entries : entries.slice(firstNew));
+    const last = logIndex(previous.index + entries.length);
+    // The leader may have committed more; what follows `last` here is not known to be the leader's.
+    this.commitTo(leaderCommit < last ? leaderCommit : last);
+    return last;
+  }
+
+  /** The highest entry at or before `index` whose term is at most `atMost`: the best guess where a log with
+   * that term at `index` agrees with this one. Term 0 when it is not known. `index` ≤ last. */
+  lastWithTermAtMost(index: LogIndex, atMost: Term): EntryId {
+    for (let at = index; at > 0; at = logIndex(at - 1)) {
+      const found = this.term(at);
+      if (found === undefined) return { index: at, term: term(0) };
+      if (found <= atMost) return { index: at, term: found };
+    }
+    return NO_ENTRY;
+  }
+
+  /** Whether a log that ends in `last` holds all that can be committed here (paper §5.4.1). */
+  isUpToDate(last: EntryId): boolean {
+    const own = this.lastId();
+    return last.term > own.term || (last.term === own.term && last.index >= own.index);
+  }
+
+  /** Entries from `low` on for a member, as many as fit `bytesMax`, at least one if there is any; "pending"
+   * when they are not at hand. They must not be truncated. */
+  entriesFrom(low: LogIndex, bytesMax: number): readonly Entry[] | "pending" {
+    return low > this.lastIndex ? [] : this.#slice(low, logIndex(this.lastIndex + 1), bytesMax);
+  }
+
+  /** State for a member that needs what is truncated. */
+  snapshot(): Snapshot | "pending" {
+    return this.unstable.snapshot ?? this.#view.snapshot();
+  }
+
+  /** The log begins anew after `snapshot`, which is committed. */
+  restore(snapshot: Snapshot): void {
+    this.#trace.event(this.#id, {
+      kind: "logRestoring",
+      snapshot: snapshot.id,
+      commit: this.#commit,
+      applied: this.#applied,
+      applying: this.#applying,
+      unstableOffset: this.unstable.offset,
+      unstableOffsetInProgress: this.unstable.offsetInProgress,
+      unstableCount: this.unstable.entryCount,
+    });
+    this.#commit = snapshot.id.index;
+    this.unstable.restore(snapshot);
   }
 
   /** Commits up to `id` when it is in the log; false when nothing moved. A leader passes its own term:
@@ -146,6 +207,12 @@ export class RaftLog {
   /** Entries with `low` ≤ index < `high`, cut to `bytesMax` but at least one. All must be in the log;
    * those in the view must be at hand, which holds for everything not applied yet. */
   slice(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] {
+    const entries = this.#slice(low, high, bytesMax);
+    assert(entries !== "pending", `entry ${low} is not applied and must be at hand`);
+    return entries;
+  }
+
+  #slice(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] | "pending" {
     assert(low > this.truncated.index, `entry ${low} is truncated`);
     assert(high <= this.lastIndex + 1, `entry ${high - 1} lies beyond the last`);
     if (low >= high) return [];
@@ -153,7 +220,7 @@ export class RaftLog {
     if (low >= offset) return limitBytes(this.unstable.slice(low, high), bytesMax);
     const cut = high < offset ? high : offset;
     const stored = this.#view.entries(low, cut, bytesMax);
-    assert(stored !== "pending", `entry ${low} is not applied and must be at hand`);
+    if (stored === "pending") return stored;
     if (high <= offset || stored.length < cut - low) return stored;
     const bytes = bytesOf(stored);
     if (bytes >= bytesMax) return stored;
@@ -176,11 +243,30 @@ export class RaftLog {
   }
 
   checkInvariants(): void {
-    assert(this.truncated.index <= this.#applied, "truncated ≤ applied");
+    // A snapshot that is being installed is ahead of what is applied until it is reported.
+    assert(
+      this.unstable.snapshot !== undefined || this.truncated.index <= this.#applied,
+      "truncated ≤ applied",
+    );
     assert(this.#applied <= this.#applying, "applied ≤ applying");
     assert(this.#applying <= this.#commit, "applying ≤ commit");
     assert(this.#commit <= this.lastIndex, "commit ≤ last");
     this.unstable.checkInvariants();
+  }
+
+  /** Position of the first of `entries` that is not in the log. */
+  #firstNew(entries: readonly Entry[]): number {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
+      const existing = this.term(entry.index);
+      if (existing === entry.term) continue;
+      if (existing !== undefined) {
+        this.#trace.event(this.#id, { kind: "conflictFound", conflicting: entry, existing });
+        assert(entry.index > this.#commit, `entry ${entry.index} conflicts with a committed one`);
+      }
+      return i;
+    }
+    return entries.length;
   }
 
   #appliableIndex(allowUnstable: boolean): LogIndex {

@@ -2,7 +2,7 @@ import { assert } from "../core/assert.js";
 import type { LogIndex } from "../core/ids.js";
 import { logIndex } from "../core/ids.js";
 import { Inflights } from "./inflights.js";
-import type { NodeId } from "./types.js";
+import type { NodeId, ProgressStatus } from "./types.js";
 
 export const PROGRESS_STATE = { PROBE: 0, REPLICATE: 1, SNAPSHOT: 2 } as const;
 export type ProgressState = (typeof PROGRESS_STATE)[keyof typeof PROGRESS_STATE];
@@ -185,6 +185,21 @@ export class Progress {
     this.#lowerSentCommit();
     this.#isFlowPaused = false;
     return true;
+  }
+
+  status(): ProgressStatus {
+    return {
+      id: this.id,
+      state: this.#state,
+      match: this.#match,
+      next: this.#next,
+      isLearner: this.isLearner,
+      isRecentlyActive: this.isRecentlyActive,
+      isPaused: this.isPaused,
+      pendingSnapshot: this.#pendingSnapshot,
+      inflightCount: this.inflights.count,
+      isInflightFull: this.inflights.isFull,
+    };
   }
 
   checkInvariants(): void {

@@ -1,22 +1,51 @@
 import { assert } from "../core/assert.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
+import type { AddedProgress, ConfChangeResult, Membership } from "./conf-change.js";
+import { changeMembership, checkMembership, isJoint, NO_MEMBERS, restoreMembership } from "./conf-change.js";
+import { decodeConfChange } from "./conf-change-codec.js";
+import { Inflights } from "./inflights.js";
 import { bytesOf, NO_ENTRY, payloadBytesOf, RaftLog } from "./log.js";
-import type { AppResp, Message, Prop, StorageAppendResp, StorageApplyResp, VoteResp } from "./message.js";
-import { MESSAGE_KIND } from "./message.js";
-import { committedIndex, voteResult } from "./quorum.js";
+import type {
+  AppReq,
+  AppResp,
+  Heartbeat,
+  HeartbeatResp,
+  Message,
+  ReadIndexReq,
+  ReadIndexResp,
+  Snap,
+  SnapStatus,
+  StorageAppendResp,
+  StorageApplyResp,
+  TransferLeader,
+  VoteReq,
+  VoteResp,
+} from "./message.js";
+import { isAfterAppendKind, MESSAGE_KIND } from "./message.js";
+import { PROGRESS_STATE, Progress, progressOf } from "./progress.js";
+import type { VoteResult } from "./quorum.js";
+import { jointCommittedIndex, jointVoteResult } from "./quorum.js";
+import type { PendingRead } from "./read-index.js";
+import { ReadQueue } from "./read-index.js";
 import type { RaftTrace, TraceEvent } from "./trace.js";
 import type {
+  ConfChange,
   ConfState,
   DropReason,
   Entry,
+  EntryId,
+  EntryType,
   HardState,
   LogView,
   NodeId,
   ProposeResult,
   RaftConfig,
   RaftState,
+  ReadContext,
+  ReadState,
   Role,
+  Snapshot,
   SoftState,
   StepResult,
 } from "./types.js";
@@ -25,39 +54,60 @@ import { ENTRY_TYPE, NO_NODE, ROLE } from "./types.js";
 /** What the core draws random numbers with: a whole number in [0, bound). */
 export type RandomBelow = (boundExclusive: number) => number;
 
-type CampaignKind = "preElection" | "election";
+type CampaignKind = "preElection" | "election" | "transfer";
 
-/** Roles and their transitions for a group whose only voter is this node (etcd-io/raft raft.go).
+interface Proposal {
+  readonly type: EntryType;
+  readonly payload: Uint8Array;
+}
+
+/** Roles, their transitions, and what each does with a message (etcd-io/raft raft.go; thesis §3, §4, §6.4,
+ * §9.6).
  *
- * A lone voter needs nobody, but the order of things is that of any group: it votes for itself and
- * acknowledges its own entries by messages that are only delivered once they are durable
- * (`messagesAfterAppend`), and leads or commits when they come back (raft design §6; etcd#14370 is the
- * bug of acknowledging earlier). */
+ * What promises durability, votes and acknowledgements, also to oneself, goes to `messagesAfterAppend` and is
+ * only delivered when everything handed out for writing before it is durable; the rest goes to `messages` at
+ * once (raft.md §6). */
 export class Raft {
   readonly id: NodeId;
   readonly log: RaftLog;
-  readonly confState: ConfState;
   readonly #config: RaftConfig;
   readonly #random: RandomBelow;
   readonly #trace: RaftTrace;
+  /** Never falls. */
   #term: Term;
+  /** Who got our vote in this term; never changes within it, 0 = nobody yet. */
   #vote: NodeId;
   #role: Role = ROLE.FOLLOWER;
+  /** Of this term; a leader knows itself. */
   #leader: NodeId = NO_NODE;
-  /** Of this node in the running election; undefined = not counted yet. */
-  #ownVote: boolean | undefined;
-  /** Leader only: up to here the own log is durable. */
-  #match: LogIndex = logIndex(0);
+  #membership: Membership = NO_MEMBERS;
+  /** Answers to the running election. The first of each voter counts. */
+  readonly #votes = new Map<NodeId, boolean>();
+  /** Leader only: who is to take over; 0 = nobody. */
+  #transferTarget: NodeId = NO_NODE;
+  /** Leader only: changes of membership are only proposed when everything up to here is applied, so that at
+   * most one is under way. */
+  #pendingConfIndex: LogIndex = logIndex(0);
+  /** Leader only: payload bytes that are proposed and not known to be applied; never counts too much. */
   #uncommittedBytes = 0;
   #electionElapsedTicks = 0;
+  #heartbeatElapsedTicks = 0;
   #randomizedElectionTimeoutTicks = 0;
+  #reads = new ReadQueue();
+  /** Number of the newest read that each member has confirmed. */
+  readonly #readAcks = new Map<NodeId, number>();
+  /** They came before this leader had committed in its term, so its commit index says nothing yet. */
+  #earlyReads: ReadIndexReq[] = [];
+  #readStates: ReadState[] = [];
+  #messages: Message[] = [];
   #messagesAfterAppend: Message[] = [];
+  /** Reused by every count over the two halves of the membership. */
+  readonly #incoming: number[] = [];
+  readonly #outgoing: number[] = [];
 
   constructor(config: RaftConfig, state: RaftState, view: LogView, random: RandomBelow, trace: RaftTrace) {
     checkConfig(config);
-    assert(isLoneVoter(state.confState, config.id), "this node must be the only member of its group");
     this.id = config.id;
-    this.confState = state.confState;
     this.#config = config;
     this.#random = random;
     this.#trace = trace;
@@ -69,12 +119,11 @@ export class Raft {
       trace,
     });
     const last = this.log.lastId();
-    assert(last.term <= state.hardState.term, "the log holds an entry of a term that was never entered");
     const isBelowFloor = state.hardState.term < config.termFloor;
     this.#term = isBelowFloor ? config.termFloor : state.hardState.term;
     this.#vote = isBelowFloor ? NO_NODE : state.hardState.vote;
-    this.#emit({ kind: "switchedConfig", confState: this.confState });
-    this.#becomeFollower(this.#term);
+    this.#switchTo(restoreMembership(state.confState, this.#added()));
+    this.#becomeFollower(this.#term, NO_NODE);
     this.#emit({
       kind: "started",
       confState: this.confState,
@@ -93,6 +142,23 @@ export class Raft {
     return this.#uncommittedBytes;
   }
 
+  get confState(): ConfState {
+    return this.#membership.confState;
+  }
+
+  get transferTarget(): NodeId {
+    return this.#transferTarget;
+  }
+
+  /** Sorted by id. */
+  get progress(): readonly Progress[] {
+    return this.#membership.progress;
+  }
+
+  get isLeader(): boolean {
+    return this.#role === ROLE.LEADER;
+  }
+
   hardState(): HardState {
     return { term: this.#term, vote: this.#vote, commit: this.log.commit };
   }
@@ -101,82 +167,105 @@ export class Raft {
     return { leader: this.#leader, role: this.#role };
   }
 
+  isSoftState(state: SoftState): boolean {
+    return state.leader === this.#leader && state.role === this.#role;
+  }
+
+  isHardState({ term, vote, commit }: HardState): boolean {
+    return term === this.#term && vote === this.#vote && commit === this.log.commit;
+  }
+
+  /** Messages that may be sent at once. */
+  get messages(): Message[] {
+    return this.#messages;
+  }
+
   /** Messages that may be delivered when everything handed out for writing so far is durable. */
-  get messagesAfterAppend(): readonly Message[] {
+  get messagesAfterAppend(): Message[] {
     return this.#messagesAfterAppend;
   }
 
-  /** They were handed out. */
-  clearMessages(): void {
-    if (this.#messagesAfterAppend.length > 0) this.#messagesAfterAppend = [];
+  get readStates(): readonly ReadState[] {
+    return this.#readStates;
   }
 
-  /** One tick of time. A lone leader has nobody to send heartbeats to and no quorum to miss. */
+  /** All three were handed out: what comes from now on goes into new ones. */
+  clearOutput(): void {
+    this.#messages = [];
+    this.#messagesAfterAppend = [];
+    this.#readStates = [];
+  }
+
+  /** One tick of time. */
   tick(): void {
-    if (this.#role === ROLE.LEADER) return;
     this.#electionElapsedTicks++;
-    if (this.#electionElapsedTicks < this.#randomizedElectionTimeoutTicks) return;
-    this.#electionElapsedTicks = 0;
-    this.campaign();
-  }
-
-  /** Until the next change of term or role, which draws it anew; for scenarios (raft.md §16). */
-  setRandomizedElectionTimeout(ticks: number): void {
-    this.#randomizedElectionTimeoutTicks = ticks;
+    if (this.#role === ROLE.LEADER) this.#tickLeader();
+    else if (this.#isPromotable() && this.#electionElapsedTicks >= this.#randomizedElectionTimeoutTicks) {
+      this.#electionElapsedTicks = 0;
+      this.campaign();
+    }
   }
 
   /** Starts an election now. */
   campaign(): void {
-    if (this.#role === ROLE.LEADER) {
-      this.#emit({ kind: "campaignRefused", reason: "alreadyLeader", term: this.#term });
-      return;
-    }
-    if (this.log.hasUnappliedConfChange()) {
-      this.#emit({ kind: "campaignRefused", reason: "unappliedConfChange", term: this.#term });
-      return;
-    }
-    this.#emit({ kind: "startingElection", term: this.#term });
-    this.#campaign(this.#config.preVote ? "preElection" : "election");
+    this.#hup(this.#config.preVote ? "preElection" : "election");
   }
 
-  /** Appends `payloads` as entries of this term, all or none. */
-  propose(payloads: readonly Uint8Array[]): ProposeResult {
-    assert(payloads.length > 0, "nothing is proposed");
-    const reason = this.#dropReason(payloads);
+  /** For tests: the timeout that the next reset draws anew. */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#randomizedElectionTimeoutTicks = ticks;
+  }
+
+  /** Appends `proposals` as entries of this term, all or none; a follower sends them on to its leader. */
+  propose(proposals: readonly Proposal[]): ProposeResult {
+    assert(proposals.length > 0, "nothing is proposed");
+    if (this.#role === ROLE.FOLLOWER && this.#leader !== NO_NODE) {
+      const to = this.#leader;
+      this.#send({ kind: MESSAGE_KIND.PROP, from: this.id, to, term: term(0), proposals });
+      return { kind: "forwarded", to };
+    }
+    const reason = this.#dropReason(proposals);
     if (reason !== undefined) {
-      this.#emit({ kind: "proposalDropped", reason, term: this.#term, transferTarget: NO_NODE });
+      this.#emit({
+        kind: "proposalDropped",
+        reason,
+        term: this.#term,
+        transferTarget: this.#transferTarget,
+      });
       return { kind: "dropped", reason };
     }
     const first = logIndex(this.log.lastIndex + 1);
-    this.#appendOwn(payloads.map((payload, i) => this.#entry(logIndex(first + i), payload)));
+    const entries = proposals.map((proposal, i) => this.#admit(proposal, logIndex(first + i)));
+    this.#appendOwn(entries);
+    this.#broadcastAppend();
     return { kind: "accepted", first, last: this.log.lastIndex, term: this.#term };
   }
 
-  /** Takes a message that this node sent to itself. With one voter there is nobody else: what comes from
-   * the network is from a stranger, whose words count for nothing. */
+  /** A committed change of membership was applied. */
+  applyConfChange(change: ConfChange): ConfState {
+    const result = changeMembership(this.#membership, change, this.#added());
+    assert(result.kind === "changed", `committed change of membership refused: ${refusalOf(result)}`);
+    return this.#switchTo(result.membership);
+  }
+
+  /** The view can serve entries that were "pending" when they were to be sent. */
+  resumeSending(): void {
+    if (this.#role !== ROLE.LEADER) return;
+    for (const progress of this.#membership.progress) {
+      if (progress.id !== this.id) this.#sendAllAppends(progress);
+    }
+  }
+
   step(message: Message): StepResult {
-    if (message.term !== 0 && message.term < this.#term) {
-      this.#emit({
-        kind: "staleIgnored",
-        message: message.kind,
-        from: message.from,
-        messageTerm: message.term,
-        term: this.#term,
-      });
+    if (message.term > this.#term) {
+      if (!this.#meetHigherTerm(message)) return "done";
+    } else if (message.term !== 0 && message.term < this.#term) {
+      this.#stepStale(message);
       return "done";
     }
     switch (message.kind) {
       case MESSAGE_KIND.HUP:
         this.campaign();
-        return "done";
-      case MESSAGE_KIND.PROP:
-        return this.#stepProp(message);
-      case MESSAGE_KIND.APP_RESP:
-        this.#stepAppResp(message);
-        return "done";
-      case MESSAGE_KIND.VOTE_RESP:
-      case MESSAGE_KIND.PRE_VOTE_RESP:
-        this.#stepVoteResp(message);
         return "done";
       case MESSAGE_KIND.STORAGE_APPEND_RESP:
         this.#stepStorageAppendResp(message);
@@ -184,48 +273,126 @@ export class Raft {
       case MESSAGE_KIND.STORAGE_APPLY_RESP:
         this.#stepStorageApplyResp(message);
         return "done";
+      case MESSAGE_KIND.VOTE_REQ:
+      case MESSAGE_KIND.PRE_VOTE_REQ:
+        this.#stepVoteReq(message);
+        return "done";
+      case MESSAGE_KIND.PROP:
+        return this.propose(message.proposals).kind === "dropped" ? "dropped" : "done";
       default:
-        // The rest is about peers: a lone voter never sends it to itself.
-        return "unknownPeer";
+        if (this.#role === ROLE.LEADER) return this.#stepLeader(message);
+        return this.#role === ROLE.FOLLOWER ? this.#stepFollower(message) : this.#stepCandidate(message);
     }
   }
 
-  /** Throws AssertionError. Called after every step in tests and in simulation. */
+  /** Throws AssertionError. Called after every step in tests and in simulation. O(members + tail). */
   checkInvariants(): void {
     this.log.checkInvariants();
-    const isLeader = this.#role === ROLE.LEADER;
-    assert(!isLeader || this.#leader === this.id, "a leader knows itself as the leader");
-    assert(isLeader || this.#uncommittedBytes === 0, "only a leader counts uncommitted bytes");
-    assert(isLeader || this.#match === 0, "only a leader tracks what is durable");
-    assert(this.#match <= this.log.lastIndex, "match ≤ last");
-    assert(this.log.lastId().term <= this.#term, "no entry of a later term");
+    checkMembership(this.#membership);
+    assert(this.log.lastId().term <= this.#term || this.#term === 0, "no entry of a later term");
+    assert(this.#role !== ROLE.PRE_CANDIDATE || this.#leader === NO_NODE, "a pre-candidate has no leader");
+    if (this.#role !== ROLE.LEADER) {
+      assert(this.#uncommittedBytes === 0, "only a leader counts uncommitted bytes");
+      assert(this.#transferTarget === NO_NODE, "only a leader transfers leadership");
+      assert(this.#reads.round === 0 && this.#earlyReads.length === 0, "only a leader confirms reads");
+      return;
+    }
+    assert(this.#leader === this.id, "a leader knows itself as the leader");
+    for (const progress of this.#membership.progress) {
+      progress.checkInvariants();
+      assert(progress.match <= this.log.lastIndex, "match ≤ last");
+      assert(
+        progress.next <= this.log.lastIndex + 1 || progress.state === PROGRESS_STATE.SNAPSHOT,
+        "next ≤ last + 1",
+      );
+    }
   }
 
-  #stepProp(message: Prop): StepResult {
-    assert(
-      message.proposals.every((proposal) => proposal.type === ENTRY_TYPE.NORMAL),
-      "a lone voter proposes no change of membership",
-    );
-    const result = this.propose(message.proposals.map((proposal) => proposal.payload));
-    return result.kind === "accepted" ? "done" : "dropped";
+  // Terms: all rules stand here (raft.md §5).
+
+  /** False when the message is not to be looked at further. */
+  #meetHigherTerm(message: Message): boolean {
+    switch (message.kind) {
+      case MESSAGE_KIND.VOTE_REQ:
+      case MESSAGE_KIND.PRE_VOTE_REQ:
+        if (!message.transfer && this.#isLeaseStanding()) {
+          this.#emitVote("ignored", message);
+          return false;
+        }
+        // Nobody's term moves by a mere question.
+        if (message.kind === MESSAGE_KIND.PRE_VOTE_REQ) return true;
+        break;
+      case MESSAGE_KIND.PRE_VOTE_RESP:
+        // A grant is for the term that we would enter. A rejection tells the term of its sender.
+        if (!message.rejected) return true;
+        break;
+      default:
+    }
+    this.#emit({
+      kind: "higherTermSeen",
+      message: message.kind,
+      from: message.from,
+      messageTerm: message.term,
+      term: this.#term,
+    });
+    this.#becomeFollower(message.term, isFromLeader(message) ? message.from : NO_NODE);
+    return true;
   }
 
-  /** Own entries up to `index` are durable. */
-  #stepAppResp(message: AppResp): void {
-    if (this.#role !== ROLE.LEADER) return;
-    if (message.index > this.#match) this.#match = message.index;
-    this.log.maybeCommit({ term: this.#term, index: logIndex(committedIndex([this.#match])) });
+  /** A leader was heard within the shortest election timeout, so there is no reason to elect another one. */
+  #isLeaseStanding(): boolean {
+    const { checkQuorum, electionTimeoutTicks } = this.#config;
+    return checkQuorum && this.#leader !== NO_NODE && this.#electionElapsedTicks < electionTimeoutTicks;
+  }
+
+  #stepStale(message: Message): void {
+    switch (message.kind) {
+      case MESSAGE_KIND.HEARTBEAT:
+      case MESSAGE_KIND.APP_REQ:
+        if (!this.#config.checkQuorum && !this.#config.preVote) break;
+        // Our term moved while we were cut off, and a leader that does not learn of it could neither reach us
+        // nor be replaced by us.
+        this.#sendAppResp(message.from, logIndex(0));
+        return;
+      case MESSAGE_KIND.PRE_VOTE_REQ:
+        // A node with a shorter log but a higher term must tell, or nobody is ever elected (etcd#8243).
+        this.#emitVote("rejected", message);
+        this.#sendVoteResp(message, this.#term, true);
+        return;
+      case MESSAGE_KIND.STORAGE_APPEND_RESP:
+        if (message.last !== undefined) this.#emitStale("staleAppendIgnored", message);
+        // State is committed, whatever the term.
+        if (message.snapshot !== undefined) this.#snapshotInstalled(message.snapshot);
+        return;
+      default:
+    }
+    this.#emitStale("staleIgnored", message);
+  }
+
+  // Votes.
+
+  #stepVoteReq(message: VoteReq): void {
+    const canVote =
+      this.#vote === message.from ||
+      (this.#vote === NO_NODE && this.#leader === NO_NODE) ||
+      (message.kind === MESSAGE_KIND.PRE_VOTE_REQ && message.term > this.#term);
+    // Learners vote, too: they may have been promoted without knowing it, and be needed (etcd#10998).
+    if (!canVote || !this.log.isUpToDate(message.last)) {
+      this.#emitVote("rejected", message);
+      this.#sendVoteResp(message, this.#term, true);
+      return;
+    }
+    this.#emitVote("granted", message);
+    // With the term of the request: ours may be behind, and the candidate would drop the answer as stale.
+    this.#sendVoteResp(message, message.term, false);
+    if (message.kind === MESSAGE_KIND.VOTE_REQ) {
+      this.#electionElapsedTicks = 0;
+      this.#vote = message.from;
+    }
   }
 
   #stepVoteResp(message: VoteResp): void {
-    const awaited =
-      this.#role === ROLE.PRE_CANDIDATE
-        ? MESSAGE_KIND.PRE_VOTE_RESP
-        : this.#role === ROLE.CANDIDATE
-          ? MESSAGE_KIND.VOTE_RESP
-          : undefined;
-    // Answers to the pre-vote may still arrive when the real one is under way.
-    if (message.kind !== awaited) return;
+    const { confState } = this.#membership;
     this.#emit({
       kind: "voteReceived",
       from: message.from,
@@ -233,45 +400,124 @@ export class Raft {
       rejected: message.rejected,
       term: this.#term,
     });
-    this.#ownVote = !message.rejected;
-    this.#emit({
-      kind: "votesCounted",
-      message: message.kind,
-      granted: this.#ownVote ? 1 : 0,
-      rejected: this.#ownVote ? 0 : 1,
-    });
-    if (voteResult([this.#ownVote]) !== "won") this.#becomeFollower(this.#term);
-    else if (this.#role === ROLE.PRE_CANDIDATE) this.#campaign("election");
-    else this.#becomeLeader();
+    if (!this.#votes.has(message.from)) this.#votes.set(message.from, !message.rejected);
+    let granted = 0;
+    let rejected = 0;
+    for (const { id, isLearner } of this.#membership.progress) {
+      const vote = isLearner ? undefined : this.#votes.get(id);
+      if (vote === true) granted++;
+      else if (vote === false) rejected++;
+    }
+    this.#emit({ kind: "votesCounted", message: message.kind, granted, rejected });
+    const ofHalf = (ids: readonly NodeId[]) => ids.map((id) => this.#votes.get(id));
+    const result = jointVoteResult(ofHalf(confState.voters), ofHalf(confState.votersOutgoing));
+    this.#voteEnded(result);
   }
 
-  #stepStorageAppendResp(message: StorageAppendResp): void {
-    if (message.last !== undefined) this.log.unstable.stableTo(message.last);
+  #voteEnded(result: VoteResult): void {
+    if (result === "lost") this.#becomeFollower(this.#term, NO_NODE);
+    if (result !== "won") return;
+    if (this.#role === ROLE.PRE_CANDIDATE) {
+      this.#campaign("election");
+      return;
+    }
+    this.#becomeLeader();
+    this.#broadcastAppend();
   }
 
-  #stepStorageApplyResp(message: StorageApplyResp): void {
-    const last = message.entries.at(-1);
-    assert(last !== undefined, "an apply is never empty");
-    this.log.appliedTo(last.index, bytesOf(message.entries));
-    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - payloadBytesOf(message.entries));
+  #hup(kind: CampaignKind): void {
+    const reason =
+      this.#role === ROLE.LEADER
+        ? "alreadyLeader"
+        : !this.#isPromotable()
+          ? "notPromotable"
+          : this.log.hasUnappliedConfChange()
+            ? "unappliedConfChange"
+            : undefined;
+    if (reason !== undefined) {
+      this.#emit({ kind: "campaignRefused", reason, term: this.#term });
+      return;
+    }
+    this.#emit({ kind: "startingElection", term: this.#term });
+    this.#campaign(kind);
   }
 
   #campaign(kind: CampaignKind): void {
+    if (!this.#isPromotable()) {
+      this.#emit({ kind: "campaignRefused", reason: "lostPromotion", term: this.#term });
+    }
     const isPreElection = kind === "preElection";
     if (isPreElection) this.#becomePreCandidate();
     else this.#becomeCandidate();
-    // The own vote counts when it is durable.
-    this.#messagesAfterAppend.push({
-      kind: isPreElection ? MESSAGE_KIND.PRE_VOTE_RESP : MESSAGE_KIND.VOTE_RESP,
+    const campaignTerm = isPreElection ? term(this.#term + 1) : this.#term;
+    const last = this.log.lastId();
+    for (const { id } of this.#membership.progress) {
+      if (!this.#isVoter(id)) continue;
+      if (id === this.id) {
+        // The own vote counts when it is durable.
+        this.#send({
+          kind: isPreElection ? MESSAGE_KIND.PRE_VOTE_RESP : MESSAGE_KIND.VOTE_RESP,
+          from: this.id,
+          to: this.id,
+          term: campaignTerm,
+          rejected: false,
+        });
+        continue;
+      }
+      const message = isPreElection ? MESSAGE_KIND.PRE_VOTE_REQ : MESSAGE_KIND.VOTE_REQ;
+      this.#emit({ kind: "voteRequested", to: id, message, last, term: this.#term });
+      this.#send({
+        kind: message,
+        from: this.id,
+        to: id,
+        term: campaignTerm,
+        last,
+        transfer: kind === "transfer",
+      });
+    }
+  }
+
+  #isVoter(id: NodeId): boolean {
+    const { voters, votersOutgoing } = this.#membership.confState;
+    return voters.includes(id) || votersOutgoing.includes(id);
+  }
+
+  /** Whether this node may lead: a voter, and not about to begin anew from a snapshot. */
+  #isPromotable(): boolean {
+    const own = this.#progressOf(this.id);
+    return own !== undefined && !own.isLearner && this.log.unstable.snapshot === undefined;
+  }
+
+  #sendVoteResp(request: VoteReq, responseTerm: Term, rejected: boolean): void {
+    const isPreVote = request.kind === MESSAGE_KIND.PRE_VOTE_REQ;
+    this.#send({
+      kind: isPreVote ? MESSAGE_KIND.PRE_VOTE_RESP : MESSAGE_KIND.VOTE_RESP,
       from: this.id,
-      to: this.id,
-      term: isPreElection ? term(this.#term + 1) : this.#term,
-      rejected: false,
+      to: request.from,
+      term: responseTerm,
+      rejected,
     });
   }
 
-  #becomeFollower(newTerm: Term): void {
+  #emitVote(outcome: "granted" | "rejected" | "ignored", request: VoteReq): void {
+    this.#emit({
+      kind: "voteDecided",
+      outcome,
+      from: request.from,
+      message: request.kind,
+      last: this.log.lastId(),
+      vote: this.#vote,
+      candidateLast: request.last,
+      term: this.#term,
+      remainingTicks: this.#config.electionTimeoutTicks - this.#electionElapsedTicks,
+    });
+  }
+
+  // Roles.
+
+  #becomeFollower(newTerm: Term, leader: NodeId): void {
     this.#reset(newTerm);
+    this.#leader = leader;
     this.#role = ROLE.FOLLOWER;
     this.#emit({ kind: "becameFollower", term: this.#term });
   }
@@ -279,7 +525,8 @@ export class Raft {
   /** Neither term nor vote change: a pre-vote only asks. */
   #becomePreCandidate(): void {
     assert(this.#role !== ROLE.LEADER, "a leader does not campaign");
-    this.#ownVote = undefined;
+    this.#votes.clear();
+    // A candidate that kept its leader would refuse its peers (etcd#9586).
     this.#leader = NO_NODE;
     this.#role = ROLE.PRE_CANDIDATE;
     this.#emit({ kind: "becamePreCandidate", term: this.#term });
@@ -298,10 +545,15 @@ export class Raft {
     this.#reset(this.#term);
     this.#leader = this.id;
     this.#role = ROLE.LEADER;
-    // The vote came back after everything handed out before it was durable, so the whole log is.
-    this.#match = this.log.lastIndex;
+    const own = this.#progressOf(this.id);
+    if (own !== undefined) {
+      own.becomeReplicate();
+      own.isRecentlyActive = true;
+    }
+    // What earlier leaders left may hold a change of membership that is not applied.
+    this.#pendingConfIndex = this.log.lastIndex;
     // Entries of earlier terms are only committed by an entry of this one (thesis §3.6.2).
-    this.#appendOwn([this.#entry(logIndex(this.log.lastIndex + 1), EMPTY_PAYLOAD)]);
+    this.#appendOwn([this.#entry(ENTRY_TYPE.NORMAL, logIndex(this.log.lastIndex + 1), EMPTY_PAYLOAD)]);
     this.#emit({ kind: "becameLeader", term: this.#term });
   }
 
@@ -311,19 +563,81 @@ export class Raft {
       this.#vote = NO_NODE;
     }
     this.#leader = NO_NODE;
-    this.#ownVote = undefined;
-    this.#match = logIndex(0);
-    this.#uncommittedBytes = 0;
     this.#electionElapsedTicks = 0;
+    this.#heartbeatElapsedTicks = 0;
     const timeoutTicks = this.#config.electionTimeoutTicks;
     this.#randomizedElectionTimeoutTicks = timeoutTicks + this.#random(timeoutTicks);
+    this.#transferTarget = NO_NODE;
+    this.#votes.clear();
+    this.#resetProgress();
+    this.#pendingConfIndex = logIndex(0);
+    this.#uncommittedBytes = 0;
+    this.#reads = new ReadQueue();
+    this.#readAcks.clear();
+    this.#earlyReads = [];
   }
 
-  /** Empty payloads are never refused for their bytes: a leader's first entry must always fit. */
-  #dropReason(payloads: readonly Uint8Array[]): DropReason | undefined {
+  /** Nothing is known of anybody's log but the own one. */
+  #resetProgress(): void {
+    const { confState, progress } = this.#membership;
+    const { lastIndex } = this.log;
+    const fresh = progress.map(({ id, isLearner }) => {
+      const member = new Progress(id, {
+        next: logIndex(lastIndex + 1),
+        isLearner,
+        isRecentlyActive: false,
+        inflights: new Inflights(this.#config.inflightLimits),
+      });
+      // A vote came back after everything handed out before it was durable, so the whole own log is.
+      if (id === this.id) member.acknowledged(lastIndex);
+      return member;
+    });
+    this.#membership = { confState, progress: fresh };
+  }
+
+  // Time.
+
+  #tickLeader(): void {
+    const { electionTimeoutTicks, heartbeatTicks, checkQuorum } = this.#config;
+    this.#heartbeatElapsedTicks++;
+    if (this.#electionElapsedTicks >= electionTimeoutTicks) {
+      this.#electionElapsedTicks = 0;
+      if (checkQuorum) this.#checkQuorum();
+      // It did not take over in time: this node goes on leading.
+      this.#transferTarget = NO_NODE;
+    }
+    if (this.#role !== ROLE.LEADER || this.#heartbeatElapsedTicks < heartbeatTicks) return;
+    this.#heartbeatElapsedTicks = 0;
+    this.#broadcastHeartbeat();
+  }
+
+  #checkQuorum(): void {
+    if (!this.#isQuorumActive()) {
+      this.#emit({ kind: "quorumLost", term: this.#term });
+      this.#becomeFollower(this.#term, NO_NODE);
+    }
+    for (const progress of this.#membership.progress) {
+      if (progress.id !== this.id) progress.isRecentlyActive = false;
+    }
+  }
+
+  #isQuorumActive(): boolean {
+    const { voters, votersOutgoing } = this.#membership.confState;
+    const ofHalf = (ids: readonly NodeId[]) =>
+      ids.map((id) => this.#progressOf(id)?.isRecentlyActive ?? false);
+    return jointVoteResult(ofHalf(voters), ofHalf(votersOutgoing)) === "won";
+  }
+
+  // Proposals.
+
+  /** Empty payloads are never refused for their bytes: a leader's first entry and the change that leaves a
+   * joint configuration must always fit. */
+  #dropReason(proposals: readonly Proposal[]): DropReason | undefined {
     if (this.#role !== ROLE.LEADER) return "noLeader";
+    if (this.#progressOf(this.id) === undefined) return "notVoter";
+    if (this.#transferTarget !== NO_NODE) return "transferring";
     let bytes = 0;
-    for (const payload of payloads) {
+    for (const { payload } of proposals) {
       if (payload.length > this.#config.entryBytesMax) return "tooLarge";
       bytes += payload.length;
     }
@@ -331,21 +645,599 @@ export class Raft {
     return this.#uncommittedBytes + bytes > this.#config.uncommittedBytesMax ? "backlog" : undefined;
   }
 
-  #entry(index: LogIndex, payload: Uint8Array): Entry {
-    return { term: this.#term, index, type: ENTRY_TYPE.NORMAL, payload };
+  /** The entry of a proposal. A change of membership that is not legal now becomes an empty one. */
+  #admit({ type, payload }: Proposal, index: LogIndex): Entry {
+    if (type === ENTRY_TYPE.NORMAL) return this.#entry(type, index, payload);
+    const change = decodeConfChange(payload);
+    assert(change !== undefined, "a change of membership does not decode");
+    const reason = this.#changeRefusal(change);
+    if (reason !== undefined && !this.#config.disableConfChangeValidation) {
+      this.#emit({
+        kind: "confChangeIgnored",
+        change,
+        confState: this.confState,
+        reason,
+        pendingIndex: this.#pendingConfIndex,
+        applied: this.log.applied,
+      });
+      return this.#entry(ENTRY_TYPE.NORMAL, index, EMPTY_PAYLOAD);
+    }
+    this.#pendingConfIndex = index;
+    return this.#entry(type, index, payload);
+  }
+
+  #changeRefusal(change: ConfChange): "pending" | "mustLeaveJoint" | "notJoint" | undefined {
+    if (this.#pendingConfIndex > this.log.applied) return "pending";
+    const wantsToLeave = change.steps.length === 0;
+    if (isJoint(this.confState)) return wantsToLeave ? undefined : "mustLeaveJoint";
+    return wantsToLeave ? "notJoint" : undefined;
+  }
+
+  #entry(type: EntryType, index: LogIndex, payload: Uint8Array): Entry {
+    return { term: this.#term, index, type, payload };
   }
 
   #appendOwn(entries: readonly Entry[]): void {
     this.#uncommittedBytes += payloadBytesOf(entries);
     this.log.append(entries);
-    this.#messagesAfterAppend.push({
+    // Counts when the entries are durable here (etcd#14370).
+    this.#sendAppResp(this.id, this.log.lastIndex);
+  }
+
+  // Replication.
+
+  #broadcastAppend(): void {
+    for (const progress of this.#membership.progress) {
+      if (progress.id !== this.id) this.#sendAppend(progress, true);
+    }
+  }
+
+  #sendAllAppends(progress: Progress): void {
+    while (this.#sendAppend(progress, false));
+  }
+
+  /** Sends the entries that `progress` is to get next, as many as one message takes; without any only with
+   * `evenEmpty`, to tell the commit index or to be answered. False when nothing was sent. */
+  #sendAppend(progress: Progress, evenEmpty: boolean): boolean {
+    if (progress.isPaused) return false;
+    const previousIndex = logIndex(progress.next - 1);
+    const previousTerm = this.log.term(previousIndex);
+    if (previousTerm === undefined) return this.#sendSnapshot(progress);
+    // With a full window only an empty append goes out: should all in flight be lost, its answer tells.
+    const isWindowFull = progress.state === PROGRESS_STATE.REPLICATE && progress.inflights.isFull;
+    const entries = isWindowFull ? [] : this.log.entriesFrom(progress.next, this.#config.appendBytesMax);
+    // The host fetches them and calls `resumeSending`.
+    if (entries === "pending") return false;
+    if (entries.length === 0 && !evenEmpty) return false;
+    this.#send({
+      kind: MESSAGE_KIND.APP_REQ,
+      from: this.id,
+      to: progress.id,
+      term: this.#term,
+      previous: { term: previousTerm, index: previousIndex },
+      entries,
+      commit: this.log.commit,
+    });
+    progress.sentEntries(entries.length, payloadBytesOf(entries));
+    progress.sentCommit(this.log.commit);
+    return true;
+  }
+
+  #sendSnapshot(progress: Progress): boolean {
+    const { id: to } = progress;
+    if (!progress.isRecentlyActive) {
+      this.#emit({ kind: "snapshotNotSent", to, reason: "inactive" });
+      return false;
+    }
+    const snapshot = this.log.snapshot();
+    if (snapshot === "pending") {
+      this.#emit({ kind: "snapshotNotSent", to, reason: "unavailable" });
+      return false;
+    }
+    this.#emit({
+      kind: "snapshotSent",
+      to,
+      snapshot: snapshot.id,
+      firstIndex: logIndex(this.log.truncated.index + 1),
+      commit: this.log.commit,
+      progress: progress.status(),
+    });
+    progress.becomeSnapshot(snapshot.id.index);
+    this.#emit({ kind: "replicationPaused", peer: to, progress: progress.status() });
+    this.#send({ kind: MESSAGE_KIND.SNAP, from: this.id, to, term: this.#term, snapshot });
+    return true;
+  }
+
+  #broadcastHeartbeat(): void {
+    const readRound = this.#reads.round;
+    for (const progress of this.#membership.progress) {
+      if (progress.id === this.id) continue;
+      // Not beyond what it is known to have: a follower commits what it is told.
+      const commit = logIndex(Math.min(progress.match, this.log.commit));
+      this.#send({
+        kind: MESSAGE_KIND.HEARTBEAT,
+        from: this.id,
+        to: progress.id,
+        term: this.#term,
+        commit,
+        readRound,
+      });
+      progress.sentCommit(commit);
+    }
+  }
+
+  /** Commits what a quorum has. Called by a leader. */
+  #maybeCommit(): boolean {
+    const { voters, votersOutgoing } = this.#membership.confState;
+    this.#gatherMatches(this.#incoming, voters);
+    this.#gatherMatches(this.#outgoing, votersOutgoing);
+    const index = jointCommittedIndex(this.#incoming, this.#outgoing);
+    return Number.isFinite(index) && this.log.maybeCommit({ term: this.#term, index: logIndex(index) });
+  }
+
+  #gatherMatches(target: number[], ids: readonly NodeId[]): void {
+    target.length = ids.length;
+    for (let i = 0; i < ids.length; i++) target[i] = this.#progressOf(ids[i] as NodeId)?.match ?? 0;
+  }
+
+  // Leader.
+
+  #stepLeader(message: Message): StepResult {
+    switch (message.kind) {
+      case MESSAGE_KIND.BEAT:
+        this.#broadcastHeartbeat();
+        return "done";
+      case MESSAGE_KIND.CHECK_QUORUM:
+        this.#checkQuorum();
+        return "done";
+      case MESSAGE_KIND.READ_INDEX:
+        this.#stepReadIndex(message);
+        return "done";
+      case MESSAGE_KIND.FORGET_LEADER:
+        return "done";
+      case MESSAGE_KIND.TRANSFER_LEADER: {
+        const progress = this.#knownMember(message.target);
+        if (progress !== undefined) this.#stepTransferLeader(message, progress);
+        return "done";
+      }
+      case MESSAGE_KIND.UNREACHABLE: {
+        const progress = this.#knownMember(message.peer);
+        if (progress !== undefined) this.#memberUnreachable(progress);
+        return "done";
+      }
+      case MESSAGE_KIND.SNAP_STATUS: {
+        const progress = this.#knownMember(message.peer);
+        if (progress !== undefined) this.#stepSnapStatus(message, progress);
+        return "done";
+      }
+      default:
+    }
+    const progress = this.#knownMember(message.from);
+    if (progress === undefined) return "done";
+    if (message.kind === MESSAGE_KIND.APP_RESP) this.#stepAppResp(message, progress);
+    else if (message.kind === MESSAGE_KIND.HEARTBEAT_RESP) this.#stepHeartbeatResp(message, progress);
+    return "done";
+  }
+
+  #knownMember(id: NodeId): Progress | undefined {
+    const progress = this.#progressOf(id);
+    if (progress === undefined) this.#emit({ kind: "unknownMember", from: id });
+    return progress;
+  }
+
+  #stepAppResp(message: AppResp, progress: Progress): void {
+    progress.isRecentlyActive = true;
+    if (message.rejected) this.#memberRejected(message, progress);
+    else this.#memberAcknowledged(message.index, progress);
+  }
+
+  #memberRejected({ from, index, hint }: AppResp, progress: Progress): void {
+    this.#emit({ kind: "appendRejected", from, index, hint });
+    // What follows the hint in the member's log is of a term up to the hint's; where our log has later terms
+    // the two cannot agree. So at most one probe a term is needed, whatever the length of the tails.
+    const nextProbe = hint.term > 0 ? this.log.lastWithTermAtMost(this.#capped(hint.index), hint.term) : hint;
+    if (!progress.rejected(index, nextProbe.index)) return;
+    this.#emit({ kind: "progressDecreased", peer: from, progress: progress.status() });
+    if (progress.state === PROGRESS_STATE.REPLICATE) progress.becomeProbe();
+    this.#sendAppend(progress, true);
+  }
+
+  #capped(index: LogIndex): LogIndex {
+    return index < this.log.lastIndex ? index : this.log.lastIndex;
+  }
+
+  #memberAcknowledged(index: LogIndex, progress: Progress): void {
+    // The second half brings a member back that is probed although it has everything.
+    const isNews =
+      progress.acknowledged(index) || (progress.match === index && progress.state === PROGRESS_STATE.PROBE);
+    if (!isNews) return;
+    if (progress.state === PROGRESS_STATE.PROBE) {
+      progress.becomeReplicate();
+    } else if (progress.state === PROGRESS_STATE.REPLICATE) {
+      progress.inflights.freeTo(index);
+    } else if (progress.match >= this.log.truncated.index) {
+      // Whichever snapshot it got: the log goes on from there (etcd#18055).
+      this.#emit({ kind: "snapshotCaughtUp", peer: progress.id, progress: progress.status() });
+      progress.becomeProbe();
+      progress.becomeReplicate();
+    }
+    const isOwn = progress.id === this.id;
+    if (this.#maybeCommit()) {
+      this.#releaseEarlyReads();
+      this.#broadcastAppend();
+    } else if (!isOwn && progress.canRaiseCommit(this.log.commit)) {
+      this.#sendAppend(progress, true);
+    }
+    if (!isOwn) this.#sendAllAppends(progress);
+    if (progress.id === this.#transferTarget && progress.match === this.log.lastIndex) {
+      this.#emit({ kind: "timeoutNowSent", to: progress.id, cause: "caughtUp" });
+      this.#sendTimeoutNow(progress.id);
+    }
+  }
+
+  /** Never moves `match`: the answer says nothing about the log (RATIS-2605). */
+  #stepHeartbeatResp({ from, readRound }: HeartbeatResp, progress: Progress): void {
+    progress.isRecentlyActive = true;
+    progress.resumeFlow();
+    if (progress.match < this.log.lastIndex || progress.state === PROGRESS_STATE.PROBE) {
+      this.#sendAppend(progress, true);
+    }
+    if (this.#config.readOnly === "safe" && readRound > 0) this.#readConfirmed(from, readRound);
+  }
+
+  #stepSnapStatus({ peer, failed }: SnapStatus, progress: Progress): void {
+    if (progress.state !== PROGRESS_STATE.SNAPSHOT) return;
+    if (failed) progress.forgetSnapshot();
+    progress.becomeProbe();
+    const kind = failed ? "snapshotFailed" : "snapshotSucceeded";
+    this.#emit({ kind, peer, progress: progress.status() });
+    // Delivered, its acknowledgement says how to go on; failed, the next try waits for a heartbeat.
+    progress.pauseFlow();
+  }
+
+  #memberUnreachable(progress: Progress): void {
+    // Of what runs ahead, something is lost most likely.
+    if (progress.state === PROGRESS_STATE.REPLICATE) progress.becomeProbe();
+    this.#emit({ kind: "peerUnreachable", peer: progress.id, progress: progress.status() });
+  }
+
+  #stepTransferLeader({ target }: TransferLeader, progress: Progress): void {
+    const event = { target, term: this.#term };
+    if (progress.isLearner) {
+      this.#emit({ kind: "transferToLearnerIgnored", ...event });
+      return;
+    }
+    if (this.#transferTarget === target) {
+      this.#emit({ kind: "transferRepeatedIgnored", ...event });
+      return;
+    }
+    if (this.#transferTarget !== NO_NODE) {
+      const aborted = this.#transferTarget;
+      this.#transferTarget = NO_NODE;
+      this.#emit({ kind: "transferAborted", target: aborted, term: this.#term });
+    }
+    if (target === this.id) {
+      this.#emit({ kind: "transferToSelfIgnored", ...event });
+      return;
+    }
+    this.#emit({ kind: "transferStarted", ...event });
+    // It has an election timeout from now on.
+    this.#electionElapsedTicks = 0;
+    this.#transferTarget = target;
+    if (progress.match !== this.log.lastIndex) {
+      this.#sendAppend(progress, true);
+      return;
+    }
+    this.#sendTimeoutNow(target);
+    this.#emit({ kind: "timeoutNowSent", to: target, cause: "atOnce" });
+  }
+
+  #sendTimeoutNow(to: NodeId): void {
+    this.#send({ kind: MESSAGE_KIND.TIMEOUT_NOW, from: this.id, to, term: this.#term });
+  }
+
+  // Reads.
+
+  readIndex(context: ReadContext): void {
+    this.step({ kind: MESSAGE_KIND.READ_INDEX, from: this.id, to: this.id, term: term(0), context });
+  }
+
+  #stepReadIndex(request: ReadIndexReq): void {
+    const { voters, votersOutgoing } = this.confState;
+    if (voters.length === 1 && votersOutgoing.length === 0) {
+      this.#answerRead({ ...request, index: this.log.commit });
+    } else if (this.log.term(this.log.commit) === this.#term) {
+      this.#confirmRead(request);
+    } else {
+      this.#earlyReads.push(request);
+    }
+  }
+
+  #confirmRead({ from, context }: ReadIndexReq): void {
+    const read = { from, context, index: this.log.commit };
+    if (this.#config.readOnly === "leaseBased") {
+      this.#answerRead(read);
+      return;
+    }
+    this.#reads.add(read);
+    this.#readAcks.set(this.id, this.#reads.round);
+    this.#broadcastHeartbeat();
+  }
+
+  #readConfirmed(from: NodeId, readRound: number): void {
+    if (readRound > (this.#readAcks.get(from) ?? 0)) this.#readAcks.set(from, readRound);
+    const { voters, votersOutgoing } = this.confState;
+    const ofHalf = (ids: readonly NodeId[]) => ids.map((id) => this.#readAcks.get(id) ?? 0);
+    const round = jointCommittedIndex(ofHalf(voters), ofHalf(votersOutgoing));
+    for (const read of this.#reads.confirm(round)) this.#answerRead(read);
+  }
+
+  /** The first commit of this term tells what is committed at all. */
+  #releaseEarlyReads(): void {
+    if (this.#earlyReads.length === 0 || this.log.term(this.log.commit) !== this.#term) return;
+    const requests = this.#earlyReads;
+    this.#earlyReads = [];
+    for (const request of requests) this.#confirmRead(request);
+  }
+
+  #answerRead({ from, context, index }: PendingRead): void {
+    if (from === this.id) {
+      this.#readStates.push({ index, context });
+      return;
+    }
+    this.#send({
+      kind: MESSAGE_KIND.READ_INDEX_RESP,
+      from: this.id,
+      to: from,
+      term: this.#term,
+      context,
+      index,
+    });
+  }
+
+  // Candidates and followers.
+
+  #stepCandidate(message: Message): StepResult {
+    switch (message.kind) {
+      case MESSAGE_KIND.APP_REQ:
+      case MESSAGE_KIND.HEARTBEAT:
+      case MESSAGE_KIND.SNAP:
+        this.#becomeFollower(message.term, message.from);
+        this.#followLeader(message);
+        return "done";
+      case MESSAGE_KIND.VOTE_RESP:
+      case MESSAGE_KIND.PRE_VOTE_RESP: {
+        // Answers to the pre-vote may still arrive when the real one is under way.
+        const isPreVote = message.kind === MESSAGE_KIND.PRE_VOTE_RESP;
+        if (isPreVote === (this.#role === ROLE.PRE_CANDIDATE)) this.#stepVoteResp(message);
+        return "done";
+      }
+      case MESSAGE_KIND.TIMEOUT_NOW:
+        this.#emitTimeoutNow(message.from);
+        return "done";
+      default:
+        return "done";
+    }
+  }
+
+  #stepFollower(message: Message): StepResult {
+    switch (message.kind) {
+      case MESSAGE_KIND.APP_REQ:
+      case MESSAGE_KIND.HEARTBEAT:
+      case MESSAGE_KIND.SNAP:
+        this.#electionElapsedTicks = 0;
+        this.#leader = message.from;
+        this.#followLeader(message);
+        return "done";
+      case MESSAGE_KIND.TRANSFER_LEADER:
+        if (this.#leader === NO_NODE) {
+          this.#emit({ kind: "transferNoLeader", target: message.target, term: this.#term });
+        } else {
+          this.#send({ ...message, from: this.id, to: this.#leader, term: this.#term });
+        }
+        return "done";
+      case MESSAGE_KIND.FORGET_LEADER:
+        this.#forgetLeader();
+        return "done";
+      case MESSAGE_KIND.TIMEOUT_NOW:
+        this.#emitTimeoutNow(message.from);
+        // The leader wants it: nobody needs to be asked first.
+        this.#hup("transfer");
+        return "done";
+      case MESSAGE_KIND.READ_INDEX:
+        if (this.#leader === NO_NODE) this.#emit({ kind: "readDropped", term: this.#term });
+        else this.#send({ ...message, from: this.#origin(message.from), to: this.#leader });
+        return "done";
+      case MESSAGE_KIND.READ_INDEX_RESP:
+        this.#stepReadIndexResp(message);
+        return "done";
+      default:
+        return "done";
+    }
+  }
+
+  #origin(from: NodeId): NodeId {
+    return from === NO_NODE ? this.id : from;
+  }
+
+  #stepReadIndexResp({ index, context }: ReadIndexResp): void {
+    this.#readStates.push({ index, context });
+  }
+
+  #forgetLeader(): void {
+    if (this.#config.readOnly === "leaseBased") {
+      this.#emit({ kind: "forgetLeaderRefused" });
+      return;
+    }
+    if (this.#leader === NO_NODE) return;
+    this.#emit({ kind: "leaderForgotten", leader: this.#leader, term: this.#term });
+    this.#leader = NO_NODE;
+  }
+
+  #emitTimeoutNow(from: NodeId): void {
+    this.#emit({ kind: "timeoutNowReceived", from, term: this.#term, role: this.#role });
+  }
+
+  #followLeader(message: AppReq | Heartbeat | Snap): void {
+    if (message.kind === MESSAGE_KIND.APP_REQ) this.#stepAppReq(message);
+    else if (message.kind === MESSAGE_KIND.SNAP) this.#stepSnap(message);
+    else this.#stepHeartbeat(message);
+  }
+
+  #stepAppReq({ from, previous, entries, commit }: AppReq): void {
+    if (previous.index < this.log.commit) {
+      this.#sendAppResp(from, this.log.commit);
+      return;
+    }
+    const last = this.log.tryAppend(previous, entries, commit);
+    if (last !== undefined) {
+      this.#sendAppResp(from, last);
+      return;
+    }
+    this.#emit({ kind: "appendRefused", from, previous, found: this.log.term(previous.index) ?? term(0) });
+    // Where our terms are later than the leader's we cannot agree: skip them.
+    const hint = this.log.lastWithTermAtMost(this.#capped(previous.index), previous.term);
+    this.#send({
       kind: MESSAGE_KIND.APP_RESP,
       from: this.id,
-      to: this.id,
+      to: from,
       term: this.#term,
-      index: this.log.lastIndex,
+      index: previous.index,
+      rejected: true,
+      hint,
+    });
+  }
+
+  #stepHeartbeat({ from, commit, readRound }: Heartbeat): void {
+    this.log.commitTo(commit);
+    this.#send({ kind: MESSAGE_KIND.HEARTBEAT_RESP, from: this.id, to: from, term: this.#term, readRound });
+  }
+
+  #stepSnap({ from, snapshot }: Snap): void {
+    const isRestored = this.#restore(snapshot);
+    this.#emitSnapshot(isRestored ? "accepted" : "ignored", snapshot.id);
+    this.#sendAppResp(from, isRestored ? this.log.lastIndex : this.log.commit);
+  }
+
+  /** Begins anew from `snapshot`; false when it is old, or the log holds what it says. */
+  #restore(snapshot: Snapshot): boolean {
+    const { id, confState } = snapshot;
+    if (id.index <= this.log.commit) return false;
+    assert(this.#role === ROLE.FOLLOWER, "only a follower takes a snapshot");
+    const { voters, votersOutgoing, learners } = confState;
+    if (![voters, votersOutgoing, learners].some((ids) => ids.includes(this.id))) {
+      this.#emit({ kind: "snapshotRefused", reason: "notMember", confState });
+      return false;
+    }
+    if (this.log.matches(id)) {
+      // Truncating the log to it would take back what was acknowledged.
+      this.#emitSnapshot("fastForwarded", id);
+      this.log.commitTo(id.index);
+      return false;
+    }
+    this.log.restore(snapshot);
+    this.#switchTo(restoreMembership(confState, this.#added()));
+    this.#emitSnapshot("restored", id);
+    return true;
+  }
+
+  #emitSnapshot(stage: "restored" | "fastForwarded" | "accepted" | "ignored", snapshot: EntryId): void {
+    const last = this.log.lastId();
+    this.#emit({ kind: "snapshotHandled", stage, snapshot, commit: this.log.commit, last });
+  }
+
+  #sendAppResp(to: NodeId, index: LogIndex): void {
+    this.#send({
+      kind: MESSAGE_KIND.APP_RESP,
+      from: this.id,
+      to,
+      term: this.#term,
+      index,
       rejected: false,
       hint: NO_ENTRY,
+    });
+  }
+
+  // Storage.
+
+  #stepStorageAppendResp(message: StorageAppendResp): void {
+    if (message.last !== undefined) this.log.unstable.stableTo(message.last);
+    if (message.snapshot !== undefined) this.#snapshotInstalled(message.snapshot);
+  }
+
+  #snapshotInstalled(snapshot: Snapshot): void {
+    this.log.unstable.stableSnapshotTo(snapshot.id.index);
+    this.#appliedTo(snapshot.id.index, 0);
+  }
+
+  #stepStorageApplyResp({ entries }: StorageApplyResp): void {
+    const last = entries.at(-1);
+    assert(last !== undefined, "an apply is never empty");
+    this.#appliedTo(last.index, bytesOf(entries));
+    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - payloadBytesOf(entries));
+  }
+
+  #appliedTo(index: LogIndex, bytes: number): void {
+    const applied = index > this.log.applied ? index : this.log.applied;
+    this.log.appliedTo(applied, bytes);
+    const { confState } = this;
+    if (!confState.autoLeave || this.#role !== ROLE.LEADER || applied < this.#pendingConfIndex) return;
+    // Dropped while leadership is being handed over: the next leader does it, or the next entry applied here.
+    const result = this.propose([{ type: ENTRY_TYPE.CONF_CHANGE_V2, payload: EMPTY_PAYLOAD }]);
+    this.#emit({ kind: "autoLeaving", confState, proposed: result.kind === "accepted" });
+  }
+
+  // Membership.
+
+  #added(): AddedProgress {
+    return { lastIndex: this.log.lastIndex, inflightLimits: this.#config.inflightLimits };
+  }
+
+  #switchTo(membership: Membership): ConfState {
+    this.#membership = membership;
+    const { confState, progress } = membership;
+    this.#emit({ kind: "switchedConfig", confState });
+    if (this.#role !== ROLE.LEADER) return confState;
+    const own = this.#progressOf(this.id);
+    if (own === undefined || own.isLearner) {
+      if (this.#config.stepDownOnRemoval) this.#becomeFollower(this.#term, NO_NODE);
+      return confState;
+    }
+    if (confState.voters.length === 0) return confState;
+    if (this.#maybeCommit()) {
+      this.#broadcastAppend();
+    } else {
+      // Newcomers need not wait for a heartbeat.
+      for (const member of progress) if (member.id !== this.id) this.#sendAppend(member, false);
+    }
+    if (this.#transferTarget !== NO_NODE && !this.#isVoter(this.#transferTarget)) {
+      this.#transferTarget = NO_NODE;
+    }
+    return confState;
+  }
+
+  #progressOf(id: NodeId): Progress | undefined {
+    return progressOf(this.#membership.progress, id);
+  }
+
+  // Output.
+
+  #send(message: Message): void {
+    if (isAfterAppendKind(message.kind)) {
+      this.#messagesAfterAppend.push(message);
+      return;
+    }
+    assert(message.to !== this.id, `message ${message.kind} to oneself`);
+    this.#messages.push(message);
+  }
+
+  #emitStale(kind: "staleIgnored" | "staleAppendIgnored", message: Message): void {
+    this.#emit({
+      kind,
+      message: message.kind,
+      from: message.from,
+      messageTerm: message.term,
+      term: this.#term,
     });
   }
 
@@ -356,10 +1248,14 @@ export class Raft {
 
 const EMPTY_PAYLOAD = new Uint8Array(0);
 
-function isLoneVoter(confState: ConfState, id: NodeId): boolean {
-  const { voters, votersOutgoing, learners, learnersNext } = confState;
-  if (votersOutgoing.length + learners.length + learnersNext.length > 0) return false;
-  return voters.length === 1 && voters[0] === id;
+/** Of the kinds that only the leader of their term sends. */
+function isFromLeader(message: Message): boolean {
+  const { kind } = message;
+  return kind === MESSAGE_KIND.APP_REQ || kind === MESSAGE_KIND.HEARTBEAT || kind === MESSAGE_KIND.SNAP;
+}
+
+function refusalOf(result: ConfChangeResult): string {
+  return result.kind === "refused" ? result.reason : "";
 }
 
 function checkConfig(config: RaftConfig): void {
@@ -367,5 +1263,7 @@ function checkConfig(config: RaftConfig): void {
   assert(config.heartbeatTicks > 0, "heartbeatTicks must be positive");
   assert(config.electionTimeoutTicks > config.heartbeatTicks, "elections wait longer than heartbeats");
   assert(config.entryBytesMax > 0, "entryBytesMax must be positive");
+  assert(config.appendBytesMax > 0, "appendBytesMax must be positive");
   assert(config.uncommittedBytesMax >= config.entryBytesMax, "an entry must fit uncommittedBytesMax");
+  assert(config.readOnly === "safe" || config.checkQuorum, "leases need checkQuorum");
 }

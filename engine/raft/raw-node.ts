@@ -1,8 +1,10 @@
 import { assert } from "../core/assert.js";
-import type { LogIndex } from "../core/ids.js";
+import type { Term } from "../core/ids.js";
 import { term } from "../core/ids.js";
+import { encodeConfChange } from "./conf-change-codec.js";
 import type { Message, StorageAppendResp, StorageApplyResp } from "./message.js";
-import { isLocalKind, MESSAGE_KIND } from "./message.js";
+import { isLocalKind, isResponseKind, MESSAGE_KIND } from "./message.js";
+import { progressOf } from "./progress.js";
 import type { RandomBelow } from "./raft.js";
 import { Raft } from "./raft.js";
 import type { Ready } from "./ready.js";
@@ -19,10 +21,11 @@ import type {
   RaftState,
   RaftStatus,
   ReadContext,
+  Snapshot,
   SoftState,
   StepResult,
 } from "./types.js";
-import { isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, nodeId } from "./types.js";
+import { ENTRY_TYPE, isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD } from "./types.js";
 
 /** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
  * outputs. */
@@ -47,8 +50,8 @@ export interface RaftCore {
   reportUnreachable(id: NodeId): void;
   /** A snapshot was delivered to `id`, or not. */
   reportSnapshot(id: NodeId, isDelivered: boolean): void;
-  /** The view can serve entries from `low` on that were "pending". */
-  onEntriesFetched(low: LogIndex, entries: readonly Entry[]): void;
+  /** The view can serve entries that were "pending" when they were to be sent. */
+  onEntriesFetched(): void;
   hasReady(): boolean;
   /** What is to be done. Handed out once: the caller must do it. */
   ready(): Ready;
@@ -78,67 +81,103 @@ export class RawNode implements RaftCore {
     this.#raft.tick();
   }
 
-  setRandomizedElectionTimeout(ticks: number): void {
-    this.#raft.setRandomizedElectionTimeout(ticks);
-  }
-
   campaign(): void {
     this.#raft.campaign();
   }
 
   propose(payloads: readonly Uint8Array[]): ProposeResult {
-    return this.#raft.propose(payloads);
+    return this.#raft.propose(payloads.map((payload) => ({ type: ENTRY_TYPE.NORMAL, payload })));
   }
 
-  proposeConfChange(_change: ConfChange): ProposeResult {
-    assert(false, "TODO core");
+  proposeConfChange(change: ConfChange): ProposeResult {
+    return this.#raft.propose([{ type: ENTRY_TYPE.CONF_CHANGE_V2, payload: encodeConfChange(change) }]);
   }
-  applyConfChange(_change: ConfChange): ConfState {
-    assert(false, "TODO core");
+
+  applyConfChange(change: ConfChange): ConfState {
+    return this.#raft.applyConfChange(change);
   }
-  readIndex(_context: ReadContext): void {}
-  transferLeadership(_target: NodeId): void {}
-  forgetLeader(): void {}
-  reportUnreachable(_id: NodeId): void {}
-  reportSnapshot(_id: NodeId, _isDelivered: boolean): void {}
-  onEntriesFetched(_low: LogIndex, _entries: readonly Entry[]): void {}
+
+  readIndex(context: ReadContext): void {
+    this.#raft.readIndex(context);
+  }
+
+  transferLeadership(target: NodeId): void {
+    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.TRANSFER_LEADER, target });
+  }
+
+  forgetLeader(): void {
+    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.FORGET_LEADER });
+  }
+
+  reportUnreachable(id: NodeId): void {
+    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.UNREACHABLE, peer: id });
+  }
+
+  reportSnapshot(id: NodeId, isDelivered: boolean): void {
+    this.#stepLocal({
+      ...this.#envelope(),
+      kind: MESSAGE_KIND.SNAP_STATUS,
+      peer: id,
+      failed: !isDelivered,
+    });
+  }
+
+  onEntriesFetched(): void {
+    this.#raft.resumeSending();
+  }
+
+  /** For tests: how long this node waits for a leader, until it draws another time. */
+  setRandomizedElectionTimeout(ticks: number): void {
+    this.#raft.setRandomizedElectionTimeout(ticks);
+  }
 
   step(message: Message): StepResult {
     const isFromHere = message.from === this.#raft.id || isLocalThread(message.from);
-    if (isLocalKind(message.kind) && !isFromHere) return "localMessage";
-    if (!isFromHere) return "unknownPeer";
+    if (!isFromHere) {
+      if (isLocalKind(message.kind)) return "localMessage";
+      const isMember = progressOf(this.#raft.progress, message.from) !== undefined;
+      if (isResponseKind(message.kind) && !isMember) return "unknownPeer";
+    }
     return this.#raft.step(message);
   }
 
   hasReady(): boolean {
-    const { log } = this.#raft;
+    const raft = this.#raft;
+    const { log } = raft;
     return (
-      this.#raft.messagesAfterAppend.length > 0 ||
+      raft.messages.length > 0 ||
+      raft.messagesAfterAppend.length > 0 ||
+      raft.readStates.length > 0 ||
       log.unstable.hasNextEntries() ||
+      log.unstable.nextSnapshot() !== undefined ||
       log.hasNextCommitted(!this.#asyncStorageWrites) ||
-      this.#changedHardState() !== undefined ||
-      this.#changedSoftState() !== undefined
+      !raft.isHardState(this.#handedOutHardState) ||
+      !raft.isSoftState(this.#handedOutSoftState)
     );
   }
 
   ready(): Ready {
     assert(this.#stepsOnAdvance.length === 0, "the Ready before was not advanced");
     const raft = this.#raft;
-    const softState = this.#changedSoftState();
-    const hardState = this.#changedHardState();
-    const entries = raft.log.unstable.nextEntries();
+    const { unstable } = raft.log;
+    const softState = raft.isSoftState(this.#handedOutSoftState) ? undefined : raft.softState();
+    const hardState = raft.isHardState(this.#handedOutHardState) ? undefined : raft.hardState();
+    const entries = unstable.nextEntries();
+    const snapshot = unstable.nextSnapshot();
     const committedEntries = raft.log.nextCommitted(!this.#asyncStorageWrites);
-    const afterAppend = raft.messagesAfterAppend;
+    const { messages, messagesAfterAppend: afterAppend, readStates } = raft;
     const mustSync =
       entries.length > 0 ||
       (hardState !== undefined &&
         (hardState.term !== this.#handedOutHardState.term ||
           hardState.vote !== this.#handedOutHardState.vote));
-    const messages: Message[] = [];
-    const appendResponse = this.#appendResponse();
+    const appendResponse = this.#appendResponse(snapshot);
     const applyResponse = this.#applyResponse(committedEntries);
     if (this.#asyncStorageWrites) {
-      if (entries.length > 0 || hardState !== undefined || afterAppend.length > 0) {
+      const mustAppend = entries.length > 0 || hardState !== undefined || snapshot !== undefined;
+      if (mustAppend || afterAppend.length > 0) {
+        // Own acknowledgements first: they look up terms, which is quickest while the entries are unstable.
+        if (appendResponse !== undefined) afterAppend.push(appendResponse);
         messages.push({
           kind: MESSAGE_KIND.STORAGE_APPEND,
           from: raft.id,
@@ -146,9 +185,8 @@ export class RawNode implements RaftCore {
           term: raft.term,
           entries,
           hardState,
-          snapshot: undefined,
-          // Own acknowledgements first: they look up terms, which is quickest while the entries are unstable.
-          responses: appendResponse === undefined ? afterAppend : afterAppend.concat(appendResponse),
+          snapshot,
+          responses: afterAppend,
         });
       }
       if (applyResponse !== undefined) {
@@ -170,21 +208,10 @@ export class RawNode implements RaftCore {
     }
     if (softState !== undefined) this.#handedOutSoftState = softState;
     if (hardState !== undefined) this.#handedOutHardState = hardState;
-    raft.clearMessages();
-    raft.log.unstable.acceptInProgress();
-    if (committedEntries.length > 0) {
-      raft.log.acceptApplying(committedEntries, !this.#asyncStorageWrites);
-    }
-    return {
-      softState,
-      hardState,
-      snapshot: undefined,
-      entries,
-      committedEntries,
-      messages,
-      readStates: [],
-      mustSync,
-    };
+    raft.clearOutput();
+    unstable.acceptInProgress();
+    if (committedEntries.length > 0) raft.log.acceptApplying(committedEntries, !this.#asyncStorageWrites);
+    return { softState, hardState, snapshot, entries, committedEntries, messages, readStates, mustSync };
   }
 
   advance(): void {
@@ -206,8 +233,8 @@ export class RawNode implements RaftCore {
       unstableOffset: log.unstable.offset,
       uncommittedBytes: this.#raft.uncommittedBytes,
       confState: this.#raft.confState,
-      progress: [],
-      transferTarget: nodeId(0),
+      progress: this.#raft.isLeader ? this.#raft.progress.map((member) => member.status()) : [],
+      transferTarget: this.#raft.transferTarget,
     };
   }
 
@@ -215,17 +242,12 @@ export class RawNode implements RaftCore {
     this.#raft.checkInvariants();
   }
 
-  #changedSoftState(): SoftState | undefined {
-    const current = this.#raft.softState();
-    const before = this.#handedOutSoftState;
-    return current.leader === before.leader && current.role === before.role ? undefined : current;
+  #stepLocal(message: Message): void {
+    this.#raft.step(message);
   }
 
-  #changedHardState(): HardState | undefined {
-    const current = this.#raft.hardState();
-    const before = this.#handedOutHardState;
-    if (current.term !== before.term || current.vote !== before.vote) return current;
-    return current.commit === before.commit ? undefined : current;
+  #envelope(): { from: NodeId; to: NodeId; term: Term } {
+    return { from: this.#raft.id, to: this.#raft.id, term: term(0) };
   }
 
   /** Tells, once everything handed out so far is durable, up to where the tail may be dropped.
@@ -238,16 +260,17 @@ export class RawNode implements RaftCore {
    * leader is a change of term, so an acknowledgement from before a change is ignored, and the one of the
    * first write after it (there is one, the term itself) speaks for the tail anew (etcd-io/raft
    * rawnode.go). */
-  #appendResponse(): StorageAppendResp | undefined {
+  #appendResponse(snapshot: Snapshot | undefined): StorageAppendResp | undefined {
     const { log } = this.#raft;
-    if (log.unstable.entryCount === 0) return undefined;
+    const hasEntries = log.unstable.entryCount > 0;
+    if (!hasEntries && snapshot === undefined) return undefined;
     return {
       kind: MESSAGE_KIND.STORAGE_APPEND_RESP,
       from: LOCAL_APPEND_THREAD,
       to: this.#raft.id,
       term: this.#raft.term,
-      last: log.lastId(),
-      snapshot: undefined,
+      last: hasEntries ? log.lastId() : undefined,
+      snapshot,
     };
   }
 

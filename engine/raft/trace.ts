@@ -103,7 +103,8 @@ interface AppendRejected {
   readonly hint: EntryId;
 }
 
-/** This node rejects a leader's append: `found` is the term of its own entry at `previous.index`, 0 = none. */
+/** This node rejects a leader's append: `found` is the term of its own entry at `previous.index`, 0 =
+ * none. */
 interface AppendRefused {
   readonly kind: "appendRefused";
   readonly from: NodeId;
@@ -152,7 +153,8 @@ interface LogRestoring {
 }
 
 /** A follower's handling of a snapshot, in this order: `restored` (log and membership are those of the
- * snapshot) or `fastForwarded` (the log held it already), then `accepted` or `ignored` when it is answered. */
+ * snapshot) or `fastForwarded` (the log held it already), then `accepted` or `ignored` when it is
+ * answered. */
 interface SnapshotHandled {
   readonly kind: "snapshotHandled";
   readonly stage: "restored" | "fastForwarded" | "accepted" | "ignored";

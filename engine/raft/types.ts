@@ -171,6 +171,8 @@ export type DropReason = "noLeader" | "notVoter" | "transferring" | "tooLarge" |
 
 export type ProposeResult =
   | { readonly kind: "accepted"; readonly first: LogIndex; readonly last: LogIndex; readonly term: Term }
+  /** Sent on to the leader: whether it took it, nobody tells. */
+  | { readonly kind: "forwarded"; readonly to: NodeId }
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
 /** `localMessage`: the network delivered a kind that never travels. `unknownPeer`: not from a member.

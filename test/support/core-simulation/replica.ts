@@ -230,7 +230,7 @@ export class Replica {
   propose(payloads: readonly Uint8Array[], numbers: readonly number[]): void {
     if (this.isStalled) return;
     const result = this.core.propose(payloads);
-    if (result.kind === "dropped" || !this.isLeader) return;
+    if (result.kind !== "accepted") return;
     for (const [i, number] of numbers.entries()) {
       this.#proposed.set(result.first + i, { term: result.term, number });
     }
@@ -543,7 +543,7 @@ export class Replica {
     this.#schedule(1 + random.below(options.syncMax), EVENT.FETCH, () => {
       if (!this.log.has(low - 1)) return;
       const end = Math.min(high, this.log.lastIndex + 1);
-      if (end > low) this.core.onEntriesFetched(low, this.log.slice(low, end));
+      if (end > low) this.core.onEntriesFetched();
     });
     return true;
   }
