@@ -14,7 +14,8 @@ Examples:
   strata verify /var/lib/strata
   strata verify /var/lib/strata --json
 
-The SCM of the directory must be stopped. No record is changed. Ends with 74 when an error is found.
+The SCM of the directory must be stopped. Nothing is changed: stores are read from copies, which need as
+much space as their unflushed logs. Ends with 74 when an error is found.
 --config or -D is needed where ozone.scm.db.dirs or ozone.scm.ha.ratis.storage.dir are set.`;
 
 /** `strata verify`. */
@@ -43,9 +44,10 @@ function showStep(io: CommandIo): (step: RecoveryStep) => void {
 }
 
 function print({ findings, summary }: VerifyReport, io: CommandIo): void {
-  for (const { severity, where, what, nextStep } of findings) {
+  for (const { severity, where, what, meaning, nextStep } of findings) {
     io.out(`${severity}: ${where}: ${what}`);
-    io.out(`  ${nextStep}`);
+    io.out(`  meaning: ${meaning}`);
+    io.out(`  next: ${nextStep}`);
   }
   for (const [name, value] of Object.entries(summary ?? {})) io.out(`${name}: ${value}`);
   const errorCount = findings.filter(({ severity }) => severity === "error").length;

@@ -231,7 +231,7 @@ async function withStore<T>(
   options: StoreOptions,
   use: (store: Store) => T,
 ): Promise<T> {
-  const store = await disk.openStore(path, options);
+  const store = await disk.createStore(path, options);
   try {
     return use(store);
   } finally {

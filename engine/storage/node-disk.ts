@@ -12,13 +12,13 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { assert } from "../core/assert.js";
-import type { Disk, DiskFile, Lock, Store, StoreOptions } from "../core/disk.js";
+import type { Disk, DiskFile, Lock, Store, StoreFinding, StoreOptions } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import { TEMPORARY_SUFFIX } from "./directories.js";
 import { type OpenWatch, openDatabase, openRocksStore } from "./rocksdb-store.js";
 import { type ErrorPlace, storageError } from "./storage-error.js";
-import type { WalFinding } from "./wal-check.js";
-import { CUT_FILE, cutWals, disciplineOf, readWals } from "./wal-guard.js";
+import { copyStoreFiles } from "./store-copy.js";
+import { CUT_FILE, cutWals, disciplineOf, readWals, type WalReport } from "./wal-guard.js";
 
 const LOCK_MEMTABLE_BYTES = 1024 * 1024;
 
@@ -28,7 +28,7 @@ const HELD_LOCKS = new Set<unknown>();
 /** Something that a person should know of, though the disk goes on. */
 export type DiskNotice =
   /** The end of a log file was cut off, and what it was is in `keptIn` unless it is known to be worthless. */
-  | { readonly kind: "cut"; readonly finding: WalFinding; readonly path: string; readonly keptIn: string }
+  | { readonly kind: "cut"; readonly finding: StoreFinding; readonly path: string; readonly keptIn: string }
   | { readonly kind: "slowOpen"; readonly path: string; readonly seconds: number; readonly walBytes: number };
 
 /** The real disk: RocksDB for stores, node:fs for files. Any thread may have one; what it opens belongs to
@@ -42,9 +42,26 @@ export class NodeDisk implements Disk {
 
   /** The caller holds a lock over `path`: what another process writes at this moment would look torn. */
   async openStore(path: string, options: StoreOptions): Promise<Store> {
-    this.makeDirectory(path);
-    const walBytes = await this.#guardWals({ path, kind: options.kind });
+    const { isEmpty, walBytes } = await this.#guardWals({ path, kind: options.kind });
+    if (isEmpty) throw noStore(path);
     return await openRocksStore(path, options, this.#watch(path, walBytes));
+  }
+
+  async createStore(path: string, options: StoreOptions): Promise<Store> {
+    this.makeDirectory(path);
+    const { walBytes } = await this.#guardWals({ path, kind: options.kind });
+    return await openRocksStore(path, options, this.#watch(path, walBytes));
+  }
+
+  async checkStore(path: string, kind: StoreOptions["kind"]): Promise<readonly StoreFinding[]> {
+    const { findings, isEmpty } = await readReport({ path, kind });
+    if (isEmpty) throw noStore(path);
+    return findings;
+  }
+
+  copyStore(path: string, to: string): void {
+    this.makeDirectory(to);
+    guard(to, () => copyStoreFiles(path, to));
   }
 
   /** A directory with an empty RocksDB database in it, which is held open. Node.js has no `flock`. A file
@@ -65,18 +82,15 @@ export class NodeDisk implements Disk {
     };
   }
 
-  /** Cuts off what RocksDB cannot read at the end of its logs; returns how many bytes they have. */
-  async #guardWals(place: ErrorPlace): Promise<number> {
+  /** Cuts off what RocksDB cannot read at the end of its logs. */
+  async #guardWals(place: ErrorPlace): Promise<WalReport> {
     const { path } = place;
-    try {
-      const { findings, walBytes } = await readWals(path, disciplineOf(place.kind));
-      cutWals(findings, place);
-      for (const finding of findings)
-        this.#onNotice({ kind: "cut", finding, path, keptIn: join(path, CUT_FILE) });
-      return walBytes;
-    } catch (error) {
-      throw storageError(error, place);
+    const report = await readReport(place);
+    guard(path, () => cutWals(report.findings, place));
+    for (const finding of report.findings) {
+      this.#onNotice({ kind: "cut", finding, path, keptIn: join(path, CUT_FILE) });
     }
+    return report;
   }
 
   #watch(path: string, walBytes: number): OpenWatch {
@@ -153,10 +167,22 @@ export class NodeDisk implements Disk {
   }
 }
 
+async function readReport(place: ErrorPlace): Promise<WalReport> {
+  try {
+    return await readWals(place.path, disciplineOf(place.kind));
+  } catch (error) {
+    throw isMissing(error) ? noStore(place.path) : storageError(error, place);
+  }
+}
+
+function noStore(path: string): StrataError {
+  return new StrataError("STORAGE_OPEN", { path, reason: "there is no store" });
+}
+
 /** Whoever takes a lock may find another process in the middle of taking it, with files that come and go, so
  * nothing is cut off here. */
 async function requireSoundLock(path: string): Promise<void> {
-  let findings: readonly WalFinding[] = [];
+  let findings: readonly StoreFinding[] = [];
   try {
     findings = (await readWals(path, "synced")).findings;
   } catch (error) {

@@ -1,30 +1,26 @@
 import { join } from "node:path";
 import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { Disk, Store, StoreOptions } from "../core/disk.js";
-import { ERRORS, type ErrorCode, StrataError } from "../core/errors.js";
+import { StrataError } from "../core/errors.js";
 import { BASE_STATE_DIRECTORY, type StorageDirectories } from "./directories.js";
 import { MARK_FILE } from "./durable-mark.js";
+import { LOG_COLUMN, META_COLUMN } from "./log-format.js";
 import { LOG_STORE_OPTIONS } from "./log-meta.js";
 import { type ReadLog, readLog } from "./read-log.js";
 import type { OnRecoveryStep } from "./recovered.js";
 import { recover } from "./recovery.js";
 import { requireStateIdentity, STATE_STORE_OPTIONS, StateScan } from "./state-store.js";
+import { corruptionError } from "./storage-error.js";
+import { cutFinding, errorFinding, type Finding, markFinding, strayFinding } from "./verify-findings.js";
 import { readVersionFile } from "./version-file.js";
 
 /** Damaged rows that are listed one by one. */
 const DAMAGED_ROWS_MAX = 100;
 const STEP_ROWS = 1024;
+/** Within a store's directory; RocksDB leaves directories alone. */
+const COPY_DIRECTORY = "verify-copy";
 
-/** Something that `strata verify` has found. */
-export interface Finding {
-  /** An error keeps the SCM from starting. */
-  readonly severity: "error" | "warning";
-  /** File, directory, row or entry. */
-  readonly where: string;
-  readonly what: string;
-  /** What a person does about it. */
-  readonly nextStep: string;
-}
+const ALL_KEYS = { from: Uint8Array.of(0), to: new Uint8Array(32).fill(255) };
 
 /** What a sound SCM holds. */
 export interface StorageSummary {
@@ -48,11 +44,13 @@ export interface VerifyReport {
   readonly summary: StorageSummary | undefined;
 }
 
-/** Checks a stopped SCM's directories: VERSION, every record of the log, every row of the state, that
- * their ids agree, and the invariants of the state after replay into `target`, which must be empty. Goes
- * on after an error as far as it can. Changes no row; opening a store lets RocksDB end its own recovery.
- * Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs, STORAGE_NOT_INITIALIZED when
- * there is nothing. */
+/** Checks a stopped SCM's directories: VERSION, the stores' own log files, every record of the Raft log, every
+ * row of the state, that their ids agree, and the invariants of the state after replay into `target`, which must
+ * be empty. Goes on after an error as far as it can.
+ *
+ * Changes nothing: RocksDB, which moves what it reads from its logs into tables and throws the logs away, only
+ * sees copies, which are removed again. Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs,
+ * STORAGE_NOT_INITIALIZED when there is nothing. */
 export async function verify(
   disk: Disk,
   directories: StorageDirectories,
@@ -63,9 +61,11 @@ export async function verify(
     throw new StrataError("STORAGE_NOT_INITIALIZED", { path: directories.root });
   }
   const lock = await disk.lock(directories.lock);
+  const verification = new Verification(disk, directories, onStep);
   try {
-    return await new Verification(disk, directories, onStep).run(target);
+    return await verification.run(target);
   } finally {
+    verification.removeCopies();
     await lock.release();
   }
 }
@@ -75,6 +75,7 @@ class Verification {
   readonly #directories: StorageDirectories;
   readonly #onStep: OnRecoveryStep;
   readonly #findings: Finding[] = [];
+  readonly #copies: string[] = [];
   #rowCount = 0;
 
   constructor(disk: Disk, directories: StorageDirectories, onStep: OnRecoveryStep) {
@@ -88,9 +89,13 @@ class Verification {
       readVersionFile(this.#disk, this.#directories.versionFile);
     });
     const log = await this.#checkLog();
-    await this.#checkState(log);
+    for (const name of this.#stateNames(log)) await this.#checkState(name, log);
     const summary = this.#hasError ? undefined : await this.#checkReplay(target);
     return { findings: this.#findings, summary };
+  }
+
+  removeCopies(): void {
+    for (const path of this.#copies) this.#disk.removeDirectory(path);
   }
 
   get #hasError(): boolean {
@@ -99,25 +104,52 @@ class Verification {
 
   async #checkLog(): Promise<ReadLog | undefined> {
     const { raft } = this.#directories;
-    const read = (store: Store) => readLog(this.#disk, raft, store, this.#onStep);
-    const log = await this.#withStore(raft, LOG_STORE_OPTIONS, read);
+    const log = await this.#withCopy(raft, LOG_STORE_OPTIONS, logCopy(raft), async (store, copy) => {
+      const found = await readLog(this.#disk, copy, store, this.#onStep);
+      // Also what is overwritten or truncated: a compaction reads it some day.
+      for (const column of [LOG_COLUMN, META_COLUMN]) await this.#scan(store, column);
+      return found;
+    });
     if (log !== undefined && log.mark.damagedSlots > 0) {
-      this.#findings.push({
-        severity: "warning",
-        where: join(raft, MARK_FILE),
-        what: "one of its two slots is damaged; the other one is intact",
-        nextStep: "None after a loss of power: the next start writes it anew. Else check the disk.",
-      });
+      this.#findings.push(markFinding(join(raft, MARK_FILE)));
     }
     return log;
   }
 
-  async #checkState(log: ReadLog | undefined): Promise<void> {
-    const name = log?.meta.truncation.stateDirectory ?? BASE_STATE_DIRECTORY;
+  async #scan(store: Store, column: string): Promise<void> {
+    const cursor = store.scan(column, ALL_KEYS);
+    // Filters are read by look-ups only.
+    const lookUp = (key: Uint8Array): void => void store.get(column, key);
+    try {
+      while (cursor.next(STEP_ROWS, lookUp) > 0) {
+        await this.#onStep({ name: "log", count: this.#rowCount, isDone: false });
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  /** The state store that the log names, or all when the log is unreadable. */
+  #stateNames(log: ReadLog | undefined): readonly string[] {
+    const { state } = this.#directories;
+    const names = this.#disk.list(state);
+    if (log === undefined) return names.length === 0 ? [BASE_STATE_DIRECTORY] : names;
+    const { stateDirectory } = log.meta.truncation;
+    for (const name of names) {
+      if (name !== stateDirectory) this.#findings.push(strayFinding(join(state, name)));
+    }
+    return [stateDirectory];
+  }
+
+  async #checkState(name: string, log: ReadLog | undefined): Promise<void> {
     const path = join(this.#directories.state, name);
-    await this.#withStore(path, STATE_STORE_OPTIONS, async (store) => {
+    if (this.#disk.list(path).length === 0) {
+      this.#add(path, new StrataError("STATE_MISSING", { path }));
+      return;
+    }
+    await this.#withCopy(path, STATE_STORE_OPTIONS, join(stateCopies(path), name), async (store, copy) => {
       if (log !== undefined) {
-        await this.#attempt(path, () => requireStateIdentity(store, path, log.meta.identity));
+        await this.#attempt(path, () => requireStateIdentity(store, copy, log.meta.identity));
       }
       await this.#scanState(store, path);
     });
@@ -144,9 +176,13 @@ class Verification {
     }
   }
 
+  /** A start, on the copies. */
   async #checkReplay(target: LoadTarget & StateMachine): Promise<StorageSummary | undefined> {
+    const { raft } = this.#directories;
+    const state = this.#copies.at(-1) as string;
+    const copied = { ...this.#directories, raft: logCopy(raft), state };
     return await this.#attempt(this.#directories.root, async () => {
-      const found = await recover(this.#disk, this.#directories, target, this.#onStep);
+      const found = await recover(this.#disk, copied, target, this.#onStep);
       target.checkInvariants();
       return {
         clusterId: found.identity.clusterId,
@@ -162,23 +198,42 @@ class Verification {
     });
   }
 
-  /** A directory without a store is a finding; opening it would make one. */
-  async #withStore<T>(
+  /** Checks the files of the store in `path`, and uses a copy of it, unless they are damaged. */
+  async #withCopy<T>(
     path: string,
     options: StoreOptions,
-    use: (store: Store) => Promise<T>,
+    copy: string,
+    use: (store: Store, copy: string) => Promise<T>,
   ): Promise<T | undefined> {
     return await this.#attempt(path, async () => {
-      if (this.#disk.list(path).length === 0) {
-        throw new StrataError("STORAGE_OPEN", { path, reason: "there is no store" });
-      }
-      const store = await this.#disk.openStore(path, options);
+      if (!(await this.#checkFiles(path, options.kind))) return undefined;
+      const container = join(path, COPY_DIRECTORY);
+      // One may be left of a verification that was killed.
+      this.#disk.removeDirectory(container);
+      this.#copies.push(container);
+      this.#disk.copyStore(path, copy);
+      const store = await this.#disk.openStore(copy, options);
       try {
-        return await use(store);
+        return await use(store, copy);
       } finally {
         await store.close();
       }
     });
+  }
+
+  /** False when a record is damaged. */
+  async #checkFiles(path: string, kind: StoreOptions["kind"]): Promise<boolean> {
+    let isSound = true;
+    for (const finding of await this.#disk.checkStore(path, kind)) {
+      const file = join(path, finding.file);
+      if (finding.kind !== "damaged") {
+        this.#findings.push(cutFinding(file, finding));
+        continue;
+      }
+      isSound = false;
+      this.#add(file, corruptionError({ path: file, kind }, `${finding.reason}, at byte ${finding.offset}`));
+    }
+    return isSound;
   }
 
   /** Turns an operating error of `action` into a finding. */
@@ -193,26 +248,23 @@ class Verification {
   }
 
   #add(where: string, error: StrataError): void {
-    const what = `${error.code}: ${error.message}`;
-    const nextStep = NEXT_STEPS[error.code] ?? ERRORS[error.code].action;
-    this.#findings.push({ severity: "error", where, what, nextStep });
+    const finding = errorFinding(where, error);
+    this.#findings.push({ ...finding, what: withoutCopies(finding.what) });
   }
 }
 
-const REJOIN =
-  "Keep these directories for analysis. With other SCMs alive, put them aside and join again as a new SCM " +
-  "(`strata scm --bootstrap`); a lone SCM needs the directories of its last backup.";
+/** The log's copy: with the watermark beside it, as a start needs it. */
+function logCopy(raft: string): string {
+  return join(raft, COPY_DIRECTORY);
+}
 
-/** Where the error table sends people to this very command, the way on from here. */
-const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
-  LOG_CORRUPT: REJOIN,
-  LOG_BEHIND_WATERMARK: REJOIN,
-  STATE_CORRUPT: REJOIN,
-  STORAGE_OPEN: REJOIN,
-  STATE_MISSING: `Mount the state directory, or put it back into its place. If it is lost: ${REJOIN}`,
-  INVARIANT_BROKEN: `Report this as a bug. ${REJOIN}`,
-  VERSION_FILE_CORRUPT:
-    "When nothing else is found, move the file away and run `strata scm --init`: it is written anew " +
-    "with the ids that the log holds.",
-  STORAGE_NOT_INITIALIZED: "When nothing else is found, run `strata scm --init`: VERSION is written anew.",
-};
+/** Holds the copy of the state store under its own name, as a start needs it. */
+function stateCopies(path: string): string {
+  return join(path, COPY_DIRECTORY);
+}
+
+/** Names the store where an error named its copy. */
+function withoutCopies(text: string): string {
+  const inState = new RegExp(`/([^/]+)/${COPY_DIRECTORY}/\\1(?=[/: ,]|$)`, "g");
+  return text.replace(inState, "/$1").replaceAll(`/${COPY_DIRECTORY}`, "");
+}

@@ -1,21 +1,10 @@
+import type { StoreFinding } from "../core/disk.js";
 import type { WalScan } from "./wal-scan.js";
 import { isZero, judgeTail } from "./wal-tail.js";
 
 /** How a store's records were written. `synced`: each was durable before the next one was begun. `unsynced`:
  * a crash may take any of them, and all that follow; whoever reads the store knows from where to go on. */
 export type WalDiscipline = "synced" | "unsynced";
-
-/** A place in a log file where its records end before the file does. */
-export interface WalFinding {
-  readonly file: string;
-  readonly offset: number;
-  /** From there to the end of the file. */
-  readonly bytes: number;
-  /** `torn` and `garbage` as in WalTail; `unsynced`: torn or damaged, in a store that may lose it; these can
-   * be cut off. `damaged` cannot. */
-  readonly kind: "torn" | "garbage" | "unsynced" | "damaged";
-  readonly reason: string;
-}
 
 export interface ScannedWal {
   readonly file: string;
@@ -25,8 +14,8 @@ export interface ScannedWal {
 /** Judges the write-ahead logs of a store, the oldest first. Their batches are numbered through all of them:
  * what is bad at the end of one is harmless when the next one goes on without a gap, since then the store
  * was opened in between, and nothing was there. */
-export function checkWals(logs: readonly ScannedWal[], discipline: WalDiscipline): WalFinding[] {
-  const findings: WalFinding[] = [];
+export function checkWals(logs: readonly ScannedWal[], discipline: WalDiscipline): StoreFinding[] {
+  const findings: StoreFinding[] = [];
   let nextSequence: number | undefined;
   logs.forEach(({ file, scan }, i) => {
     nextSequence = scan.nextSequence ?? nextSequence;
@@ -39,12 +28,12 @@ export function checkWals(logs: readonly ScannedWal[], discipline: WalDiscipline
 }
 
 /** Judges a MANIFEST. */
-export function checkManifest({ file, scan }: ScannedWal): WalFinding[] {
+export function checkManifest({ file, scan }: ScannedWal): StoreFinding[] {
   const found = tailFinding(scan, undefined);
   return found === undefined ? [] : [{ file, bytes: scan.file.size - found.offset, ...found }];
 }
 
-type Place = Pick<WalFinding, "offset" | "kind" | "reason">;
+type Place = Pick<StoreFinding, "offset" | "kind" | "reason">;
 
 function checkWal(
   scan: WalScan,

@@ -11,15 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
+import type { StoreFinding } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import { corruptionError, type ErrorPlace } from "./storage-error.js";
-import {
-  checkManifest,
-  checkWals,
-  type ScannedWal,
-  type WalDiscipline,
-  type WalFinding,
-} from "./wal-check.js";
+import { checkManifest, checkWals, type ScannedWal, type WalDiscipline } from "./wal-check.js";
 import { WAL_HEADER_BYTES, type WalBytes } from "./wal-format.js";
 import { WalScan } from "./wal-scan.js";
 
@@ -34,9 +29,11 @@ export function disciplineOf(kind: ErrorPlace["kind"]): WalDiscipline {
 
 /** What is in a store's log files, before RocksDB reads them. */
 export interface WalReport {
-  readonly findings: readonly WalFinding[];
+  readonly findings: readonly StoreFinding[];
   /** Of all write-ahead logs: RocksDB reads them again. */
   readonly walBytes: number;
+  /** There is no store. */
+  readonly isEmpty: boolean;
 }
 
 /** Reads the log files of the store in `directory` and proves that RocksDB can; changes nothing. Two things
@@ -46,10 +43,10 @@ export interface WalReport {
 export async function readWals(directory: string, discipline: WalDiscipline): Promise<WalReport> {
   const names = readdirSync(directory);
   const walNames = names.filter((name) => /^\d+\.log$/.test(name)).sort((a, b) => numberIn(a) - numberIn(b));
-  requireCurrent(directory, names, walNames);
-  const findings: WalFinding[] = [];
+  const findings: StoreFinding[] = [];
   const manifest = manifestName(directory, names);
-  if (manifest !== undefined) {
+  const isEmpty = manifest === undefined;
+  if (!isEmpty) {
     await withScans(directory, [manifest], "edits", ([scanned]) => {
       findings.push(...checkManifest(scanned as ScannedWal));
       return 0;
@@ -59,12 +56,12 @@ export async function readWals(directory: string, discipline: WalDiscipline): Pr
     findings.push(...checkWals(logs, discipline));
     return logs.reduce((sum, { scan }) => sum + scan.file.size, 0);
   });
-  return { findings, walBytes };
+  return { findings, walBytes, isEmpty };
 }
 
 /** Cuts off what can be cut off. What nobody can say for sure was never acknowledged is kept in CUT_FILE.
  * Throws CorruptionError for the first finding that must stay as it is. */
-export function cutWals(findings: readonly WalFinding[], place: ErrorPlace): void {
+export function cutWals(findings: readonly StoreFinding[], place: ErrorPlace): void {
   for (const { file, offset, kind, reason } of findings) {
     if (kind !== "damaged") continue;
     const at = { ...place, path: join(place.path, file) };
@@ -73,7 +70,7 @@ export function cutWals(findings: readonly WalFinding[], place: ErrorPlace): voi
   for (const finding of findings) cut(place.path, finding);
 }
 
-function cut(directory: string, { file, offset, bytes, kind }: WalFinding): void {
+function cut(directory: string, { file, offset, bytes, kind }: StoreFinding): void {
   // What is left of a bad header tells RocksDB that the log was torn here, so that it takes no later log
   // that does not go on from here.
   const kept = kind === "unsynced" ? Math.min(bytes, WAL_HEADER_BYTES - 1) : 0;
@@ -101,18 +98,18 @@ function syncFile(path: string, flags: string): void {
   }
 }
 
-/** Without CURRENT RocksDB makes a new, empty database, and deletes what is left of the old one. */
-function requireCurrent(directory: string, names: readonly string[], walNames: readonly string[]): void {
-  if (names.includes("CURRENT")) return;
-  if (walNames.length === 0 && !names.some((name) => name.endsWith(".sst"))) return;
-  throw new StrataError("STORAGE_OPEN", { path: directory, reason: "its file CURRENT is missing" });
-}
-
-/** The MANIFEST that CURRENT names; undefined when RocksDB has to say what is wrong with that. */
+/** The MANIFEST that CURRENT names; undefined where there is no store. Without that RocksDB would begin a new,
+ * empty database, and delete all that is left of the old one. */
 function manifestName(directory: string, names: readonly string[]): string | undefined {
-  if (!names.includes("CURRENT")) return undefined;
+  const broken = (reason: string) => new StrataError("STORAGE_OPEN", { path: directory, reason });
+  if (!names.includes("CURRENT")) {
+    if (names.some((name) => /^\d+\.(log|sst)$/.test(name))) throw broken("its file CURRENT is missing");
+    return undefined;
+  }
   const name = readFileSync(join(directory, "CURRENT"), "latin1").trimEnd();
-  return names.includes(name) ? name : undefined;
+  if (!/^MANIFEST-\d+$/.test(name)) throw broken("its file CURRENT names no MANIFEST");
+  if (!names.includes(name)) throw broken(`its file ${name} is missing`);
+  return name;
 }
 
 function numberIn(name: string): number {

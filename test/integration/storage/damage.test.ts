@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -152,6 +161,80 @@ describe("damaged tables", () => {
     const directories = await settled();
     for (const file of filesOf(directories.raft, ".sst")) rmSync(file);
     await assert.rejects(recoverNow(directories), { code: /LOG_CORRUPT|STORAGE_OPEN/ });
+  });
+});
+
+/** Every file with its content, but for the lock, which is a store of its own. */
+function contentOf(directories: StorageDirectories): Map<string, string> {
+  const content = new Map<string, string>();
+  for (const entry of readdirSync(directories.root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (path.startsWith(directories.lock)) continue;
+    content.set(path, entry.isFile() ? readFileSync(path, "latin1") : "");
+  }
+  return content;
+}
+
+describe("strata verify", () => {
+  const verifyNow = (directories: StorageDirectories) =>
+    verify(disk, directories, new MemoryState(), NO_STEP);
+  const newestLog = (path: string) => filesOf(path, ".log").at(-1)!;
+
+  test("changes nothing, whatever it finds, and says what a start will do", async () => {
+    const cases: Record<string, [(directories: StorageDirectories) => void, RegExp | undefined]> = {
+      nothing: [() => {}, undefined],
+      "garbage after the log": [
+        ({ raft }) => appendFileSync(newestLog(raft), Buffer.alloc(100, 5)),
+        /warning: .*\.log: 100 byte\(s\) from byte \d+ on: these bytes were never a record/,
+      ],
+      "damaged log": [({ raft }) => flipByte(newestLog(raft), 0.5), /error: .*\.log: LOG_CORRUPT: /],
+      "damaged log of the state": [
+        (directories) => flipByte(newestLog(statePathOf(directories)), 0.5),
+        /warning: .*\.log: \d+ byte\(s\) from byte \d+ on: torn or damaged/,
+      ],
+      "lost CURRENT": [({ raft }) => rmSync(join(raft, "CURRENT")), /error: .*raft: STORAGE_OPEN: /],
+      "lost state": [
+        (directories) => rmSync(statePathOf(directories), { recursive: true }),
+        /error: .*base: STATE_MISSING: /,
+      ],
+    };
+    for (const [name, [spoil, expected]] of Object.entries(cases)) {
+      const directories = await killed(ROWS);
+      spoil(directories);
+      const before = contentOf(directories);
+      const { findings } = await verifyNow(directories);
+      assert.deepEqual(contentOf(directories), before, name);
+      const lines = findings.map(({ severity, where, what }) => `${severity}: ${where}: ${what}`);
+      assert.equal(lines.length, expected === undefined ? 0 : 1, `${name}: ${lines.join("\n")}`);
+      if (expected !== undefined) assert.match(lines[0]!, expected, name);
+      assert.ok(!lines.join().includes("verify-copy"), lines.join());
+      if (findings.some(({ severity }) => severity === "error")) {
+        await assert.rejects(recoverNow(directories), { class: /CorruptionError|StorageError/ }, name);
+      } else {
+        assert.deepEqual(await recoverNow(directories), { last: ROWS, rows: ROWS }, name);
+      }
+      for (const made of ["live", "copy"]) rmSync(join(root, made), { recursive: true });
+    }
+  });
+
+  test("reads every table, also what newer rows hide", async () => {
+    const directories = await settled();
+    for (let i = 0; i < 2; i++) {
+      const scm = await SmallScm.start(disk, directories, new NodeClock());
+      scm.set(1, "again");
+      await scm.stop();
+    }
+    for (const table of filesOf(directories.raft, ".sst")) {
+      const good = readFileSync(table);
+      flipByte(table, 0.02);
+      const { findings } = await verifyNow(directories);
+      assert.ok(
+        findings.some(({ what }) => what.startsWith("LOG_CORRUPT")),
+        table,
+      );
+      writeFileSync(table, good);
+    }
+    assert.deepEqual((await verifyNow(directories)).findings, []);
   });
 });
 

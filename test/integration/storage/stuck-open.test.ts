@@ -15,7 +15,7 @@ test("a process ends though one of its threads is stuck in a store that does not
   try {
     const path = join(root, "store");
     const open = () =>
-      new NodeDisk().openStore(path, { kind: "log", columns: ["a"], memtableBytes: 1 << 20 });
+      new NodeDisk().createStore(path, { kind: "log", columns: ["a"], memtableBytes: 1 << 20 });
     const store = await open();
     const batch = store.batch();
     batch.put("a", Uint8Array.of(1), Uint8Array.of(1));

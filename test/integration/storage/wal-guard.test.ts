@@ -28,7 +28,7 @@ before(async () => {
   root = mkdtempSync(join(tmpdir(), "strata-wal-"));
   const live = join(root, "live");
   original = join(root, "original");
-  const store = await new NodeDisk().openStore(live, OPTIONS);
+  const store = await new NodeDisk().createStore(live, OPTIONS);
   const batch = store.batch();
   for (let i = 1; i <= ROWS; i++) {
     batch.put("a", Uint8Array.of(i), new Uint8Array(i * 100).fill(i));

@@ -41,7 +41,7 @@ function openContract(makeFixture: () => DiskFixture): void {
 
   it("keeps rows over a close, columns apart", async ({ disk, directory }) => {
     const path = join(directory, "store");
-    const store = await disk.openStore(path, OPTIONS);
+    const store = await disk.createStore(path, OPTIONS);
     put(store, "a", [1], [10]);
     put(store, "b", [1], [20]);
     await store.close();
@@ -52,9 +52,50 @@ function openContract(makeFixture: () => DiskFixture): void {
     await again.close();
   });
 
+  it("makes a store only where that is asked for", async ({ disk, directory }) => {
+    const path = join(directory, "store");
+    disk.makeDirectory(join(directory, "empty"));
+    for (const nothing of [path, join(directory, "empty")]) {
+      await assert.rejects(disk.openStore(nothing, OPTIONS), { code: "STORAGE_OPEN" });
+      await assert.rejects(disk.checkStore(nothing, "state"), { code: "STORAGE_OPEN" });
+    }
+    assert.deepEqual(disk.list(directory), ["empty"]);
+    const store = await disk.createStore(path, OPTIONS);
+    put(store, "a", [1], [10]);
+    await store.close();
+    const again = await disk.createStore(path, OPTIONS);
+    assert.deepEqual(rowsOf(again, "a"), [[[1], [10]]]);
+    await again.close();
+  });
+
+  it("copies a store with the files beside it, and leaves the store as it was", async ({
+    disk,
+    directory,
+  }) => {
+    const path = join(directory, "store");
+    const store = await disk.createStore(path, OPTIONS);
+    put(store, "a", [1], [10]);
+    await store.close();
+    await (await disk.openStore(path, OPTIONS)).close();
+    disk.writeFile(join(path, "beside"), bytes(7));
+    const to = join(path, "copy");
+    const before = disk.list(path);
+    disk.copyStore(path, to);
+    assert.deepEqual(await disk.checkStore(to, "state"), []);
+    const copied = await disk.openStore(to, OPTIONS);
+    put(copied, "a", [2], [20]);
+    await copied.close();
+    assert.deepEqual(disk.readFile(join(to, "beside")), bytes(7));
+    disk.removeDirectory(to);
+    assert.deepEqual(disk.list(path), before);
+    const again = await disk.openStore(path, OPTIONS);
+    assert.deepEqual(rowsOf(again, "a"), [[[1], [10]]]);
+    await again.close();
+  });
+
   it("keeps large and empty values", async ({ disk, directory }) => {
     const path = join(directory, "store");
-    const store = await disk.openStore(path, OPTIONS);
+    const store = await disk.createStore(path, OPTIONS);
     const large = new Uint8Array(5 * 1024 * 1024).map((_, i) => i * 31);
     const batch = store.batch();
     batch.put("a", bytes(1), large);
@@ -69,7 +110,7 @@ function openContract(makeFixture: () => DiskFixture): void {
 
   it("refuses a second opener with STORAGE_LOCKED until the first closes", async ({ disk, directory }) => {
     const path = join(directory, "store");
-    const store = await disk.openStore(path, OPTIONS);
+    const store = await disk.createStore(path, OPTIONS);
     await assert.rejects(disk.openStore(path, OPTIONS), { code: "STORAGE_LOCKED" });
     await store.close();
     await (await disk.openStore(path, OPTIONS)).close();
@@ -77,7 +118,7 @@ function openContract(makeFixture: () => DiskFixture): void {
 
   it("refuses to open without naming every column that exists", async ({ disk, directory }) => {
     const path = join(directory, "store");
-    await (await disk.openStore(path, OPTIONS)).close();
+    await (await disk.createStore(path, OPTIONS)).close();
     await assert.rejects(disk.openStore(path, { ...OPTIONS, columns: ["a"] }), { code: "STORAGE_OPEN" });
     await (await disk.openStore(path, { ...OPTIONS, columns: ["a", "b", "c"] })).close();
   });
@@ -87,7 +128,7 @@ function batchContract(makeFixture: () => DiskFixture): void {
   const it = contractTest(makeFixture);
 
   it("shows nothing of a batch before its write, and uses a batch again", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     const batch = store.batch();
     batch.put("a", bytes(1), bytes(1));
     assert.equal(store.get("a", bytes(1)), undefined);
@@ -100,7 +141,7 @@ function batchContract(makeFixture: () => DiskFixture): void {
   });
 
   it("lets the later of two changes in a batch win", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     const batch = store.batch();
     batch.delete("a", bytes(1));
     batch.put("a", bytes(1), bytes(9));
@@ -112,7 +153,7 @@ function batchContract(makeFixture: () => DiskFixture): void {
   });
 
   it("takes bytes of shared memory and copies them within the call", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     const shared = new Uint8Array(new SharedArrayBuffer(16));
     shared.set([7, 1, 2, 3], 4);
     const batch = store.batch();
@@ -128,7 +169,7 @@ function scanContract(makeFixture: () => DiskFixture): void {
   const it = contractTest(makeFixture);
 
   it("scans a range in the order of unsigned bytes, as of the call", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     for (const key of [[2], [200], [2, 0], [1, 255], [3], [10]]) put(store, "a", key, [1]);
     const cursor = store.scan("a", { from: bytes(2), to: bytes(10) });
     put(store, "a", [2, 1], [1]);
@@ -143,7 +184,7 @@ function scanContract(makeFixture: () => DiskFixture): void {
   });
 
   it("visits at most so many rows a step, then answers 0", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     for (let i = 1; i <= 5; i++) put(store, "a", [i], []);
     const cursor = store.scan("a", ALL);
     const counts: number[] = [];
@@ -154,7 +195,7 @@ function scanContract(makeFixture: () => DiskFixture): void {
   });
 
   it("ends a scan that is not read to its end", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     for (let i = 1; i <= 5; i++) put(store, "a", [i], []);
     const cursor = store.scan("a", ALL);
     assert.equal(
@@ -166,7 +207,7 @@ function scanContract(makeFixture: () => DiskFixture): void {
   });
 
   it("clears a range, its end excluded", async ({ disk, directory }) => {
-    const store = await disk.openStore(join(directory, "store"), OPTIONS);
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
     for (let i = 1; i <= 5; i++) put(store, "a", [i], [i]);
     put(store, "b", [3], [3]);
     store.clear("a", { from: bytes(2), to: bytes(5) });

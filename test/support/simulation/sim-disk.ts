@@ -8,6 +8,7 @@ import type {
   Store,
   StoreBatch,
   StoreCursor,
+  StoreFinding,
   StoreOptions,
 } from "../../../engine/core/disk.js";
 import { StrataError } from "../../../engine/core/errors.js";
@@ -37,12 +38,16 @@ export class SimDisk implements Disk {
     for (const file of this.#files.values()) file.crash(random);
   }
 
-  async openStore(path: string, options: StoreOptions): Promise<Store> {
+  async createStore(path: string, options: StoreOptions): Promise<Store> {
     this.makeDirectory(path);
-    const data = this.#stores.get(path) ?? new StoredData();
-    this.#stores.set(path, data);
+    if (!this.#stores.has(path)) this.#stores.set(path, new StoredData());
     // A directory with a store in it is not empty.
     this.#files.set(`${path}/CURRENT`, new SimFile(new Uint8Array(0)));
+    return await this.openStore(path, options);
+  }
+
+  async openStore(path: string, options: StoreOptions): Promise<Store> {
+    const data = this.#dataOf(path);
     this.#take(path);
     const missing = [...data.columns()].find((column) => !options.columns.includes(column));
     if (missing !== undefined) {
@@ -54,6 +59,21 @@ export class SimDisk implements Disk {
       beforeWrite: () => this.beforeWrite(path),
       release: () => this.#locks.delete(path),
     });
+  }
+
+  async checkStore(path: string): Promise<readonly StoreFinding[]> {
+    this.#dataOf(path);
+    return [];
+  }
+
+  copyStore(path: string, to: string): void {
+    const data = this.#dataOf(path);
+    this.makeDirectory(to);
+    this.#stores.set(to, data.clone());
+    for (const [name, file] of [...this.#files]) {
+      if (parentOf(name) === path)
+        this.#files.set(to + name.slice(path.length), new SimFile(file.bytes.slice()));
+    }
   }
 
   async lock(path: string): Promise<Lock> {
@@ -118,6 +138,12 @@ export class SimDisk implements Disk {
     data.lose(count);
   }
 
+  #dataOf(path: string): StoredData {
+    const data = this.#stores.get(path);
+    if (data === undefined) throw new StrataError("STORAGE_OPEN", { path, reason: "there is no store" });
+    return data;
+  }
+
   #take(path: string): void {
     if (this.#locks.has(path)) throw new StrataError("STORAGE_LOCKED", { path });
     this.#locks.add(path);
@@ -158,6 +184,14 @@ class StoredData {
   #syncedCount = 0;
   #visible = new Map<string, Map<string, Uint8Array>>();
 
+  /** With what is visible now, as if all of it were synced. */
+  clone(): StoredData {
+    const copy = new StoredData();
+    copy.#base = copyOf(this.#visible);
+    copy.#visible = copyOf(this.#visible);
+    return copy;
+  }
+
   columns(): Iterable<string> {
     return this.#visible.keys();
   }
@@ -193,10 +227,14 @@ class StoredData {
   /** After a start what survived is as good as synced. */
   #keep(count: number): void {
     this.#batches.length = count;
-    this.#visible = new Map([...this.#base].map(([column, rows]) => [column, new Map(rows)]));
+    this.#visible = copyOf(this.#base);
     for (const changes of this.#batches) apply(this.#visible, changes);
     this.sync();
   }
+}
+
+function copyOf(data: Map<string, Map<string, Uint8Array>>): Map<string, Map<string, Uint8Array>> {
+  return new Map([...data].map(([column, rows]) => [column, new Map(rows)]));
 }
 
 function rowsOf(data: Map<string, Map<string, Uint8Array>>, column: string): Map<string, Uint8Array> {

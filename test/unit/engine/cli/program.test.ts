@@ -197,7 +197,7 @@ test("verify shows what a sound SCM holds", async () => {
 });
 
 test("verify ends with 74 when there is an error, not for a warning", async () => {
-  const finding = { where: "state", what: "page 7 is torn", nextStep: "Restore it." };
+  const finding = { where: "state", what: "page 7 is torn", meaning: "It is lost.", nextStep: "Restore it." };
   const verifying =
     (severity: "error" | "warning"): Parts["verify"] =>
     async () => ({
@@ -206,7 +206,10 @@ test("verify ends with 74 when there is an error, not for a warning", async () =
     });
   const bad = await runCli(["verify", folder], { parts: { verify: verifying("error") } });
   assert.equal(bad.exitCode, 74);
-  assert.equal(bad.out, "error: state: page 7 is torn\n  Restore it.\n1 error(s)");
+  assert.equal(
+    bad.out,
+    "error: state: page 7 is torn\n  meaning: It is lost.\n  next: Restore it.\n1 error(s)",
+  );
   const warned = await runCli(["verify", folder, "--json"], { parts: { verify: verifying("warning") } });
   assert.equal(warned.exitCode, 0);
   assert.deepEqual(JSON.parse(warned.out), {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { MARK_FILE } from "../../../../engine/storage/durable-mark.js";
 import { logKey } from "../../../../engine/storage/log-format.js";
+import { LOG_STORE_OPTIONS } from "../../../../engine/storage/log-meta.js";
 import type { RecoveryStep } from "../../../../engine/storage/recovered.js";
 import { recover } from "../../../../engine/storage/recovery.js";
 import { seal } from "../../../../engine/storage/sealed-row.js";
@@ -142,6 +143,8 @@ describe("recovery refuses", () => {
   test("a log whose store came back empty", async () => {
     const { disk, directories, recoverNow } = await used();
     disk.removeDirectory(directories.raft);
+    await assert.rejects(recoverNow(), { code: "STORAGE_OPEN", message: /there is no store/ });
+    await (await disk.createStore(directories.raft, LOG_STORE_OPTIONS)).close();
     await assert.rejects(recoverNow(), { code: "LOG_CORRUPT", message: "Raft log, row id: missing" });
   });
 

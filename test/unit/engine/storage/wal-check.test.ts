@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { StoreFinding } from "../../../../engine/core/disk.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { crc32c, isOneBitOff } from "../../../../engine/storage/crc32c.js";
-import { checkManifest, checkWals, type WalFinding } from "../../../../engine/storage/wal-check.js";
+import { checkManifest, checkWals } from "../../../../engine/storage/wal-check.js";
 import { scanOf, WalBuilder } from "../../../support/storage/wal-builder.js";
 
 const SEED = 4;
@@ -19,7 +20,7 @@ function log(lengths: readonly number[], firstSequence = 1, seed = SEED): WalBui
   return builder;
 }
 
-function check(...files: readonly Uint8Array[]): WalFinding[] {
+function check(...files: readonly Uint8Array[]): StoreFinding[] {
   return checkWals(
     files.map((bytes, i) => ({ file: `${i + 1}.log`, scan: scanOf(bytes) })),
     "synced",

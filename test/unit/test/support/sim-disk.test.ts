@@ -19,7 +19,7 @@ describe("SimDisk: crash", () => {
     const kept = new Map<number, number>();
     for (let seed = 1; seed <= SEEDS; seed++) {
       const disk = new SimDisk();
-      const store = await disk.openStore("/s", OPTIONS);
+      const store = await disk.createStore("/s", OPTIONS);
       for (let i = 1; i <= 6; i++) write(store, i, i === 3);
       disk.crash(new SeededRandom(seed));
       const again = await disk.openStore("/s", OPTIONS);
@@ -34,7 +34,7 @@ describe("SimDisk: crash", () => {
 
   test("makes what survived durable: a second crash takes nothing more", async () => {
     const disk = new SimDisk();
-    const store = await disk.openStore("/s", OPTIONS);
+    const store = await disk.createStore("/s", OPTIONS);
     write(store, 1, false);
     disk.crash(fixed(1));
     disk.crash(fixed(0));
@@ -67,7 +67,7 @@ describe("SimDisk: crash", () => {
   test("frees locks and lets nobody use a handle of the life before", async () => {
     const disk = new SimDisk();
     await disk.lock("/lock");
-    const store = await disk.openStore("/s", OPTIONS);
+    const store = await disk.createStore("/s", OPTIONS);
     disk.crash(new SeededRandom(1));
     assert.throws(() => store.get("a", Uint8Array.of(1)), { name: "AssertionError" });
     await (await disk.lock("/lock")).release();
@@ -75,7 +75,7 @@ describe("SimDisk: crash", () => {
 
   test("loses synced batches on request, as a damaged write-ahead log does", async () => {
     const disk = new SimDisk();
-    const store = await disk.openStore("/s", OPTIONS);
+    const store = await disk.createStore("/s", OPTIONS);
     for (let i = 1; i <= 4; i++) write(store, i, true);
     await store.close();
     disk.loseBatches("/s", 2);
