@@ -1,16 +1,16 @@
 /** Everything durable goes through here: in production RocksDB and files, in the simulator a disk that
  * crashes. Every method may throw StorageError STORAGE_FULL or STORAGE_IO. */
 export interface Disk {
-  /** Opens the store in directory `path`. What a crash has left at its end is cut off; one that cannot be read
-   * stays as it is. Throws StorageError STORAGE_LOCKED while another one has it open, STORAGE_OPEN (also where
-   * there is none), STORAGE_STALLED, or CorruptionError. */
+  /** Opens the store in directory `path`. What a crash has left at its end is cut off; one that cannot be
+   * read stays as it is. Throws StorageError STORAGE_LOCKED while another one has it open, STORAGE_OPEN (also
+   * where there is none), STORAGE_STALLED, or CorruptionError. */
   openStore(path: string, options: StoreOptions): Promise<Store>;
   /** The same, and makes the store where there is none. */
   createStore(path: string, options: StoreOptions): Promise<Store>;
   /** Reads the files by which a store that is not open was being written, and changes nothing. */
   checkStore(path: string, kind: StoreOptions["kind"]): Promise<readonly StoreFinding[]>;
-  /** Copies a store that is not open, with the other files in its directory, so that the copy can be opened and
-   * the store stays as it is. Takes little space: what is never written again is shared. */
+  /** Copies a store that is not open, with the other files in its directory, so that the copy can be opened
+   * and the store stays as it is. Takes little space: what is never written again is shared. */
   copyStore(path: string, to: string): void;
   /** Takes the lock `path` for this process; it ends with the process, however that ends. Throws
    * StorageError STORAGE_LOCKED while another holder lives, in this process or in another one. */
@@ -61,8 +61,8 @@ export interface StoreFinding {
   /** From there to the end of the file. */
   readonly bytes: number;
   /** `torn`: a write that did not end, which nobody was told of. `garbage`: never written by the store.
-   * `unsynced`: torn or damaged, in a store that may lose it. `openStore` cuts these off. `damaged`: it had been
-   * written whole; the store is refused. */
+   * `unsynced`: torn or damaged, in a store that may lose it. `openStore` cuts these off. `damaged`: it had
+   * been written whole; the store is refused. */
   readonly kind: "torn" | "garbage" | "unsynced" | "damaged";
   readonly reason: string;
 }

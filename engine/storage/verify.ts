@@ -44,12 +44,12 @@ export interface VerifyReport {
   readonly summary: StorageSummary | undefined;
 }
 
-/** Checks a stopped SCM's directories: VERSION, the stores' own log files, every record of the Raft log, every
- * row of the state, that their ids agree, and the invariants of the state after replay into `target`, which must
- * be empty. Goes on after an error as far as it can.
+/** Checks a stopped SCM's directories: VERSION, the stores' own log files, every record of the Raft log,
+ * every row of the state, that their ids agree, and the invariants of the state after replay into `target`,
+ * which must be empty. Goes on after an error as far as it can.
  *
- * Changes nothing: RocksDB, which moves what it reads from its logs into tables and throws the logs away, only
- * sees copies, which are removed again. Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs,
+ * Changes nothing: RocksDB, which moves what it reads from its logs into tables and throws the logs away,
+ * only sees copies, which are removed again. Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs,
  * STORAGE_NOT_INITIALIZED when there is nothing. */
 export async function verify(
   disk: Disk,

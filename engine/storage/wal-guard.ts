@@ -98,8 +98,8 @@ function syncFile(path: string, flags: string): void {
   }
 }
 
-/** The MANIFEST that CURRENT names; undefined where there is no store. Without that RocksDB would begin a new,
- * empty database, and delete all that is left of the old one. */
+/** The MANIFEST that CURRENT names; undefined where there is no store. Without that RocksDB would begin a
+ * new, empty database, and delete all that is left of the old one. */
 function manifestName(directory: string, names: readonly string[]): string | undefined {
   const broken = (reason: string) => new StrataError("STORAGE_OPEN", { path: directory, reason });
   if (!names.includes("CURRENT")) {

@@ -154,7 +154,7 @@ describe("log store", () => {
     );
   });
 
-  test("writes the watermark after each batch, and syncs it at most once a second and at its end", async () => {
+  test("writes the watermark after each batch, synced at most once a second and at its end", async () => {
     const { disk, path, clock, store } = await fresh();
     const file = `${path}/durable.mark`;
     let writeCount = 0;
