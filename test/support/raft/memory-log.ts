@@ -8,6 +8,8 @@ import { ENTRY_TYPE } from "../../../engine/raft/types.js";
 /** A log in memory, as a stand-in for what the host keeps. */
 export class MemoryLog implements LogView {
   truncated: EntryId;
+  /** What `snapshot` answers. */
+  served: Snapshot | "pending" = "pending";
   #entries: Entry[] = [];
 
   constructor(truncated: EntryId = { term: term(0), index: logIndex(0) }, entries: readonly Entry[] = []) {
@@ -34,7 +36,7 @@ export class MemoryLog implements LogView {
   }
 
   snapshot(): Snapshot | "pending" {
-    return "pending";
+    return this.served;
   }
 
   /** Appends, replacing what stands at the same indexes and after them. */
@@ -44,6 +46,13 @@ export class MemoryLog implements LogView {
     assert(first.index <= this.lastIndex + 1, `gap before ${first.index}`);
     this.#entries.length = first.index - this.truncated.index - 1;
     this.#entries.push(...entries);
+  }
+
+  /** Begins anew after `snapshot`. */
+  restore(snapshot: Snapshot): void {
+    this.truncated = snapshot.id;
+    this.#entries = [];
+    this.served = snapshot;
   }
 
   truncate(index: LogIndex): void {
