@@ -36,6 +36,9 @@ export class NaiveCluster {
   nowMs = 0;
   operationCount = 0;
   nextSessionId = 1;
+  /** Each operation with what became of it, but those that a session answered. */
+  readonly history: { readonly operation: Operation; readonly timeMs: number; readonly error?: ErrorCode }[] =
+    [];
   readonly #onDone: (operation: Operation, value: unknown) => void;
 
   /** `onDone` is called for each operation that was carried out, with its result: not for those that were
@@ -72,6 +75,8 @@ export class NaiveCluster {
 
   #execute(operation: Operation): NaiveResult {
     const outcome = this.#outcome(operation);
+    const { nowMs: timeMs } = this;
+    this.history.push({ operation, timeMs, ...("error" in outcome ? { error: outcome.error } : {}) });
     if ("error" in outcome) return outcome;
     this.#onDone(operation, outcome.value);
     return { kind: operation.kind, value: outcome.value };

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
-import type { Operation, OperationNumber, SessionStamp } from "../../../../engine/cluster/operation.js";
-import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
+import { OPERATION, type OperationNumber } from "../../../../engine/cluster/operation.js";
 import {
   errorOfResult,
   readFailedContainerIds,
@@ -12,124 +10,16 @@ import {
 } from "../../../../engine/cluster/operation-result.js";
 import type { OperationResult } from "../../../../engine/cluster/state-machine.js";
 import { TurnBatch } from "../../../../engine/cluster/turn-batch.js";
-import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../../../../engine/core/enums.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { AppliedState, flush, MemoryStateStore } from "../../../support/cluster/applied-state.js";
-import {
-  containerRecord,
-  importBatch,
-  pipelineRecord,
-  seedCluster,
-  suppressContainers,
-  uuidOf,
-} from "../../../support/cluster/builders.js";
+import { seedCluster } from "../../../support/cluster/builders.js";
 import type { NaiveResult } from "../../../support/cluster/naive-cluster.js";
-import { NaiveCluster, sorted } from "../../../support/cluster/naive-cluster.js";
+import { NaiveCluster } from "../../../support/cluster/naive-cluster.js";
+import { OperationSource } from "../../../support/cluster/operation-source.js";
+import { assertSameContent } from "../../../support/cluster/same-content.js";
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8];
 const TURNS = 250;
-
-/** Draws operations that mostly make sense, so that every branch is met. */
-class OperationSource {
-  readonly #random: SeededRandom;
-  readonly #sessions: { id: number; next: number; acked: number }[] = [];
-  #highestId = 0;
-
-  constructor(random: SeededRandom) {
-    this.#random = random;
-  }
-
-  opened(id: number): void {
-    this.#sessions.push({ id, next: 1, acked: 0 });
-  }
-
-  turn(): Operation[] {
-    return Array.from({ length: 1 + this.#random.below(6) }, () => this.#one());
-  }
-
-  #one(): Operation {
-    const session = this.#stamp();
-    const pick = this.#random.below(100);
-    if (pick < 40) return suppressContainers(this.#ids(), this.#random.below(2) === 0, session);
-    if (pick < 55) return this.#import(session);
-    if (pick < 80) return this.#transition(session);
-    if (pick < 86) return { kind: OPERATION.openSession, session: NO_SESSION, clientName: "client ü" };
-    if (pick < 92) {
-      return {
-        kind: OPERATION.setNodeIntent,
-        session,
-        uuid: uuidOf(this.#random.below(5)),
-        operationalState: this.#nameOf(OPERATIONAL_STATE),
-        expirySeconds: this.#random.below(3),
-      };
-    }
-    if (pick < 98) return { kind: OPERATION.reserveSequence, session, sequence: "localId", count: 1000 };
-    return { kind: OPERATION.hashAt, session };
-  }
-
-  /** Fresh, repeated, skipped, unknown: whatever a retrying client may send. */
-  #stamp(): SessionStamp {
-    const session = this.#sessions[this.#random.below(this.#sessions.length + 1)];
-    if (session === undefined) return NO_SESSION;
-    const pick = this.#random.below(20);
-    if (pick === 0) return { sessionId: 999_999, sequence: 1, ackedSequence: 0 };
-    if (pick === 1)
-      return { sessionId: session.id, sequence: session.next + 2000, ackedSequence: session.acked };
-    if (pick < 5) {
-      const sequence = this.#random.below(session.next + 1);
-      return { sessionId: session.id, sequence, ackedSequence: session.acked };
-    }
-    if (pick < 8) session.next += this.#random.below(20);
-    if (pick < 14) session.acked = Math.max(session.acked, session.next - 1 - this.#random.below(30));
-    return { sessionId: session.id, sequence: session.next++, ackedSequence: session.acked };
-  }
-
-  #ids(): number[] {
-    return Array.from({ length: 1 + this.#random.below(4) }, () => this.#id());
-  }
-
-  #id(): number {
-    return 1 + this.#random.below(this.#highestId + 3);
-  }
-
-  #import(session: SessionStamp): Operation {
-    let id = this.#random.below(3) === 0 ? this.#id() : this.#highestId;
-    if (this.#random.below(10) === 0) id += 70_000;
-    if (this.#random.below(25) === 0) id += 5_000_000;
-    const containers = Array.from({ length: this.#random.below(5) }, () => {
-      id += 1 + this.#random.below(3);
-      return containerRecord(id, {
-        state: this.#nameOf(CONTAINER_STATE),
-        owner: `om${this.#random.below(3)}`,
-        replication: this.#random.below(4) === 0 ? parseReplication("rs-3-2-1024k") : ratis(3),
-        suppressed: this.#random.below(4) === 0,
-        ...(this.#random.below(2) === 0 ? {} : { pipelineId: uuidOf(1_000_000 + this.#random.below(12)) }),
-      });
-    });
-    const pipelines = Array.from({ length: this.#random.below(3) }, () => {
-      return pipelineRecord(this.#random.below(12), this.#random.below(6) === 0 ? { state: "CLOSED" } : {});
-    });
-    if (id < this.#highestId + 100_000) this.#highestId = Math.max(this.#highestId, id);
-    return importBatch(containers, pipelines, session);
-  }
-
-  #transition(session: SessionStamp): Operation {
-    return {
-      kind: OPERATION.transitionContainer,
-      session,
-      containerId: this.#id(),
-      event: this.#nameOf(CONTAINER_EVENT),
-      sequenceId: this.#random.below(300),
-      usedBytes: this.#random.below(1_000_000),
-      keyCount: this.#random.below(100),
-    };
-  }
-
-  #nameOf<T extends Readonly<Record<string, number>>>(table: T): keyof T & string {
-    const names = Object.keys(table);
-    return names[this.#random.below(names.length)] as string;
-  }
-}
 
 /** The real result in the model's terms. */
 function plain(kind: OperationNumber | undefined, result: OperationResult): NaiveResult {
@@ -156,25 +46,6 @@ function decoded(kind: OperationNumber, { body }: OperationResult): unknown {
       return undefined;
   }
 }
-
-function assertSameContent({ state }: AppliedState, model: NaiveCluster): void {
-  assert.equal(state.containers.table.count, model.containers.size);
-  for (const [id, container] of model.containers) {
-    const record = state.containers.get(id);
-    assert.ok(record !== undefined);
-    assert.equal(sorted(record), sorted(container));
-  }
-  assert.equal(state.pipelines.count, model.pipelines.size);
-  for (const [id, pipeline] of model.pipelines) {
-    assert.deepEqual(state.pipelines.get(id as PipelineId), pipeline);
-  }
-  assert.deepEqual(new Map(state.intents.rows.entries()), model.intents);
-  assert.deepEqual(new Map(state.sequences.rows.entries()), model.sequences);
-  assert.equal(state.sessionCount, model.sessions.size);
-  assert.equal(state.operationCount, model.operationCount);
-  assert.equal(state.nowMs, model.nowMs);
-}
-type PipelineId = Parameters<AppliedState["state"]["pipelines"]["get"]>[0];
 
 /** A flush that may be under way while operations are applied: freeze, some drains, commit, and sometimes a
  * restart from what was committed. */
@@ -265,7 +136,7 @@ for (const seed of SEEDS) {
       assert.equal(applied.state.hash(), undisturbed.state.hash(), `turn ${turn}`);
     }
     applied.state.checkInvariants();
-    assertSameContent(applied, model);
+    assertSameContent(applied.state, model);
     assert.ok(model.containers.size > 20);
     flush(undisturbed.state, new MemoryStateStore());
   });

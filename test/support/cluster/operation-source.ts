@@ -1,0 +1,108 @@
+import { parseReplication, ratis } from "../../../engine/cluster/containers/replication-config.js";
+import type { Operation, SessionStamp } from "../../../engine/cluster/operation.js";
+import { NO_SESSION, OPERATION } from "../../../engine/cluster/operation.js";
+import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../../../engine/core/enums.js";
+import type { SeededRandom } from "../../../engine/core/random.js";
+import { containerRecord, importBatch, pipelineRecord, suppressContainers, uuidOf } from "./builders.js";
+
+/** Draws operations that mostly make sense, so that every branch is met. */
+export class OperationSource {
+  readonly #random: SeededRandom;
+  readonly #sessions: { id: number; next: number; acked: number }[] = [];
+  #highestId = 0;
+
+  constructor(random: SeededRandom) {
+    this.#random = random;
+  }
+
+  opened(id: number): void {
+    this.#sessions.push({ id, next: 1, acked: 0 });
+  }
+
+  turn(): Operation[] {
+    return Array.from({ length: 1 + this.#random.below(6) }, () => this.#one());
+  }
+
+  #one(): Operation {
+    const session = this.#stamp();
+    const pick = this.#random.below(100);
+    if (pick < 40) return suppressContainers(this.#ids(), this.#random.below(2) === 0, session);
+    if (pick < 55) return this.#import(session);
+    if (pick < 80) return this.#transition(session);
+    if (pick < 86) return { kind: OPERATION.openSession, session: NO_SESSION, clientName: "client ü" };
+    if (pick < 92) {
+      return {
+        kind: OPERATION.setNodeIntent,
+        session,
+        uuid: uuidOf(this.#random.below(5)),
+        operationalState: this.#nameOf(OPERATIONAL_STATE),
+        expirySeconds: this.#random.below(3),
+      };
+    }
+    if (pick < 98) return { kind: OPERATION.reserveSequence, session, sequence: "localId", count: 1000 };
+    return { kind: OPERATION.hashAt, session };
+  }
+
+  /** Fresh, repeated, skipped, unknown: whatever a retrying client may send. */
+  #stamp(): SessionStamp {
+    const session = this.#sessions[this.#random.below(this.#sessions.length + 1)];
+    if (session === undefined) return NO_SESSION;
+    const pick = this.#random.below(20);
+    if (pick === 0) return { sessionId: 999_999, sequence: 1, ackedSequence: 0 };
+    if (pick === 1)
+      return { sessionId: session.id, sequence: session.next + 2000, ackedSequence: session.acked };
+    if (pick < 5) {
+      const sequence = this.#random.below(session.next + 1);
+      return { sessionId: session.id, sequence, ackedSequence: session.acked };
+    }
+    if (pick < 8) session.next += this.#random.below(20);
+    if (pick < 14) session.acked = Math.max(session.acked, session.next - 1 - this.#random.below(30));
+    return { sessionId: session.id, sequence: session.next++, ackedSequence: session.acked };
+  }
+
+  #ids(): number[] {
+    return Array.from({ length: 1 + this.#random.below(4) }, () => this.#id());
+  }
+
+  #id(): number {
+    return 1 + this.#random.below(this.#highestId + 3);
+  }
+
+  #import(session: SessionStamp): Operation {
+    let id = this.#random.below(3) === 0 ? this.#id() : this.#highestId;
+    if (this.#random.below(10) === 0) id += 70_000;
+    if (this.#random.below(25) === 0) id += 5_000_000;
+    const containers = Array.from({ length: this.#random.below(5) }, () => {
+      id += 1 + this.#random.below(3);
+      return containerRecord(id, {
+        state: this.#nameOf(CONTAINER_STATE),
+        owner: `om${this.#random.below(3)}`,
+        replication: this.#random.below(4) === 0 ? parseReplication("rs-3-2-1024k") : ratis(3),
+        suppressed: this.#random.below(4) === 0,
+        ...(this.#random.below(2) === 0 ? {} : { pipelineId: uuidOf(1_000_000 + this.#random.below(12)) }),
+      });
+    });
+    const pipelines = Array.from({ length: this.#random.below(3) }, () => {
+      return pipelineRecord(this.#random.below(12), this.#random.below(6) === 0 ? { state: "CLOSED" } : {});
+    });
+    if (id < this.#highestId + 100_000) this.#highestId = Math.max(this.#highestId, id);
+    return importBatch(containers, pipelines, session);
+  }
+
+  #transition(session: SessionStamp): Operation {
+    return {
+      kind: OPERATION.transitionContainer,
+      session,
+      containerId: this.#id(),
+      event: this.#nameOf(CONTAINER_EVENT),
+      sequenceId: this.#random.below(300),
+      usedBytes: this.#random.below(1_000_000),
+      keyCount: this.#random.below(100),
+    };
+  }
+
+  #nameOf<T extends Readonly<Record<string, number>>>(table: T): keyof T & string {
+    const names = Object.keys(table);
+    return names[this.#random.below(names.length)] as string;
+  }
+}
