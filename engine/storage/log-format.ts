@@ -1,7 +1,7 @@
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
 import { isCount, type LogIndex, logIndex, type Term, term } from "../core/ids.js";
-import { crc32 } from "./crc32.js";
+import { crc32, crc32From } from "./crc32.js";
 
 /** Bytes of the log store (raft.md §11). Raised when a release could not read what another one wrote. */
 export const LOG_FORMAT_VERSION = 2;
@@ -12,6 +12,7 @@ export const META_COLUMN = "meta";
 
 /** Key of a blob: epoch u32 ‖ index of its first entry u64, big-endian, so that keys sort by index. */
 export const LOG_KEY_BYTES = 12;
+const LOG_KEY_INDEX_AT = 4;
 
 export function logKey(epoch: number, firstIndex: number): Uint8Array {
   assert(isCount(firstIndex), `log index out of range: ${firstIndex}`);
@@ -26,8 +27,8 @@ export function logKey(epoch: number, firstIndex: number): Uint8Array {
 /** Index in a blob's key. Throws CorruptionError LOG_CORRUPT. */
 export function indexOfLogKey(key: Uint8Array): LogIndex {
   if (key.length !== LOG_KEY_BYTES) throw logCorrupt("a key", `${key.length} bytes long`);
-  const view = new DataView(key.buffer, key.byteOffset, key.length);
-  const index = view.getUint32(4) * 2 ** 32 + view.getUint32(8);
+  let index = 0;
+  for (let i = LOG_KEY_INDEX_AT; i < LOG_KEY_BYTES; i++) index = index * 256 + key[i]!;
   if (!isCount(index)) throw logCorrupt("a key", "index exceeds 2^53");
   return logIndex(index);
 }
@@ -50,18 +51,12 @@ const BYTES_AT = 18;
 const CHAIN_HEAD = new Uint8Array(13);
 const CHAIN_HEAD_VIEW = new DataView(CHAIN_HEAD.buffer);
 
-/** Chain of an entry whose payload is `bytes[start, end)`. */
-export function nextChain(
-  previous: number,
-  entry: { readonly term: number; readonly type: number },
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): number {
+/** Where the chain of an entry begins; it goes on over the payload. */
+function chainHead(previous: number, entry: { readonly term: number; readonly type: number }): number {
   CHAIN_HEAD_VIEW.setUint32(0, previous, true);
   setCount(CHAIN_HEAD_VIEW, 4, entry.term);
   CHAIN_HEAD[12] = entry.type;
-  return crc32(bytes, start, end, crc32(CHAIN_HEAD, 0, CHAIN_HEAD.length));
+  return crc32(CHAIN_HEAD, 0, CHAIN_HEAD.length);
 }
 
 /** A whole number below 2^53 as u64. */
@@ -70,8 +65,13 @@ function setCount(view: DataView, offset: number, value: number): void {
   view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
 }
 
-function getCount(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
+/** Numbers of a blob are read from its bytes: a view costs more than what is read of a short one. */
+function getWord(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+function getCount(bytes: Uint8Array, at: number): number {
+  return getWord(bytes, at) + getWord(bytes, at + 4) * 2 ** 32;
 }
 
 /** An entry being appended; its payload is `bytes[start, end)`. */
@@ -115,14 +115,16 @@ export class BlobWriter {
     if (end > this.#bytes.length) this.#grow(end);
     if (this.#count === this.#offsets.length) this.#offsets = grown(this.#offsets);
     copy(source, this.#bytes, payloadAt);
-    const chain = nextChain(previousChain, source, this.#bytes, payloadAt, end);
+    const head = chainHead(previousChain, source);
+    const chain = crc32(this.#bytes, payloadAt, end, head);
     const view = this.#view;
     view.setUint32(at + CHAIN_AT, chain, true);
     setCount(view, at + TERM_AT, source.term);
     view.setUint8(at + TYPE_AT, source.type);
     view.setUint8(at + FLAGS_AT, 0);
     view.setUint32(at + BYTES_AT, payloadBytes, true);
-    view.setUint32(at, crc32(this.#bytes, at + CHAIN_AT, end), true);
+    const header = crc32(this.#bytes, at + CHAIN_AT, payloadAt);
+    view.setUint32(at, crc32From(header, head, chain, payloadBytes), true);
     this.#offsets[this.#count++] = at;
     this.#length = end;
     return chain;
@@ -138,11 +140,11 @@ export class BlobWriter {
   /** Term and chain of the entry at `position`. */
   termAt(position: number): Term {
     assert(position < this.#count, "no such entry in the batch");
-    return term(getCount(this.#view, this.#offsets[position]! + TERM_AT));
+    return term(getCount(this.#bytes, this.#offsets[position]! + TERM_AT));
   }
   chainAt(position: number): number {
     assert(position < this.#count, "no such entry in the batch");
-    return this.#view.getUint32(this.#offsets[position]! + CHAIN_AT, true);
+    return getWord(this.#bytes, this.#offsets[position]! + CHAIN_AT);
   }
 
   #grow(needed: number): void {
@@ -169,7 +171,6 @@ function grown(offsets: Uint32Array): Uint32Array<ArrayBuffer> {
 /** Walks over the entries of one blob and checks each. Reused. */
 export class BlobReader {
   #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
   #next = 0;
   #previousChain: number | undefined;
   /** The entry that `next` moved to. */
@@ -185,7 +186,6 @@ export class BlobReader {
    * before; undefined when it is not known, then the first entry's own checksum is all that is checked. */
   reset(blob: Uint8Array, firstIndex: LogIndex, previousChain: number | undefined): void {
     this.#bytes = blob;
-    this.#view = new DataView(blob.buffer, blob.byteOffset, blob.length);
     this.#next = 0;
     this.#previousChain = previousChain;
     this.index = logIndex(firstIndex - 1);
@@ -199,23 +199,22 @@ export class BlobReader {
     const index = this.index + 1;
     const payloadStart = at + ENTRY_HEADER_BYTES;
     if (payloadStart > bytes.length) throw entryCorrupt(index, "cut off");
-    const view = this.#view;
-    const end = payloadStart + view.getUint32(at + BYTES_AT, true);
+    const end = payloadStart + getWord(bytes, at + BYTES_AT);
     if (end > bytes.length) throw entryCorrupt(index, "longer than its batch");
-    if (view.getUint32(at, true) !== crc32(bytes, at + CHAIN_AT, end)) {
-      throw entryCorrupt(index, "checksum mismatch");
-    }
-    const entryTerm = getCount(view, at + TERM_AT);
+    const header = crc32(bytes, at + CHAIN_AT, payloadStart);
+    const checksum = crc32(bytes, payloadStart, end, header);
+    if (getWord(bytes, at) !== checksum) throw entryCorrupt(index, "checksum mismatch");
+    const entryTerm = getCount(bytes, at + TERM_AT);
     if (!isCount(entryTerm)) throw entryCorrupt(index, "term exceeds 2^53");
-    if (view.getUint8(at + FLAGS_AT) !== 0) throw entryCorrupt(index, "unknown flags");
+    if (bytes[at + FLAGS_AT]! !== 0) throw entryCorrupt(index, "unknown flags");
     this.index = logIndex(index);
     this.term = term(entryTerm);
-    this.type = view.getUint8(at + TYPE_AT);
-    this.chain = view.getUint32(at + CHAIN_AT, true);
+    this.type = bytes[at + TYPE_AT]!;
+    this.chain = getWord(bytes, at + CHAIN_AT);
     this.payloadStart = payloadStart;
     this.end = end;
     this.#next = end;
-    this.#checkChain();
+    this.#checkChain(header, checksum);
     return true;
   }
 
@@ -224,9 +223,11 @@ export class BlobReader {
     return this.#bytes.subarray(this.payloadStart, this.end);
   }
 
-  #checkChain(): void {
+  /** `checksum` is the entry's, which began with `header`: the payload need not be read again. */
+  #checkChain(header: number, checksum: number): void {
     if (this.#previousChain !== undefined) {
-      const expected = nextChain(this.#previousChain, this, this.#bytes, this.payloadStart, this.end);
+      const head = chainHead(this.#previousChain, this);
+      const expected = crc32From(head, header, checksum, this.end - this.payloadStart);
       if (this.chain !== expected) throw entryCorrupt(this.index, "does not follow the entry before it");
     }
     this.#previousChain = this.chain;

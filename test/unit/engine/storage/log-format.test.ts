@@ -11,7 +11,6 @@ import {
   ENTRY_HEADER_BYTES,
   indexOfLogKey,
   logKey,
-  nextChain,
 } from "../../../../engine/storage/log-format.js";
 
 interface Item {
@@ -117,13 +116,6 @@ describe("log format", () => {
       }),
       { numRuns: 2000 },
     );
-  });
-
-  test("gives the chain of an entry wherever its payload lies", () => {
-    const bytes = Uint8Array.of(9, 1, 2, 3, 9);
-    const item = { term: 3, type: 0 };
-    assert.equal(nextChain(1, item, bytes, 1, 4), nextChain(1, item, Uint8Array.of(1, 2, 3), 0, 3));
-    assert.notEqual(nextChain(1, item, bytes, 1, 4), nextChain(2, item, bytes, 1, 4));
   });
 });
 
