@@ -219,10 +219,11 @@ export class Scm {
       ringBytes: config.workers.shardRingBytes,
       sideIdsPerNodeMax: SIDE_IDS_PER_NODE_MAX,
       onRestart: (shard, error) => {
-        logger.error("shard restarted: its replicas are reported anew", { shard, error });
+        logger.error("shard lost: it is restarted, its replicas are reported anew", { shard, error });
         this.nodes.fullReportsLost();
         intake.wantAllFullReports();
       },
+      onRestarted: (shard) => logger.info("shard restarted", { shard }),
       onFailed: (error) => this.#raiseFatal(error),
       onRoom: () => intake.roomAppeared(),
     });

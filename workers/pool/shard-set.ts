@@ -20,6 +20,8 @@ export interface ShardSetOptions {
   readonly sideIdsPerNodeMax: number;
   /** A shard was terminated from outside and started again, empty: every datanode must send a full report. */
   readonly onRestart: (shard: number, error: Error) => void;
+  /** The new one runs. */
+  readonly onRestarted: (shard: number) => void;
   /** A shard ended by itself, by a bug or for want of memory: the process must end (ARCHITECTURE.md,
    * failure rules). */
   readonly onFailed: (error: Error) => void;
@@ -251,6 +253,11 @@ export class ShardSet implements ReplicaStore {
     }
     // First, so that nobody takes the failed parts for the only thing that is lost.
     this.#options.onRestart(shard, error);
+    // Should it not start, `ended` says so.
+    fresh.link.started.then(
+      () => this.#options.onRestarted(shard),
+      () => {},
+    );
     this.#failWaiting(shard);
   }
 

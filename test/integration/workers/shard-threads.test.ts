@@ -41,6 +41,7 @@ class Fleet {
         this.restartCount++;
         this.intake.wantAllFullReports();
       },
+      onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
       onRoom: () => this.intake.roomAppeared(),
     });

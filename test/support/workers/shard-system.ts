@@ -33,6 +33,7 @@ export class ShardSystem {
       ringBytes,
       sideIdsPerNodeMax,
       onRestart: (shard) => this.restarts.push(shard),
+      onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
       onRoom: () => this.roomCount++,
     });
