@@ -43,6 +43,7 @@ export class ReportPath {
       ringBytes: RING_BYTES,
       sideIdsPerNodeMax: 1024,
       onRestart: () => assert(false, "a shard ended"),
+      onRestarted: () => {},
       onFailed: (error) => {
         throw error;
       },
