@@ -379,6 +379,7 @@ export class Scm {
       pipelineReports: this.#pipelineReports,
       replicas: this.shards,
       consensus: this.raft,
+      tables: this.raft,
       audit,
       originOf: (number) => this.intake.originOf(number),
       host: { ...host, ratisPort: config.scm.ratisPort },

@@ -1,6 +1,7 @@
 import type { RpcServer } from "../gateway/rpc-server.js";
 import type { AdminServices } from "./admin-services.js";
 import { ContainerRequests } from "./container-requests.js";
+import { HistoryRequests } from "./history-requests.js";
 import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
 import { ScmRequests } from "./scm-requests.js";
@@ -9,12 +10,14 @@ import { ScmRequests } from "./scm-requests.js";
 export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const mutations = new Mutations(services);
   const scm = new ScmRequests(services, mutations);
+  const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
   const containers = new ContainerRequests(services, mutations);
 
   server.handle("openSession", (session, request, answer) => scm.openSession(session, request, answer));
   server.handle("scmInfo", (session, request, answer) => scm.info(session, request, answer));
   server.handle("scmRoles", (session, request, answer) => scm.roles(session, request, answer));
+  server.handle("listHistory", (_, request, answer) => history.list(request, answer));
   server.handle("listPipelines", (session, request, answer) => scm.listPipelines(session, request, answer));
 
   server.handle("listNodes", (session, request, answer) => nodes.list(session, request, answer));

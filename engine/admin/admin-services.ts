@@ -4,6 +4,7 @@ import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { Operation } from "../cluster/operation.js";
 import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { Consensus } from "../consensus/consensus.js";
+import type { TableReader } from "../consensus/table-scanner.js";
 import type { Clock } from "../core/clock.js";
 import type { Uuid } from "../core/uuid.js";
 import type { AuditLog } from "../telemetry/audit.js";
@@ -17,6 +18,7 @@ export interface AdminServices {
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly replicas: ReplicaStore;
   readonly consensus: Consensus<Operation>;
+  readonly tables: TableReader;
   readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
   /** Uuid of an origin's number, see `ReplicaFacts`. */
   originOf(number: number): Uuid;

@@ -55,6 +55,7 @@ export interface AdminOptions {
 export type AdminConnection = Pick<
   AdminClient,
   | "scmRoles"
+  | "listHistory"
   | "listNodes"
   | "getNode"
   | "listContainers"

@@ -28,7 +28,7 @@ import { ProposalQueue } from "./proposal-queue.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
 import { StateFlusher } from "./state-flusher.js";
-import { type ScanCallback, type ScanRequest, TableScanner } from "./table-scanner.js";
+import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
 
 /** What the host needs to know of a recovery. */
 export type RecoveredLog = Pick<
@@ -75,7 +75,7 @@ export interface ProposalCounters {
  *   callbacks ◄─ ApplyQueue ◄─ core ◄──────────── answers ◄──────────┘
  *                   └─► state machine ─► StateFlusher ─► state thread ─► log truncated
  */
-export class RaftHost implements Consensus<Operation> {
+export class RaftHost implements Consensus<Operation>, TableReader {
   readonly #parts: RaftHostParts;
   readonly #options: RaftHostOptions;
   readonly #cache: EntryCache;
@@ -228,7 +228,6 @@ export class RaftHost implements Consensus<Operation> {
     onOutcome(refusal);
   }
 
-  /** Reads a page of a disk-resident table, as of this moment. */
   scan(request: ScanRequest, onPage: ScanCallback): void {
     this.#scanner.scan(request, onPage);
   }

@@ -42,6 +42,12 @@ export interface ScanPage {
 
 export type ScanCallback = (outcome: ScanPage | StrataError) => void;
 
+/** Reads disk-resident tables. */
+export interface TableReader {
+  /** Calls back once, later; with OVERLOADED or SHUTTING_DOWN perhaps at once. */
+  scan(request: ScanRequest, onPage: ScanCallback): void;
+}
+
 interface Sent {
   readonly tail: Tail;
   readonly rowCountMax: number;
@@ -54,7 +60,7 @@ interface Sent {
  * keeps the order, so the state thread reads what was flushed before it, and the changes since are copied
  * from memory in the same moment. Two pages are two moments: a row that exists in both is seen exactly once,
  * since keys ascend. */
-export class TableScanner {
+export class TableScanner implements TableReader {
   readonly #scheduler: Scheduler;
   readonly #source: StateMachine & TailSource;
   readonly #link: WorkerLink;
@@ -77,7 +83,6 @@ export class TableScanner {
     this.#writer = new StateRecordWriter(parts.link.sender);
   }
 
-  /** Calls back once, later; with OVERLOADED or SHUTTING_DOWN perhaps at once. */
   scan(request: ScanRequest, onPage: ScanCallback): void {
     assert(request.rowCountMax >= 1 && request.rowCountMax <= SCAN_ROW_COUNT_MAX, "a page has its limits");
     if (this.#isStopped) {

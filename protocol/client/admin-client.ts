@@ -18,6 +18,7 @@ export type MutationName = "setNodeOperationalState" | "suppressContainers" | "i
 export type ReadName =
   | "scmInfo"
   | "scmRoles"
+  | "listHistory"
   | "listNodes"
   | "getNode"
   | "listContainers"
@@ -75,6 +76,11 @@ export class AdminClient {
   /** Members of the Raft group. */
   scmRoles(): Promise<ResponseOf<"scmRoles">> {
     return this.#asked("scmRoles", {}, false);
+  }
+
+  /** A page of the mutations that the cluster has seen. */
+  listHistory(request: RequestOf<"listHistory">): Promise<ResponseOf<"listHistory">> {
+    return this.#asked("listHistory", request, false);
   }
 
   /** A page of datanodes, ordered by uuid. */

@@ -28,6 +28,7 @@ import {
   CONTAINER,
   CONTAINER_ACTION,
   DATANODE_DETAILS,
+  HISTORY_ENTRY,
   LAYOUT_VERSION,
   NODE,
   NODE_REPORT,
@@ -294,6 +295,24 @@ export const LIST_PIPELINES_RESPONSE = record("ListPipelinesResponse", "A page."
   more: field(bool, "there are more"),
 });
 
+export const LIST_HISTORY_REQUEST = record(
+  "ListHistoryRequest",
+  "Mutations in the order of the log; the oldest are deleted in time.",
+  {
+    start: field(optional(count), "number of the first; nil = so that the newest ones come"),
+    countMax: field(u16, "1 … 256"),
+  },
+);
+export const LIST_HISTORY_RESPONSE = record(
+  "ListHistoryResponse",
+  "A page: the state of the answering SCM at one index.",
+  {
+    entries: field(list(recordOf(HISTORY_ENTRY), 256), "mutations, ascending by number"),
+    appliedIndex: field(count, "log index that the page shows"),
+    next: field(optional(count), "start of the next page, nil when there are no more"),
+  },
+);
+
 const BOTH = [DATANODE_PATH, ADMIN_PATH] as const;
 const DATANODE = [DATANODE_PATH] as const;
 const ADMIN = [ADMIN_PATH] as const;
@@ -326,6 +345,7 @@ export const OPERATIONS = {
   openSession: { op: 32, paths: ADMIN, request: OPEN_SESSION_REQUEST, response: OPEN_SESSION_RESPONSE },
   scmInfo: { op: 33, paths: ADMIN, request: SCM_INFO_REQUEST, response: SCM_INFO_RESPONSE },
   scmRoles: { op: 34, paths: ADMIN, request: SCM_ROLES_REQUEST, response: SCM_ROLES_RESPONSE },
+  listHistory: { op: 35, paths: ADMIN, request: LIST_HISTORY_REQUEST, response: LIST_HISTORY_RESPONSE },
   listNodes: { op: 40, paths: ADMIN, request: LIST_NODES_REQUEST, response: LIST_NODES_RESPONSE },
   getNode: { op: 41, paths: ADMIN, request: GET_NODE_REQUEST, response: GET_NODE_RESPONSE },
   setNodeOperationalState: {

@@ -231,3 +231,15 @@ export const SCM_PEER = record("ScmPeer", "A member of the Raft group.", {
   role: field(enumOf({ LEADER: 1, FOLLOWER: 2, CANDIDATE: 3, LEARNER: 4 }), "role"),
   address: field(text(64), "IP address"),
 });
+
+export const HISTORY_ENTRY = record("HistoryEntry", "A mutation and what became of it.", {
+  number: field(count, "1, 2, 3 … in the order of the log, the same on every SCM"),
+  logIndex: field(count, "log entry that held it"),
+  timeMs: field(count, "time of the state when it was applied", "epoch ms"),
+  operation: field(text(64), "suppressContainers, setNodeIntent, importBatch, seedCluster …"),
+  outcome: field(text(64), "DONE, or the code of the refusal"),
+  sessionId: field(count, "session of the client, 0 = none"),
+  sequence: field(count, "within the session"),
+  details: field(text(512), "what it was about, empty when it was too long to be kept"),
+});
+export type HistoryEntryRecord = ValueOfRecord<typeof HISTORY_ENTRY>;

@@ -6,6 +6,7 @@ import { addContainerList } from "./container-list.js";
 import { addContainerSuppress } from "./container-suppress.js";
 import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
 import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
+import { addHistory } from "./history.js";
 import { addScmRoles } from "./scm-roles.js";
 
 /** `strata admin`: names, options and output of `ozone admin` (spec 09 §9). */
@@ -13,6 +14,7 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   const admin = parent.command("admin").description("asks and tells a running SCM");
   const scm = admin.command("scm").description("SCMs of the cluster");
   addScmRoles(scm, context);
+  addHistory(admin, context);
   const datanode = admin.command("datanode").description("datanodes");
   addDatanodeList(datanode, context);
   addDatanodeInfo(datanode, context);

@@ -89,6 +89,12 @@ const LINES = [
   })),
 ];
 
+interface HistoryShape {
+  readonly operation: string;
+  readonly outcome: string;
+  readonly details: string;
+}
+
 test("initialise, start, import, look, suppress, stop, verify, start again", async () => {
   assert.equal(strata("scm", ...SETTINGS).exitCode, 74, "an SCM that is not initialised does not start");
 
@@ -135,6 +141,19 @@ test("initialise, start, import, look, suppress, stop, verify, start again", asy
   assert.match(info.out, /Container id: 70000\nPipeline id: 00000000-.*64\n/);
   assert.deepEqual(JSON.parse(strata("admin", "datanode", "list", "--json", ...target).out), []);
 
+  const history = JSON.parse(strata("admin", "history", "--json", ...target).out) as HistoryShape[];
+  const mutations = [
+    "seedCluster DONE",
+    "importBatch DONE",
+    "importBatch DONE",
+    "suppressContainers DONE suppress 2",
+    "suppressContainers DONE suppress 9",
+  ];
+  assert.deepEqual(
+    history.map(({ operation, outcome, details }) => `${operation} ${outcome} ${details}`.trim()),
+    mutations.map((text, i) => (i === 0 ? `${text} ${CLUSTER}` : text)),
+  );
+
   const conf = await (await fetch(`http://127.0.0.1:${httpPort}/conf`)).text();
   assert.ok(conf.includes(metadata));
   assert.equal((await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status, 200);
@@ -158,6 +177,7 @@ test("initialise, start, import, look, suppress, stop, verify, start again", asy
   const after = ["--scm", `127.0.0.1:${restarted.wsPort}`];
   const suppressed = strata("admin", "container", "list", "--suppressed", "true", ...after);
   assert.equal(JSON.parse(suppressed.out)[0].containerID, 2);
+  assert.deepEqual(JSON.parse(strata("admin", "history", "--json", ...after).out), history);
   restarted.child.kill("SIGINT");
   assert.equal(((await once(restarted.child, "close")) as [number | null])[0], 0);
 });

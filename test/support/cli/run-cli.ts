@@ -51,6 +51,7 @@ function strictConnection(given: Partial<AdminConnection>): AdminConnection {
   const refuse = (name: string) => () => Promise.reject(new Error(`the test expects no ${name}`));
   return {
     scmRoles: refuse("scmRoles"),
+    listHistory: refuse("listHistory"),
     listNodes: refuse("listNodes"),
     getNode: refuse("getNode"),
     listContainers: refuse("listContainers"),

@@ -37,6 +37,7 @@ test("the SCM is that of --scm, else that of the configuration; the connection i
           const refuse = () => Promise.reject(new Error("not expected"));
           const others = { listNodes: refuse, getNode: refuse, listContainers: refuse, getContainer: refuse };
           const more = {
+            listHistory: refuse,
             getContainerReplicas: refuse,
             listPipelines: refuse,
             suppressContainers: refuse,

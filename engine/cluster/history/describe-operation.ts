@@ -1,0 +1,19 @@
+import { OPERATION, type Operation } from "../operation.js";
+
+/** What an operation of the history was about, in a few words. */
+export function describeOperation(operation: Operation): string {
+  switch (operation.kind) {
+    case OPERATION.seedCluster:
+      return operation.clusterId;
+    case OPERATION.importBatch:
+      return `${operation.pipelines.length} pipelines, ${operation.containers.length} containers`;
+    case OPERATION.suppressContainers:
+      return `${operation.suppress ? "suppress" : "unsuppress"} ${operation.containerIds.join(" ")}`;
+    case OPERATION.setNodeIntent: {
+      const { uuid, operationalState, expirySeconds } = operation;
+      return `${uuid} ${operationalState}${expirySeconds === 0 ? "" : ` until ${expirySeconds}`}`;
+    }
+    default:
+      return "";
+  }
+}
