@@ -216,12 +216,13 @@ export class Raft {
     this.#randomizedElectionTimeoutTicks = ticks;
   }
 
-  /** Appends `proposals` as entries of this term, all or none; a follower sends them on to its leader. */
-  propose(proposals: readonly Proposal[]): ProposeResult {
+  /** Appends `proposals` of member `from` as entries of this term, all or none; a follower sends them on to
+   * its leader. */
+  propose(proposals: readonly Proposal[], from = this.id): ProposeResult {
     assert(proposals.length > 0, "nothing is proposed");
     if (this.#role === ROLE.FOLLOWER && this.#leader !== NO_NODE) {
       const to = this.#leader;
-      this.#send({ kind: MESSAGE_KIND.PROP, from: this.id, to, term: term(0), proposals });
+      this.#send({ kind: MESSAGE_KIND.PROP, from, to, term: term(0), proposals });
       return { kind: "forwarded", to };
     }
     const reason = this.#dropReason(proposals);
@@ -278,7 +279,7 @@ export class Raft {
         this.#stepVoteReq(message);
         return "done";
       case MESSAGE_KIND.PROP:
-        return this.propose(message.proposals).kind === "dropped" ? "dropped" : "done";
+        return this.propose(message.proposals, message.from).kind === "dropped" ? "dropped" : "done";
       default:
         if (this.#role === ROLE.LEADER) return this.#stepLeader(message);
         return this.#role === ROLE.FOLLOWER ? this.#stepFollower(message) : this.#stepCandidate(message);
@@ -331,7 +332,7 @@ export class Raft {
     this.#emit({
       kind: "higherTermSeen",
       message: message.kind,
-      from: message.from,
+      from: askerOf(message),
       messageTerm: message.term,
       term: this.#term,
     });
@@ -1235,7 +1236,7 @@ export class Raft {
     this.#emit({
       kind,
       message: message.kind,
-      from: message.from,
+      from: askerOf(message),
       messageTerm: message.term,
       term: this.#term,
     });
@@ -1252,6 +1253,11 @@ const EMPTY_PAYLOAD = new Uint8Array(0);
 function isFromLeader(message: Message): boolean {
   const { kind } = message;
   return kind === MESSAGE_KIND.APP_REQ || kind === MESSAGE_KIND.HEARTBEAT || kind === MESSAGE_KIND.SNAP;
+}
+
+/** Whom the trace names: a transfer is asked for in the name of its target, whoever sends it on. */
+function askerOf(message: Message): NodeId {
+  return message.kind === MESSAGE_KIND.TRANSFER_LEADER ? message.target : message.from;
 }
 
 function refusalOf(result: ConfChangeResult): string {

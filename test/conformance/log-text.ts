@@ -1,5 +1,5 @@
 import type { RaftTrace, TraceEvent } from "../../engine/raft/trace.js";
-import type { EntryId, NodeId, ProgressStatus } from "../../engine/raft/types.js";
+import type { ConfState, EntryId, NodeId, ProgressStatus } from "../../engine/raft/types.js";
 import { ROLE } from "../../engine/raft/types.js";
 import { confChangeText } from "./entry-text.js";
 import { MESSAGE_NAMES } from "./message-text.js";
@@ -185,10 +185,15 @@ const WORDING: Wording = {
         return info(`${id} [commit: ${commit}] ignored snapshot ${position(snapshot)}`);
     }
   },
-  snapshotRefused: (id, { reason }) =>
-    reason === "notFollower"
-      ? warn(`${id} attempted to restore snapshot as leader; should never happen`)
-      : warn(`${id} attempted to restore snapshot but it is not in the ConfState; should never happen`),
+  snapshotRefused: (id, { reason, confState }) => {
+    if (reason === "notFollower") {
+      return warn(`${id} attempted to restore snapshot as leader; should never happen`);
+    }
+    const members = protobufText(confState);
+    return warn(
+      `${id} attempted to restore snapshot but it is not in the ConfState ${members}; should never happen`,
+    );
+  },
 
   transferStarted: (id, { target, term }) =>
     info(`${id} [term ${term}] starts to transfer leadership to ${hex(target)}`),
@@ -264,6 +269,13 @@ function error(text: string): Line {
 
 function hex(id: NodeId): string {
   return id.toString(16);
+}
+
+/** In field order. Between fields Go prints one space or two, as the build of the program has it. */
+function protobufText({ voters, learners, votersOutgoing, learnersNext, autoLeave }: ConfState): string {
+  const fields = { voters, learners, voters_outgoing: votersOutgoing, learners_next: learnersNext };
+  const ids = Object.entries(fields).flatMap(([name, list]) => list.map((member) => `${name}:${member}`));
+  return [...ids, `auto_leave:${autoLeave}`].join(" ");
 }
 
 function logEnd({ term, index }: EntryId): string {
