@@ -3,7 +3,7 @@ import type { LogIndex } from "../core/ids.js";
 import type { InflightLimits } from "./progress.js";
 import { Progress, progressOf } from "./progress.js";
 import type { ConfChange, ConfChangeStep, ConfState, NodeId } from "./types.js";
-import { CONF_CHANGE, CONF_CHANGE_TRANSITION } from "./types.js";
+import { CONF_CHANGE, CONF_CHANGE_TRANSITION, isLocalThread, NO_NODE } from "./types.js";
 
 /** Who is a member, and what is known of each: a table sorted by id. Replaced as a whole by a change. */
 export interface Membership {
@@ -132,6 +132,22 @@ export function restoreMembership(confState: ConfState, added: AddedProgress): M
   }
   assert(isSameConfState(membership.confState, confState), "a stored configuration is restored as it was");
   return membership;
+}
+
+/** Whether changes lead to `confState`, so that `restoreMembership` takes it. Without voters there is
+ * nobody who could have agreed on it. */
+export function isRestorable(confState: ConfState): boolean {
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave } = confState;
+  if (voters.length === 0) return false;
+  for (const ids of [voters, votersOutgoing, learners, learnersNext]) {
+    if (ids.some((id, i) => id === NO_NODE || isLocalThread(id) || (i > 0 && (ids[i - 1] as NodeId) >= id))) {
+      return false;
+    }
+  }
+  const isIn = (ids: readonly NodeId[]) => (id: NodeId) => ids.includes(id);
+  if (learners.some(isIn(voters)) || learners.some(isIn(votersOutgoing))) return false;
+  if (learnersNext.some(isIn(voters)) || !learnersNext.every(isIn(votersOutgoing))) return false;
+  return !autoLeave || isJoint(confState);
 }
 
 /** Throws AssertionError. An empty membership is legal: there a cluster begins. */

@@ -28,7 +28,7 @@ import type { VoteResult } from "./quorum.js";
 import { jointCommittedIndex, jointVoteResult } from "./quorum.js";
 import type { PendingRead } from "./read-index.js";
 import { ReadQueue } from "./read-index.js";
-import type { RaftTrace, TraceEvent } from "./trace.js";
+import type { ConfChangeObstacle, RaftTrace, TraceEvent } from "./trace.js";
 import type {
   ConfChange,
   ConfState,
@@ -50,6 +50,7 @@ import type {
   StepResult,
 } from "./types.js";
 import { ENTRY_TYPE, NO_NODE, ROLE } from "./types.js";
+import type { Violation } from "./violation.js";
 
 /** What the core draws random numbers with: a whole number in [0, bound). */
 export type RandomBelow = (boundExclusive: number) => number;
@@ -283,6 +284,32 @@ export class Raft {
       default:
         if (this.#role === ROLE.LEADER) return this.#stepLeader(message);
         return this.#role === ROLE.FOLLOWER ? this.#stepFollower(message) : this.#stepCandidate(message);
+    }
+  }
+
+  /** What `message`, well formed and from another, says that cannot be, given what this node knows. */
+  violationOfState(message: Message): Violation | undefined {
+    if (message.term < this.#term) return undefined;
+    const isOfThisTerm = message.term === this.#term;
+    const isOtherLeader = isOfThisTerm && this.#leader !== NO_NODE && this.#leader !== message.from;
+    switch (message.kind) {
+      case MESSAGE_KIND.APP_REQ:
+      case MESSAGE_KIND.SNAP:
+      case MESSAGE_KIND.TIMEOUT_NOW:
+      case MESSAGE_KIND.READ_INDEX_RESP:
+        return isOtherLeader ? "otherLeader" : undefined;
+      case MESSAGE_KIND.HEARTBEAT:
+        if (isOtherLeader) return "otherLeader";
+        // It tells no more than what we acknowledged.
+        return message.commit > this.log.lastIndex ? "beyondLog" : undefined;
+      case MESSAGE_KIND.APP_RESP:
+        if (!isOfThisTerm || !this.isLeader || message.rejected) return undefined;
+        return message.index > this.log.lastIndex ? "beyondLog" : undefined;
+      case MESSAGE_KIND.HEARTBEAT_RESP:
+        if (!isOfThisTerm || !this.isLeader) return undefined;
+        return message.readRound > this.#reads.lastRound ? "futureRound" : undefined;
+      default:
+        return undefined;
     }
   }
 
@@ -667,11 +694,13 @@ export class Raft {
     return this.#entry(type, index, payload);
   }
 
-  #changeRefusal(change: ConfChange): "pending" | "mustLeaveJoint" | "notJoint" | undefined {
+  #changeRefusal(change: ConfChange): ConfChangeObstacle | undefined {
     if (this.#pendingConfIndex > this.log.applied) return "pending";
     const wantsToLeave = change.steps.length === 0;
-    if (isJoint(this.confState)) return wantsToLeave ? undefined : "mustLeaveJoint";
-    return wantsToLeave ? "notJoint" : undefined;
+    if (isJoint(this.confState) !== wantsToLeave) return wantsToLeave ? "notJoint" : "mustLeaveJoint";
+    // No other change comes before it, so what is refused now would stop every member when it is applied.
+    const result = changeMembership(this.#membership, change, this.#added());
+    return result.kind === "changed" ? undefined : "impossible";
   }
 
   #entry(type: EntryType, index: LogIndex, payload: Uint8Array): Entry {

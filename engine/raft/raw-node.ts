@@ -26,12 +26,14 @@ import type {
   StepResult,
 } from "./types.js";
 import { ENTRY_TYPE, isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD } from "./types.js";
+import { violationOfForm } from "./violation.js";
 
 /** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
  * outputs. */
 export interface RaftCore {
   tick(): void;
   campaign(): void;
+  /** The caller has made sure that `message.from` sent it. */
   step(message: Message): StepResult;
   propose(payloads: readonly Uint8Array[]): ProposeResult;
   /** Appends a change of membership; when it is not legal now, an empty entry takes its place (the trace
@@ -64,6 +66,7 @@ export interface RaftCore {
 /** Puts Ready together and remembers what was handed out (etcd-io/raft rawnode.go). */
 export class RawNode implements RaftCore {
   readonly #raft: Raft;
+  readonly #trace: RaftTrace;
   readonly #asyncStorageWrites: boolean;
   #handedOutSoftState: SoftState;
   #handedOutHardState: HardState;
@@ -72,6 +75,7 @@ export class RawNode implements RaftCore {
 
   constructor(config: RaftConfig, state: RaftState, view: LogView, random: RandomBelow, trace: RaftTrace) {
     this.#raft = new Raft(config, state, view, random, trace);
+    this.#trace = trace;
     this.#asyncStorageWrites = config.asyncStorageWrites;
     this.#handedOutSoftState = this.#raft.softState();
     this.#handedOutHardState = state.hardState;
@@ -137,6 +141,12 @@ export class RawNode implements RaftCore {
       if (isLocalKind(message.kind)) return "localMessage";
       const isMember = progressOf(this.#raft.progress, message.from) !== undefined;
       if (isResponseKind(message.kind) && !isMember) return "unknownPeer";
+      const reason = violationOfForm(message) ?? this.#raft.violationOfState(message);
+      if (reason !== undefined) {
+        const { kind, from } = message;
+        this.#trace.event(this.#raft.id, { kind: "violation", reason, message: kind, from });
+        return "violation";
+      }
     }
     return this.#raft.step(message);
   }

@@ -22,6 +22,11 @@ export class ReadQueue {
     return this.#waiting.length === 0 ? 0 : this.#confirmedCount + this.#waiting.length;
   }
 
+  /** Number of the newest request of all. */
+  get lastRound(): number {
+    return this.#confirmedCount + this.#waiting.length;
+  }
+
   add(read: PendingRead): void {
     this.#waiting.push(read);
   }

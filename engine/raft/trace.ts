@@ -1,6 +1,7 @@
 import type { LogIndex, Term } from "../core/ids.js";
 import type { MessageKind } from "./message.js";
 import type { ConfChange, ConfState, DropReason, EntryId, NodeId, ProgressStatus, Role } from "./types.js";
+import type { Violation } from "./violation.js";
 
 interface Started {
   readonly kind: "started";
@@ -79,11 +80,14 @@ interface ProposalDropped {
   readonly transferTarget: NodeId;
 }
 
+/** Why a change of membership is not taken now. `impossible`: it would be refused when it is applied. */
+export type ConfChangeObstacle = "pending" | "mustLeaveJoint" | "notJoint" | "impossible";
+
 interface ConfChangeIgnored {
   readonly kind: "confChangeIgnored";
   readonly change: ConfChange;
   readonly confState: ConfState;
-  readonly reason: "pending" | "mustLeaveJoint" | "notJoint";
+  readonly reason: ConfChangeObstacle;
   readonly pendingIndex: LogIndex;
   readonly applied: LogIndex;
 }
@@ -211,6 +215,14 @@ interface StableIgnored {
   readonly found: Term;
 }
 
+/** `message` was refused: its sender is broken. */
+interface ViolationFound {
+  readonly kind: "violation";
+  readonly reason: Violation;
+  readonly message: MessageKind;
+  readonly from: NodeId;
+}
+
 /** What the core tells about itself, as data: all wording is the listener's. Only rare events, so that the
  * path of a proposal emits none. */
 export type TraceEvent =
@@ -246,7 +258,8 @@ export type TraceEvent =
   | { readonly kind: "readDropped"; readonly term: Term }
   | { readonly kind: "unstableReplaced"; readonly from: LogIndex }
   | { readonly kind: "unstableTruncated"; readonly from: LogIndex }
-  | StableIgnored;
+  | StableIgnored
+  | ViolationFound;
 
 export interface RaftTrace {
   event(id: NodeId, event: TraceEvent): void;

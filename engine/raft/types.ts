@@ -176,8 +176,9 @@ export type ProposeResult =
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
 /** `localMessage`: the network delivered a kind that never travels. `unknownPeer`: not from a member.
- * `dropped`: a forwarded proposal that was not taken. */
-export type StepResult = "done" | "localMessage" | "unknownPeer" | "dropped";
+ * `dropped`: a forwarded proposal that was not taken. `violation`: no correct member says that; nothing was
+ * changed, and the trace tells why. */
+export type StepResult = "done" | "localMessage" | "unknownPeer" | "dropped" | "violation";
 
 /** What a leader knows about one member; only reads. */
 export interface ProgressStatus {

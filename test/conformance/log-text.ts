@@ -115,6 +115,7 @@ const WORDING: Wording = {
       pending: `possible unapplied conf change at index ${pendingIndex} (applied to ${applied})`,
       mustLeaveJoint: "must transition out of joint config first",
       notJoint: "not in joint state; refusing empty conf change",
+      impossible: "it leads to no configuration",
     }[reason];
     return info(
       `${id} ignoring conf change ${confChangeText(change)} at config ${confStateText(confState)}: ${why}`,
@@ -220,6 +221,8 @@ const WORDING: Wording = {
       : debug(`${id} [term ${term} state ${ROLE_NAMES[role]}] ignored MsgTimeoutNow from ${hex(from)}`),
   leaderForgotten: (id, { leader, term }) => info(`${id} forgetting leader ${hex(leader)} at term ${term}`),
   forgetLeaderRefused: () => error("ignoring MsgForgetLeader due to ReadOnlyLeaseBased"),
+  /** etcd's core believes its peers. */
+  violation: () => undefined,
   readDropped: (id, { term }) => info(`${id} no leader at term ${term}; dropping index reading msg`),
 
   unstableReplaced: (_, { from }) => info(`replace the unstable entries from index ${from}`),

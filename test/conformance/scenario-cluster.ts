@@ -149,6 +149,8 @@ export class ScenarioCluster {
       case "dropped":
         this.output.write("raft proposal dropped\n");
         return;
+      case "violation":
+        throw new ScenarioError(`refused: ${messageText(message)}`);
     }
   }
 }

@@ -7,13 +7,14 @@ import {
   changeSimply,
   checkMembership,
   enterJoint,
+  isRestorable,
   leaveJoint,
   NO_MEMBERS,
   restoreMembership,
 } from "../../../../engine/raft/conf-change.js";
 import { progressOf } from "../../../../engine/raft/progress.js";
 import type { ConfChangeStep, ConfState, NodeId } from "../../../../engine/raft/types.js";
-import { CONF_CHANGE, nodeId } from "../../../../engine/raft/types.js";
+import { CONF_CHANGE, LOCAL_APPEND_THREAD, NO_NODE, nodeId } from "../../../../engine/raft/types.js";
 
 const ADDED = { lastIndex: logIndex(5), inflightLimits: { countMax: 4, bytesMax: 1000 } };
 const TYPE = {
@@ -171,4 +172,41 @@ test("changing jointly ends where changing one by one does", () => {
       assert.equal(describe(after.membership), describe(oneByOne));
     }),
   );
+});
+
+test("exactly the configurations that changes lead to are restorable", () => {
+  const ids = fc
+    .subarray([1, 2, 3, 4].map(nodeId))
+    .chain((some) => fc.constantFrom(some, some.toReversed(), some.concat(some.slice(-1))));
+  const anyConfState = fc.record({
+    voters: ids,
+    votersOutgoing: fc.oneof(fc.constant([]), ids),
+    learners: fc.oneof(fc.constant([]), ids),
+    learnersNext: fc.oneof(fc.constant([]), ids),
+    autoLeave: fc.boolean(),
+  });
+  let restorable = 0;
+  fc.assert(
+    fc.property(anyConfState, (confState) => {
+      if (isRestorable(confState)) restorable++;
+      const isSorted = (list: readonly NodeId[]) =>
+        list.every((id, i) => i === 0 || (list[i - 1] as NodeId) < id);
+      // The order of ids is for the receiver to check; restoring puts them in order by itself.
+      const { voters, votersOutgoing, learners, learnersNext } = confState;
+      if (voters.length === 0 || ![voters, votersOutgoing, learners, learnersNext].every(isSorted)) {
+        return !isRestorable(confState);
+      }
+      if (isRestorable(confState)) restoreMembership(confState, ADDED);
+      else assert.throws(() => restoreMembership(confState, ADDED));
+      return true;
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(restorable > 100, `${restorable} restorable`);
+  for (const id of [NO_NODE, LOCAL_APPEND_THREAD]) {
+    assert.equal(
+      isRestorable({ voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false }),
+      false,
+    );
+  }
 });

@@ -113,7 +113,7 @@ test("an answer frees all appends up to its index, and an older one frees nothin
   assert.equal(leader.progress(2).inflightCount, 0);
 });
 
-test("with a full window each answered heartbeat lets one empty append through, to notice what was lost", () => {
+test("with a full window an answered heartbeat lets one empty append through, to notice loss", () => {
   const leader = replicating();
   fillWindow(leader);
   const next = leader.progress(2).next;
@@ -187,7 +187,7 @@ test("an answered heartbeat makes the leader send again what is missing, and not
   assert.deepEqual(leader.sent(), []);
 });
 
-test("RATIS-2605: an answered heartbeat says nothing about the log; only acknowledged appends move match", () => {
+test("RATIS-2605: an answered heartbeat says nothing about the log and never moves match", () => {
   const leader = probing({ log: [1, 1, 1] });
   for (let round = 0; round < 5; round++) {
     leader.tick();
@@ -256,7 +256,7 @@ test("appends that overtake or repeat each other never shorten a log", () => {
   assert.deepEqual(follower.log, ["1/1", "1/2", "1/3", "1/4"]);
 });
 
-test("a rejection that comes after an acknowledgement beyond it is ignored, except that a probe starts at match", () => {
+test("a rejection that an acknowledgement has overtaken never goes back behind match", () => {
   const leader = replicating();
   leader.propose(1);
   leader.propose(1);
@@ -342,7 +342,7 @@ test("a proposal beyond the bytes of uncommitted entries is dropped; an empty on
   assert.equal(leader.node.status().uncommittedBytes, 0, "only a leader counts");
 });
 
-test("a leader without its followers takes proposals only up to the limit, and all of them when they return", () => {
+test("a leader without followers takes proposals up to the limit, and commits them later", () => {
   const config = { uncommittedBytesMax: 1000, entryBytesMax: 1000, ...PLAIN };
   const group = Group.of(3, { config });
   const leader = group.elect(1);

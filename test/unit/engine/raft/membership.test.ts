@@ -328,7 +328,7 @@ test("thesis §4.2.2: a leader that is removed or demoted steps down when it has
   }
 });
 
-test("a removed leader that does not step down takes no proposals, and commits without counting itself", () => {
+test("a removed leader that does not step down takes no proposals and does not count itself", () => {
   const leader = leading({ config: { stepDownOnRemoval: false } });
   leader.proposeConfChange(change(remove(1)));
   leader.propose(1);

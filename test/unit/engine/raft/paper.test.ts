@@ -78,7 +78,7 @@ test("§5.2: a leader sends heartbeats without entries to all others, one per in
   assert.deepEqual(leader.sent(), ["1>2 heartbeat@1 commit 0", "1>3 heartbeat@1 commit 0"]);
 });
 
-test("§5.2: who hears nothing for an election timeout votes for itself in a new term and asks the others", () => {
+test("§5.2: who hears nothing for an election timeout asks for votes in a new term, its own first", () => {
   const roles: [string, Member][] = [
     ["follower", follow(member(), 2, 1)],
     ["candidate", campaigning()],
@@ -280,9 +280,9 @@ test("§5.3: a follower takes entries only after one that it has, and else says 
     [[3, 3], "rejects 3, hint 2/2"],
   ];
   for (const [previous, answer] of cases) {
-    const follower = follow(member({ log: [1, 2], commit: 1 }), 2, 2);
-    follower.step(appReq([2, 1, 2], { previous }));
-    assert.deepEqual(follower.sent(), [`1>2 appResp@2 ${answer}`], `after ${previous}`);
+    const follower = follow(member({ log: [1, 2], commit: 1 }), 2, 3);
+    follower.step(appReq([2, 1, 3], { previous }));
+    assert.deepEqual(follower.sent(), [`1>2 appResp@3 ${answer}`], `after ${previous}`);
   }
 });
 
@@ -387,7 +387,7 @@ test("§5.4.2: a leader commits entries of earlier terms only through one of its
   }
 });
 
-test("§5.4.2: entries of an old leader stay uncommitted until an entry of the new term is replicated", () => {
+test("§5.4.2: entries of an old leader are not committed before an entry of the new term", () => {
   const group = Group.of(5, { config: PLAIN });
   group.elect(1);
   for (const other of [3, 4, 5]) group.cut(1, other);

@@ -27,7 +27,7 @@ function reads(member: Member): (readonly [context: number, index: number])[] {
   return member.readStates.map(({ context, index }) => [context, index]);
 }
 
-test("a read is answered with the commit index of its time when a quorum has answered a later heartbeat", () => {
+test("a read gets the commit index of its time, when a quorum has answered a later heartbeat", () => {
   const leader = leading();
   leader.readIndex(7);
   assert.deepEqual(leader.sent(), ["1>2 heartbeat@1 commit 1, round 1", "1>3 heartbeat@1 commit 0, round 1"]);
@@ -190,7 +190,7 @@ test("etcd#20418: a request that is repeated, delayed and overtaken never yields
   }
 });
 
-test("raft PR #397: an answer to a heartbeat from before a read does not confirm it, whatever its context", () => {
+test("raft PR #397: an answer to a heartbeat before a read does not confirm it, whatever its context", () => {
   const leader = leading();
   leader.readIndex(7);
   leader.sent();

@@ -227,7 +227,7 @@ test("a snapshot's installation counts though the term has moved on meanwhile", 
   assert.equal(follower.node.status().applied, 10);
 });
 
-test("membership comes from the snapshot: a voter may become a learner, a learner a voter, both halves count", () => {
+test("membership is the snapshot's: a voter may become a learner, a learner a voter", () => {
   for (const members of [
     { voters: [2, 3], learners: [1] },
     { voters: [1, 2] },
@@ -273,7 +273,7 @@ test("a new leader does not commit by what it learned from a snapshot of an earl
 });
 
 for (const learner of [false, true]) {
-  test(`a ${learner ? "learner" : "voter"} that was away longer than the log reaches catches up by one snapshot`, () => {
+  test(`a ${learner ? "learner" : "voter"} that was away too long for the log gets one snapshot`, () => {
     const members = learner ? { voters: [1, 2], learners: [3] } : { voters: VOTERS };
     const confState = makeConfState(members);
     const group = new Group(VOTERS.map((id) => new Member(id, { confState })));
@@ -301,7 +301,7 @@ for (const learner of [false, true]) {
   });
 }
 
-test("canonical/raft#250: membership that is not applied is not in effect, and no snapshot can take it", () => {
+test("canonical/raft#250: membership that is not applied is in no snapshot", () => {
   const leader = new Member(1).lead();
   leader.step(appResp([2, 1, 1], 1));
   leader.settle();

@@ -31,7 +31,7 @@ function leading(options: MemberOptions = {}): Member {
   return leader;
 }
 
-test("votes, pre-votes and acknowledgements leave when what they speak for is durable, given or refused", () => {
+test("votes and acknowledgements, given or refused, leave when all before them is durable", () => {
   const cases: [string, Parameters<Member["step"]>[0]][] = [
     ["1>2 voteResp@3 grants", voteReq([2, 1, 3], [2, 9])],
     ["1>2 voteResp@3 rejects", voteReq([2, 1, 3], [1, 1])],
@@ -107,7 +107,7 @@ test("appends that are under way are acknowledged one by one, each for all befor
   assert.equal(follower.node.status().unstableOffset, 4);
 });
 
-test("an entry that was replaced and came back is not taken for durable while the replacement is under way", () => {
+test("an entry that was replaced and came back is not durable before its last write", () => {
   // Leader 2 of term 1 appends, 3 of term 2 replaces that, and 2 again, in term 3, replaces it back.
   const follower = new Member(1);
   follower.step(appReq([2, 1, 1], { entries: makeEntries(1, [1, 1]) }));
@@ -231,14 +231,14 @@ for (const [name, config] of [
     assert.deepEqual(it.settle().appliedIds, ["1/1", "1/2", "1/3", "1/4", "1/5"]);
   });
 
-  test(`a restarted member applies what is committed and not applied, and writes nothing again, ${name}`, () => {
+  test(`a restarted member applies what is committed and writes nothing again, ${name}`, () => {
     const it = new Member(1, { log: [1, 1, 2], term: 3, vote: 2, commit: 3, applied: 1, config });
     const ready = it.takeOneReady();
     assert.deepEqual([ready.hardState, ready.softState, ready.mustSync], [undefined, undefined, false]);
     assert.equal(ready.entries.length, 0);
     assert.deepEqual(it.settle().appliedIds, ["1/2", "2/3"]);
     assert.deepEqual([it.term, it.vote, it.role], [3, 2, ROLE.FOLLOWER]);
-    it.step(voteReq([3, 1, 3], [9, 9]));
+    it.step(voteReq([3, 1, 3], [3, 9]));
     assert.deepEqual(it.sent(), ["1>3 voteResp@3 rejects"], "it remembers whom it voted for");
   });
 
@@ -259,7 +259,7 @@ test("a hard state is handed out once", () => {
   assert.deepEqual(it.appends, []);
 });
 
-test("tikv#11320: entries that must be fetched first hold up one member only, and go out when they are there", () => {
+test("tikv#11320: entries that must be fetched first hold up nobody else, and go out later", () => {
   const leader = new Member(1, { log: [1, 1, 1, 1], commit: 4, applied: 4 }).lead();
   leader.step(appResp([3, 1, 2], 5));
   leader.sent();

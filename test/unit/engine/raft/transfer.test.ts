@@ -174,7 +174,7 @@ test("a leader that hands over and sees a higher term follows", () => {
   assert.deepEqual([group.member(1).role, group.member(1).term, target(group)], [ROLE.FOLLOWER, 2, 0]);
 });
 
-test("who is told to take over campaigns in the next term, without a pre-vote, and says who asked for it", () => {
+test("who is told to take over campaigns at once, without a pre-vote, and says that it was told", () => {
   const follower = follow(new Member(2), 1, 1);
   follower.step(timeoutNow([1, 2, 1]));
   assert.deepEqual(follower.sent(), ["2>1 voteReq@2 last 0/0, transfer", "2>3 voteReq@2 last 0/0, transfer"]);
