@@ -6,6 +6,10 @@ import type { ScenarioNode } from "./scenario-node.js";
 import type { SuiteResult } from "./suite.js";
 import { describeFailure, runSuite } from "./suite.js";
 
+const SNAPSHOT_LINE =
+  "  Snapshot: Index:3 Term:1 " +
+  "ConfState:Voters:[1 2] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false";
+
 function play(...lines: readonly string[]): SuiteResult {
   return runSuite(interactionSuite, [{ name: "scenario", text: lines.join("\n") }]);
 }
@@ -125,7 +129,7 @@ test("several nodes get a title each, a single one none", () => {
     "send-snapshot 2 1",
     "----",
     "2->1 MsgSnap Term:0 Log:0/0",
-    "  Snapshot: Index:3 Term:1 ConfState:Voters:[1 2] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false",
+    SNAPSHOT_LINE,
     "",
     "deliver-msgs 1 type=MsgApp",
     "----",
@@ -134,7 +138,7 @@ test("several nodes get a title each, a single one none", () => {
     "deliver-msgs drop=1 type=MsgSnap",
     "----",
     "dropped: 2->1 MsgSnap Term:0 Log:0/0",
-    "  Snapshot: Index:3 Term:1 ConfState:Voters:[1 2] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false",
+    SNAPSHOT_LINE,
   );
 });
 

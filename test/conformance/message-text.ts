@@ -34,7 +34,6 @@ export const MESSAGE_NAMES: Readonly<Record<MessageKind, string>> = {
 
 /** etcd's messages are one wide record; these are the fields that it prints, unless they are zero. */
 interface WideFields {
-  readonly from?: NodeId;
   readonly term?: number;
   readonly log?: EntryId | undefined;
   readonly rejectHint?: number | undefined;
@@ -65,9 +64,6 @@ function wideFields(message: Message): WideFields {
       return { commit: message.commit };
     case MESSAGE_KIND.PROP:
       return { entries: message.proposals.map((proposal) => ({ ...NO_ID, ...proposal })) };
-    case MESSAGE_KIND.TRANSFER_LEADER:
-      // A request on behalf of the target.
-      return { from: message.target };
     case MESSAGE_KIND.STORAGE_APPEND: {
       const { hardState, entries, snapshot, responses } = message;
       const { term, vote, commit } = hardState ?? { term: 0 };
@@ -81,6 +77,7 @@ function wideFields(message: Message): WideFields {
       return { entries: message.entries };
     case MESSAGE_KIND.HEARTBEAT_RESP:
     case MESSAGE_KIND.TIMEOUT_NOW:
+    case MESSAGE_KIND.TRANSFER_LEADER:
     // No command of the suite asks for a read, and the kinds below are never seen outside of the core.
     case MESSAGE_KIND.READ_INDEX:
     case MESSAGE_KIND.READ_INDEX_RESP:
@@ -99,8 +96,7 @@ const NO_ID: EntryId = { term: term(0), index: logIndex(0) };
 /** As etcd-io/raft's DescribeMessage. Several lines, each behind `indent`, when it holds several entries, a
  * snapshot or responses. */
 export function messageText(message: Message, indent = ""): string {
-  const { from, term, log, rejectHint, commit, vote, entries, snapshot, responses } = {
-    from: message.from,
+  const { term, log, rejectHint, commit, vote, entries, snapshot, responses } = {
     term: message.term,
     entries: [],
     responses: [],
@@ -108,15 +104,22 @@ export function messageText(message: Message, indent = ""): string {
     ...wideFields(message),
   };
   return [
-    `${indent}${placeText(from)}->${placeText(message.to)} ${MESSAGE_NAMES[message.kind]}`,
+    `${indent}${placeText(senderOf(message))}->${placeText(message.to)} ${MESSAGE_NAMES[message.kind]}`,
     ` Term:${term} Log:${log?.term ?? 0}/${log?.index ?? 0}`,
     rejectHint === undefined ? "" : ` Rejected (Hint: ${rejectHint})`,
     nonZero(" Commit:", commit),
     nonZero(" Vote:", vote),
     entriesText(entries, indent),
-    snapshot === undefined ? "" : `\n${indent}  Snapshot: ${snapshotText(snapshot)}`,
+    snapshot === undefined || snapshot.id.index === 0
+      ? ""
+      : `\n${indent}  Snapshot: ${snapshotText(snapshot)}`,
     responsesText(responses, indent),
   ].join("");
+}
+
+/** etcd asks for a transfer in the name of its target. */
+export function senderOf(message: Message): NodeId {
+  return message.kind === MESSAGE_KIND.TRANSFER_LEADER ? message.target : message.from;
 }
 
 function nonZero(label: string, value: number | undefined): string {

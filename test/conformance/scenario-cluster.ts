@@ -3,7 +3,7 @@ import type { Message, MessageKind } from "../../engine/raft/message.js";
 import { MESSAGE_KIND } from "../../engine/raft/message.js";
 import type { ConfState, NodeId, Snapshot } from "../../engine/raft/types.js";
 import { isLocalThread, nodeId } from "../../engine/raft/types.js";
-import { messageText } from "./message-text.js";
+import { messageText, senderOf } from "./message-text.js";
 import { ROLE_NAMES } from "./ready-text.js";
 import { CommandError, ScenarioError } from "./scenario-errors.js";
 import type { NodeOptions } from "./scenario-node.js";
@@ -162,5 +162,6 @@ function isEmptyValue(value: readonly NodeId[] | boolean): boolean {
 /** Messages of a node to itself, and of its threads, are never dropped. */
 function isFor(message: Message, { id, isDropping }: Recipient, kind: MessageKind | undefined): boolean {
   if (message.to !== id || (kind !== undefined && message.kind !== kind)) return false;
-  return !isDropping || !(message.from === message.to || isLocalThread(message.from));
+  const sender = senderOf(message);
+  return !isDropping || !(sender === message.to || isLocalThread(sender));
 }
