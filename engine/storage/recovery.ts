@@ -60,7 +60,7 @@ async function loadState(
   target: LoadTarget,
   onStep: OnRecoveryStep,
 ): Promise<void> {
-  // Opening a store makes one where there is none.
+  // The cause is more often a disk that is not mounted than a damaged store.
   if (disk.list(path).length === 0) throw new StrataError("STATE_MISSING", { path });
   const store = await disk.openStore(path, STATE_STORE_OPTIONS);
   try {

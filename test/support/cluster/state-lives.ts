@@ -77,7 +77,7 @@ export class StateLives<M extends LivingState> {
   }
 
   static async start<M extends LivingState>(options: LivesOptions<M>): Promise<StateLives<M>> {
-    const store = await options.disk.openStore(options.path, STATE_STORE_OPTIONS);
+    const store = await options.disk.createStore(options.path, STATE_STORE_OPTIONS);
     writeStateIdentity(store, IDENTITY);
     await store.close();
     const lives = new StateLives(options);

@@ -5,7 +5,10 @@ import { SeededRandom } from "../../../../engine/core/random.js";
 import { STATE_STORE_OPTIONS, StateScan } from "../../../../engine/storage/state-store.js";
 import {
   newStateFlushed,
+  readScannedComplete,
   readStateFlushed,
+  readStateRow,
+  STATE_RECORD,
   type StateFlushed,
   StateRecordWriter,
 } from "../../../../workers/shared/state-records.js";
@@ -14,12 +17,12 @@ import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import { initialized, ManualClock, readWholeLog } from "../../../support/storage/log-fixture.js";
 import { workerHarness } from "../../../support/storage/worker-harness.js";
 
-async function start() {
+async function start(answerBytes = 1024 * 1024) {
   const disk = new SimDisk();
   const { raft, state } = await initialized(disk, "/data");
   const path = `${state}/base`;
   const data: StateWriterData = { path, identity: (await readWholeLog(disk, raft)).log.meta.identity };
-  const harness = workerHarness(data, 1024 * 1024);
+  const harness = workerHarness(data, 1024 * 1024, answerBytes);
   const loop = new StateWriter(harness.context, disk, new ManualClock());
   await loop.start();
   const answers = (): StateFlushed[] => {
@@ -32,12 +35,31 @@ async function start() {
     }, 1000);
     return taken;
   };
+  let keys: number[] = [];
+  /** Keys of each page that was answered, and whether it was the last of its range; of the rest nothing. */
+  const pages = (): [number[], boolean][] => {
+    harness.context.sender.publish();
+    const taken: [number[], boolean][] = [];
+    const row = { keyStart: 0, valueStart: 0, valueEnd: 0 };
+    const { bytes: memory, view } = harness.fromWorker;
+    harness.fromWorker.drain((kind, offset) => {
+      if (kind === STATE_RECORD.ROW) {
+        readStateRow(view, offset, row);
+        assert.equal(memory[row.keyStart], 200);
+        keys.push(memory[row.keyStart + 1]!);
+      } else if (kind === STATE_RECORD.SCANNED) {
+        taken.push([keys, readScannedComplete(view, offset)]);
+        keys = [];
+      }
+    }, 1000);
+    return taken;
+  };
   const writer = new StateRecordWriter(harness.toWorker);
   const poll = (): void => {
     harness.toWorker.publish();
     while (loop.poll());
   };
-  return { disk, path, data, loop, writer, answers, poll };
+  return { disk, path, data, loop, writer, answers, pages, poll };
 }
 
 function bytes(...values: number[]): Uint8Array {
@@ -98,6 +120,50 @@ describe("state writer", () => {
       [2, [2], [2]],
       [2, [3], [3]],
     ]);
+  });
+
+  test("scans what is committed, in its place between flushes, up to the limits", async () => {
+    const { loop, writer, pages, poll } = await start();
+    const scan = (rowCountMax: number, bytesMax: number, to?: Uint8Array): void => {
+      assert.ok(writer.scan({ table: 200, from: bytes(2), to, rowCountMax, bytesMax }));
+    };
+    for (let key = 1; key <= 40; key++) writer.put(200, bytes(key), bytes(key, key));
+    writer.put(201, bytes(1), bytes(1));
+    scan(5, 1000);
+    writer.commit(logIndex(1), false);
+    scan(3, 1000);
+    writer.delete(200, bytes(3));
+    scan(100, 1000, bytes(5));
+    writer.deleteBelow(200, bytes(4));
+    writer.commit(logIndex(2), false);
+    scan(100, 1000, bytes(6));
+    scan(100, 1);
+    poll();
+    assert.deepEqual(pages(), [
+      [[], true],
+      [[2, 3, 4], false],
+      [[2, 3, 4], true],
+      [[4, 5], true],
+      // Bytes are counted after each step of 16 rows.
+      [Array.from({ length: 16 }, (_, i) => 4 + i), false],
+    ]);
+    await loop.stop();
+  });
+
+  test("a page that finds no room is answered later, before anything after it is done", async () => {
+    const { loop, writer, pages, answers, poll } = await start(4096);
+    for (let key = 1; key <= 20; key++) writer.put(200, bytes(key), new Uint8Array(400));
+    writer.commit(logIndex(1), false);
+    poll();
+    assert.equal(answers().length, 1);
+    writer.scan({ table: 200, from: bytes(0), to: undefined, rowCountMax: 21, bytesMax: 1 << 20 });
+    const found: unknown[] = [];
+    for (let round = 0; found.length === 0 && round < 20; round++) {
+      poll();
+      found.push(...pages());
+    }
+    assert.deepEqual(found, [[Array.from({ length: 20 }, (_, i) => 1 + i), true]]);
+    await loop.stop();
   });
 
   test("a durable flush survives a loss of power with all before it, others may not", async () => {
