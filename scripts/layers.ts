@@ -32,6 +32,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/cluster": [
     "engine/core",
     "engine/raft/conf-state-codec.ts",
+    "engine/raft/conf-change.ts",
+    "engine/raft/conf-change-codec.ts",
     "type:engine/raft/types.ts",
     "workers/shared",
     "protocol/schema",
@@ -40,6 +42,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/core",
     "engine/raft/types.ts",
     "engine/raft/conf-state-codec.ts",
+    "engine/raft/conf-change.ts",
+    "engine/raft/conf-change-codec.ts",
     "type:engine/raft",
     "type:engine/cluster",
   ],

@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.js";
 import type { LogIndex } from "../core/ids.js";
+import { logIndex } from "../core/ids.js";
 import type { InflightLimits } from "./progress.js";
 import { Progress, progressOf } from "./progress.js";
 import type { ConfChange, ConfChangeStep, ConfState, NodeId } from "./types.js";
@@ -45,6 +46,13 @@ export function changeMembership(
   if (isAuto && steps.length === 1) return changeSimply(before, steps, added);
   const autoLeave = transition !== CONF_CHANGE_TRANSITION.JOINT_EXPLICIT;
   return enterJoint(before, steps, { ...added, autoLeave });
+}
+
+/** The same for a host that only replays: undefined when the change is not legal after `before`. */
+export function changeConfState(before: ConfState, change: ConfChange): ConfState | undefined {
+  const unknown = { lastIndex: logIndex(0), inflightLimits: { countMax: 1, bytesMax: 1 } };
+  const result = changeMembership(restoreMembership(before, unknown), change, unknown);
+  return result.kind === "changed" ? result.membership.confState : undefined;
 }
 
 /** Changes that move at most one voter, so that the majorities before and after overlap. From an empty

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Disk } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
+import type { LogIndex } from "../core/ids.js";
 
 /** Suffix of files that are being replaced; one may be left behind by a crash and means nothing. */
 export const TEMPORARY_SUFFIX = ".tmp";
@@ -23,6 +24,16 @@ export interface StorageDirectories {
 
 /** The state store that `--init` makes. */
 export const BASE_STATE_DIRECTORY = "base";
+
+/** The state store that is made of a snapshot at `index`. */
+export function snapshotStateDirectory(index: LogIndex): string {
+  return `snapshot-${index}`;
+}
+
+/** Whether a name in the state directory is one of these two; anything else is not ours. */
+export function isStateDirectory(name: string): boolean {
+  return name === BASE_STATE_DIRECTORY || /^snapshot-\d+$/.test(name);
+}
 
 /** `raftDir` and `stateDir` are where the configuration puts them; their defaults lie in `metadataDir`. */
 export function storageDirectories(options: {

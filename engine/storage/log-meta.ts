@@ -36,7 +36,8 @@ export interface LogIdentity extends StorageIdentity, Floors {
 export interface Truncation {
   readonly epoch: number;
   readonly truncated: LogPoint;
-  /** The first members. Later ones stand in the meta row of the state. */
+  /** The members when the state store was made, by --init or of a snapshot. Later ones stand in the meta row
+   * of the state. */
   readonly confState: ConfState;
   readonly stateDirectory: string;
 }

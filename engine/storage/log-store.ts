@@ -3,7 +3,7 @@ import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import type { Disk, Store, StoreBatch } from "../core/disk.js";
 import { type LogIndex, logIndex, type Term } from "../core/ids.js";
-import { type HardState, NO_NODE } from "../raft/types.js";
+import { type ConfState, type HardState, NO_NODE } from "../raft/types.js";
 import { DurableMarkWriter, MARK_FILE, type Mark } from "./durable-mark.js";
 import { IndexQueue } from "./index-queue.js";
 import { BlobWriter, type EntrySource, entryCorrupt, LOG_COLUMN, logKey, META_COLUMN } from "./log-format.js";
@@ -13,6 +13,15 @@ import type { LogPoint, LogPosition } from "./recovered.js";
 
 /** The watermark costs an fsync of its own, so it follows the log at this distance. */
 const MARK_INTERVAL_MS = 1000;
+
+/** What a snapshot puts in the place of log and state. */
+export interface InstalledSnapshot {
+  /** Its last entry, with the chain value that came with it. */
+  readonly snapshot: LogPoint;
+  readonly confState: ConfState;
+  /** Name of the state store made of it. */
+  readonly stateDirectory: string;
+}
 
 /** The Raft log on disk, for appending (raft.md §11). Belongs to the log thread.
  *
@@ -24,7 +33,8 @@ export class LogStore {
   readonly #mark: DurableMarkWriter;
   readonly #clock: Clock;
   readonly #blobs: IndexQueue;
-  readonly #position: LogPosition;
+  /** Of them a snapshot brings new ones. */
+  #place: Pick<LogPosition, "epoch" | "confState" | "stateDirectory">;
   /** Entries gathered; the first of them has index `#pendingFirst`. */
   readonly #pending = new BlobWriter();
   #pendingFirst: number;
@@ -52,7 +62,7 @@ export class LogStore {
     this.#batch = store.batch();
     this.#mark = mark;
     this.#clock = clock;
-    this.#position = position;
+    this.#place = position;
     this.#blobs = new IndexQueue(position.blobFirstIndexes);
     this.#truncated = position.truncated;
     const { term, vote } = position.hardState;
@@ -66,6 +76,7 @@ export class LogStore {
     // Recovery read the log; whatever is written from here on follows what it found.
     const found = this.#readPoint(position.last.index);
     assert(found.chain === position.last.chain, "the log changed after its recovery");
+    if (this.#hasOldEpochs()) this.#clearOldEpochs();
   }
 
   /** The last durable entry. */
@@ -129,7 +140,7 @@ export class LogStore {
     assert(this.#pending.count === 0, "commit before truncating");
     assert(index <= this.last.index, "cannot truncate beyond the end");
     if (index <= this.#truncated.index) return;
-    const { epoch, confState, stateDirectory } = this.#position;
+    const { epoch, confState, stateDirectory } = this.#place;
     const truncated = this.#readPoint(index);
     const row = encodeTruncation({ epoch, truncated, confState, stateDirectory });
     this.#batch.put(META_COLUMN, META_KEY.TRUNCATION, row);
@@ -141,6 +152,50 @@ export class LogStore {
     const end = this.#blobs.length === 0 ? index + 1 : this.#blobs.at(0);
     this.#store.clear(LOG_COLUMN, { from: logKey(epoch, this.#clearedTo), to: logKey(epoch, end) });
     this.#clearedTo = end;
+  }
+
+  /** Goes over to an installed snapshot (raft.md §9): the log is empty after it, whatever it held, and the
+   * state store is another one, which must be complete and durable. The hard state that was set goes with
+   * it. One synced write is the switch: before it a start finds the old log and state, after it the new ones.
+   * A start removes what is left of the others. */
+  installSnapshot({ snapshot, confState, stateDirectory }: InstalledSnapshot): void {
+    assert(this.#pending.count === 0, "commit before installing a snapshot");
+    assert(snapshot.index > this.#truncated.index, "a snapshot does not go back");
+    // A mark that holds before the switch and after it, since the entry that it names may go.
+    if (this.#mark.lastIndex > snapshot.index) this.#mark.write({ ...this.#durable, last: this.#truncated });
+    const epoch = this.#place.epoch + 1;
+    const row = encodeTruncation({ epoch, truncated: snapshot, confState, stateDirectory });
+    this.#batch.put(META_COLUMN, META_KEY.TRUNCATION, row);
+    const hardState = clampCommit(this.#hardState, snapshot.index);
+    this.#batch.put(META_COLUMN, META_KEY.HARD_STATE, encodeHardState(hardState));
+    this.#batch.write({ sync: true });
+    this.#place = { epoch, confState, stateDirectory };
+    this.#storedHardState = hardState;
+    this.#truncated = snapshot;
+    this.#blobs.truncate(0);
+    this.#clearedTo = 0;
+    this.#pendingFirst = snapshot.index + 1;
+    this.#tailTerm = snapshot.term;
+    this.#tailChain = snapshot.chain;
+    this.#durable = { last: snapshot, term: hardState.term, vote: hardState.vote };
+    this.#mark.write(this.#durable);
+    this.#clearOldEpochs();
+  }
+
+  /** A crash came after a switch to a snapshot. */
+  #hasOldEpochs(): boolean {
+    const cursor = this.#store.scan(LOG_COLUMN, {
+      from: logKey(0, 0),
+      to: logKey(this.#place.epoch, 0),
+    });
+    const count = cursor.next(1, () => {});
+    cursor.close();
+    return count > 0;
+  }
+
+  /** Rows that no log walk sees. */
+  #clearOldEpochs(): void {
+    this.#store.clear(LOG_COLUMN, { from: logKey(0, 0), to: logKey(this.#place.epoch, 0) });
   }
 
   /** After a clean end the watermark is exact. */
@@ -157,7 +212,7 @@ export class LogStore {
     const last = this.#tail();
     if (pending.count > 0) {
       if (this.#pendingFirst <= this.last.index) this.#overwriteFrom(this.#pendingFirst);
-      this.#batch.put(LOG_COLUMN, logKey(this.#position.epoch, this.#pendingFirst), pending.view());
+      this.#batch.put(LOG_COLUMN, logKey(this.#place.epoch, this.#pendingFirst), pending.view());
     }
     const hardState = clampCommit(this.#hardState, last.index);
     if (this.#hardState !== this.#storedHardState) {
@@ -199,7 +254,7 @@ export class LogStore {
   #overwriteFrom(index: number): void {
     const before = this.#readPoint(logIndex(index - 1));
     if (this.#mark.lastIndex >= index) this.#mark.write({ ...this.#durable, last: before });
-    const { epoch } = this.#position;
+    const { epoch } = this.#place;
     const cut = this.#blobs.lastAtMost(index - 1);
     for (let i = cut + 1; i < this.#blobs.length; i++) {
       this.#batch.delete(LOG_COLUMN, logKey(epoch, this.#blobs.at(i)));
@@ -223,7 +278,7 @@ export class LogStore {
     const position = this.#blobs.lastAtMost(index);
     if (position < 0) throw entryCorrupt(index, "missing");
     const firstIndex = this.#blobs.at(position);
-    const blob = this.#readBlob(logKey(this.#position.epoch, firstIndex), index);
+    const blob = this.#readBlob(logKey(this.#place.epoch, firstIndex), index);
     return findInBlob(blob, firstIndex, index).point;
   }
 

@@ -3,9 +3,12 @@ import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { Disk, Store } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
 import { type LogIndex, logIndex, type Term } from "../core/ids.js";
-import type { Entry, HardState } from "../raft/types.js";
-import type { StorageDirectories } from "./directories.js";
+import { changeConfState } from "../raft/conf-change.js";
+import { decodeConfChange } from "../raft/conf-change-codec.js";
+import { type ConfState, ENTRY_TYPE, type Entry, type HardState } from "../raft/types.js";
+import { isStateDirectory, type StorageDirectories } from "./directories.js";
 import { describeIdentity } from "./identity.js";
+import { entryCorrupt } from "./log-format.js";
 import { LOG_STORE_OPTIONS, type LogMeta } from "./log-meta.js";
 import { EntryScan } from "./log-walk.js";
 import { behindWatermark, logPosition, type ReadLog, readLog } from "./read-log.js";
@@ -17,8 +20,8 @@ import { readVersionFile, type VersionFile } from "./version-file.js";
 const STEP_ROWS = 1024;
 
 /** A start's first half (raft.md §12): reads and checks the log, loads the state into `target`, which must be
- * empty, and applies what is committed after it. Nothing is written; both stores are closed again. The caller
- * holds the lock.
+ * empty, and applies what is committed after it. Nothing is written, but state stores that the log does not
+ * name are removed; both stores are closed again. The caller holds the lock.
  *
  * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STATE_MISSING, STORAGE_IDS_DIFFER, or one of
  * the disk;
@@ -41,9 +44,17 @@ export async function recover(
     requireAppliedInLog(target, log);
     const hardState = withCommit(log.meta.hardState, target.appliedIndex);
     const tail = await replay(store, log, hardState.commit, target, onStep);
+    removeOldStates(disk, directories.state, truncation.stateDirectory);
     return recovered(log, { hardState, tail, statePath, confState: target.confState });
   } finally {
     await store.close();
+  }
+}
+
+/** A crash came while a snapshot was being installed: before the switch to it, or after (raft.md §12.6). */
+function removeOldStates(disk: Disk, path: string, present: string): void {
+  for (const name of disk.list(path)) {
+    if (isStateDirectory(name) && name !== present) disk.removeDirectory(join(path, name));
   }
 }
 
@@ -124,7 +135,8 @@ async function replay(
         tail.push({ index, term, type, payload });
         return;
       }
-      target.apply(index, term, payload, undefined);
+      if (type === ENTRY_TYPE.NORMAL) target.apply(index, term, payload, undefined);
+      else target.applyConfChange(index, term, confStateAfter(target.confState, index, payload));
       count++;
     };
     try {
@@ -135,6 +147,15 @@ async function replay(
   }
   await onStep({ name: "replay", count, isDone: true });
   return tail;
+}
+
+/** Membership after the committed change in `payload`, as the core of a running SCM computes it. */
+function confStateAfter(before: ConfState, index: LogIndex, payload: Uint8Array): ConfState {
+  const change = decodeConfChange(payload);
+  if (change === undefined) throw entryCorrupt(index, "no change of membership");
+  const after = changeConfState(before, change);
+  if (after === undefined) throw entryCorrupt(index, "a change of membership that is not legal here");
+  return after;
 }
 
 function recovered(

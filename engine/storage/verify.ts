@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { Disk, Store, StoreOptions } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
-import { BASE_STATE_DIRECTORY, type StorageDirectories } from "./directories.js";
+import { BASE_STATE_DIRECTORY, isStateDirectory, type StorageDirectories } from "./directories.js";
 import { MARK_FILE } from "./durable-mark.js";
 import { LOG_COLUMN, META_COLUMN } from "./log-format.js";
 import { LOG_STORE_OPTIONS } from "./log-meta.js";
@@ -49,8 +49,8 @@ export interface VerifyReport {
  * which must be empty. Goes on after an error as far as it can.
  *
  * Changes nothing: RocksDB, which moves what it reads from its logs into tables and throws the logs away,
- * only sees copies, which are removed again. Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM runs,
- * STORAGE_NOT_INITIALIZED when there is nothing. */
+ * only sees copies, which are removed again. Takes the lock. Throws StorageError STORAGE_LOCKED while an SCM
+ * runs, STORAGE_NOT_INITIALIZED when there is nothing. */
 export async function verify(
   disk: Disk,
   directories: StorageDirectories,
@@ -132,7 +132,7 @@ class Verification {
   /** The state store that the log names, or all when the log is unreadable. */
   #stateNames(log: ReadLog | undefined): readonly string[] {
     const { state } = this.#directories;
-    const names = this.#disk.list(state);
+    const names = this.#disk.list(state).filter(isStateDirectory);
     if (log === undefined) return names.length === 0 ? [BASE_STATE_DIRECTORY] : names;
     const { stateDirectory } = log.meta.truncation;
     for (const name of names) {

@@ -238,6 +238,28 @@ describe("strata verify", () => {
   });
 });
 
+test("a snapshot takes the place of log and state at once; the next start removes the old ones", async () => {
+  const directories = await initialized(disk, join(root, "live"));
+  const scm = await SmallScm.start(disk, directories, new ManualClock());
+  for (let i = 1; i <= ROWS; i++) scm.set(i, `old ${i}`);
+  await scm.install(disk, directories, ROWS + 5, 2);
+  cpSync(join(root, "live"), join(root, "copy"), { recursive: true });
+  await scm.stop();
+  const copied = storageDirectories({ metadataDir: join(root, "copy") });
+  const { findings } = await verify(disk, copied, new MemoryState(), NO_STEP);
+  assert.deepEqual(
+    findings.map(({ severity, where }) => [severity, where]),
+    [["warning", statePathOf(copied)]],
+  );
+  const again = await SmallScm.start(disk, copied, new NodeClock());
+  assert.deepEqual(disk.list(copied.state), [`snapshot-${ROWS + 5}`]);
+  assert.equal(again.state.appliedIndex, ROWS + 5);
+  assert.equal(again.log.last.index, ROWS + 5);
+  again.set(1, "after", 2);
+  await again.stop();
+  assert.deepEqual((await recoverNow(copied)).last, ROWS + 6);
+});
+
 describe("a store", () => {
   test("of another format is refused, naming both", async () => {
     const directories = await settled();

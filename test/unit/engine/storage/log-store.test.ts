@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { logIndex } from "../../../../engine/core/ids.js";
+import { logIndex, term } from "../../../../engine/core/ids.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
-import type { Entry, HardState } from "../../../../engine/raft/types.js";
+import { type Entry, type HardState, nodeId } from "../../../../engine/raft/types.js";
 import { readMark } from "../../../../engine/storage/durable-mark.js";
+import { LOG_COLUMN, logKey } from "../../../../engine/storage/log-format.js";
+import { LOG_STORE_OPTIONS } from "../../../../engine/storage/log-meta.js";
 import type { LogStore } from "../../../../engine/storage/log-store.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import {
@@ -18,6 +20,13 @@ import {
 
 const SEEDS = 150;
 const STEPS = 60;
+const CONF_STATE = {
+  voters: [nodeId(1), nodeId(2)],
+  votersOutgoing: [],
+  learners: [nodeId(3)],
+  learnersNext: [],
+  autoLeave: false,
+};
 
 async function fresh() {
   const disk = new SimDisk();
@@ -198,6 +207,68 @@ describe("log store", () => {
     });
   });
 
+  test("goes over to a snapshot, which hides all older entries and is followed by new ones", async () => {
+    const { disk, path, clock, store } = await fresh();
+    appendRange(store, 1, 9, 1);
+    store.commit();
+    clock.nowMs += 1000;
+    store.markWhenDue();
+    store.setHardState(hardStateOf(4, 2, 5));
+    const snapshot = { index: logIndex(5), term: term(3), chain: 77 };
+    store.installSnapshot({ snapshot, confState: CONF_STATE, stateDirectory: "snapshot-5" });
+    disk.crash(new SeededRandom(1));
+    const { log, entries } = await readWholeLog(disk, path);
+    assert.deepEqual(entries, []);
+    assert.deepEqual(log.last, snapshot);
+    assert.deepEqual(log.meta.truncation, {
+      epoch: 2,
+      truncated: snapshot,
+      confState: CONF_STATE,
+      stateDirectory: "snapshot-5",
+    });
+    assert.deepEqual(log.meta.hardState, hardStateOf(4, 2, 5));
+    assert.deepEqual(log.mark.last, snapshot);
+    const again = await openLog(disk, path, clock);
+    appendRange(again, 6, 7, 4);
+    again.commit();
+    await again.close();
+    assert.deepEqual(
+      (await readWholeLog(disk, path)).entries.map(({ index, term: entryTerm }) => [index, entryTerm]),
+      [
+        [6, 4],
+        [7, 4],
+      ],
+    );
+  });
+
+  test("removes what a crash left of the epoch before a snapshot", async () => {
+    const { disk, path, clock, store } = await fresh();
+    appendRange(store, 1, 9, 1);
+    store.commit();
+    let writeCount = 0;
+    disk.beforeWrite = (written) => {
+      if (written === path && ++writeCount === 2) throw new PowerLoss();
+    };
+    const snapshot = { index: logIndex(12), term: term(1), chain: 77 };
+    assert.throws(
+      () => store.installSnapshot({ snapshot, confState: CONF_STATE, stateDirectory: "snapshot-12" }),
+      PowerLoss,
+    );
+    disk.beforeWrite = () => {};
+    disk.crash(new SeededRandom(1));
+    const blobCount = async (): Promise<number> => {
+      const opened = await disk.openStore(path, LOG_STORE_OPTIONS);
+      const cursor = opened.scan(LOG_COLUMN, { from: logKey(0, 0), to: logKey(9, 0) });
+      const count = cursor.next(100, () => {});
+      cursor.close();
+      await opened.close();
+      return count;
+    };
+    assert.equal(await blobCount(), 1);
+    await (await openLog(disk, path, clock)).close();
+    assert.equal(await blobCount(), 0);
+  });
+
   test("notices entries that were acknowledged and are gone", async () => {
     const { disk, path, store } = await fresh();
     appendRange(store, 1, 4, 1);
@@ -298,6 +369,7 @@ function drawChange(random: SeededRandom, model: Model): (store: LogStore) => vo
     model.truncated = index;
     return (store) => store.truncate(logIndex(index));
   }
+  if (kind === 1) return drawSnapshot(random, model);
   const isOverwrite = kind <= 2;
   const first = isOverwrite ? model.truncated + 1 + random.below(model.entries.length + 1) : last + 1;
   const term = model.hardState.term + (isOverwrite ? 1 : random.below(2));
@@ -314,6 +386,21 @@ function drawChange(random: SeededRandom, model: Model): (store: LogStore) => vo
   return (store) => {
     store.setHardState(hardState);
     for (const entry of entries) appendEntry(store, entry);
+  };
+}
+
+/** A snapshot that goes beyond the log, or cuts off a tail that differs. */
+function drawSnapshot(random: SeededRandom, model: Model): (store: LogStore) => void {
+  const index = model.truncated + 1 + random.below(model.entries.length + 3);
+  const term = model.hardState.term + 1;
+  model.truncated = index;
+  model.entries = [];
+  model.hardState = hardStateOf(term, term % 3, index);
+  const { hardState } = model;
+  const snapshot = { index: logIndex(index), term: hardState.term, chain: random.below(2 ** 32) };
+  return (store) => {
+    store.setHardState(hardState);
+    store.installSnapshot({ snapshot, confState: CONF_STATE, stateDirectory: `snapshot-${index}` });
   };
 }
 

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SeededRandom } from "../../../../engine/core/random.js";
+import { encodeConfChange } from "../../../../engine/raft/conf-change-codec.js";
+import {
+  CONF_CHANGE,
+  CONF_CHANGE_TRANSITION,
+  type ConfChangeStep,
+  ENTRY_TYPE,
+  nodeId,
+} from "../../../../engine/raft/types.js";
 import { MARK_FILE } from "../../../../engine/storage/durable-mark.js";
 import { logKey } from "../../../../engine/storage/log-format.js";
 import { LOG_STORE_OPTIONS } from "../../../../engine/storage/log-meta.js";
@@ -9,9 +17,16 @@ import { recover } from "../../../../engine/storage/recovery.js";
 import { seal } from "../../../../engine/storage/sealed-row.js";
 import { STATE_STORE_OPTIONS } from "../../../../engine/storage/state-store.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
-import { initialized, ManualClock, NO_STEP } from "../../../support/storage/log-fixture.js";
+import {
+  appendEntry,
+  hardStateOf,
+  initialized,
+  ManualClock,
+  NO_STEP,
+  normalEntry,
+} from "../../../support/storage/log-fixture.js";
 import { MemoryState } from "../../../support/storage/memory-state.js";
-import { SmallScm, statePathOf } from "../../../support/storage/small-scm.js";
+import { SmallScm, snapshotState, statePathOf } from "../../../support/storage/small-scm.js";
 
 const SEEDS = 100;
 
@@ -107,6 +122,103 @@ describe("recovery", () => {
         disk.crash(random);
       }
     }
+  });
+});
+
+describe("recovery of a membership", () => {
+  const addVoter = (id: number): ConfChangeStep => ({ type: CONF_CHANGE.ADD_VOTER, nodeId: nodeId(id) });
+  const addLearner = (id: number): ConfChangeStep => ({ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(id) });
+  const NO_CONTEXT = new Uint8Array(0);
+  const { AUTO, JOINT_EXPLICIT } = CONF_CHANGE_TRANSITION;
+
+  /** A log that holds the changes, of which the first `committed` are known to be so. */
+  async function changed(changes: readonly Uint8Array[], committed: number) {
+    const fixture = await fresh();
+    const scm = await fixture.start();
+    changes.forEach((payload, i) => {
+      const type = i % 2 === 0 ? ENTRY_TYPE.CONF_CHANGE_V1 : ENTRY_TYPE.CONF_CHANGE_V2;
+      appendEntry(scm.log, { ...normalEntry(i + 1, 1, payload), type });
+    });
+    scm.log.setHardState(hardStateOf(1, 1, committed));
+    scm.log.commit();
+    await scm.stop();
+    return fixture;
+  }
+
+  const CHANGES = [
+    encodeConfChange({ transition: AUTO, steps: [addLearner(2)], context: NO_CONTEXT }),
+    encodeConfChange({ transition: JOINT_EXPLICIT, steps: [addVoter(2), addVoter(3)], context: NO_CONTEXT }),
+    encodeConfChange({ transition: AUTO, steps: [], context: NO_CONTEXT }),
+  ];
+
+  test("applies the committed changes of the log, and only those", async () => {
+    const expected = [
+      { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+      { voters: [1], votersOutgoing: [], learners: [2], learnersNext: [], autoLeave: false },
+      { voters: [1, 2, 3], votersOutgoing: [1], learners: [], learnersNext: [], autoLeave: false },
+      { voters: [1, 2, 3], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+    ];
+    for (let committed = 0; committed <= 3; committed++) {
+      const { recoverNow } = await changed(CHANGES, committed);
+      const found = await recoverNow();
+      assert.deepEqual(found.confState, expected[committed]);
+      assert.equal(found.tail.length, 3 - committed);
+    }
+  });
+
+  test("goes on from the membership that was flushed with the state", async () => {
+    const { start, recoverNow } = await changed(CHANGES, 2);
+    const scm = await start();
+    scm.flush(true);
+    await scm.stop();
+    const found = await recoverNow();
+    assert.equal(found.truncated.index, 3);
+    assert.deepEqual(found.confState.voters, [1, 2, 3]);
+  });
+
+  test("refuses a change that is none, or is not legal where it stands", async () => {
+    for (const changes of [[Uint8Array.of(9, 9)], [CHANGES[2]!]]) {
+      const { recoverNow } = await changed(changes, 1);
+      await assert.rejects(recoverNow(), {
+        code: "LOG_CORRUPT",
+        message: /entry 1: (no|a) change of member/,
+      });
+    }
+  });
+});
+
+describe("a snapshot that is being installed", () => {
+  test(`is there as a whole after a crash at any step, or not at all (seeds 1 to ${SEEDS})`, async () => {
+    const outcomes = new Set<string>();
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const random = new SeededRandom(seed);
+      const { disk, directories, clock, start } = await fresh(seed);
+      const scm = await start();
+      for (let i = 1; i <= 6; i++) scm.set(i, `old ${i}`, 1);
+      clock.nowMs += 1000;
+      scm.log.markWhenDue();
+      if (random.below(2) === 0) scm.flush(random.below(2) === 0);
+      const index = 7 + random.below(4);
+      let countdown = random.below(20);
+      disk.beforeWrite = () => {
+        if (countdown-- === 0) throw new Error("power loss");
+      };
+      await scm.install(disk, directories, index, 2).catch(() => {});
+      disk.beforeWrite = () => {};
+      disk.crash(random);
+      const again = await start();
+      const isNew = again.found.truncated.index === index;
+      outcomes.add(isNew ? "new" : "old");
+      const expected = isNew ? snapshotState(index, 2, again.found.confState).rows : scm.state.rows;
+      assert.deepEqual(new Map([...again.state.rows].sort()), new Map([...expected].sort()), `seed ${seed}`);
+      assert.deepEqual(disk.list(directories.state), [isNew ? `snapshot-${index}` : "base"], `seed ${seed}`);
+      again.set(1, "after", 2);
+      await again.stop();
+      const last = await start();
+      assert.equal(last.state.rows.get(1), "after", `seed ${seed}`);
+      await last.stop();
+    }
+    assert.deepEqual([...outcomes].sort(), ["new", "old"]);
   });
 });
 
