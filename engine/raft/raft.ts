@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
+import { CommitQuorum } from "./commit-quorum.js";
 import type { AddedProgress, ConfChangeResult, Membership } from "./conf-change.js";
 import { changeMembership, checkMembership, isJoint, NO_MEMBERS, restoreMembership } from "./conf-change.js";
 import { decodeConfChange } from "./conf-change-codec.js";
@@ -102,9 +103,7 @@ export class Raft {
   #readStates: ReadState[] = [];
   #messages: Message[] = [];
   #messagesAfterAppend: Message[] = [];
-  /** Reused by every count over the two halves of the membership. */
-  readonly #incoming: number[] = [];
-  readonly #outgoing: number[] = [];
+  readonly #commitQuorum = new CommitQuorum();
 
   constructor(config: RaftConfig, state: RaftState, view: LogView, random: RandomBelow, trace: RaftTrace) {
     checkConfig(config);
@@ -798,16 +797,8 @@ export class Raft {
 
   /** Commits what a quorum has. Called by a leader. */
   #maybeCommit(): boolean {
-    const { voters, votersOutgoing } = this.#membership.confState;
-    this.#gatherMatches(this.#incoming, voters);
-    this.#gatherMatches(this.#outgoing, votersOutgoing);
-    const index = jointCommittedIndex(this.#incoming, this.#outgoing);
+    const index = this.#commitQuorum.index(this.#membership);
     return Number.isFinite(index) && this.log.maybeCommit({ term: this.#term, index: logIndex(index) });
-  }
-
-  #gatherMatches(target: number[], ids: readonly NodeId[]): void {
-    target.length = ids.length;
-    for (let i = 0; i < ids.length; i++) target[i] = this.#progressOf(ids[i] as NodeId)?.match ?? 0;
   }
 
   // Leader.
