@@ -13,6 +13,7 @@ import { commit } from "./scenarios/commit.js";
 import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
+import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
 
 const BENCHES: readonly Bench[] = [
@@ -21,6 +22,8 @@ const BENCHES: readonly Bench[] = [
   incrementalReport,
   commit,
   append,
+  raftStep,
+  quorum,
   flush,
   ring,
   codec,

@@ -1,5 +1,5 @@
-/** Tables for a reflected CRC of 32 bits, eight times 256: entry `[k · 256 + byte]` is the remainder of `byte`
- * followed by k zero bytes. */
+/** Tables for a reflected CRC of 32 bits, eight times 256: entry `[k · 256 + byte]` is the remainder of
+ * `byte` followed by k zero bytes. */
 export function crcTables(polynomial: number): Int32Array {
   const tables = new Int32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {

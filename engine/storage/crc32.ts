@@ -13,9 +13,9 @@ export function crc32(bytes: Uint8Array, start: number, end: number, previous = 
   return tableCrc(TABLES, bytes, start, end, previous);
 }
 
-/** `crc` continued from `was` over some `byteCount` bytes; the answer is the one that continues from `is` over
- * the same bytes, without reading them again. A CRC is linear: the difference of the two beginnings is only
- * moved on by that many bytes, which is a multiplication (zlib's crc32_combine). */
+/** `crc` continued from `was` over some `byteCount` bytes; the answer is the one that continues from `is`
+ * over the same bytes, without reading them again. A CRC is linear: the difference of the two beginnings is
+ * only moved on by that many bytes, which is a multiplication (zlib's crc32_combine). */
 export function crc32From(is: number, was: number, crc: number, byteCount: number): number {
   return (crc ^ times(is ^ was, shiftOf(byteCount))) >>> 0;
 }
