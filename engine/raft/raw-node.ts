@@ -136,19 +136,23 @@ export class RawNode implements RaftCore {
   }
 
   step(message: Message): StepResult {
-    const isFromHere = message.from === this.#raft.id || isLocalThread(message.from);
-    if (!isFromHere) {
-      if (isLocalKind(message.kind)) return "localMessage";
-      const isMember = progressOf(this.#raft.progress, message.from) !== undefined;
-      if (isResponseKind(message.kind) && !isMember) return "unknownPeer";
-      const reason = violationOfForm(message) ?? this.#raft.violationOfState(message);
-      if (reason !== undefined) {
-        const { kind, from } = message;
-        this.#trace.event(this.#raft.id, { kind: "violation", reason, message: kind, from });
-        return "violation";
-      }
+    if (this.#isFromHere(message)) return this.#raft.step(message);
+    const refusal = this.#refusalOf(message);
+    if (refusal !== undefined) return refusal;
+    const reason = violationOfForm(message) ?? this.#raft.violationOfState(message);
+    if (reason !== undefined) {
+      const { kind, from } = message;
+      this.#trace.event(this.#raft.id, { kind: "violation", reason, message: kind, from });
+      return "violation";
     }
     return this.#raft.step(message);
+  }
+
+  /** For scenarios: `step` that believes its peers as etcd-io/raft does. They let members send what a correct
+   * one would not, such as a snapshot by a follower. */
+  stepBelieving(message: Message): StepResult {
+    const refusal = this.#isFromHere(message) ? undefined : this.#refusalOf(message);
+    return refusal ?? this.#raft.step(message);
   }
 
   hasReady(): boolean {
@@ -254,6 +258,17 @@ export class RawNode implements RaftCore {
 
   #stepLocal(message: Message): void {
     this.#raft.step(message);
+  }
+
+  #isFromHere(message: Message): boolean {
+    return message.from === this.#raft.id || isLocalThread(message.from);
+  }
+
+  /** Of a message from another: local kinds never travel, and only members answer. */
+  #refusalOf({ kind, from }: Message): "localMessage" | "unknownPeer" | undefined {
+    if (isLocalKind(kind)) return "localMessage";
+    const isMember = progressOf(this.#raft.progress, from) !== undefined;
+    return isResponseKind(kind) && !isMember ? "unknownPeer" : undefined;
   }
 
   #envelope(): { from: NodeId; to: NodeId; term: Term } {

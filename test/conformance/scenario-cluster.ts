@@ -137,7 +137,7 @@ export class ScenarioCluster {
   }
 
   #step(message: Message): void {
-    switch (this.node(message.to).core.step(message)) {
+    switch (this.node(message.to).core.stepBelieving(message)) {
       case "done":
         return;
       case "localMessage":
