@@ -15,6 +15,9 @@ const VOTE_NAMES: Readonly<Record<VoteResult, string>> = {
   won: "VoteWon",
 };
 
+/** As which etcd's suite reads, and prints, what is no index. */
+const GIVEN_NUMBERS: Readonly<Record<string, string>> = { _: "0", n: "1", y: "2" };
+
 /** Commands `committed` and `vote`: arithmetic of one majority, or of two joint ones. Results that must
  * not differ, such as after exchanging the halves, are worked out too, and told in the output when they
  * do. */
@@ -27,7 +30,9 @@ function runQuorum(directive: Directive): string {
   const members = idsOf([...incoming, ...outgoing].map(String)).sort((a, b) => a - b);
   const given = valuesOf(directive, directive.command === "vote" ? "votes" : "idx");
   if (given.length !== members.length) {
-    return `error: mismatched input (explicit or _) for voters [${members.join(" ")}]: [${given.join(" ")}]`;
+    const voters = `map[${members.map((id) => `${id}:{}`).join(" ")}]`;
+    const inputs = given.map((input) => GIVEN_NUMBERS[input] ?? input).join(" ");
+    return `error: mismatched input (explicit or _) for voters ${voters}: [${inputs}]`;
   }
   const inOrderOfNaming = [...new Set([...incoming, ...outgoing])];
   const inputs = new Map(inOrderOfNaming.map((id, i) => [id, given[i] as string]));

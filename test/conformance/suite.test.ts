@@ -51,9 +51,13 @@ test("members, bars and infinity are printed in the suites' form", () => {
 
 test("wrong input is answered, not obeyed", () => {
   const text = [
-    "committed cfg=(1,2) idx=(1)",
+    "committed cfg=(1,2) idx=(7)",
     "----",
-    "error: mismatched input (explicit or _) for voters [1 2]: [1]",
+    "error: mismatched input (explicit or _) for voters map[1:{} 2:{}]: [7]",
+    "",
+    "vote cfg=(1,2) cfgj=(2,3) votes=(y,n,_,y)",
+    "----",
+    "error: mismatched input (explicit or _) for voters map[1:{} 2:{} 3:{}]: [2 1 0 2]",
     "",
     "count",
     "----",
