@@ -55,7 +55,7 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
   applyBytesPerTurnMax: 128 * KIB,
   flushIntervalMs: 1000,
   flushBytes: 8192 * 4096,
-  drainBytesPerTurnMax: MIB,
+  drainBytesPerTurnMax: 512 * KIB,
   dirtyBytesMax: 256 * MIB,
   logEntryCountMax: 1_000_000,
   logBytesMax: 256 * MIB,
