@@ -282,6 +282,16 @@ test("a vote is given when the lease has run out, though the own timeout has not
   assert.deepEqual(follower.sent(), ["1>3 voteResp@2 grants"]);
 });
 
+test("who gives its vote waits an election timeout for the outcome", () => {
+  const voter = new Member(1, { term: 1, config: PLAIN });
+  voter.tick(9);
+  voter.step(voteReq([2, 1, 1], [0, 0]));
+  voter.tick(9);
+  assert.equal(voter.role, ROLE.FOLLOWER);
+  voter.tick();
+  assert.equal(voter.role, ROLE.CANDIDATE);
+});
+
 test("a vote that the leader itself asked for is given within the lease (transfer)", () => {
   const follower = follow(new Member(1), 2, 1);
   follower.step(voteReq([3, 1, 2], [0, 0], true));

@@ -70,7 +70,7 @@ test("an answer to the probe that says nothing new still ends the probing", () =
   const leader = replicating();
   leader.node.reportUnreachable(leader.progress(2).id);
   leader.step(heartbeatResp([2, 1, 1]));
-  leader.sent();
+  assert.deepEqual(leader.sent(), ["1>2 appReq@1 after 1/1:, commit 1"], "asked, though it has everything");
   assert.match(leader.progressOf(2), /^probe/);
   leader.step(appResp([2, 1, 1], 1));
   assert.match(leader.progressOf(2), /^replicate/);
@@ -338,6 +338,7 @@ test("a proposal beyond the bytes of uncommitted entries is dropped; an empty on
   assert.equal(leader.node.status().uncommittedBytes, 0);
   assert.equal(propose(900, 900), "accepted", "whatever fits into one entry, when nothing waits");
   assert.equal(propose(1), "backlog");
+  assert.equal(propose(0), "accepted");
   leader.step(heartbeat([2, 1, 2]));
   assert.equal(leader.node.status().uncommittedBytes, 0, "only a leader counts");
 });

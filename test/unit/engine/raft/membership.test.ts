@@ -112,6 +112,16 @@ test("in a joint configuration only leaving is taken, elsewhere everything but t
   assert.deepEqual(reasons, ["notJoint", "mustLeaveJoint"]);
 });
 
+test("a change that would be refused when it is applied is not taken, or it would stop every member", () => {
+  const leader = new Member(1, { voters: [1] }).lead();
+  for (const steps of [[remove(1)], [remove(1), addLearner(1)], [addLearner(1)]]) {
+    leader.proposeConfChange(change(...steps));
+    leader.settle();
+    assert.deepEqual(leader.confState, makeConfState({ voters: [1] }));
+  }
+  assert.deepEqual(changesFrom(leader, 2), [false, false, false]);
+});
+
 test("who switches the validation off gets every change into the log", () => {
   const leader = leading({ config: { disableConfChangeValidation: true } });
   for (const it of [LEAVE_JOINT, change(addVoter(4)), change(addVoter(5))]) leader.proposeConfChange(it);
@@ -285,6 +295,15 @@ test("only a leader leaves a joint configuration; a later one does when its firs
   group.elect(2);
   assert.deepEqual(group.member(2).confState, makeConfState({ voters: [1, 2, 3], learners: [4] }));
   assert.deepEqual(group.member(3).confState, group.member(2).confState);
+});
+
+test("a new leader does not leave a joint configuration before all that it found is applied", () => {
+  const confState = makeConfState({ voters: [1], votersOutgoing: [1, 2, 3] }, true);
+  const leader = new Member(1, { confState, log: [1, 1], applied: 0, commit: 1 }).lead();
+  assert.equal(leader.node.status().applied, 1);
+  assert.deepEqual(changesFrom(leader, 1), [false, false, false]);
+  acknowledgeAll(leader, 2);
+  assert.deepEqual(changesFrom(leader, 4), [true]);
 });
 
 test("leaving by itself waits for the end of a transfer, and is tried again when more is applied", () => {

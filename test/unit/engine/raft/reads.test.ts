@@ -40,6 +40,15 @@ test("a read gets the commit index of its time, when a quorum has answered a lat
   assert.deepEqual(reads(leader), [[7, 1]]);
 });
 
+test("a read does not wait for what was proposed before it and is not committed", () => {
+  const leader = leading();
+  leader.propose(1);
+  leader.settle();
+  leader.readIndex(7);
+  leader.step(heartbeatResp([2, 1, 1], 1));
+  assert.deepEqual(reads(leader), [[7, 1]]);
+});
+
 test("every member may read: followers and learners ask their leader", () => {
   for (const options of [{ voters: [1, 2, 3] }, { voters: [1, 2], learners: [3] }]) {
     const group = new Group([1, 2, 3].map((id) => new Member(id, options)));
@@ -138,10 +147,13 @@ test("in a joint configuration both halves must confirm", () => {
   leader.node.applyConfChange(change(addVoter(4), addVoter(5)));
   assert.deepEqual(leader.node.status().confState.votersOutgoing, [1, 2, 3]);
   leader.readIndex(1);
+  for (const from of [4, 5]) leader.step(heartbeatResp([from, 1, 1], 1));
+  assert.deepEqual(reads(leader), [], "three of the new five, one of the old three");
   leader.step(heartbeatResp([2, 1, 1], 1));
-  assert.deepEqual(reads(leader), [], "two of five");
-  leader.step(heartbeatResp([4, 1, 1], 1));
   assert.deepEqual(reads(leader), [[1, 1]]);
+  leader.readIndex(2);
+  leader.step(heartbeatResp([2, 1, 1], 2));
+  assert.equal(reads(leader).length, 1, "two of the new five, two of the old three");
 });
 
 test("reads of a leader that is deposed are forgotten, and its next term answers only new ones", () => {
@@ -159,6 +171,40 @@ test("reads of a leader that is deposed are forgotten, and its next term answers
   leader.readIndex(2);
   leader.step(heartbeatResp([2, 1, 3], 1));
   assert.deepEqual(reads(leader), [[2, 2]]);
+});
+
+test("answers to rounds of an earlier term do not confirm the rounds of this one", () => {
+  const leader = new Member(1, { voters: [1, 2, 3, 4, 5] }).lead();
+  const commit = () => {
+    for (const from of [2, 3]) leader.step(appResp([from, 1, leader.term], leader.lastIndex));
+    leader.sent();
+  };
+  commit();
+  for (const context of [1, 2]) leader.readIndex(context);
+  for (const from of [2, 3]) leader.step(heartbeatResp([from, 1, 1], 2));
+  assert.equal(reads(leader).length, 2);
+  leader.step(heartbeat([2, 1, 2]));
+  leader.settle().outbox.length = 0;
+  leader.tick(10);
+  leader.lead();
+  commit();
+  leader.readIndex(3);
+  leader.step(heartbeatResp([4, 1, 3], 1));
+  assert.equal(reads(leader).length, 2, "two of five");
+});
+
+test("reads that a leader kept back are forgotten with its term", () => {
+  const leader = new Member(1).lead();
+  leader.readIndex(1);
+  leader.step(heartbeat([2, 1, 2]));
+  leader.settle().outbox.length = 0;
+  leader.tick(10);
+  leader.lead();
+  leader.step(appResp([2, 1, 3], leader.lastIndex));
+  assert.deepEqual(
+    leader.sent().filter((line) => line.includes("round")),
+    [],
+  );
 });
 
 test("etcd#20418: a request that is repeated, delayed and overtaken never yields a stale read", () => {

@@ -121,6 +121,16 @@ test("whatever index a member acknowledges, replication goes on when the log con
   }
 });
 
+test("a member that got an older snapshot than the one sent goes on if the log continues there", () => {
+  const log = truncatedLog(makeSnapshot([1, 12], { voters: VOTERS }));
+  log.write(makeEntries(11, [1, 1]));
+  const leader = truncatedLeader({ log, commit: 12, applied: 12 });
+  leader.step(appReject([2, 1, 2], 12, [0, 0]));
+  assert.deepEqual(leader.sent(), ["1>2 snap@2 1/12"]);
+  leader.step(appResp([2, 1, 2], 10));
+  assert.deepEqual(leader.sent(), ["1>2 appReq@2 after 1/10: 1/11 1/12 2/13, commit 12"]);
+});
+
 test("a follower begins anew from a snapshot and answers when it is installed", () => {
   const follower = follow(new Member(1, { voters: [1, 2] }), 2, 2);
   assert.equal(

@@ -81,6 +81,17 @@ test("a leader sends entries while it writes them, and commits what a majority w
   assert.deepEqual(leader.applies[0]?.entries.map(briefId), ["1/2"]);
 });
 
+test("a new leader has its old log and not yet its first entry", () => {
+  const candidate = new Member(1, { log: [1, 1], config: PLAIN });
+  candidate.node.campaign();
+  candidate.settle();
+  candidate.step(voteResp([2, 1, 2]));
+  candidate.takeReady();
+  assert.equal(candidate.progress(1).match, 2);
+  candidate.settle();
+  assert.equal(candidate.progress(1).match, 3);
+});
+
 test("a candidate counts its own vote when it is durable", () => {
   const candidate = new Member(1, { config: PLAIN });
   candidate.node.campaign();

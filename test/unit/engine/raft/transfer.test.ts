@@ -110,6 +110,17 @@ test("a transfer that is not done within an election timeout is given up, and pr
   assert.equal(group.member(1).node.propose([new Uint8Array(1)]).kind, "accepted");
 });
 
+test("a transfer has a whole election timeout, whenever it begins", () => {
+  const group = ledByOne();
+  group.tick(T - 2);
+  group.isolate(3);
+  transfer(group, 1, 3);
+  group.tick(T - 1, [1, 2]);
+  assert.equal(target(group), 3);
+  group.tick(1, [1, 2]);
+  assert.equal(target(group), 0);
+});
+
 test("asking again for the same target does not prolong the transfer", () => {
   const group = transferring();
   group.tick(1, [1]);
