@@ -25,13 +25,15 @@ export class HashSum {
 
   /** Takes in a row given as bytes, key and table included. */
   addBytes(bytes: Uint8Array, seed: number): void {
-    this.#low = (this.#low + laneOfBytes(bytes, seed, LOW)) | 0;
-    this.#high = (this.#high + laneOfBytes(bytes, seed, HIGH)) | 0;
+    this.#mixBytes(bytes, seed);
+    this.#low = (this.#low + this.#mixedLow) | 0;
+    this.#high = (this.#high + this.#mixedHigh) | 0;
   }
 
   subtractBytes(bytes: Uint8Array, seed: number): void {
-    this.#low = (this.#low - laneOfBytes(bytes, seed, LOW)) | 0;
-    this.#high = (this.#high - laneOfBytes(bytes, seed, HIGH)) | 0;
+    this.#mixBytes(bytes, seed);
+    this.#low = (this.#low - this.#mixedLow) | 0;
+    this.#high = (this.#high - this.#mixedHigh) | 0;
   }
 
   add(other: HashSum): void {
@@ -82,6 +84,20 @@ export class HashSum {
     this.#mixedLow = finish(low);
     this.#mixedHigh = finish(high);
   }
+
+  #mixBytes(bytes: Uint8Array, seed: number): void {
+    let low = Math.imul(seed ^ LOW, SPREAD);
+    let high = Math.imul(seed ^ HIGH, SPREAD);
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i] as number;
+      low = Math.imul(low ^ byte, LOW);
+      high = Math.imul(high ^ byte, HIGH);
+      low = (low << 13) | (low >>> 19);
+      high = (high << 13) | (high >>> 19);
+    }
+    this.#mixedLow = finish(low);
+    this.#mixedHigh = finish(high);
+  }
 }
 
 /** Odd multipliers with well spread bits (murmur3, xxHash32), other ones in each lane. */
@@ -92,15 +108,6 @@ const SPREAD = 0xc2b2ae35;
 /** A key up to 2^53 in 32 bits; both halves count. */
 function fold(seed: number): number {
   return (seed | 0) ^ Math.imul((seed / 0x1_0000_0000) | 0, 0x27d4eb2f);
-}
-
-function laneOfBytes(bytes: Uint8Array, seed: number, multiplier: number): number {
-  let hash = Math.imul(seed ^ multiplier, SPREAD);
-  for (let i = 0; i < bytes.length; i++) {
-    hash = Math.imul(hash ^ (bytes[i] as number), multiplier);
-    hash = (hash << 13) | (hash >>> 19);
-  }
-  return finish(hash);
 }
 
 function finish(hash: number): number {
