@@ -33,8 +33,8 @@ export class DiskTable implements FlushPart {
   readonly #table: number;
   #dirty = new TailRows();
   #frozen = new TailRows();
-  /** The first of `#frozen` that is not drained. */
-  #next = 0;
+  /** At the first of `#frozen` that is not drained. */
+  #next = this.#frozen.cursor(NO_KEY);
   /** Rows before it are deleted. */
   #first: Uint8Array = NO_KEY;
   /** The flush that is frozen must have rows before its `#first` deleted. */
@@ -90,13 +90,12 @@ export class DiskTable implements FlushPart {
   tail(from: Uint8Array, to: Uint8Array | undefined, rowCountMax: number): Tail {
     const start = compareBytes(from, this.#first) < 0 ? this.#first : from;
     const rows: TailRow[] = [];
-    const [frozen, dirty] = [this.#frozen, this.#dirty];
-    let frozenAt = frozen.positionOf(start);
-    let dirtyAt = dirty.positionOf(start);
+    const frozen = this.#frozen.cursor(start);
+    const dirty = this.#dirty.cursor(start);
     let putCount = 0;
     for (;;) {
-      const older = frozen.at(frozenAt);
-      const newer = dirty.at(dirtyAt);
+      const older = frozen.row;
+      const newer = dirty.row;
       const order = older === undefined ? 1 : newer === undefined ? -1 : compareBytes(older.key, newer.key);
       const row = order < 0 ? older : newer;
       if (row === undefined || (to !== undefined && compareBytes(row.key, to) >= 0)) {
@@ -107,13 +106,13 @@ export class DiskTable implements FlushPart {
       }
       rows.push(row);
       if (row.value !== null) putCount++;
-      if (order <= 0) frozenAt++;
-      if (order >= 0) dirtyAt++;
+      if (order <= 0) frozen.next();
+      if (order >= 0) dirty.next();
     }
   }
 
   dirtyBytes(): number {
-    return this.#dirty.bytes + (this.#next < this.#frozen.length ? this.#frozen.bytes : 0);
+    return this.#dirty.bytes + (this.#next.row === undefined ? 0 : this.#frozen.bytes);
   }
 
   freeze(): number {
@@ -121,16 +120,18 @@ export class DiskTable implements FlushPart {
     const frozen = this.#dirty;
     this.#dirty = this.#frozen;
     this.#frozen = frozen;
+    this.#next = frozen.cursor(NO_KEY);
     this.#frozenFirst = this.#isFirstDirty ? this.#first : undefined;
     this.#isFirstDirty = false;
     return frozen.length + (this.#frozenFirst === undefined ? 0 : 1);
   }
 
   drain(target: DrainTarget): boolean {
-    for (; this.#next < this.#frozen.length; this.#next++) {
-      const { key, value } = this.#frozen.at(this.#next) as TailRow;
+    for (let row = this.#next.row; row !== undefined; row = this.#next.row) {
+      const { key, value } = row;
       const isTaken = value === null ? target.delete(this.#table, key) : target.put(this.#table, key, value);
       if (!isTaken) return false;
+      this.#next.next();
     }
     if (this.#frozenFirst === undefined) return true;
     if (!target.deleteBelow(this.#table, this.#frozenFirst)) return false;
@@ -141,7 +142,7 @@ export class DiskTable implements FlushPart {
   /** The drained rows are on disk: scans find them there. */
   flushed(): void {
     this.#frozen = new TailRows();
-    this.#next = 0;
+    this.#next = this.#frozen.cursor(NO_KEY);
   }
 
   #seed(kind: number): number {

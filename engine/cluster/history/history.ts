@@ -9,9 +9,9 @@ import { HistoryRowWriter, historyKey, ROW_OPERATION_COUNT_MAX } from "./history
 
 /** Operations that are kept at least; the same on all SCMs, since it decides what `apply` deletes. At 50 to
  * 150 bytes each that is some 100 MB of disk. */
-export const HISTORY_COUNT_MAX = 1_000_000;
-/** The oldest are deleted by so many at a time: a range deletion costs every later scan a little. */
-const DELETED_AT_ONCE = HISTORY_COUNT_MAX / 16;
+const HISTORY_COUNT_MAX = 1_000_000;
+/** The oldest are deleted by such a share at a time: a range deletion costs every later scan a little. */
+const PIECES = 16;
 
 /** What someone asked for; the rest the SCM does by itself, and would push the others out. */
 const KEPT: ReadonlySet<number> = new Set([
@@ -28,6 +28,12 @@ export class History {
   #firstNumber = 1;
   #nextNumber = 1;
   readonly #row = new HistoryRowWriter();
+  readonly #countMax: number;
+
+  /** Keeps the last `countMax` operations. */
+  constructor(countMax = HISTORY_COUNT_MAX) {
+    this.#countMax = countMax;
+  }
 
   /** Of the oldest operation that is kept; `nextNumber` when there is none. */
   get firstNumber(): number {
@@ -57,8 +63,9 @@ export class History {
     if (count === 0) return;
     this.table.put(historyKey(this.#nextNumber), this.#row.take());
     this.#nextNumber += count;
-    if (this.#nextNumber - this.#firstNumber < HISTORY_COUNT_MAX + DELETED_AT_ONCE) return;
-    this.#firstNumber = this.#nextNumber - HISTORY_COUNT_MAX;
+    const keptCount = this.#nextNumber - this.#firstNumber;
+    if (keptCount < this.#countMax + this.#countMax / PIECES) return;
+    this.#firstNumber = this.#nextNumber - this.#countMax;
     this.table.deleteBelow(historyKey(this.#firstNumber));
   }
 
