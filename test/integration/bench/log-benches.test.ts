@@ -7,7 +7,7 @@ import { emptyCluster } from "../../../bench/harness/cluster.js";
 import type { Figure } from "../../../bench/harness/figure.js";
 import { leaveCrashedScm } from "../../../bench/load/crashed-scm.js";
 import { runAppends } from "../../../bench/scenarios/append.js";
-import { restartFigures } from "../../../bench/scenarios/restart.js";
+import { restartSeconds } from "../../../bench/scenarios/restart.js";
 import { storageDirectories } from "../../../engine/storage/directories.js";
 import { NodeDisk } from "../../../engine/storage/node-disk.js";
 import type { RecoveryStep } from "../../../engine/storage/recovered.js";
@@ -52,5 +52,5 @@ test("a crashed SCM leaves the log and the share to replay that were asked for",
 
 test("the restart bench starts an SCM on what a killed one left", async () => {
   const sizes = { entryCount: 200, replayCount: 50, containerCount: 90 };
-  allPositive(await restartFigures({ print, directory: join(directory, "restart") }, sizes, 4));
+  assert.ok((await restartSeconds({ print, directory: join(directory, "restart") }, sizes, 4)) > 0);
 });
