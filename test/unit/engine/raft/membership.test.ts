@@ -299,11 +299,12 @@ test("only a leader leaves a joint configuration; a later one does when its firs
 
 test("a new leader does not leave a joint configuration before all that it found is applied", () => {
   const confState = makeConfState({ voters: [1], votersOutgoing: [1, 2, 3] }, true);
-  const leader = new Member(1, { confState, log: [1, 1], applied: 0, commit: 1 }).lead();
-  assert.equal(leader.node.status().applied, 1);
-  assert.deepEqual(changesFrom(leader, 1), [false, false, false]);
+  // One entry at a time is applied.
+  const config = { committedBytesPerReadyMax: 1 };
+  const leader = new Member(1, { confState, log: [1, 1, 1], commit: 1, applied: 1, config }).lead();
+  assert.deepEqual(changesFrom(leader, 4), [false]);
   acknowledgeAll(leader, 2);
-  assert.deepEqual(changesFrom(leader, 4), [true]);
+  assert.deepEqual(changesFrom(leader, 4), [false, true]);
 });
 
 test("leaving by itself waits for the end of a transfer, and is tried again when more is applied", () => {
