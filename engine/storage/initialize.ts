@@ -131,7 +131,7 @@ async function initializeLog(
   options: InitializeOptions,
 ): Promise<LogIdentity> {
   disk.makeDirectory(directories.raft);
-  return await withStore(disk, directories.raft, LOG_STORE_OPTIONS, (store) => {
+  return await withNewStore(disk, directories.raft, LOG_STORE_OPTIONS, (store) => {
     if (store.get(META_COLUMN, META_KEY.IDENTITY) === undefined) {
       // The mark is there before the row that says that this is a log, since a log without one is damaged.
       const mark = { last: LOG_START, term: wanted.termFloor, vote: NO_NODE };
@@ -172,7 +172,7 @@ async function initializeState(
 ): Promise<void> {
   const path = join(directories.state, BASE_STATE_DIRECTORY);
   disk.makeDirectory(path);
-  await withStore(disk, path, STATE_STORE_OPTIONS, (store) => {
+  await withNewStore(disk, path, STATE_STORE_OPTIONS, (store) => {
     const found = readStateIdentity(store, path);
     if (found === undefined) writeStateIdentity(store, identity);
     else requireIdentity(path, found, identity);
@@ -209,9 +209,12 @@ async function requireStoredFloors(
 ): Promise<void> {
   const lock = await disk.lock(directories.lock);
   try {
-    await withStore(disk, directories.raft, LOG_STORE_OPTIONS, (store) => {
+    const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
+    try {
       requireFloors(readLogMeta(store, directories.raft).identity, options);
-    });
+    } finally {
+      await store.close();
+    }
   } finally {
     await lock.release();
   }
@@ -225,7 +228,7 @@ function requireFloors(floors: Floors, { localIdFloor, termFloor }: InitializeOp
   throw invalid("floors", `the directories were initialised with ${found}; initialise fresh ones`);
 }
 
-async function withStore<T>(
+async function withNewStore<T>(
   disk: Disk,
   path: string,
   options: StoreOptions,

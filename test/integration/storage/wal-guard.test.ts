@@ -9,11 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { StoreOptions } from "../../../engine/core/disk.js";
 import { type DiskNotice, NodeDisk } from "../../../engine/storage/node-disk.js";
 import { CUT_FILE } from "../../../engine/storage/wal-guard.js";
+import { WalBuilder } from "../../support/storage/wal-builder.js";
 
 /** Types that make RocksDB 9.7 read the same place again and again (stack-limits.md §6). */
 const LOOPING_TYPES = [5, 6, 7, 8, 11];
@@ -31,7 +32,7 @@ before(async () => {
   const store = await new NodeDisk().createStore(live, OPTIONS);
   const batch = store.batch();
   for (let i = 1; i <= ROWS; i++) {
-    batch.put("a", Uint8Array.of(i), new Uint8Array(i * 100).fill(i));
+    batch.put("a", Uint8Array.of(i), new Uint8Array(i * 30).fill(i));
     batch.write({ sync: true });
   }
   cpSync(live, original, { recursive: true });
@@ -120,6 +121,26 @@ describe("garbage that RocksDB would read for ever", () => {
     assert.ok(rows >= 5 && rows < 12, `${rows} rows`);
     assert.deepEqual(readFileSync(join(path, CUT_FILE)), bytes);
   });
+});
+
+test("a log that does not go on from where an older one was cut off is not taken", async () => {
+  const rows: number[] = [];
+  for (const hasNext of [false, true]) {
+    const { path, log } = copy();
+    const bytes = readFileSync(log);
+    const starts = [0];
+    // No record of this store crosses the end of a block.
+    for (let at = 0; at < bytes.length; starts.push(at)) at += 7 + bytes.readUInt16LE(at + 4);
+    const last = bytes.subarray(starts.at(-2)! + 7);
+    const next = new WalBuilder().batch(Number(last.readBigUInt64LE()) + 1, 1, last.subarray(12));
+    const nextNumber = String(Number.parseInt(basename(log), 10) + 1).padStart(6, "0");
+    if (hasNext) writeFileSync(join(path, `${nextNumber}.log`), next.bytes);
+    bytes[starts[10]! + 50]! ^= 1;
+    writeFileSync(log, bytes);
+    rows.push((await rowCount(path, { ...OPTIONS, kind: "state" })).rows);
+  }
+  assert.ok(rows[0]! > 0 && rows[0]! < ROWS, `${rows[0]} rows`);
+  assert.equal(rows[1], rows[0]);
 });
 
 test("a store that lost its CURRENT is refused, since RocksDB would begin a new one", async () => {

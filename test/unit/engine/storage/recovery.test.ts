@@ -364,6 +364,17 @@ describe("recovery refuses", () => {
     }
     disk.writeFile(path, flipped(good, [10, 74, 4106]));
     await assert.rejects(recoverNow(), { code: "LOG_CORRUPT", message: /durable.mark: all slots/ });
+    disk.removeDirectory(path);
+    await assert.rejects(recoverNow(), { code: "LOG_CORRUPT", message: "Raft log, durable.mark: missing" });
+    const other = await fresh(2);
+    const scm = await other.start();
+    for (let row = 1; row <= 4; row++) scm.set(row, "other");
+    await scm.stop();
+    disk.writeFile(path, other.disk.readFile(path)!);
+    await assert.rejects(recoverNow(), {
+      code: "LOG_CORRUPT",
+      message: /entry 4: differs from what the wate/,
+    });
     disk.writeFile(path, good.subarray(0, 100));
     await assert.rejects(recoverNow(), { code: "LOG_CORRUPT" });
   });
