@@ -106,14 +106,27 @@ export class RaftLog {
   }
 
   /** The highest entry at or before `index` whose term is at most `atMost`: the best guess where a log with
-   * that term at `index` agrees with this one. Term 0 when it is not known. `index` ≤ last. */
+   * that term at `index` agrees with this one. Term 0 when it is not known. `index` ≤ last. O(log n): terms never
+   * fall along a log, and a divergent tail may be long. */
   lastWithTermAtMost(index: LogIndex, atMost: Term): EntryId {
-    for (let at = index; at > 0; at = logIndex(at - 1)) {
-      const found = this.term(at);
-      if (found === undefined) return { index: at, term: term(0) };
-      if (found <= atMost) return { index: at, term: found };
+    if (index === 0) return NO_ENTRY;
+    const last = this.term(index);
+    if (last === undefined) return { index, term: term(0) };
+    if (last <= atMost) return { index, term: last };
+    let { index: low, term: termAtLow } = this.truncated;
+    if (termAtLow > atMost) return low <= 1 ? NO_ENTRY : { index: logIndex(low - 1), term: term(0) };
+    for (let high = index; high - low > 1; ) {
+      const middle = logIndex(Math.floor((low + high) / 2));
+      const found = this.term(middle);
+      assert(found !== undefined, `the term of ${middle} is known`);
+      if (found > atMost) {
+        high = middle;
+      } else {
+        low = middle;
+        termAtLow = found;
+      }
     }
-    return NO_ENTRY;
+    return { index: low, term: termAtLow };
   }
 
   /** Whether a log that ends in `last` holds all that can be committed here (paper §5.4.1). */

@@ -132,3 +132,88 @@ test("limitBytes yields the longest prefix that fits, but never nothing", () => 
 function one() {
   return makeEntries(1, [1])[0] as NonNullable<ReturnType<typeof makeEntries>[number]>;
 }
+
+/** Terms of a log, which never fall. */
+const risingTerms = (maxLength: number) =>
+  fc.array(fc.constantFrom(0, 0, 0, 1, 2), { maxLength }).map((steps) => {
+    let current = 1;
+    return steps.map((step) => {
+      current += step;
+      return current;
+    });
+  });
+
+test("the best guess where another log agrees is the last entry of its term or before", () => {
+  fc.assert(
+    fc.property(risingTerms(12), risingTerms(4), fc.nat(16), fc.nat(12), (stored, tail, index, atMost) => {
+      const after = stored.at(-1) ?? 1;
+      const { log } = makeLog(
+        stored,
+        tail.map((termNumber) => termNumber + after - 1),
+      );
+      const from = Math.min(index, log.lastIndex);
+      // One by one, as the rule says it. What is before the truncated entry is not known.
+      let expected = id(0, 0);
+      for (let at = from; at > 0; at--) {
+        const found = log.term(logIndex(at));
+        if (found !== undefined && found > atMost) continue;
+        expected = id(found ?? 0, at);
+        break;
+      }
+      assert.deepEqual(log.lastWithTermAtMost(logIndex(from), term(atMost)), expected);
+    }),
+  );
+});
+
+test("a leader's entries replace exactly what conflicts and what follows it", () => {
+  fc.assert(
+    fc.property(
+      risingTerms(5),
+      risingTerms(5),
+      fc.nat(7),
+      risingTerms(5),
+      fc.nat(14),
+      (stored, tail, previousIndex, appended, leaderCommit) => {
+        const after = stored.at(-1) ?? 1;
+        const { log } = makeLog(
+          stored,
+          tail.map((termNumber) => termNumber + after - 1),
+        );
+        const at = logIndex(Math.min(2 + previousIndex, log.lastIndex));
+        const previous = { term: log.term(at) ?? term(0), index: at };
+        const before = Array.from({ length: log.lastIndex - 1 }, (_, i) => Number(log.term(logIndex(i + 2))));
+        const entries = makeEntries(
+          at + 1,
+          appended.map((termNumber) => termNumber + previous.term - 1),
+        );
+        const last = log.tryAppend(previous, entries, logIndex(leaderCommit));
+        const conflict = entries.find((entry) => before[entry.index - 2] !== entry.term);
+        const expected =
+          conflict === undefined
+            ? before
+            : [
+                ...before.slice(0, conflict.index - 2),
+                ...entries.slice(conflict.index - at - 1).map((e) => e.term),
+              ];
+        const now = Array.from({ length: log.lastIndex - 1 }, (_, i) => Number(log.term(logIndex(i + 2))));
+        assert.deepEqual(now, expected);
+        assert.equal(last, at + entries.length);
+        assert.equal(log.commit, Math.max(2, Math.min(leaderCommit, last)));
+        log.checkInvariants();
+      },
+    ),
+  );
+});
+
+test("entries that follow what is not in the log are not taken", () => {
+  const { log } = makeLog([1, 2], [3]);
+  for (const previous of [id(2, 3), id(3, 6), id(1, 1)]) {
+    assert.equal(log.tryAppend(previous, makeEntries(previous.index + 1, [4]), logIndex(9)), undefined);
+  }
+  assert.deepEqual([log.lastIndex, log.commit], [5, 2]);
+});
+
+test("a committed entry that a leader contradicts is a bug", () => {
+  const { log } = makeLog([1, 2], [], { commit: 4 });
+  assert.throws(() => log.tryAppend(id(1, 3), makeEntries(4, [3]), logIndex(4)), /committed/);
+});
