@@ -763,6 +763,7 @@ export class Raft {
       this.#emit({ kind: "snapshotNotSent", to, reason: "unavailable" });
       return false;
     }
+    assert(snapshot.id.index > 0, "a log that is truncated has a snapshot");
     this.#emit({
       kind: "snapshotSent",
       to,
