@@ -106,8 +106,8 @@ export class RaftLog {
   }
 
   /** The highest entry at or before `index` whose term is at most `atMost`: the best guess where a log with
-   * that term at `index` agrees with this one. Term 0 when it is not known. `index` ≤ last. O(log n): terms never
-   * fall along a log, and a divergent tail may be long. */
+   * that term at `index` agrees with this one. Term 0 when it is not known. `index` ≤ last. O(log n), since
+   * terms never fall along a log: a divergent tail may be long. */
   lastWithTermAtMost(index: LogIndex, atMost: Term): EntryId {
     if (index === 0) return NO_ENTRY;
     const last = this.term(index);

@@ -2,23 +2,32 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { logIndex, term } from "../../../../engine/core/ids.js";
+import { encodeConfChange } from "../../../../engine/raft/conf-change-codec.js";
 import type { Message } from "../../../../engine/raft/message.js";
 import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
-import { LOCAL_APPEND_THREAD, nodeId, ROLE } from "../../../../engine/raft/types.js";
-import { FRESH_HARD_STATE, LONE_ID, LoneVoter, loneConfig } from "../../../support/raft/lone-voter.js";
+import type { RaftConfig } from "../../../../engine/raft/types.js";
+import { ENTRY_TYPE, LOCAL_APPEND_THREAD, nodeId, ROLE } from "../../../../engine/raft/types.js";
+import { LONE_ID } from "../../../support/raft/lone-voter.js";
+import { addLearner, change } from "../../../support/raft/make-change.js";
+import { Member, type MemberOptions } from "../../../support/raft/member.js";
 import { MemoryLog, makeEntries } from "../../../support/raft/memory-log.js";
 
 const bytes = (value: number, length = 1) => new Uint8Array(length).fill(value);
 
-function leader(changes: Parameters<typeof loneConfig>[0] = {}): LoneVoter {
-  const voter = new LoneVoter(loneConfig({ preVote: false, ...changes }));
+/** The only voter of its group. */
+function lone(config: Partial<RaftConfig> = {}, options: MemberOptions = {}): Member {
+  return new Member(LONE_ID, { voters: [LONE_ID], ...options, config });
+}
+
+function leader(changes: Partial<RaftConfig> = {}): Member {
+  const voter = lone({ preVote: false, ...changes });
   voter.node.campaign();
   voter.settle();
   return voter;
 }
 
 test("a lone voter leads only after its vote is durable", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: false }));
+  const voter = lone({ preVote: false });
   voter.node.campaign();
   voter.takeReady();
   assert.equal(voter.node.status().softState.role, ROLE.CANDIDATE);
@@ -30,7 +39,7 @@ test("a lone voter leads only after its vote is durable", () => {
 });
 
 test("the pre-vote changes neither term nor vote on disk", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: true }));
+  const voter = lone({ preVote: true });
   voter.node.campaign();
   voter.takeReady();
   assert.equal(voter.appends[0]?.hardState, undefined);
@@ -86,11 +95,7 @@ test("appends are pipelined and each is committed by its own answer", () => {
 
 test("entries of an earlier term are committed by the new leader's first entry only", () => {
   const disk = new MemoryLog(undefined, makeEntries(1, [1, 1, 2]));
-  const voter = new LoneVoter(loneConfig({ preVote: false }), disk, {
-    term: term(2),
-    vote: LONE_ID,
-    commit: logIndex(1),
-  });
+  const voter = lone({ preVote: false }, { log: disk, term: 2, vote: LONE_ID, commit: 1 });
   voter.takeReady();
   assert.equal(voter.applies[0]?.entries.length, 1);
   voter.node.campaign();
@@ -106,7 +111,7 @@ test("entries of an earlier term are committed by the new leader's first entry o
 });
 
 test("proposals without a leader, too large or too many are dropped with their reason", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: false, entryBytesMax: 10, uncommittedBytesMax: 20 }));
+  const voter = lone({ preVote: false, entryBytesMax: 10, uncommittedBytesMax: 20 });
   const reason = (payloads: readonly Uint8Array[]) => {
     const result = voter.node.propose(payloads);
     return result.kind === "dropped" ? result.reason : "accepted";
@@ -127,7 +132,7 @@ test("proposals without a leader, too large or too many are dropped with their r
 });
 
 test("a forwarded proposal that is not taken says so", () => {
-  const voter = new LoneVoter(loneConfig());
+  const voter = lone();
   const prop: Message = {
     kind: MESSAGE_KIND.PROP,
     from: LONE_ID,
@@ -160,8 +165,7 @@ test("the network is refused: strangers, and kinds that never travel", () => {
 });
 
 test("an answer of the append thread from an earlier term does not shorten the tail", () => {
-  const hardState = { term: term(1), vote: LONE_ID, commit: logIndex(0) };
-  const voter = new LoneVoter(loneConfig({ preVote: false }), new MemoryLog(), hardState);
+  const voter = lone({ preVote: false }, { term: 1, vote: LONE_ID });
   voter.node.campaign();
   voter.settle();
   voter.node.propose([bytes(1)]);
@@ -182,11 +186,11 @@ test("an answer of the append thread from an earlier term does not shorten the t
 });
 
 test("a candidate campaigns again when its timeout passes, in a new term", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: false }));
-  for (let tick = 0; tick < 20; tick++) voter.node.tick();
+  const voter = lone({ preVote: false });
+  voter.tick(10);
   assert.equal(voter.node.status().hardState.term, 1);
   voter.takeReady();
-  for (let tick = 0; tick < 20; tick++) voter.node.tick();
+  voter.tick(10);
   assert.equal(voter.node.status().hardState.term, 2);
   voter.settle();
   assert.equal(voter.node.status().softState.role, ROLE.LEADER);
@@ -196,18 +200,19 @@ test("a candidate campaigns again when its timeout passes, in a new term", () =>
 test("a leader that is told to campaign stays what it is", () => {
   const voter = leader();
   voter.node.campaign();
-  for (let tick = 0; tick < 100; tick++) voter.node.tick();
+  voter.tick(100);
   assert.equal(voter.node.hasReady(), false);
   assert.equal(voter.node.status().hardState.term, 1);
 });
 
 test("nobody campaigns while a committed change of membership is not applied", () => {
-  const entries = makeEntries(1, [1]).map((entry) => ({ ...entry, type: 2 as const }));
-  const voter = new LoneVoter(loneConfig(), new MemoryLog(undefined, entries), {
-    term: term(1),
-    vote: LONE_ID,
-    commit: logIndex(1),
-  });
+  const payload = encodeConfChange(change(addLearner(2)));
+  const entries = makeEntries(1, [1]).map((entry) => ({
+    ...entry,
+    type: ENTRY_TYPE.CONF_CHANGE_V2,
+    payload,
+  }));
+  const voter = lone({}, { log: new MemoryLog(undefined, entries), vote: LONE_ID, commit: 1 });
   voter.node.campaign();
   assert.equal(voter.events.at(-1)?.kind, "campaignRefused");
   voter.settle();
@@ -217,22 +222,18 @@ test("nobody campaigns while a committed change of membership is not applied", (
 });
 
 test("the first term lies above the floor, and a vote below it counts no more", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: false, termFloor: term(40) }));
+  const voter = lone({ preVote: false, termFloor: term(40) });
   voter.node.campaign();
   voter.settle();
   assert.equal(voter.hardState.term, 41);
-  const again = new LoneVoter(
-    loneConfig({ preVote: false, termFloor: term(40) }),
-    voter.disk,
-    voter.hardState,
-  );
+  const again = lone({ preVote: false, termFloor: term(40) }, { log: voter.disk, ...voter.hardState });
   again.node.campaign();
   again.settle();
   assert.equal(again.hardState.term, 42);
 });
 
 test("without asynchronous writes, Ready and advance do the same work", () => {
-  const voter = new LoneVoter(loneConfig({ preVote: false, asyncStorageWrites: false }));
+  const voter = lone({ preVote: false, asyncStorageWrites: false });
   const { node, disk } = voter;
   const trail: string[] = [];
   const work = () => {
@@ -269,8 +270,8 @@ test("whatever the timing and wherever it crashes, cursors stay in order and wha
   );
   fc.assert(
     fc.property(fc.array(weighted, { minLength: 20, maxLength: 200 }), (actions) => {
-      const config = loneConfig({ committedBytesPerReadyMax: 100, uncommittedBytesMax: 2000 });
-      let voter = new LoneVoter(config);
+      const config = { committedBytesPerReadyMax: 100, entryBytesMax: 1024, uncommittedBytesMax: 2000 };
+      let voter = lone(config);
       let unanswered: Message[] = [];
       /** All that was ever applied, by index. */
       const applied = new Map<number, number>();
@@ -286,7 +287,7 @@ test("whatever the timing and wherever it crashes, cursors stay in order and wha
         else {
           const commit = Math.max(voter.hardState.commit, voter.disk.truncated.index);
           const restored = { ...voter.hardState, commit: logIndex(commit) };
-          voter = new LoneVoter(config, voter.disk, restored);
+          voter = lone(config, { log: voter.disk, ...restored });
           unanswered = [];
           voter.node.campaign();
         }
@@ -315,7 +316,7 @@ test("whatever the timing and wherever it crashes, cursors stay in order and wha
 });
 
 test("a fresh core has nothing to do", () => {
-  const voter = new LoneVoter(loneConfig());
+  const voter = lone();
   assert.equal(voter.node.hasReady(), false);
-  assert.deepEqual(voter.node.status().hardState, FRESH_HARD_STATE);
+  assert.deepEqual(voter.node.status().hardState, { term: 0, vote: 0, commit: 0 });
 });
