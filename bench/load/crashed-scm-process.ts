@@ -13,6 +13,7 @@ import { NodeDisk } from "../../engine/storage/node-disk.js";
 import type { Recovered } from "../../engine/storage/recovered.js";
 import { scmWorkerPool } from "../../workers/pool/roles.js";
 import { newStateFlushed, readStateFlushed, StateRecordWriter } from "../../workers/shared/state-records.js";
+import type { StateWriterData } from "../../workers/state/state-writer.js";
 import { emptyCluster, fillingOperations } from "../harness/cluster.js";
 import { recoveredNew } from "../harness/storage.js";
 import type { CrashedScmOptions } from "./crashed-scm.js";
@@ -30,6 +31,7 @@ async function fill(
   { entryCount, entriesPerBlob, replayCount, containerCount }: CrashedScmOptions,
 ): Promise<void> {
   const log = await LogStore.open(disk, path, recovered.log, new NodeClock());
+  const flush = await startFlushing(cluster, recovered);
   const source = operations(recovered.identity.clusterId, containerCount);
   const batch = new TurnBatch();
   for (let index = 1; index <= entryCount; index++) {
@@ -37,8 +39,9 @@ async function fill(
     const payload = batch.take(Date.now());
     const entry = { term: term(1), type: ENTRY_TYPE.NORMAL, bytes: payload, start: 0, end: payload.length };
     log.append(logIndex(index), entry);
+    // What comes after the last flush is never flushed, so it need not be applied.
     if (index <= entryCount - replayCount) cluster.apply(logIndex(index), term(1), payload, undefined);
-    if (index === entryCount - replayCount) await flush(cluster, recovered);
+    if ((entryCount - index) % replayCount === 0 && index < entryCount) await flush();
     if (index % entriesPerBlob !== 0 && index !== entryCount) continue;
     // The commit index of an append is the one that was known when it was handed out.
     log.setHardState({ term: term(1), vote: nodeId(1), commit: log.last.index });
@@ -58,20 +61,26 @@ function* operations(clusterId: string, containerCount: number): Generator<Opera
   }
 }
 
-async function flush(cluster: ClusterState, { statePath, identity }: Recovered): Promise<void> {
+/** Starts the state thread; answers what has the state written as it is. */
+async function startFlushing(
+  cluster: ClusterState,
+  { statePath, identity }: Recovered,
+): Promise<() => Promise<void>> {
   const pool = scmWorkerPool({ scheduler: new NodeScheduler(), shardCount: 1 });
-  const data = { path: statePath, identity };
+  const data: StateWriterData = { path: statePath, identity };
   const link = pool.start("state", 0, { data, ringBytes: STATE_RING_BYTES });
   const flushed = newStateFlushed();
   link.onRecord = (_, offset) => readStateFlushed(link.receiver.view, offset, flushed);
   await link.started;
   const writer = new StateRecordWriter(link.sender);
-  cluster.freeze();
-  while (!cluster.drain(writer, STATE_RING_BYTES)) await turn();
-  while (!writer.commit(cluster.appliedIndex, false)) await turn();
-  link.sender.publish();
-  while (flushed.appliedIndex < cluster.appliedIndex) await turn();
-  await pool.close();
+  return async () => {
+    cluster.freeze();
+    while (!cluster.drain(writer, STATE_RING_BYTES)) await turn();
+    while (!writer.commit(cluster.appliedIndex, false)) await turn();
+    link.sender.publish();
+    while (flushed.appliedIndex < cluster.appliedIndex) await turn();
+    cluster.flushed();
+  };
 }
 
 function turn(): Promise<void> {

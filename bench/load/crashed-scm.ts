@@ -9,7 +9,7 @@ export interface CrashedScmOptions {
   readonly entryCount: number;
   /** How many went into one synced batch. */
   readonly entriesPerBlob: number;
-  /** Entries after the last flush of the state. */
+  /** Entries between two flushes of the state; as many come after the last one. */
   readonly replayCount: number;
   readonly containerCount: number;
 }
