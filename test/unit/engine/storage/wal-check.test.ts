@@ -8,6 +8,7 @@ import { scanOf, WalBuilder } from "../../../support/storage/wal-builder.js";
 
 const SEED = 4;
 const SECTOR = 512;
+const DAMAGES = 600;
 
 /** Batches of one number each; lengths from a few bytes to several blocks, the last one of `lastBytes`. */
 function log(lengths: readonly number[], firstSequence = 1, seed = SEED): WalBuilder {
@@ -124,7 +125,7 @@ describe("a write-ahead log", () => {
 
   test("with one wrong byte in a last record of several blocks is damaged", () => {
     const { bytes, ends } = log([10, 100_000]);
-    for (let at = ends[1]!; at < bytes.length; at += 61) {
+    for (let at = ends[1]!; at < bytes.length; at += 211) {
       assert.deepEqual(kinds(changed(bytes, at, (byte) => byte ^ 4)), ["damaged"], `byte ${at}`);
     }
   });
@@ -133,6 +134,21 @@ describe("a write-ahead log", () => {
     const { bytes } = log([3000, 3000, 3000]);
     for (let at = 0; at < 6000; at += SECTOR) {
       assert.deepEqual(kinds(Buffer.from(bytes).fill(0, at, at + SECTOR)), ["damaged"], `byte ${at}`);
+    }
+  });
+
+  test(`with bytes that changed at random is damaged (seeds 1 to ${DAMAGES})`, () => {
+    const { bytes, ends } = log(Array.from({ length: 40 }, (_, i) => (i * 379) % 2500));
+    for (let seed = 1; seed <= DAMAGES; seed++) {
+      const random = new SeededRandom(seed);
+      const length = 1 + random.below(seed % 2 === 0 ? 8 : 600);
+      const at = random.below(ends.at(-2)! - length);
+      const damaged = Buffer.from(bytes);
+      const isZeros = random.below(3) === 0;
+      for (let i = at; i < at + length; i++) damaged[i] = isZeros ? 0 : random.below(256);
+      if (damaged.equals(bytes)) continue;
+      const found = kinds(damaged);
+      if (found.length > 0 || !isTrailer(ends, at)) assert.deepEqual(found, ["damaged"], `seed ${seed}`);
     }
   });
 
