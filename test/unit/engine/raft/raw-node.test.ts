@@ -60,7 +60,7 @@ test("a leader starts its term with an empty entry and applies it", () => {
   );
 });
 
-test("an entry is committed and applied only after it is durable", () => {
+test("etcd#14370: an entry is committed and applied only after it is durable", () => {
   const voter = leader();
   const result = voter.node.propose([bytes(7), bytes(8)]);
   assert.deepEqual(result, { kind: "accepted", first: 2, last: 3, term: 1 });

@@ -118,7 +118,7 @@ test("appends that are under way are acknowledged one by one, each for all befor
   assert.equal(follower.node.status().unstableOffset, 4);
 });
 
-test("an entry that was replaced and came back is not durable before its last write", () => {
+test("append ABA: an entry that was replaced and came back is durable with its last write only", () => {
   // Leader 2 of term 1 appends, 3 of term 2 replaces that, and 2 again, in term 3, replaces it back.
   const follower = new Member(1);
   follower.step(appReq([2, 1, 1], { entries: makeEntries(1, [1, 1]) }));
