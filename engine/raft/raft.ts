@@ -964,20 +964,18 @@ export class Raft {
     this.step({ kind: MESSAGE_KIND.READ_INDEX, from: this.id, to: this.id, term: term(0), context });
   }
 
+  /** Before its first commit in this term a leader may not know all that earlier ones committed, a lone voter
+   * neither: after a restart its commit index may lag behind what it had answered for. */
   #stepReadIndex(request: ReadIndexReq): void {
-    const { voters, votersOutgoing } = this.confState;
-    if (voters.length === 1 && votersOutgoing.length === 0) {
-      this.#answerRead({ ...request, index: this.log.commit });
-    } else if (this.log.term(this.log.commit) === this.#term) {
-      this.#confirmRead(request);
-    } else {
-      this.#earlyReads.push(request);
-    }
+    if (this.log.term(this.log.commit) === this.#term) this.#confirmRead(request);
+    else this.#earlyReads.push(request);
   }
 
   #confirmRead({ from, context }: ReadIndexReq): void {
     const read = { from, context, index: this.log.commit };
-    if (this.#config.readOnly === "leaseBased") {
+    const { voters, votersOutgoing } = this.confState;
+    const isAlone = voters.length === 1 && voters[0] === this.id && votersOutgoing.length === 0;
+    if (isAlone || this.#config.readOnly === "leaseBased") {
       this.#answerRead(read);
       return;
     }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
 import { nodeId } from "../../../../engine/raft/types.js";
 import { Group } from "../../../support/raft/group.js";
-import { addVoter, change } from "../../../support/raft/make-change.js";
+import { addVoter, change, remove } from "../../../support/raft/make-change.js";
 import {
   appReject,
   appResp,
@@ -69,6 +69,29 @@ test("a lone voter reads at once, and answers a learner at once", () => {
   assert.deepEqual(reads(leader), [[5, 1]]);
   leader.step(readIndexReq(2, 1, 6));
   assert.deepEqual(leader.sent(), ["1>2 readIndexResp@1 context 6 at 1"]);
+});
+
+test("a lone voter that restarted knows what it had committed only when it commits again", () => {
+  // Before the crash all three were committed and read; the commit index on disk need not be the last one.
+  const leader = new Member(1, { voters: [1], log: [1, 1, 1], commit: 1 });
+  leader.node.campaign();
+  while (!leader.isLeader) {
+    leader.takeReady();
+    leader.writeAndAnswer();
+  }
+  leader.readIndex(1);
+  leader.takeReady();
+  assert.deepEqual(leader.readStates, []);
+  assert.deepEqual(reads(leader), [[1, 4]]);
+});
+
+test("a removed leader that still leads asks the voter that is left", () => {
+  const leader = leading({ voters: [1, 2], config: { stepDownOnRemoval: false } });
+  leader.node.applyConfChange(change(remove(1)));
+  leader.readIndex(1);
+  assert.deepEqual(reads(leader), []);
+  leader.step(heartbeatResp([2, 1, 1], 1));
+  assert.deepEqual(reads(leader), [[1, 1]]);
 });
 
 test("without a leader a read is dropped, and no answer comes", () => {
