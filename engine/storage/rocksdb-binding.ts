@@ -58,6 +58,8 @@ export interface ColumnOptions {
   readonly memtableMemoryBudget: number;
   /** Bytes of block cache; 0 = none. */
   readonly cacheSize: number;
+  /** Whether a dictionary is trained for each file of levels 2 and up; these are compressed either way. */
+  readonly compression: boolean;
 }
 
 export interface OpenOptions extends ColumnOptions {
