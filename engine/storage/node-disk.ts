@@ -27,7 +27,7 @@ const HELD_LOCKS = new Set<unknown>();
 
 /** Something that a person should know of, though the disk goes on. */
 export type DiskNotice =
-  /** The end of a log file was cut off, and what it was is in `keptIn` unless it is known to be worthless. */
+  /** The end of a log file was cut off; it is in `keptIn`. */
   | { readonly kind: "cut"; readonly finding: StoreFinding; readonly path: string; readonly keptIn: string }
   | { readonly kind: "slowOpen"; readonly path: string; readonly seconds: number; readonly walBytes: number };
 

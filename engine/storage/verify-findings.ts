@@ -90,7 +90,7 @@ export function errorFinding(where: string, error: StrataError): Finding {
 /** What a start would cut off at the end of a store's file `where`. */
 export function cutFinding(where: string, { offset, bytes, kind, reason }: StoreFinding): Finding {
   const what = `${bytes} byte(s) from byte ${offset} on: ${reason}`;
-  const nextStep = "None: the next start cuts this off";
+  const nextStep = "None: the next start cuts this off and keeps it in cut-off.wal.";
   switch (kind) {
     case "torn":
       return {
@@ -98,7 +98,7 @@ export function cutFinding(where: string, { offset, bytes, kind, reason }: Store
         where,
         what,
         meaning: "A crash came while it was being written; nobody was told that it is there.",
-        nextStep: `${nextStep}.`,
+        nextStep,
       };
     case "garbage":
       return {
@@ -106,7 +106,7 @@ export function cutFinding(where: string, { offset, bytes, kind, reason }: Store
         where,
         what,
         meaning: "Nothing of ours is in there; a file system may leave this after a loss of power.",
-        nextStep: `${nextStep} and keeps a copy. Check the disk when there was no loss of power.`,
+        nextStep: `${nextStep} Check the disk when there was no loss of power.`,
       };
     default:
       return {
@@ -114,7 +114,7 @@ export function cutFinding(where: string, { offset, bytes, kind, reason }: Store
         where,
         what,
         meaning: "Flushes of the state that were not synced yet: they are made good from the Raft log.",
-        nextStep: `${nextStep} and keeps a copy. Check the disk when there was no loss of power.`,
+        nextStep: `${nextStep} Check the disk when there was no loss of power.`,
       };
   }
 }

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  copyFileSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -8,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
@@ -18,8 +18,10 @@ import { checkManifest, checkWals, type ScannedWal, type WalDiscipline } from ".
 import { WAL_HEADER_BYTES, type WalBytes } from "./wal-format.js";
 import { WalScan } from "./wal-scan.js";
 
-/** The file that was cut last, as it was before. */
-export const CUT_FILE = "before-cut.wal";
+/** Holds what was cut off last. */
+export const CUT_FILE = "cut-off.wal";
+
+const COPY_BYTES = 1024 * 1024;
 
 /** Each write to the Raft log is synced. Flushes of the state are not: the Raft log brings them back. The
  * lock's own database holds nothing. */
@@ -59,8 +61,8 @@ export async function readWals(directory: string, discipline: WalDiscipline): Pr
   return { findings, walBytes, isEmpty };
 }
 
-/** Cuts off what can be cut off. What nobody can say for sure was never acknowledged is kept in CUT_FILE.
- * Throws CorruptionError for the first finding that must stay as it is. */
+/** Cuts off what can be cut off, and keeps it in CUT_FILE: the watermark may say later that it was more than
+ * it seemed. Throws CorruptionError for the first finding that must stay as it is. */
 export function cutWals(findings: readonly StoreFinding[], place: ErrorPlace): void {
   for (const { file, offset, kind, reason } of findings) {
     if (kind !== "damaged") continue;
@@ -75,13 +77,9 @@ function cut(directory: string, { file, offset, bytes, kind }: StoreFinding): vo
   // that does not go on from here.
   const kept = kind === "unsynced" ? Math.min(bytes, WAL_HEADER_BYTES - 1) : 0;
   if (kept === bytes) return;
-  const path = join(directory, file);
-  if (kind !== "torn") {
-    copyFileSync(path, join(directory, CUT_FILE));
-    syncFile(join(directory, CUT_FILE), "r");
-  }
-  const handle = openSync(path, "r+");
+  const handle = openSync(join(directory, file), "r+");
   try {
+    keep(handle, offset, join(directory, CUT_FILE));
     ftruncateSync(handle, offset + kept);
     fsyncSync(handle);
   } finally {
@@ -89,12 +87,19 @@ function cut(directory: string, { file, offset, bytes, kind }: StoreFinding): vo
   }
 }
 
-function syncFile(path: string, flags: string): void {
-  const handle = openSync(path, flags);
+/** Copies what is in a file from `offset` on. */
+function keep(file: number, offset: number, to: string): void {
+  const copy = openSync(to, "w", 0o640);
   try {
-    fsyncSync(handle);
+    const bytes = new Uint8Array(COPY_BYTES);
+    let at = offset;
+    for (let count = -1; count !== 0; at += count) {
+      count = readSync(file, bytes, 0, bytes.length, at);
+      for (let done = 0; done < count; ) done += writeSync(copy, bytes, done, count - done);
+    }
+    fsyncSync(copy);
   } finally {
-    closeSync(handle);
+    closeSync(copy);
   }
 }
 

@@ -82,7 +82,7 @@ describe("garbage that RocksDB would read for ever", () => {
         [notice.finding.kind, notice.finding.offset, notice.finding.bytes],
         ["garbage", whole.length, 100],
       );
-      assert.deepEqual(readFileSync(join(path, CUT_FILE)), Buffer.concat([whole, garbage(type)]));
+      assert.deepEqual(readFileSync(join(path, CUT_FILE)), garbage(type));
     });
 
     test(`after the end of a MANIFEST is cut off, type ${type}`, async () => {
@@ -119,7 +119,7 @@ describe("garbage that RocksDB would read for ever", () => {
     writeFileSync(log, bytes);
     const { rows } = await rowCount(path, { ...OPTIONS, kind: "state" });
     assert.ok(rows >= 5 && rows < 12, `${rows} rows`);
-    assert.deepEqual(readFileSync(join(path, CUT_FILE)), bytes);
+    assert.deepEqual(readFileSync(join(path, CUT_FILE)), bytes.subarray(at));
   });
 });
 
