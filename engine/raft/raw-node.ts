@@ -136,9 +136,9 @@ export class RawNode implements RaftCore {
   }
 
   step(message: Message): StepResult {
-    if (this.#isFromHere(message)) return this.#raft.step(message);
     const refusal = this.#refusalOf(message);
     if (refusal !== undefined) return refusal;
+    if (message.from === this.#raft.id || isLocalThread(message.from)) return this.#raft.step(message);
     const reason = violationOfForm(message) ?? this.#raft.violationOfState(message);
     if (reason !== undefined) {
       const { kind, from } = message;
@@ -151,8 +151,7 @@ export class RawNode implements RaftCore {
   /** For scenarios: `step` that believes its peers as etcd-io/raft does. They let members send what a correct
    * one would not, such as a snapshot by a follower. */
   stepBelieving(message: Message): StepResult {
-    const refusal = this.#isFromHere(message) ? undefined : this.#refusalOf(message);
-    return refusal ?? this.#raft.step(message);
+    return this.#refusalOf(message) ?? this.#raft.step(message);
   }
 
   hasReady(): boolean {
@@ -260,12 +259,9 @@ export class RawNode implements RaftCore {
     this.#raft.step(message);
   }
 
-  #isFromHere(message: Message): boolean {
-    return message.from === this.#raft.id || isLocalThread(message.from);
-  }
-
-  /** Of a message from another: local kinds never travel, and only members answer. */
+  /** Local kinds never travel, and only members answer: also this node, which may have been removed. */
   #refusalOf({ kind, from }: Message): "localMessage" | "unknownPeer" | undefined {
+    if (isLocalThread(from)) return undefined;
     if (isLocalKind(kind)) return "localMessage";
     const isMember = progressOf(this.#raft.progress, from) !== undefined;
     return isResponseKind(kind) && !isMember ? "unknownPeer" : undefined;
