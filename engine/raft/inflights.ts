@@ -66,6 +66,20 @@ export class Inflights {
     this.#bytes = 0;
   }
 
+  /** Throws AssertionError. Those in flight are neither acknowledged (`match`) nor still to be sent
+   * (`next`). */
+  checkInvariants(match: LogIndex, next: LogIndex): void {
+    let before: number = match + 1;
+    let bytes = 0;
+    for (let i = 0; i < this.#count; i++) {
+      assert(this.#indexAt(i) >= before, "in flight in order, after match");
+      before = this.#indexAt(i);
+      bytes += this.#bytesOf[(this.#start + i) % this.#bytesOf.length] as number;
+    }
+    assert(this.#count === 0 || before < next, "what is in flight was sent");
+    assert(bytes === this.#bytes, "bytes in flight are those of the messages");
+  }
+
   #indexAt(position: number): number {
     return this.#indexes[(this.#start + position) % this.#indexes.length] as number;
   }

@@ -210,6 +210,7 @@ export class Progress {
       this.#state === PROGRESS_STATE.REPLICATE || this.inflights.count === 0,
       "a window only to replicate",
     );
+    this.inflights.checkInvariants(this.#match, this.#next);
   }
 
   #enter(state: ProgressState): void {

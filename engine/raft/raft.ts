@@ -119,6 +119,10 @@ export class Raft {
       trace,
     });
     const last = this.log.lastId();
+    assert(
+      last.index === this.log.truncated.index || last.term <= state.hardState.term,
+      "the log holds an entry of a term that was never entered",
+    );
     const isBelowFloor = state.hardState.term < config.termFloor;
     this.#term = isBelowFloor ? config.termFloor : state.hardState.term;
     this.#vote = isBelowFloor ? NO_NODE : state.hardState.vote;
@@ -317,14 +321,20 @@ export class Raft {
     this.log.checkInvariants();
     checkMembership(this.#membership);
     assert(this.log.lastId().term <= this.#term || this.#term === 0, "no entry of a later term");
-    assert(this.#role !== ROLE.PRE_CANDIDATE || this.#leader === NO_NODE, "a pre-candidate has no leader");
     if (this.#role !== ROLE.LEADER) {
       assert(this.#uncommittedBytes === 0, "only a leader counts uncommitted bytes");
       assert(this.#transferTarget === NO_NODE, "only a leader transfers leadership");
-      assert(this.#reads.round === 0 && this.#earlyReads.length === 0, "only a leader confirms reads");
+      assert(this.#reads.round === 0, "only a leader confirms reads");
+      assert(this.#earlyReads.length === 0, "only a leader keeps reads back");
+      assert(this.#readAcks.size === 0, "only a leader is told of rounds");
+      assert(this.#pendingConfIndex === 0, "only a leader knows of a change under way");
+      assert(this.#role === ROLE.FOLLOWER || this.#leader === NO_NODE, "who campaigns has no leader");
+      assert(this.#role !== ROLE.CANDIDATE || this.#vote === this.id, "a candidate votes for itself");
       return;
     }
     assert(this.#leader === this.id, "a leader knows itself as the leader");
+    assert(this.#vote === this.id, "a leader voted for itself");
+    assert(this.#transferTarget !== this.id, "nobody hands leadership to itself");
     for (const progress of this.#membership.progress) {
       progress.checkInvariants();
       assert(progress.match <= this.log.lastIndex, "match ≤ last");
@@ -986,6 +996,11 @@ export class Raft {
 
   #readConfirmed(from: NodeId, readRound: number): void {
     if (readRound > (this.#readAcks.get(from) ?? 0)) this.#readAcks.set(from, readRound);
+    this.#answerConfirmedReads();
+  }
+
+  #answerConfirmedReads(): void {
+    if (this.#reads.round === 0) return;
     const { voters, votersOutgoing } = this.confState;
     const ofHalf = (ids: readonly NodeId[]) => ids.map((id) => this.#readAcks.get(id) ?? 0);
     const round = jointCommittedIndex(ofHalf(voters), ofHalf(votersOutgoing));
@@ -1233,6 +1248,8 @@ export class Raft {
     if (this.#transferTarget !== NO_NODE && !this.#isVoter(this.#transferTarget)) {
       this.#transferTarget = NO_NODE;
     }
+    // Whose answer is still missing may be no member any more, and nobody else may ever answer.
+    this.#answerConfirmedReads();
     return confState;
   }
 

@@ -52,7 +52,8 @@ export interface RaftCore {
   reportUnreachable(id: NodeId): void;
   /** A snapshot was delivered to `id`, or not. */
   reportSnapshot(id: NodeId, isDelivered: boolean): void;
-  /** The view can serve entries that were "pending" when they were to be sent. */
+  /** The view can serve entries that were "pending" when they were to be sent (`LogView.entries`): sends
+   * them, as far as the members' windows allow. */
   onEntriesFetched(): void;
   hasReady(): boolean;
   /** What is to be done. Handed out once: the caller must do it. */

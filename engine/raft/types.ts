@@ -118,7 +118,10 @@ export interface LogView {
    * memory. */
   term(index: LogIndex): Term;
   /** Entries from `low` up to but without `high`, as many as fit `bytesMax`, at least one; all exist and
-   * are not truncated. "pending" when they must be fetched first; `onEntriesFetched` ends that. */
+   * are not truncated. "pending" when they must be fetched first: then nothing is sent to the member that
+   * needs them, whose progress stays as it is. The view notes what it was asked for and has it fetched; the
+   * core asks again, also while that is under way, whenever it would send to that member, and at once in
+   * `onEntriesFetched`. Entries after `applied` are never pending. */
   entries(low: LogIndex, high: LogIndex, bytesMax: number): readonly Entry[] | "pending";
   /** State that a member gets which needs entries that are truncated; "pending" when there is none now.
    * Its index is at least `truncated`, at most what is applied. */

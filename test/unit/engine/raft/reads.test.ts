@@ -85,6 +85,14 @@ test("a lone voter that restarted knows what it had committed only when it commi
   assert.deepEqual(reads(leader), [[1, 4]]);
 });
 
+test("a read whose last missing voter is removed is answered at once", () => {
+  const leader = leading({ voters: [1, 2] });
+  leader.readIndex(7);
+  assert.deepEqual(reads(leader), []);
+  leader.node.applyConfChange(change(remove(2)));
+  assert.deepEqual(reads(leader), [[7, 1]]);
+});
+
 test("a removed leader that still leads asks the voter that is left", () => {
   const leader = leading({ voters: [1, 2], config: { stepDownOnRemoval: false } });
   leader.node.applyConfChange(change(remove(1)));
