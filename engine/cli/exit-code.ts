@@ -81,7 +81,8 @@ export function printError(io: CommandIo, error: unknown): void {
     const [headline = "", ...more] = error.message.split("\n");
     io.err([`strata: ${headline}${code === undefined ? "" : ` (${code})`}`, ...more].join("\n"));
     if (code === "REQUEST_TIMEOUT" && error.cause instanceof Error) io.err(`strata: ${error.cause.message}`);
-    if (code !== undefined && isErrorCode(code)) io.err(`strata: ${ERRORS[code].action}`);
+    const nextStep = nextStepOf(error instanceof CommandError ? error.cause : error);
+    if (nextStep !== undefined) io.err(`strata: ${nextStep}`);
     return;
   }
   const description = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -91,6 +92,12 @@ export function printError(io: CommandIo, error: unknown): void {
 /** The code of an error of ours, undefined for any other. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof StrataError || error instanceof RemoteError ? error.code : undefined;
+}
+
+/** What a person does about an error of ours, undefined for any other. */
+export function nextStepOf(error: unknown): string | undefined {
+  const code = codeOf(error);
+  return code !== undefined && isErrorCode(code) ? ERRORS[code].action : undefined;
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.js";
 import type { RootLogger } from "../telemetry/logger.js";
-import { EXIT, type ExitCode, endProcess, exitCodeOf } from "./exit-code.js";
+import { EXIT, type ExitCode, endProcess, exitCodeOf, nextStepOf } from "./exit-code.js";
 import type { CommandIo } from "./io.js";
 import type { Parts, RunningScm } from "./parts.js";
 
@@ -46,7 +46,7 @@ export async function runScm({ config, logger, parts, io }: RunScmOptions): Prom
     const ended = await Promise.race([signal.received, scm.fatal]);
     const failure = ended instanceof Error ? ended : undefined;
     if (failure === undefined) logger.info("stopping", { signal: ended });
-    else logger.fatal("the SCM cannot go on", { error: failure });
+    else logger.fatal("the SCM cannot go on", { error: failure, nextStep: nextStepOf(failure) });
     const exitCode = failure === undefined ? EXIT.OK : exitCodeOf(failure);
     const limitMs = failure === undefined ? config.scm.shutdownTimeoutMs : STOP_AFTER_FAILURE_MS;
     const watchdog = setTimeout(() => {

@@ -89,14 +89,13 @@ function tablePlaces(path: string): number[] {
   return [...new Set([...body, size - 60, size - 53, size - 20, size - 8, size - 1])].sort((a, b) => a - b);
 }
 
-const MARK_SLOT_BYTES = 64;
-/** Magic, sequence, index, term, chain, checksum. */
-const MARK_FIELDS = [0, 8, 16, 24, 32, 60];
+/** Where the slots of durable.mark are, and in each: magic, sequence, index, term, chain, term and vote of the
+ * hard state, checksum. */
+const MARK_SLOTS = [0, 64, 4096];
+const MARK_FIELDS = [0, 8, 16, 24, 32, 36, 44, 60];
 
-function markPlaces(path: string): number[] {
-  const { size } = statSync(path);
-  const slots = Array.from({ length: Math.floor(size / MARK_SLOT_BYTES) }, (_, i) => i * MARK_SLOT_BYTES);
-  return slots.flatMap((slot) => MARK_FIELDS.flatMap((field) => [slot + field, slot + field + 1]));
+function markPlaces(): number[] {
+  return MARK_SLOTS.flatMap((slot) => MARK_FIELDS.map((field) => slot + field + (field === 60 ? 2 : 0)));
 }
 
 function flips({ kind, source, file, places, count, expected }: Region, sources: Sources, scale: number) {

@@ -7,6 +7,7 @@ import { SmallDisk } from "./small-disk.js";
 import { copyTree, type Source, type Sources } from "./sources.js";
 import type { Said } from "./subject-jobs.js";
 import { SubjectProcess } from "./subject-process.js";
+import { WholeScm } from "./whole-scm.js";
 
 /** One fault, and how an SCM may take it. */
 export interface FaultCase {
@@ -27,6 +28,7 @@ export class CaseContext {
   readonly directory: string;
   #subject: SubjectProcess | undefined;
   #smallDisk: Promise<SmallDisk | undefined> | undefined;
+  #wholeScm: WholeScm | undefined;
   #random: SeededRandom;
 
   constructor(sources: Sources, directory: string) {
@@ -95,8 +97,23 @@ export class CaseContext {
     return await this.#smallDisk;
   }
 
+  /** Runs a case on a whole SCM, which lives on for the next one unless something went wrong. */
+  async withWholeScm(run: (scm: WholeScm) => Promise<Outcome>): Promise<Outcome> {
+    const scm =
+      this.#wholeScm ?? (await WholeScm.create(`${this.directory}-whole-disk`, this.random.below(1e6)));
+    this.#wholeScm = scm;
+    try {
+      return await run(scm);
+    } catch (error) {
+      this.#wholeScm = undefined;
+      await scm.close();
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#subject?.kill();
+    await this.#wholeScm?.close();
     await (await this.#smallDisk)?.unmount();
   }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SeededRandom } from "../../../engine/core/random.js";
+import { commandCases } from "./command-cases.js";
 import { damageCases } from "./damage-cases.js";
 import { CaseContext, type FaultCase, textOf } from "./fault-case.js";
 import { fileCases } from "./file-cases.js";
@@ -11,6 +12,7 @@ import { Shim } from "./shim.js";
 import { prepareSources, type Sources } from "./sources.js";
 import { spaceCases } from "./space-cases.js";
 import { tornCases } from "./torn-cases.js";
+import { wholeCases } from "./whole-cases.js";
 
 export interface MatrixOptions {
   /** About so many cases; the regions of files are sampled more or less densely for it. */
@@ -67,6 +69,8 @@ async function casesAt({ sources, shim, directory }: CaseParts, scale: number): 
     ...(await injectedCases(shim, sources, directory, scale)),
     ...spaceCases(),
     ...permissionCases(),
+    ...wholeCases(shim),
+    ...commandCases(),
   ];
 }
 

@@ -1,10 +1,13 @@
-import { appendFileSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { appendFileSync, copyFileSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { MARK_FILE } from "../../../engine/storage/durable-mark.js";
 import { PAGE_BYTES, zeroFrom, zeroPage } from "./damage.js";
 import type { Expected, FaultCase } from "./fault-case.js";
 import { type Source, type Sources, stateOf } from "./sources.js";
 import { newestOf, recordPlaces, spread, WAL_BLOCK_BYTES, walRecords } from "./store-files.js";
 
 const logWal = ({ directories }: Source): string => newestOf(directories.raft, "wal");
+const markOf = ({ directories }: Source): string => join(directories.raft, MARK_FILE);
 const stateWal = ({ directories }: Source): string => newestOf(stateOf(directories), "wal");
 
 /** What a crash does to the end of a write-ahead log, and what a disk may leave behind it. */
@@ -36,6 +39,8 @@ function tornWrites({ young, torn }: Sources, scale: number): FaultCase[] {
     name: `torn-write-${how}-${at}`,
     run: (context) => {
       const copy = context.copyOf(torn);
+      // The watermark follows when the write has returned.
+      copyFileSync(markOf(young), markOf(copy));
       change(logWal(copy));
       return context.inspect(copy, "recovered");
     },
@@ -43,11 +48,12 @@ function tornWrites({ young, torn }: Sources, scale: number): FaultCase[] {
   const cut = spread(places, Math.round(26 * scale)).map((at) =>
     tear("cut", at, (path) => truncateSync(path, at)),
   );
-  // The length of a file may reach the disk before its bytes.
-  const zeroed = spread(
-    places.filter((at) => at < end),
-    Math.round(14 * scale),
-  ).map((at) => tear("zeroed", at, (path) => zeroFrom(path, at)));
+  // The length of a file may reach the disk before its sectors.
+  const sectors = [];
+  for (let at = end - (end % SECTOR_BYTES); at > before; at -= SECTOR_BYTES) sectors.unshift(at);
+  const zeroed = spread(sectors, Math.round(14 * scale)).map((at) =>
+    tear("zeroed", at, (path) => zeroFrom(path, at)),
+  );
   // So may its pages, in any order.
   const pages: number[] = [];
   for (let at = Math.ceil(before / PAGE_BYTES) * PAGE_BYTES; at < end; at += PAGE_BYTES) pages.push(at);
@@ -98,6 +104,7 @@ function tornFlushes({ young, grown }: Sources, scale: number): FaultCase[] {
 }
 
 const HEADER_BYTES = 7;
+const SECTOR_BYTES = 512;
 
 /** What lay on the disk before the file grew there. */
 function garbage(sources: Sources, scale: number): FaultCase[] {

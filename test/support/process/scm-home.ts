@@ -22,17 +22,17 @@ export class ScmHome {
     this.#settings = settings;
   }
 
-  /** An initialised one that takes imports. `settings` are `key=value`. */
-  static async create(settings: readonly string[] = []): Promise<ScmHome> {
-    const home = await ScmHome.createEmpty(settings);
+  /** An initialised one that takes imports, in `parent`. `settings` are `key=value`. */
+  static async create(settings: readonly string[] = [], parent = tmpdir()): Promise<ScmHome> {
+    const home = await ScmHome.createEmpty(settings, parent);
     const { code, text } = await home.run("scm", "--init", "--local-id-floor", "1000", "--term-floor", "5");
     if (code !== 0) throw new Error(`--init ended with ${code}: ${text}`);
     return home;
   }
 
-  static async createEmpty(settings: readonly string[] = []): Promise<ScmHome> {
+  static async createEmpty(settings: readonly string[] = [], parent = tmpdir()): Promise<ScmHome> {
     const ports = [await freePort(), await freePort()] as const;
-    return new ScmHome(mkdtempSync(join(tmpdir(), "strata-home-")), ports, settings);
+    return new ScmHome(mkdtempSync(join(parent, "strata-home-")), ports, settings);
   }
 
   /** For clients. */
