@@ -16,8 +16,8 @@ import type { WholeScm } from "./whole-scm.js";
 const EXIT_STORAGE = 74;
 const END_LIMIT_MS = 30_000;
 
-/** What an operator sees of a damaged SCM: `strata scm` and `strata verify` end with 74, name the code and say
- * what to do. */
+/** What an operator sees of a damaged SCM: `strata scm` and `strata verify` end with 74, name the code and
+ * say what to do. */
 export function commandCases(): FaultCase[] {
   const middleOf = (path: string): number => Math.floor(statSync(path).size / 2);
   const flip = (path: string): void => FLIP.byte(path, middleOf(path));

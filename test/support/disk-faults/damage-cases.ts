@@ -89,8 +89,8 @@ function tablePlaces(path: string): number[] {
   return [...new Set([...body, size - 60, size - 53, size - 20, size - 8, size - 1])].sort((a, b) => a - b);
 }
 
-/** Where the slots of durable.mark are, and in each: magic, sequence, index, term, chain, term and vote of the
- * hard state, checksum. */
+/** Where the slots of durable.mark are, and in each: magic, sequence, index, term, chain, term and vote of
+ * the hard state, checksum. */
 const MARK_SLOTS = [0, 64, 4096];
 const MARK_FIELDS = [0, 8, 16, 24, 32, 36, 44, 60];
 

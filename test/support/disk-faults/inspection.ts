@@ -1,3 +1,4 @@
+import { ERRORS, type ErrorCode } from "../../../engine/core/errors.js";
 import { type Ledger, writeAt } from "./ledger.js";
 import { FURTHER, type Said, type VerifyFinding } from "./subject-jobs.js";
 import type { JobResult } from "./subject-process.js";
@@ -5,7 +6,12 @@ import type { JobResult } from "./subject-process.js";
 /** How a case may end well; anything else is thrown. */
 export type Outcome =
   | { readonly kind: "recovered" }
-  | { readonly kind: "refused"; readonly code: string }
+  | {
+      readonly kind: "refused";
+      readonly code: ErrorCode;
+      /** After a start, by damage behind newer rows: no start reads it, RocksDB does when it gathers files. */
+      readonly isLate?: true;
+    }
   | { readonly kind: "skipped"; readonly reason: string };
 
 /** Operations that an inspection writes after a start that recovers: the flush between truncates the log. */
@@ -24,23 +30,25 @@ export function requireEnding({ said, ending, lastWords }: JobResult, mayBeKille
   return { kind: "refused", code };
 }
 
-/** Judges the result of an `inspect` job against what was acknowledged. Throws what is wrong. */
-export function judge(result: JobResult, acknowledged: Ledger): Outcome {
+/** Judges the result of an `inspect` job against what was acknowledged. `isDamaged`: verify may find more than
+ * a start does. Throws what is wrong. */
+export function judge(result: JobResult, acknowledged: Ledger, isDamaged: boolean): Outcome {
   const outcome = requireEnding(result, false);
   const { said } = result;
   const starts = said.filter((each) => each.kind === "started");
   const verified = said.find((each) => each.kind === "verified");
   if (outcome.kind === "refused") {
     const { code } = outcome;
-    if (starts.length > 0) throw new Error(`started, and failed later with ${code}`);
     if (verified !== undefined) requireExplained(verified.findings, code);
-    return outcome;
+    if (starts.length === 0) return outcome;
+    if (ERRORS[code].class === "CorruptionError") return { ...outcome, isLate: true };
+    throw new Error(`started, and failed later with ${code}`);
   }
   const [first, second] = starts;
   if (first === undefined || second === undefined) throw new Error("said nothing of its starts");
   const ledger = acknowledged.clone();
   ledger.check(first);
-  if (verified !== undefined) requireClean(verified, first.last);
+  if (verified !== undefined && !isDamaged) requireClean(verified, first.last);
   ledger.settle(first.last);
   for (let i = 0; i <= FURTHER_COUNT; i++) ledger.begin(writeAt(FURTHER, ledger.begun + 1));
   ledger.acknowledge(ledger.begun);

@@ -8,6 +8,7 @@ import { CaseContext, type FaultCase, textOf } from "./fault-case.js";
 import { fileCases } from "./file-cases.js";
 import { injectedCases } from "./injected-cases.js";
 import { permissionCases } from "./permission-cases.js";
+import { rowCases } from "./row-cases.js";
 import { Shim } from "./shim.js";
 import { prepareSources, type Sources } from "./sources.js";
 import { spaceCases } from "./space-cases.js";
@@ -64,6 +65,7 @@ interface CaseParts {
 async function casesAt({ sources, shim, directory }: CaseParts, scale: number): Promise<FaultCase[]> {
   return [
     ...damageCases(sources, scale),
+    ...rowCases(),
     ...tornCases(sources, scale),
     ...fileCases(sources),
     ...(await injectedCases(shim, sources, directory, scale)),

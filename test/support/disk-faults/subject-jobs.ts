@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../../../engine/core/errors.js";
+
 /** What a subject is asked to do, and what it says; a line of JSON each. */
 export type Job =
   | {
@@ -28,7 +30,7 @@ export type Job =
 export const FURTHER = "further";
 
 export interface Refusal {
-  readonly code: string | undefined;
+  readonly code: ErrorCode | undefined;
   readonly message: string;
   /** What the table of errors tells the operator to do. */
   readonly action: string;

@@ -31,8 +31,8 @@ function failing(shim: Shim): FaultCase[] {
   const make = (file: FileName, call: SystemCall, error: ErrorName, options: Partial<Tampering> = {}) => {
     const tampering = { calls: [call], path: FILES[file], nth: 1, error, ...options };
     const { nth, isShort, times } = tampering;
-    const name = `${file}-${call}-${isShort === true ? "short-" : ""}${error}-${nth}${times === undefined ? "" : "-once"}`;
-    return wholeCase("failing thread", name, async (scm) => {
+    const how = `${isShort === true ? "short-" : ""}${error}-${nth}${times === undefined ? "" : "-once"}`;
+    return wholeCase("failing thread", `${file}-${call}-${how}`, async (scm) => {
       await scm.startTampered(shim, tampering);
       await scm.load.resume();
       await scm.answered(20);
