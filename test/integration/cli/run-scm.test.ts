@@ -83,6 +83,7 @@ test("a fatal error ends the process with its exit code, though stopping fails t
   assert.equal(await run.ended(), 74);
   assert.match(run.err(), /"the SCM cannot go on"/);
   assert.match(run.err(), /STORAGE_IO/);
+  assert.match(run.err(), /"nextStep":"Check the disk, then restart."/);
 });
 
 test("a part that dies without a code is a bug", async () => {

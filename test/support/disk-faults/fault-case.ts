@@ -149,6 +149,15 @@ export class CaseContext {
   }
 }
 
+/** Says aloud that cases of these kinds cannot be tried here: one for each. */
+export function skippedCases(kinds: readonly string[], reason: string): FaultCase[] {
+  return kinds.map((kind) => ({
+    kind,
+    name: `${kind.replaceAll(" ", "-")}-all`,
+    run: async () => ({ kind: "skipped", reason }),
+  }));
+}
+
 /** Refused at once, or not at all. */
 function isWhole(said: readonly Said[]): boolean {
   const isRefused = said.some(({ kind }) => kind === "refused");

@@ -1,10 +1,17 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { storageDirectories } from "../../../engine/storage/directories.js";
-import { CaseContext, type FaultCase, requireExpected, textOf } from "./fault-case.js";
+import { CaseContext, type FaultCase, requireExpected, skippedCases, textOf } from "./fault-case.js";
 import { FURTHER_COUNT, type Outcome, requireEnding } from "./inspection.js";
 import { Ledger } from "./ledger.js";
-import { type ErrorName, type Shim, type SystemCall, type Tampering, tamperedCalls } from "./shim.js";
+import {
+  type ErrorName,
+  NO_SHIM,
+  type Shim,
+  type SystemCall,
+  type Tampering,
+  tamperedCalls,
+} from "./shim.js";
 import type { Source, Sources } from "./sources.js";
 import { spread } from "./store-files.js";
 import type { Job } from "./subject-jobs.js";
@@ -39,6 +46,17 @@ const ERRORS_OF: Readonly<Record<SystemCall, readonly ErrorName[]>> = {
   open: ["EIO", "EACCES", "EMFILE"],
 };
 
+const KINDS = [
+  "call fails in a start",
+  "read fails in a start",
+  "call fails in an init",
+  "call fails at work",
+  "killed in a start",
+  "killed in an init",
+  "killed at work",
+  "chosen call fails",
+];
+
 /** What a subject does while a call fails; `armed work` is work without its start. */
 type Activity = "init" | "start" | "work" | "armed work";
 
@@ -59,7 +77,7 @@ export async function injectedCases(
   directory: string,
   scale: number,
 ): Promise<FaultCase[]> {
-  if (shim === undefined) return [];
+  if (shim === undefined) return skippedCases(KINDS, NO_SHIM);
   const list = async (activity: Activity, calls: readonly SystemCall[]): Promise<Sweep> => {
     const context = new CaseRunner(shim, sources, directory);
     return { activity, calls, list: await context.callsOf(activity, calls) };

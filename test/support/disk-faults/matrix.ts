@@ -16,8 +16,9 @@ import { tornCases } from "./torn-cases.js";
 import { wholeCases } from "./whole-cases.js";
 
 export interface MatrixOptions {
-  /** About so many cases; the regions of files are sampled more or less densely for it. */
-  readonly cases: number;
+  /** About so many cases; the regions of files are sampled more densely for it, or kinds thinned out. All
+   * cases of the standard density when left out. */
+  readonly cases: number | undefined;
   readonly seed: number;
   /** Only cases whose kind or name contains this. */
   readonly only: string | undefined;
@@ -49,7 +50,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
 }
 
 /** All cases there are, with about `count` of them. */
-async function catalogue(parts: CaseParts, count: number): Promise<FaultCase[]> {
+async function catalogue(parts: CaseParts, count = 0): Promise<FaultCase[]> {
   const standard = await casesAt(parts, 1);
   if (count <= standard.length) return standard;
   return await casesAt(parts, count / standard.length);
@@ -109,7 +110,7 @@ class Matrix {
     const all = this.#all;
     const chosen =
       only === undefined
-        ? thinOut(all, cases, seed)
+        ? thinOut(all, cases ?? all.length, seed)
         : all.filter(({ kind, name }) => kind.includes(only) || name.includes(only));
     print(`${chosen.length} cases, seed ${seed}`);
     const queue = chosen.values();

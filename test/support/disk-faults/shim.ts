@@ -41,6 +41,9 @@ export interface Tampering {
 
 const ERRORS: Readonly<Record<ErrorName, number>> = constants.errno;
 
+/** Why there is none. */
+export const NO_SHIM = "no C compiler";
+
 /** The library that tampers with system calls; undefined where it cannot be built. */
 export class Shim {
   readonly #library: string;

@@ -23,11 +23,11 @@ export class SmallDisk {
     const holder = spawn("unshare", ["-m", "sh", "-c", mount, directory], {
       stdio: ["pipe", "pipe", "ignore"],
     });
-    const isMounted = await Promise.race([
-      once(holder.stdout, "data").then(() => true),
-      once(holder, "close").then(() => false),
-      once(holder, "error").then(() => false),
-    ]);
+    const isMounted = await new Promise<boolean>((resolve) => {
+      holder.stdout.once("data", () => resolve(true));
+      holder.once("close", () => resolve(false));
+      holder.once("error", () => resolve(false));
+    });
     return isMounted ? new SmallDisk(holder, directory) : undefined;
   }
 

@@ -52,6 +52,8 @@ export interface Found {
 export type Said =
   | { readonly kind: "acknowledged"; readonly index: number }
   | { readonly kind: "verified"; readonly findings: readonly VerifyFinding[]; readonly lastIndex?: number }
+  /** By the verification, which may not. */
+  | { readonly kind: "changed"; readonly files: readonly string[] }
   /** The first or, after more was written, the second start of `inspect`; the start of `work`. */
   | ({ readonly kind: "started" } & Found)
   | { readonly kind: "entries"; readonly entries: readonly (readonly [index: number, digest: string])[] }

@@ -1,6 +1,7 @@
 /** A process in which a store may fail: `node subject.js` takes jobs on stdin, and says on stdout what it has
  * done. It may loop or die; whoever started it looks after that (SubjectProcess). */
-import { existsSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ERRORS, StrataError } from "../../../engine/core/errors.js";
 import { NodeRandom } from "../../../engine/host/node-random.js";
@@ -48,7 +49,11 @@ async function run(job: Job): Promise<void> {
 }
 
 async function inspect(directories: StorageDirectories, job: InspectJob): Promise<void> {
-  if (job.verifyFirst) await report(directories);
+  if (job.verifyFirst) {
+    const before = digests(directories);
+    await report(directories);
+    sayChanges(directories, before);
+  }
   await locked(directories, async () => {
     const scm = await start(directories);
     for (let i = 0; i < job.furtherCount; i++) set(scm);
@@ -99,6 +104,30 @@ function set(scm: SmallScm): void {
   const { row, value } = writeAt(FURTHER, index);
   scm.set(row, value);
   say({ kind: "acknowledged", index });
+}
+
+/** Says which files have changed since `before`. */
+function sayChanges(directories: StorageDirectories, before: ReadonlyMap<string, string>): void {
+  const after = digests(directories);
+  const names = new Set([...before.keys(), ...after.keys()]);
+  const files = [...names].filter((name) => before.get(name) !== after.get(name));
+  if (files.length > 0) say({ kind: "changed", files });
+}
+
+/** By path. What cannot be read has no digest. */
+function digests({ root, lock }: StorageDirectories): Map<string, string> {
+  const found = new Map<string, string>();
+  const visit = (path: string): void => {
+    if (path === lock) return;
+    try {
+      if (!statSync(path).isDirectory()) found.set(path, digestOf(readFileSync(path)));
+      else for (const name of readdirSync(path)) visit(join(path, name));
+    } catch {
+      found.set(path, "unreadable");
+    }
+  };
+  visit(root);
+  return found;
 }
 
 async function report(directories: StorageDirectories): Promise<void> {

@@ -1,8 +1,8 @@
 import { ERRORS, type ErrorCode } from "../../../engine/core/errors.js";
 import { waitFor } from "../wait.js";
-import type { CaseContext, FaultCase } from "./fault-case.js";
+import { type CaseContext, type FaultCase, skippedCases } from "./fault-case.js";
 import type { Outcome } from "./inspection.js";
-import type { ErrorName, Shim, SystemCall, Tampering } from "./shim.js";
+import { type ErrorName, NO_SHIM, type Shim, type SystemCall, type Tampering } from "./shim.js";
 import type { WholeScm } from "./whole-scm.js";
 
 /** `strata`'s exit code for a disk, or what is on it. */
@@ -21,9 +21,19 @@ const FILES = {
 } as const;
 type FileName = keyof typeof FILES;
 
+const KINDS = ["failing thread", "failing start", "failing audit", "harmless failure", "stall of seconds"];
+
 /** Faults under a whole SCM at work: main, log and state thread, real clients. */
 export function wholeCases(shim: Shim | undefined): FaultCase[] {
-  return [...(shim === undefined ? [] : [...failing(shim), ...harmless(shim), ...stalls(shim)]), ...full()];
+  if (shim === undefined) return [...skippedCases(KINDS, NO_SHIM), ...full()];
+  return [
+    ...failing(shim),
+    ...failingStarts(shim),
+    ...failingAudits(shim),
+    ...harmless(shim),
+    ...stalls(shim),
+    ...full(),
+  ];
 }
 
 /** A thread's disk fails: the process ends with the code that says so, the next start has everything. */
@@ -60,6 +70,49 @@ function failing(shim: Shim): FaultCase[] {
     make("mark", "fdatasync", "EIO"),
     make("mark", "fdatasync", "EIO", { nth: 2, times: 1 }),
   ];
+}
+
+/** A call of a start fails, on whatever thread: the start is refused, or goes on without harm. */
+function failingStarts(shim: Shim): FaultCase[] {
+  const make = (what: string, calls: readonly SystemCall[], error: ErrorName, nth: number) =>
+    wholeCase("failing start", `${what}-${error}-${nth}`, async (scm) => {
+      const process = scm.spawnTampered(shim, { calls, path: "/scm/", nth, times: 1, error });
+      scm.arm();
+      await waitFor("it serves or ends", () => !process.isAlive || isServing(process.text), START_LIMIT_MS);
+      const outcome: Outcome = process.isAlive ? { kind: "recovered" } : refusalOf(await scm.ended());
+      await scm.kill();
+      if (scm.tamperedCalls.length === 0) return { kind: "skipped", reason: "no such call this time" };
+      await scm.checkAfterEnd();
+      return outcome;
+    });
+  const changing = ["write", "pwrite", "fsync", "fdatasync", "create", "rename"] as const;
+  return [
+    ...[2, 12, 25, 40, 50, 60, 75, 90].map((nth) => make("change", changing, "EIO", nth)),
+    ...[6, 30, 55, 70].map((nth) => make("change", changing, "ENOSPC", nth)),
+    ...[1, 3, 6, 10, 15, 20, 26].map((nth) => make("read", ["read", "open"], "EIO", nth)),
+  ];
+}
+
+const START_LIMIT_MS = 60_000;
+
+function isServing(text: string): boolean {
+  return text.includes('"step":"listening"');
+}
+
+/** Mutations wait until the audit log can be written again. */
+function failingAudits(shim: Shim): FaultCase[] {
+  return (["EIO", "ENOSPC"] as const).map((error) =>
+    wholeCase("failing audit", error, async (scm) => {
+      const tampering = { calls: ["write", "pwrite"], path: "/audit.log", nth: 2, times: 3, error } as const;
+      await scm.startTampered(shim, tampering);
+      await scm.load.resume();
+      await scm.answered(20);
+      scm.arm();
+      await waitFor("the calls are met", () => scm.tamperedCalls.length > 0);
+      await requireReadable(scm);
+      return await goesOn(scm);
+    }),
+  );
 }
 
 /** What the system lets a program try again. */
@@ -165,6 +218,15 @@ async function fatalEnd(scm: WholeScm, code: ErrorCode): Promise<Outcome> {
   scm.disk?.free();
   await scm.checkAfterEnd();
   return { kind: "refused", code };
+}
+
+/** What a start that ended by itself has said. */
+function refusalOf({ code: exitCode, text }: Awaited<ReturnType<WholeScm["ended"]>>): Outcome {
+  if (exitCode !== EXIT_STORAGE) throw new Error(`ended with ${exitCode}: ${text.slice(-2000)}`);
+  const code = Object.keys(ERRORS).find((name) => text.includes(`(${name})`) || text.includes(`"${name}"`));
+  if (code === undefined) throw new Error(`no code: ${text.slice(-2000)}`);
+  if (!text.includes(ERRORS[code as ErrorCode].action)) throw new Error(`no next step: ${text.slice(-2000)}`);
+  return { kind: "refused", code: code as ErrorCode };
 }
 
 function wholeCase(kind: string, name: string, run: (scm: WholeScm) => Promise<Outcome>): FaultCase {

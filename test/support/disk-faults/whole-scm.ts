@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
-import { ScmHome } from "../process/scm-home.js";
+import { ScmHome, serving } from "../process/scm-home.js";
 import type { Ending, StrataProcess } from "../process/strata-process.js";
 import { waitFor } from "../wait.js";
 import { type Shim, type Tampering, tamperedCalls } from "./shim.js";
@@ -65,14 +65,17 @@ export class WholeScm {
 
   /** Starts it with system calls that are tampered with once `arm` was called. */
   async startTampered(shim: Shim, tampering: Tampering): Promise<void> {
+    await serving(this.spawnTampered(shim, tampering));
+  }
+
+  /** The same, without waiting until it serves, which it may never do. */
+  spawnTampered(shim: Shim, tampering: Tampering): StrataProcess {
     rmSync(this.#note, { force: true });
     rmSync(this.#armFile, { force: true });
     const environment = shim.environment(tampering, this.#note, this.#armFile);
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    this.#process = await this.home.start([], {
-      logFile: this.#logFile,
-      prefix: ["env", ...variables],
-    });
+    this.#process = this.home.spawn([], { logFile: this.#logFile, prefix: ["env", ...variables] });
+    return this.#process;
   }
 
   get tamperedCalls(): readonly string[] {
