@@ -21,6 +21,10 @@ const END_LIMIT_MS = 30_000;
 export function commandCases(): FaultCase[] {
   const middleOf = (path: string): number => Math.floor(statSync(path).size / 2);
   const flip = (path: string): void => FLIP.byte(path, middleOf(path));
+  // A start does not read the blocks that lie behind newer rows.
+  const flipEverywhere = (path: string): void => {
+    for (let at = 0; at < statSync(path).size; at += 100) FLIP.byte(path, at);
+  };
   const damages: Readonly<Record<string, (copy: Pick<Source, "directories">) => void>> = {
     "VERSION-deleted": ({ directories }) => rmSync(directories.versionFile),
     "VERSION-cut": ({ directories }) => truncateSync(directories.versionFile, 50),
@@ -34,10 +38,10 @@ export function commandCases(): FaultCase[] {
       const wal = newestOf(directories.raft, "wal");
       truncateSync(wal, middleOf(wal));
     },
-    "log-SST-flipped": ({ directories }) => flip(newestOf(directories.raft, "sst")),
+    "log-SST-flipped": ({ directories }) => flipEverywhere(newestOf(directories.raft, "sst")),
     "log-CURRENT-deleted": ({ directories }) => rmSync(newestOf(directories.raft, "current")),
     "log-MANIFEST-flipped": ({ directories }) => flip(newestOf(directories.raft, "manifest")),
-    "state-SST-flipped": ({ directories }) => flip(newestOf(stateOf(directories), "sst")),
+    "state-SST-flipped": ({ directories }) => flipEverywhere(newestOf(stateOf(directories), "sst")),
     "state-SST-deleted": ({ directories }) => rmSync(newestOf(stateOf(directories), "sst")),
     "state-CURRENT-deleted": ({ directories }) => rmSync(newestOf(stateOf(directories), "current")),
     "state-MANIFEST-flipped": ({ directories }) => flip(newestOf(stateOf(directories), "manifest")),

@@ -68,7 +68,8 @@ function requireExplained(findings: readonly VerifyFinding[], code: string): voi
   const unexplained = findings.find(({ nextStep }) => nextStep === "");
   if (unexplained !== undefined) throw new Error(`verify gives no next step: ${unexplained.what}`);
   // A file in a store may be no file, which verify's copy of it leaves out: then bytes are missing there.
-  const codes = code === "STORAGE_OPEN" ? [code, "LOG_CORRUPT", "STATE_CORRUPT"] : [code];
+  const mayBeMissing = code === "STORAGE_OPEN" || code === "STORAGE_IO";
+  const codes = mayBeMissing ? [code, "LOG_CORRUPT", "STATE_CORRUPT"] : [code];
   if (errors.some(({ what }) => codes.some((each) => what.startsWith(`${each}:`)))) return;
   throw new Error(`start refuses with ${code}, verify says: ${errors.map(({ what }) => what).join("; ")}`);
 }
