@@ -42,7 +42,8 @@ const SEQUENCE_DISTANCE_MAX = 2 ** 40;
  * 3. Another length, type or byte of the checksum, or another bit in the payload, would make the fragment
  *    intact: `damaged`. A length that became larger looks like a record that was cut off, a payload may have
  *    zeros for a sector.
- * 4. The header is possible, but the file ends before its record does: `torn`.
+ * 4. The header is possible, but the file ends before its record does, or has zeros where the next
+ *    fragment of the record has its header: `torn`.
  * 5. Sectors of the record are zeros, and nothing follows where it would end: `torn`.
  * 6. The record's first fragments are intact or later ones are, the header is possible and its record ends
  *    where the file or block does, or the number of the next batch stands where it belongs: this was a
@@ -69,7 +70,7 @@ export function judgeTail(scan: WalScan, nextSequence: number | undefined): WalT
   if (block.hasOtherHeader() || block.hasFlippedBit()) {
     return { kind: "damaged", offset: badOffset, reason: "a byte of the last record is wrong" };
   }
-  if (block.isCutOff()) return { kind: "torn" };
+  if (block.isCutOff() || block.hasNoContinuation(file)) return { kind: "torn" };
   if (block.hasMissingSector() && !block.isFollowed()) return { kind: "torn" };
   const isRecord = badOffset > end || later.hasContinuation || block.looksLikeRecord(nextSequence);
   if (isRecord) {
@@ -163,6 +164,14 @@ class BadBlock {
   isCutOff(): boolean {
     if (!this.#hasHeader) return this.#bytes.length < WAL_BLOCK_BYTES;
     return this.#hasPossibleHeader && fragmentEnd(this.#bytes, this.#at) > this.#bytes.length;
+  }
+
+  /** Another fragment has to follow in the next block, and zeros are there. */
+  hasNoContinuation(file: WalBytes): boolean {
+    if (!this.#hasPossibleHeader || this.#isLast) return false;
+    const type = fragmentType(this.#bytes, this.#at);
+    if (type !== WAL_TYPE.FIRST && type !== WAL_TYPE.MIDDLE) return false;
+    return file.read(this.#offset + WAL_BLOCK_BYTES, WAL_HEADER_BYTES).every((byte) => byte === 0);
   }
 
   /** The checksum in the header is right for some type and length. */

@@ -107,6 +107,25 @@ describe("a write-ahead log", () => {
     }
   });
 
+  test("of whose last record only the first bytes were written is torn, though the file is longer", () => {
+    const { bytes, ends } = log([...lengths, 70_000]);
+    const end = ends.at(-2)!;
+    const blockEnd = Math.ceil(end / 32_768) * 32_768;
+    for (const at of [
+      end,
+      blockEnd - 300,
+      blockEnd - 2,
+      blockEnd - 1,
+      blockEnd,
+      blockEnd + 3,
+      blockEnd + 32_767,
+    ]) {
+      const written = Buffer.from(bytes).fill(0, at);
+      const expected = at === end ? [] : ["torn"];
+      assert.deepEqual(kinds(written), expected, `zeros from ${at}`);
+    }
+  });
+
   test("with one wrong byte anywhere is damaged, whatever the byte", () => {
     const { bytes, ends } = log([10, 300, 0, 40_000, 5, 200]);
     const places = [...Array(700).keys()]
