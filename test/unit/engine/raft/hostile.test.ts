@@ -7,8 +7,8 @@ import { logIndex, term } from "../../../../engine/core/ids.js";
 import { encodeConfChange } from "../../../../engine/raft/conf-change-codec.js";
 import type { Message } from "../../../../engine/raft/message.js";
 import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
-import type { ConfChange } from "../../../../engine/raft/types.js";
-import { ENTRY_TYPE, nodeId } from "../../../../engine/raft/types.js";
+import type { ConfChange, EntryType } from "../../../../engine/raft/types.js";
+import { ENTRY_TYPE, LOCAL_APPEND_THREAD, nodeId } from "../../../../engine/raft/types.js";
 import type { Violation } from "../../../../engine/raft/violation.js";
 import { brief } from "../../../support/raft/brief.js";
 import {
@@ -183,12 +183,7 @@ function messageOf(member: Member, it: Said): Message {
     case KIND.READ_INDEX:
       return readIndexReq(it.from, 1, it.context);
     case KIND.READ_INDEX_RESP:
-      return {
-        ...readIndexReq(it.from, 1, 1),
-        kind: it.kind,
-        term: term(way[2]),
-        index: logIndex(numberNear(member, it.index)),
-      };
+      return readIndexResp(way, numberNear(member, it.index));
     case KIND.TRANSFER_LEADER:
       return transferLeader(way, it.target);
     case KIND.PROP: {
@@ -320,6 +315,15 @@ function leaderOfThree(): Member {
   return new Member(1, { log: [1, 1, 2], commit: 1 }).lead();
 }
 
+function readIndexResp([from, to, termNumber]: Way, index: number): Message {
+  const kind = KIND.READ_INDEX_RESP;
+  return { ...readIndexReq(from, to, 1), kind, term: term(termNumber), index: logIndex(index) };
+}
+
+function proposed(type: EntryType, it: ConfChange): Message {
+  return { ...prop(2, 1), proposals: [{ type, payload: encodeConfChange(it) }] };
+}
+
 const HUGE = Number.MAX_SAFE_INTEGER;
 const gap = [...makeEntries(4, [2]), ...makeEntries(6, [2])];
 const undecodable = makeEntries(4, [2]).map((entry) => ({
@@ -334,6 +338,7 @@ const CASES: readonly (readonly [Violation, () => Member, Message])[] = [
   ["term", followerOfTwo, timeoutNow([2, 1, 0])],
   ["term", followerOfTwo, voteReq([3, 1, HUGE], [9, 9], true)],
   ["term", followerOfTwo, { ...prop(2, 1, new Uint8Array(1)), term: term(2) }],
+  ["term", leaderOfThree, { ...readIndexReq(2, 1, 1), term: term(3) }],
   ["term", leaderOfThree, appResp([2, 1, 0], 4)],
   ["term", leaderOfThree, heartbeatResp([2, 1, 0])],
   ["entryId", followerOfTwo, appReq([2, 1, 2], { previous: [0, 3] })],
@@ -344,7 +349,10 @@ const CASES: readonly (readonly [Violation, () => Member, Message])[] = [
   ["entryId", followerOfTwo, voteReq([3, 1, 3], [4, 4], true)],
   ["entryId", followerOfTwo, snap([2, 1, 2], makeSnapshot([0, 0], { voters: [1, 2] }))],
   ["entryId", followerOfTwo, snap([2, 1, 2], makeSnapshot([3, 5], { voters: [1, 2] }))],
+  ["entryId", followerOfTwo, heartbeat([2, 1, 2], HUGE)],
+  ["entryId", followerOfTwo, readIndexResp([2, 1, 2], HUGE)],
   ["entryId", leaderOfThree, appReject([2, 1, 3], 3, [1, HUGE])],
+  ["entryId", leaderOfThree, appReject([2, 1, 3], HUGE, [1, 1])],
   ["entries", followerOfTwo, appReq([2, 1, 2], { previous: [2, 3], entries: gap })],
   ["entries", followerOfTwo, appReq([2, 1, 2], { previous: [2, 3], entries: makeEntries(5, [2]) })],
   ["entries", followerOfTwo, appReq([2, 1, 2], { previous: [2, 3], entries: makeEntries(4, [1]) })],
@@ -352,6 +360,8 @@ const CASES: readonly (readonly [Violation, () => Member, Message])[] = [
   ["entries", followerOfTwo, appReq([2, 1, 2], { previous: [2, 3], entries: makeEntries(4, [3]) })],
   ["confChange", followerOfTwo, appReq([2, 1, 2], { previous: [2, 3], entries: undecodable })],
   ["confChange", leaderOfThree, { ...prop(2, 1), proposals: undecodable }],
+  ["confChange", leaderOfThree, proposed(ENTRY_TYPE.CONF_CHANGE_V1, change(addVoter(4), addVoter(5)))],
+  ["confChange", leaderOfThree, proposed(ENTRY_TYPE.CONF_CHANGE_V2, change(addVoter(LOCAL_APPEND_THREAD)))],
   ["confState", followerOfTwo, snap([2, 1, 2], makeSnapshot([2, 9], {}))],
   ["confState", followerOfTwo, snap([2, 1, 2], makeSnapshot([2, 9], { voters: [2, 1] }))],
   ["confState", followerOfTwo, snap([2, 1, 2], makeSnapshot([2, 9], { voters: [1, 2], learners: [2] }))],
