@@ -48,9 +48,10 @@ export interface DiskFile {
 export interface StoreOptions {
   /** What is kept there: chooses the tuning, and the code of corruption (LOG_CORRUPT or STATE_CORRUPT). */
   readonly kind: "log" | "state";
-  /** Columns: key spaces that are written atomically together. All must be named at each open. */
+  /** Columns: key spaces that are written atomically together. All must be named at each open. The first one
+   * holds the bulk, the others few bytes. */
   readonly columns: readonly string[];
-  /** Memory for unwritten data per column; it also bounds the store's own log. */
+  /** Memory for unwritten data of the first column; it also bounds the store's own log. */
   readonly memtableBytes: number;
 }
 

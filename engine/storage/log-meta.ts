@@ -10,7 +10,7 @@ import type { Floors, LogPoint, StorageIdentity } from "./recovered.js";
 import { seal, unseal } from "./sealed-row.js";
 
 /** Bounds memory and the store's write-ahead log: RocksDB keeps up to about 6 × the sum over its columns,
- * here some 200 MB, which a start has to read again after a crash. */
+ * here some 100 MB, which a start has to read again after a crash. */
 const LOG_MEMTABLE_BYTES = 16 * 1024 * 1024;
 
 export const LOG_STORE_OPTIONS: StoreOptions = {
