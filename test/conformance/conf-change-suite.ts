@@ -2,8 +2,6 @@ import type { LogIndex } from "../../engine/core/ids.js";
 import { logIndex } from "../../engine/core/ids.js";
 import type { ConfChangeRefusal, ConfChangeResult, Membership } from "../../engine/raft/conf-change.js";
 import { changeSimply, enterJoint, leaveJoint, NO_MEMBERS } from "../../engine/raft/conf-change.js";
-import type { Progress } from "../../engine/raft/progress.js";
-import type { ProgressStatus } from "../../engine/raft/types.js";
 import { truthValue } from "./arguments.js";
 import { parseSteps } from "./conf-change-steps.js";
 import type { Directive } from "./datadriven.js";
@@ -35,7 +33,7 @@ export const confChangeSuite: Suite = () => {
     } finally {
       lastIndex++;
     }
-    return `${confStateText(membership.confState)}\n${progressLines(membership.progress.map(statusOf))}`;
+    return `${confStateText(membership.confState)}\n${progressLines(membership.progress.map((progress) => progress.status()))}`;
   };
 };
 
@@ -61,22 +59,4 @@ function changeResult(before: Membership, directive: Directive, lastIndex: LogIn
     default:
       throw new CommandError("unknown command");
   }
-}
-
-function statusOf(progress: Progress): ProgressStatus {
-  const { id, state, match, next, isLearner, isRecentlyActive, isPaused, pendingSnapshot, inflights } =
-    progress;
-  const { count: inflightCount, isFull: isInflightFull } = inflights;
-  return {
-    id,
-    state,
-    match,
-    next,
-    isLearner,
-    isRecentlyActive,
-    isPaused,
-    pendingSnapshot,
-    inflightCount,
-    isInflightFull,
-  };
 }
