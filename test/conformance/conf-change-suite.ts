@@ -33,7 +33,8 @@ export const confChangeSuite: Suite = () => {
     } finally {
       lastIndex++;
     }
-    return `${confStateText(membership.confState)}\n${progressLines(membership.progress.map((progress) => progress.status()))}`;
+    const lines = progressLines(membership.progress.map((progress) => progress.status()));
+    return `${confStateText(membership.confState)}\n${lines}`;
   };
 };
 
