@@ -69,9 +69,7 @@ export class CoreSimulation {
 
   #mend(): boolean {
     const leader = this.cluster.leader();
-    if (leader === undefined || !this.operators.mend(leader)) return false;
-    this.operators.retire();
-    return true;
+    return leader !== undefined && this.operators.mend(leader);
   }
 
   #members(): Replica[] {
@@ -81,6 +79,7 @@ export class CoreSimulation {
   #converge(): void {
     const { cluster } = this;
     const isDone = (): boolean => {
+      this.operators.retire();
       const leader = cluster.leader();
       const last = leader?.log.lastIndex;
       return this.#members().every(({ isUp, machine }) => isUp && machine.applied === last);

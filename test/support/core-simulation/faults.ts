@@ -1,7 +1,7 @@
 import type { SeededRandom } from "../../../engine/core/random.js";
 import type { Cluster } from "./cluster.js";
 import type { DamageKind } from "./log-disk.js";
-import { idsOf } from "./operators.js";
+import { idsOf, isDurablyIn } from "./operators.js";
 import { type CoreFaultName, pick } from "./options.js";
 import { cutLinks, PARTITION_KINDS } from "./partitions.js";
 import { isQuorum } from "./quorums.js";
@@ -13,7 +13,7 @@ type EventFault = Exclude<
   "loss" | "duplication" | "lateness" | "reordering" | "snapshotTrouble"
 >;
 
-const DAMAGE_KINDS: readonly DamageKind[] = ["shortened", "shortened", "flippedBit", "flippedStateBit"];
+const DAMAGE_KINDS: readonly DamageKind[] = ["shortened", "forgottenVote", "flippedBit", "flippedStateBit"];
 
 /** Does what the options say to a cluster, until it is calm. */
 export class CoreFaults {
@@ -192,10 +192,7 @@ export class CoreFaults {
     const isSettled = sound.every(({ disk }) => disk.log.lastConfIndex <= checker.newestConfIndex);
     if (!isSettled) return false;
     const knows = (id: number): boolean =>
-      sound.some(({ id: other, disk }) => {
-        const index = Math.max(disk.durableApplied, disk.hardState.commit);
-        return other === id && index >= checker.newestConfIndex;
-      });
+      sound.some((replica) => replica.id === id && isDurablyIn(replica, checker.newestConfIndex));
     return isQuorum(conf, knows) || !members.includes(victim.id);
   }
 }

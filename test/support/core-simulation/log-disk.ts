@@ -1,7 +1,8 @@
-import type { LogIndex } from "../../../engine/core/ids.js";
+import type { LogIndex, Term } from "../../../engine/core/ids.js";
 import type { Random } from "../../../engine/core/random.js";
 import type { Message } from "../../../engine/raft/message.js";
-import type { Entry, HardState } from "../../../engine/raft/types.js";
+import type { Entry, HardState, NodeId } from "../../../engine/raft/types.js";
+import { NO_NODE } from "../../../engine/raft/types.js";
 import { ChainedLog, type ChainPoint, NO_POINT } from "./chained-log.js";
 import { pointOf, type StateImage } from "./state-machine.js";
 
@@ -21,7 +22,14 @@ export interface LogWrite {
   readonly responses: Message[];
 }
 
-export type DamageKind = "shortened" | "flippedBit" | "flippedStateBit";
+export type DamageKind = "shortened" | "forgottenVote" | "flippedBit" | "flippedStateBit";
+
+/** The watermark: what was durable when it was written (raft.md §11). */
+export interface DiskMark {
+  readonly last: ChainPoint;
+  readonly term: Term;
+  readonly vote: NodeId;
+}
 
 /** What one replica has on disk: the log store, the watermark file and the state store, with all that a loss
  * of power may legally do to them, and with damage that recovery must see (verification.md §5.2). */
@@ -31,7 +39,7 @@ export class LogDisk {
   #hardState: HardState;
   /** States that a crash may leave, the oldest first: that one is synced. */
   #images: StateImage[];
-  #mark: ChainPoint;
+  #mark: DiskMark;
   #markedAt = 0;
   readonly #markInterval: number;
   #queued: LogWrite[] = [];
@@ -47,7 +55,7 @@ export class LogDisk {
     this.log = new ChainedLog(pointOf(image));
     this.#hardState = hardState;
     this.#images = [image];
-    this.#mark = NO_POINT;
+    this.#mark = { last: NO_POINT, term: hardState.term, vote: hardState.vote };
     this.#markInterval = markInterval;
   }
 
@@ -55,7 +63,7 @@ export class LogDisk {
     return this.#hardState;
   }
 
-  get mark(): ChainPoint {
+  get mark(): DiskMark {
     return this.#mark;
   }
 
@@ -109,7 +117,8 @@ export class LogDisk {
     const isSwitched = group.some((write) => write.snapshot !== undefined);
     if (isSwitched || now - this.#markedAt >= this.#markInterval) {
       this.#markedAt = now;
-      this.#mark = this.log.last();
+      const { term, vote } = this.#hardState;
+      this.#mark = { last: this.log.last(), term, vote };
     }
     return group;
   }
@@ -143,10 +152,14 @@ export class LogDisk {
     if (kind === "flippedStateBit") {
       this.isStateDamaged = true;
     } else if (kind === "shortened") {
-      if (this.#mark.index <= index) return false;
-      log.cut(index + random.below(this.#mark.index - index));
+      const { last } = this.#mark;
+      if (last.index <= index) return false;
+      log.cut(index + random.below(last.index - index));
       const { commit } = this.#hardState;
       if (commit > log.lastIndex) this.#hardState = { ...this.#hardState, commit: log.lastIndex };
+    } else if (kind === "forgottenVote") {
+      if (this.#mark.term !== this.#hardState.term || this.#mark.vote === NO_NODE) return false;
+      this.#hardState = { ...this.#hardState, vote: NO_NODE };
     } else {
       if (log.lastIndex === index) return false;
       log.damage(index + 1 + random.below(log.lastIndex - index));
@@ -176,12 +189,13 @@ export class LogDisk {
   /** Before entries at or below the mark are replaced, the mark goes down, durably: else recovery would take
    * a legal change of the tail for a loss. */
   #lowerMark({ entries, snapshot }: LogWrite): void {
-    const mark = this.#mark;
-    const kept = Math.min(snapshot?.applied.index ?? mark.index, (entries[0]?.index ?? mark.index + 1) - 1);
-    if (kept >= mark.index) return;
+    const { index } = this.#mark.last;
+    const kept = Math.min(snapshot?.applied.index ?? index, (entries[0]?.index ?? index + 1) - 1);
+    if (kept >= index) return;
     const { log } = this;
-    this.#mark = log.has(kept)
+    const last = log.has(kept)
       ? { term: log.term(kept), index: kept as LogIndex, chain: log.chain(kept) }
       : log.truncated;
+    this.#mark = { ...this.#mark, last };
   }
 }

@@ -47,13 +47,13 @@ export class Operators {
    * joint membership. True when nothing is left to do. */
   mend(leader: Replica): boolean {
     const { confState } = leader.machine;
-    const refused = idsOf(confState).find((id) => this.#cluster.replica(id).state === "refused");
+    const harmed = this.#harmed(confState);
     if (isJoint(confState)) {
       if (!confState.autoLeave) leader.ask(() => this.propose(leader, LEAVE_JOINT));
       return false;
     }
-    if (refused === undefined) return true;
-    leader.ask(() => this.propose(leader, changeOf([{ type: CONF_CHANGE.REMOVE, nodeId: refused }])));
+    if (harmed === undefined) return true;
+    leader.ask(() => this.propose(leader, changeOf([{ type: CONF_CHANGE.REMOVE, nodeId: harmed }])));
     return false;
   }
 
@@ -133,9 +133,8 @@ export class Operators {
   }
 
   #remove(confState: ConfState): ConfChangeStep[] | undefined {
-    const ids = idsOf(confState);
-    const refused = ids.find((id) => this.#cluster.replica(id).state === "refused");
-    return [{ type: CONF_CHANGE.REMOVE, nodeId: refused ?? pick(this.#random, ids) }];
+    const id = this.#harmed(confState) ?? pick(this.#random, idsOf(confState));
+    return [{ type: CONF_CHANGE.REMOVE, nodeId: id }];
   }
 
   #replace(leader: Replica): ConfChangeStep[] | undefined {
@@ -163,7 +162,11 @@ export class Operators {
     // With two voters the one that is left could not prove the change by itself (raft.md §8).
     if (before.voters.length === 2 && voters.length === 1) return false;
     const after = { ...result.membership.confState, votersOutgoing: before.voters };
-    return isQuorum(after, (id) => this.#cluster.replica(id).state !== "refused");
+    return isQuorum(after, (id) => !isHarmed(this.#cluster.replica(id)));
+  }
+
+  #harmed(confState: ConfState): NodeId | undefined {
+    return idsOf(confState).find((id) => isHarmed(this.#cluster.replica(id)));
   }
 }
 
@@ -179,9 +182,13 @@ export function idsOf(confState: ConfState): NodeId[] {
   return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b);
 }
 
+function isHarmed({ disk }: Replica): boolean {
+  return disk.damageKind !== undefined;
+}
+
 /** Whether the change at `confIndex` is in effect at `replica` after any crash: it is in its state, or known
  * to be committed. */
-function isDurablyIn({ disk, state }: Replica, confIndex: number): boolean {
-  if (state === "refused") return false;
+export function isDurablyIn({ disk }: Replica, confIndex: number): boolean {
+  if (disk.damageKind !== undefined) return false;
   return disk.durableApplied >= confIndex || disk.hardState.commit >= confIndex;
 }

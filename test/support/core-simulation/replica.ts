@@ -72,7 +72,8 @@ export class Replica {
   /** A changed commit index that rides with the next append. */
   #ridingHardState: HardState | undefined;
   readonly #applying: StorageApply[] = [];
-  #isInstalling = false;
+  /** Snapshots handed out for writing that are not durable. */
+  #installCount = 0;
   #isWorkScheduled = false;
   #missedTick = false;
   /** Until then its process stands still, its log thread hangs, and so on; in units. */
@@ -122,7 +123,7 @@ export class Replica {
 
   /** A snapshot was handed out for writing: the log begins after it, the state is still an older one. */
   get isInstalling(): boolean {
-    return this.#isInstalling;
+    return this.#installCount > 0;
   }
 
   /** Rule H4 (raft.md §7): the oldest append has waited for an election timeout. */
@@ -249,7 +250,7 @@ export class Replica {
     this.#writingReady = undefined;
     this.#ridingHardState = undefined;
     this.#applying.length = 0;
-    this.#isInstalling = false;
+    this.#installCount = 0;
     this.#isWorkScheduled = false;
     this.#missedTick = false;
     this.pausedUntil = 0;
@@ -342,7 +343,7 @@ export class Replica {
     const install = this.parts.isAsync ? snapshotIn(ready) : snapshot;
     if (install !== undefined) {
       this.log.restore(pointOf(imageOf(install)));
-      this.#isInstalling = true;
+      this.#installCount++;
       checker.onInstalling(this);
     }
     if (entries.length > 0) {
@@ -438,9 +439,16 @@ export class Replica {
   }
 
   #newKeeper(): StateKeeper {
+    const replica = this;
     return new StateKeeper(this.parts, {
       id: this.id,
       life: this.life,
+      get appliedIndex() {
+        return replica.machine.applied;
+      },
+      get confIndex() {
+        return replica.machine.confIndex;
+      },
       image: () => this.machine.image(this.#chainOfApplied()),
       // While a snapshot is installed the log begins after it, beyond all that is in the store.
       truncatedIndex: () => this.log.truncated.index,
@@ -452,7 +460,7 @@ export class Replica {
     for (const { snapshot, truncateTo } of group) {
       if (snapshot !== undefined) {
         this.#machine = new StateMachine(snapshot);
-        this.#isInstalling = false;
+        this.#installCount--;
       }
       if (truncateTo > 0) this.log.truncate(truncateTo);
     }
@@ -532,7 +540,7 @@ export class Replica {
 
   #chainOfApplied(): number {
     const { applied } = this.machine;
-    return this.#isInstalling ? this.disk.log.chain(applied) : this.log.chain(applied);
+    return this.isInstalling ? this.disk.log.chain(applied) : this.log.chain(applied);
   }
 
   /** Only applied entries may be far: those not applied are in memory. */

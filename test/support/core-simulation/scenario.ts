@@ -106,6 +106,13 @@ export class Scenario {
     );
   }
 
+  /** Commits at least `count` more entries, and until the leader's log begins after as many. */
+  truncate(count: number): void {
+    const leader = this.cluster.leader() as Replica;
+    const target = leader.log.lastIndex + count;
+    while (leader.log.truncated.index < target) this.commit(1);
+  }
+
   /** Asks `leader` for a change of membership, whatever the rules for hosts say. */
   change(leader: Replica, steps: readonly ConfChangeStep[], isExplicit = false): void {
     const { AUTO, JOINT_EXPLICIT } = CONF_CHANGE_TRANSITION;

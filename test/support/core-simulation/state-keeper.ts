@@ -19,6 +19,9 @@ export interface StateKeeperHost {
   readonly life: number;
   /** The state as it is now. */
   image(): StateImage;
+  readonly appliedIndex: number;
+  /** Of the change that made the present membership. */
+  readonly confIndex: number;
   /** Where the log begins, as far as the main thread knows. */
   truncatedIndex(): number;
   write(write: LogWrite): void;
@@ -48,15 +51,18 @@ export class StateKeeper {
         this.#isFlushing = false;
         disk.flushed(image, isSynced);
         if (isSynced) this.#truncateLog();
+        if (image.applied.index < this.#host.appliedIndex) this.onApplied();
       });
     });
   }
 
-  /** The newest state that is in the store, unless there is trouble. */
+  /** The newest state that is in the store, unless there is trouble. One that is older than the membership is
+   * of no use: whom the last change has added refuses it, since it does not name him. */
   snapshot(): Snapshot | "pending" {
     const { disk, random, options } = this.#parts;
     const image = disk.newestImage;
-    if (image.applied.index < this.#host.truncatedIndex() || image.applied.index === 0) return "pending";
+    const needed = Math.max(1, this.#host.truncatedIndex(), this.#host.confIndex);
+    if (image.applied.index < needed) return "pending";
     if (random.fraction() < options.faults.snapshotTrouble / 2) return "pending";
     return snapshotOf(image);
   }
