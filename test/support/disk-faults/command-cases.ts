@@ -5,7 +5,7 @@ import { storageDirectories } from "../../../engine/storage/directories.js";
 import { MARK_FILE } from "../../../engine/storage/durable-mark.js";
 import { StrataProcess } from "../process/strata-process.js";
 import { waitFor } from "../wait.js";
-import { FLIP, zeroFrom } from "./damage.js";
+import { edit, FLIP, zeroFrom } from "./damage.js";
 import type { CaseContext, FaultCase } from "./fault-case.js";
 import type { Outcome } from "./inspection.js";
 import { copyTree, type Source, stateOf } from "./sources.js";
@@ -22,9 +22,10 @@ export function commandCases(): FaultCase[] {
   const middleOf = (path: string): number => Math.floor(statSync(path).size / 2);
   const flip = (path: string): void => FLIP.byte(path, middleOf(path));
   // A start does not read the blocks that lie behind newer rows.
-  const flipEverywhere = (path: string): void => {
-    for (let at = 0; at < statSync(path).size; at += 100) FLIP.byte(path, at);
-  };
+  const flipEverywhere = (path: string): void =>
+    edit(path, (bytes) => {
+      for (let at = 0; at < bytes.length; at += 100) bytes[at] = ~(bytes[at] as number);
+    });
   const damages: Readonly<Record<string, (copy: Pick<Source, "directories">) => void>> = {
     "VERSION-deleted": ({ directories }) => rmSync(directories.versionFile),
     "VERSION-cut": ({ directories }) => truncateSync(directories.versionFile, 50),
