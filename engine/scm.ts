@@ -16,9 +16,10 @@ import type { Config } from "./config/config.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
+import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
-import { StrataError } from "./core/errors.js";
+import { ERRORS, StrataError } from "./core/errors.js";
 import type { NodeSlot } from "./core/ids.js";
 import type { Timer } from "./core/scheduler.js";
 import type { Listener } from "./core/transport.js";
@@ -379,7 +380,7 @@ export class Scm {
       pipelineReports: this.#pipelineReports,
       replicas: this.shards,
       consensus: this.raft,
-      tables: this.raft,
+      tables: { scan: (request, onPage) => this.#scan(request, onPage) },
       audit,
       originOf: (number) => this.intake.originOf(number),
       host: { ...host, ratisPort: config.scm.ratisPort },
@@ -390,6 +391,17 @@ export class Scm {
         durableAppliedIndex: this.raft.durableAppliedIndex,
       }),
     };
+  }
+
+  /** The SCM does without these rows, but a person has to know that they are unreadable. */
+  #scan(request: ScanRequest, onPage: ScanCallback): void {
+    this.raft.scan(request, (outcome) => {
+      if (outcome instanceof StrataError && isDiskError(outcome)) {
+        const nextStep = ERRORS[outcome.code].action;
+        this.#parts.logger.error("a table on disk cannot be read", { error: outcome, nextStep });
+      }
+      onPage(outcome);
+    });
   }
 
   #allocateStripe(stripe: number): SharedArrayBuffer {
@@ -433,6 +445,10 @@ export class Scm {
     this.#parts.logger.info("start", { step: name, detail });
     this.#parts.onStep?.({ name, detail });
   }
+}
+
+function isDiskError({ class: name }: StrataError): boolean {
+  return name === "StorageError" || name === "CorruptionError";
 }
 
 function required<T>(part: T | undefined): T {

@@ -2,6 +2,7 @@ import type { StateRow } from "../../workers/shared/state-records.js";
 import {
   readScannedComplete,
   readStateRow,
+  readUnread,
   STATE_RECORD,
   StateRecordWriter,
 } from "../../workers/shared/state-records.js";
@@ -44,7 +45,8 @@ export type ScanCallback = (outcome: ScanPage | StrataError) => void;
 
 /** Reads disk-resident tables. */
 export interface TableReader {
-  /** Calls back once, later; with OVERLOADED or SHUTTING_DOWN perhaps at once. */
+  /** Calls back once, later; with OVERLOADED or SHUTTING_DOWN perhaps at once. STATE_CORRUPT or
+   * STORAGE_IO: the rows on disk cannot be read. */
   scan(request: ScanRequest, onPage: ScanCallback): void;
 }
 
@@ -97,7 +99,7 @@ export class TableScanner implements TableReader {
     this.#send();
   }
 
-  /** A ROW or SCANNED of the state thread. */
+  /** A ROW, SCANNED or UNREAD of the state thread. */
   onRecord(kind: number, offset: number): void {
     const scan = this.#sent.at(0);
     assert(scan !== undefined, "the state thread answers a scan that was never sent");
@@ -111,8 +113,12 @@ export class TableScanner implements TableReader {
       });
       return;
     }
-    assert(kind === STATE_RECORD.SCANNED, `record ${kind} does not come from the state thread`);
     this.#sent.drop(1);
+    if (kind === STATE_RECORD.UNREAD) {
+      scan.onPage(readUnread(bytes, view, offset));
+      return;
+    }
+    assert(kind === STATE_RECORD.SCANNED, `record ${kind} does not come from the state thread`);
     const isComplete = readScannedComplete(view, offset);
     const merged = mergeTail({ rows: scan.rows, isComplete }, scan.tail, scan.rowCountMax);
     scan.onPage({ ...merged, appliedIndex: scan.appliedIndex });

@@ -1,4 +1,5 @@
 import { assert } from "../../engine/core/assert.js";
+import { StrataError } from "../../engine/core/errors.js";
 import { type LogIndex, logIndex } from "../../engine/core/ids.js";
 import type { ChannelSender } from "../../engine/core/shared-channel.js";
 
@@ -7,7 +8,7 @@ import type { ChannelSender } from "../../engine/core/shared-channel.js";
  *   main ─► PUT, DELETE and DELETE_BELOW of one flush, then COMMIT ─► state thread
  *   main ◄─ FLUSHED for each COMMIT                                ◄─ state thread
  *   main ─► SCAN                                                   ─► state thread
- *   main ◄─ ROW for each row of the page, then SCANNED             ◄─ state thread
+ *   main ◄─ ROW for each row of the page, then SCANNED or UNREAD   ◄─ state thread
  *
  * Nothing of a flush is visible before its COMMIT: all of it becomes one atomic batch. A SCAN sees exactly
  * the flushes whose COMMIT was sent before it, also between two rows of a later one. */
@@ -20,6 +21,7 @@ export const STATE_RECORD = {
   SCAN: 6,
   ROW: 7,
   SCANNED: 8,
+  UNREAD: 9,
 } as const;
 
 /** PUT, DELETE, DELETE_BELOW, ROW: valueBytes u32, keyBytes u16 (with the table), table u8, then padding so
@@ -39,6 +41,10 @@ const SCAN_HEADER_BYTES = 12;
 /** SCANNED: flags u32, padding u32. */
 const SCANNED_BYTES = 8;
 const SCAN_COMPLETE = 1;
+/** UNREAD: bytes u32 of the error's code and details as JSON, then these. */
+const UNREAD_HEADER_BYTES = 4;
+/** Reasons of RocksDB name a file and a place in it; whatever is longer is cut. */
+const REASON_CHARS_MAX = 500;
 /** FLUSHED: appliedIndex f64, bytes f64, flags u32, rowCount u32, writeUs f64. */
 const FLUSHED_BYTES = 32;
 
@@ -222,6 +228,29 @@ export function writeScanned(sender: ChannelSender, isComplete: boolean): boolea
 
 export function readScannedComplete(view: DataView, offset: number): boolean {
   return (view.getUint32(offset, true) & SCAN_COMPLETE) !== 0;
+}
+
+/** The state thread's side: the page cannot be read. The details of an error of the disk are texts. */
+export function writeUnread(sender: ChannelSender, { code, details }: StrataError): boolean {
+  const texts = Object.entries(details).map(([name, value]) => [
+    name,
+    String(value).slice(0, REASON_CHARS_MAX),
+  ]);
+  const json = Buffer.from(JSON.stringify({ code, details: Object.fromEntries(texts) }));
+  const offset = sender.reserve(STATE_RECORD.UNREAD, UNREAD_HEADER_BYTES + json.length);
+  if (offset < 0) return false;
+  sender.view.setUint32(offset, json.length, true);
+  sender.bytes.set(json, offset + UNREAD_HEADER_BYTES);
+  sender.commit();
+  return true;
+}
+
+/** Why the page of the UNREAD at `offset` cannot be read. */
+export function readUnread(bytes: Uint8Array, view: DataView, offset: number): StrataError {
+  const start = offset + UNREAD_HEADER_BYTES;
+  const json = Buffer.from(bytes.slice(start, start + view.getUint32(offset, true))).toString();
+  const { code, details } = JSON.parse(json) as Pick<StrataError, "code" | "details">;
+  return new StrataError(code, details);
 }
 
 export function newStateFlushed(): StateFlushed {

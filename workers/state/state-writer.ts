@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { Clock } from "../../engine/core/clock.js";
 import type { Disk } from "../../engine/core/disk.js";
+import { StrataError } from "../../engine/core/errors.js";
 import { Fifo } from "../../engine/core/fifo.js";
 import type { RecordHandler } from "../../engine/core/shared-channel.js";
 import type { StorageIdentity } from "../../engine/storage/recovered.js";
@@ -17,6 +18,7 @@ import {
   writeScanned,
   writeScannedRow,
   writeStateFlushed,
+  writeUnread,
 } from "../shared/state-records.js";
 import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
 
@@ -33,7 +35,8 @@ export interface StateWriterData {
 /** The state thread: gathers the rows of a flush and commits them as one atomic batch, so that what is on
  * disk is always the state at one applied index (raft.md §11). Not synced, unless main asks for it before
  * it has the log truncated: what a loss of power takes away is replayed from the log. Between flushes it
- * reads pages of disk-resident tables for main. Any error of the disk ends it. */
+ * reads pages of disk-resident tables for main. Any error of a write ends it; a page that cannot be read is
+ * only told, since what main holds and writes is sound without it. */
 export class StateWriter implements WorkerLoop {
   readonly #context: WorkerContext;
   readonly #disk: Disk;
@@ -120,10 +123,15 @@ export class StateWriter implements WorkerLoop {
   #onScan(offset: number): void {
     const { bytes, view } = this.#context.receiver;
     const { sender } = this.#context;
-    const isComplete = this.#store.scan(readStateScan(bytes, view, offset), (table, key, value) => {
-      this.#answer(() => writeScannedRow(sender, { table, key, value }));
-    });
-    this.#answer(() => writeScanned(sender, isComplete));
+    try {
+      const isComplete = this.#store.scan(readStateScan(bytes, view, offset), (table, key, value) => {
+        this.#answer(() => writeScannedRow(sender, { table, key, value }));
+      });
+      this.#answer(() => writeScanned(sender, isComplete));
+    } catch (error) {
+      if (!(error instanceof StrataError)) throw error;
+      this.#answer(() => writeUnread(sender, error));
+    }
   }
 
   #onCommit(offset: number): void {

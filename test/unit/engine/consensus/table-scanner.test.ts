@@ -12,6 +12,7 @@ import {
   STATE_RECORD,
   writeScanned,
   writeScannedRow,
+  writeUnread,
 } from "../../../../workers/shared/state-records.js";
 import { TableMachine } from "../../../support/cluster/table-machine.js";
 import { ManualScheduler } from "../../../support/consensus/manual-scheduler.js";
@@ -56,6 +57,26 @@ test("pages are answered in the order of their requests, later", () => {
   const row = { key: Uint8Array.of(7), value: Uint8Array.of(9) };
   const page = { rows: [row], next: undefined, appliedIndex: 0 };
   assert.deepEqual(outcomes, [page, page]);
+});
+
+test("a page that cannot be read is an error for whoever asked, and the next one is answered", () => {
+  const { link, outcomes, scan, answer } = scannerOn();
+  scan();
+  link.workerReceiver.drain(() => {}, 1);
+  const row = { table: TABLE, key: Uint8Array.of(7), value: Uint8Array.of(9) };
+  const where = "table 200 key 08";
+  const error = new StrataError("STATE_CORRUPT", { where, reason: "x".repeat(5000) });
+  assert.ok(writeScannedRow(link.workerSender, row) && writeUnread(link.workerSender, error));
+  link.workerSender.publish();
+  link.deliver();
+  const [outcome] = outcomes;
+  assert.ok(outcome instanceof StrataError && outcome.code === "STATE_CORRUPT");
+  assert.equal(outcome.message, `state store, ${where}: ${"x".repeat(500)}`);
+  scan();
+  answer();
+  const page = outcomes[1];
+  assert.ok(page !== undefined && !(page instanceof StrataError));
+  assert.equal(page.rows.length, 1);
 });
 
 test("more scans than may be under way are refused as OVERLOADED, until some are answered", () => {

@@ -8,6 +8,7 @@ import {
   readScannedComplete,
   readStateFlushed,
   readStateRow,
+  readUnread,
   STATE_RECORD,
   type StateFlushed,
   StateRecordWriter,
@@ -147,6 +148,38 @@ describe("state writer", () => {
       // Bytes are counted after each step of 16 rows.
       [Array.from({ length: 16 }, (_, i) => 4 + i), false],
     ]);
+    await loop.stop();
+  });
+
+  test("a damaged row is told to who reads it; flushes and other pages go on", async () => {
+    const first = await start();
+    const { disk, path, data } = first;
+    for (let key = 1; key <= 3; key++) first.writer.put(200, bytes(key), bytes(key, key));
+    first.writer.commit(logIndex(1), true);
+    first.poll();
+    await first.loop.stop();
+    disk.damageValue(path, "rows", bytes(200, 2), (value) => {
+      value[0]! ^= 1;
+    });
+    const { context, toWorker, fromWorker } = workerHarness(data, 1024 * 1024, 1024 * 1024);
+    const loop = new StateWriter(context, disk, new ManualClock());
+    await loop.start();
+    const writer = new StateRecordWriter(toWorker);
+    writer.scan({ table: 200, from: bytes(1), to: undefined, rowCountMax: 9, bytesMax: 1000 });
+    writer.put(200, bytes(4), bytes(4));
+    writer.commit(logIndex(2), false);
+    writer.scan({ table: 200, from: bytes(3), to: undefined, rowCountMax: 9, bytesMax: 1000 });
+    toWorker.publish();
+    while (loop.poll());
+    context.sender.publish();
+    const answers: unknown[] = [];
+    fromWorker.drain((kind, offset) => {
+      const isError = kind === STATE_RECORD.UNREAD;
+      answers.push(isError ? readUnread(fromWorker.bytes, fromWorker.view, offset).message : kind);
+    }, 1000);
+    const { ROW, SCANNED, FLUSHED } = STATE_RECORD;
+    const message = "state store, table 200 key 02: checksum mismatch";
+    assert.deepEqual(answers, [ROW, message, FLUSHED, ROW, ROW, SCANNED]);
     await loop.stop();
   });
 
