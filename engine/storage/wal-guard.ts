@@ -18,7 +18,7 @@ import { checkManifest, checkWals, type ScannedWal, type WalDiscipline } from ".
 import { WAL_HEADER_BYTES, type WalBytes } from "./wal-format.js";
 import { WalScan } from "./wal-scan.js";
 
-/** Holds what was cut off last. */
+/** Holds what was cut off last, one finding after the other. */
 export const CUT_FILE = "cut-off.wal";
 
 const COPY_BYTES = 1024 * 1024;
@@ -69,17 +69,17 @@ export function cutWals(findings: readonly StoreFinding[], place: ErrorPlace): v
     const at = { ...place, path: join(place.path, file) };
     throw corruptionError(at, `${reason}, at byte ${offset}`);
   }
-  for (const finding of findings) cut(place.path, finding);
+  for (const [i, finding] of findings.entries()) cut(place.path, finding, i === 0 ? "w" : "a");
 }
 
-function cut(directory: string, { file, offset, bytes, kind }: StoreFinding): void {
+function cut(directory: string, { file, offset, bytes, kind }: StoreFinding, keepAs: "w" | "a"): void {
   // What is left of a bad header tells RocksDB that the log was torn here, so that it takes no later log
   // that does not go on from here.
   const kept = kind === "unsynced" ? Math.min(bytes, WAL_HEADER_BYTES - 1) : 0;
   if (kept === bytes) return;
   const handle = openSync(join(directory, file), "r+");
   try {
-    keep(handle, offset, join(directory, CUT_FILE));
+    keep(handle, offset, join(directory, CUT_FILE), keepAs);
     ftruncateSync(handle, offset + kept);
     fsyncSync(handle);
   } finally {
@@ -87,9 +87,9 @@ function cut(directory: string, { file, offset, bytes, kind }: StoreFinding): vo
   }
 }
 
-/** Copies what is in a file from `offset` on. */
-function keep(file: number, offset: number, to: string): void {
-  const copy = openSync(to, "w", 0o640);
+/** Copies what is in a file from `offset` on, over `to` or behind what is in there. */
+function keep(file: number, offset: number, to: string, keepAs: "w" | "a"): void {
+  const copy = openSync(to, keepAs, 0o640);
   try {
     const bytes = new Uint8Array(COPY_BYTES);
     let at = offset;

@@ -92,6 +92,16 @@ describe("garbage that RocksDB would read for ever", () => {
     });
   }
 
+  test("after both is kept of both", async () => {
+    const { path, log, manifest } = copy();
+    appendFileSync(log, garbage(5));
+    appendFileSync(manifest, garbage(11));
+    const { rows, notices } = await rowCount(path);
+    assert.equal(rows, ROWS);
+    assert.equal(notices.length, 2);
+    assert.deepEqual(readFileSync(join(path, CUT_FILE)), Buffer.concat([garbage(11), garbage(5)]));
+  });
+
   test("in a flipped type of a record within is refused, and nothing is changed", async () => {
     for (const file of ["log", "manifest"] as const) {
       const fixture = copy();
