@@ -22,6 +22,9 @@ export interface StorageDirectories {
   readonly state: string;
 }
 
+/** Within a store's directory: where `strata verify` reads a copy of it. RocksDB leaves directories alone. */
+export const COPY_DIRECTORY = "verify-copy";
+
 /** The state store that `--init` makes. */
 export const BASE_STATE_DIRECTORY = "base";
 

@@ -6,7 +6,7 @@ import { type LogIndex, logIndex, type Term } from "../core/ids.js";
 import { changeConfState } from "../raft/conf-change.js";
 import { decodeConfChange } from "../raft/conf-change-codec.js";
 import { type ConfState, ENTRY_TYPE, type Entry, type HardState } from "../raft/types.js";
-import { isStateDirectory, type StorageDirectories } from "./directories.js";
+import { COPY_DIRECTORY, isStateDirectory, type StorageDirectories } from "./directories.js";
 import { describeIdentity } from "./identity.js";
 import { entryCorrupt } from "./log-format.js";
 import { LOG_STORE_OPTIONS, type LogMeta } from "./log-meta.js";
@@ -21,7 +21,7 @@ const STEP_ROWS = 1024;
 
 /** A start's first half (raft.md §12): reads and checks the log, loads the state into `target`, which must be
  * empty, and applies what is committed after it. Nothing is written, but state stores that the log does not
- * name are removed; both stores are closed again. The caller holds the lock.
+ * name and copies that a killed `strata verify` left are removed; both stores are closed again. The caller holds the lock.
  *
  * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STATE_MISSING, STORAGE_IDS_DIFFER, or one of
  * the disk;
@@ -45,6 +45,7 @@ export async function recover(
     const hardState = withCommit(log.meta.hardState, target.appliedIndex);
     const tail = await replay(store, log, hardState.commit, target, onStep);
     removeOldStates(disk, directories.state, truncation.stateDirectory);
+    for (const path of [directories.raft, statePath]) removeCopy(disk, path);
     return recovered(log, { hardState, tail, statePath, confState: target.confState });
   } finally {
     await store.close();
@@ -56,6 +57,11 @@ function removeOldStates(disk: Disk, path: string, present: string): void {
   for (const name of disk.list(path)) {
     if (isStateDirectory(name) && name !== present) disk.removeDirectory(join(path, name));
   }
+}
+
+/** Second names in it keep tables on disk that RocksDB has deleted. */
+function removeCopy(disk: Disk, path: string): void {
+  if (disk.list(path).includes(COPY_DIRECTORY)) disk.removeDirectory(join(path, COPY_DIRECTORY));
 }
 
 function requireVersionIdentity(path: string, found: StorageIdentity, version: VersionFile): void {

@@ -2,7 +2,13 @@ import { join } from "node:path";
 import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { Disk, Store, StoreOptions } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
-import { BASE_STATE_DIRECTORY, isStateDirectory, type StorageDirectories } from "./directories.js";
+import {
+  BASE_STATE_DIRECTORY,
+  COPY_DIRECTORY,
+  isStateDirectory,
+  type StorageDirectories,
+  storageState,
+} from "./directories.js";
 import { MARK_FILE } from "./durable-mark.js";
 import { LOG_COLUMN, META_COLUMN } from "./log-format.js";
 import { LOG_STORE_OPTIONS } from "./log-meta.js";
@@ -17,8 +23,6 @@ import { readVersionFile } from "./version-file.js";
 /** Damaged rows that are listed one by one. */
 const DAMAGED_ROWS_MAX = 100;
 const STEP_ROWS = 1024;
-/** Within a store's directory; RocksDB leaves directories alone. */
-const COPY_DIRECTORY = "verify-copy";
 
 const ALL_KEYS = { from: Uint8Array.of(0), to: new Uint8Array(32).fill(255) };
 
@@ -86,6 +90,8 @@ class Verification {
 
   async run(target: LoadTarget & StateMachine): Promise<VerifyReport> {
     await this.#attempt(this.#directories.versionFile, () => {
+      // As `--init` sees it, which is what writes another one.
+      storageState(this.#disk, this.#directories);
       readVersionFile(this.#disk, this.#directories.versionFile);
     });
     const log = await this.#checkLog();

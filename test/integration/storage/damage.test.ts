@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import {
   appendFileSync,
   cpSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -12,9 +15,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { SeededRandom } from "../../../engine/core/random.js";
 import { NodeClock } from "../../../engine/host/node-clock.js";
-import { type StorageDirectories, storageDirectories } from "../../../engine/storage/directories.js";
+import {
+  COPY_DIRECTORY,
+  type StorageDirectories,
+  storageDirectories,
+} from "../../../engine/storage/directories.js";
 import { MARK_FILE } from "../../../engine/storage/durable-mark.js";
+import { initialize } from "../../../engine/storage/initialize.js";
 import { LOG_FORMAT_VERSION, META_COLUMN } from "../../../engine/storage/log-format.js";
 import { LOG_STORE_OPTIONS, META_KEY } from "../../../engine/storage/log-meta.js";
 import { NodeDisk } from "../../../engine/storage/node-disk.js";
@@ -236,6 +245,36 @@ describe("strata verify", () => {
     }
     assert.deepEqual((await verifyNow(directories)).findings, []);
   });
+});
+
+test("what a killed verification left is gone after a start", async () => {
+  const directories = await killed(ROWS);
+  const copies = [directories.raft, statePathOf(directories)].map((path) => join(path, COPY_DIRECTORY));
+  for (const path of copies) {
+    mkdirSync(path);
+    writeFileSync(join(path, "000001.sst"), "a second name");
+  }
+  await recover(disk, directories, new MemoryState(), NO_STEP);
+  assert.deepEqual(
+    copies.map((path) => existsSync(path)),
+    [false, false],
+  );
+});
+
+test("a VERSION that was renamed where it lay is found as `--init` finds it", async () => {
+  const directories = await killed(ROWS);
+  renameSync(directories.versionFile, `${directories.versionFile}.bad`);
+  const { findings } = await verify(disk, directories, new MemoryState(), NO_STEP);
+  assert.equal(findings.length, 1);
+  assert.match(findings[0]!.what, /VERSION_FILE_CORRUPT.*VERSION\.bad/);
+  // What the next step says.
+  rmSync(`${directories.versionFile}.bad`);
+  const { isNew } = await initialize(disk, directories, {
+    clock: new NodeClock(),
+    random: new SeededRandom(1),
+  });
+  assert.ok(isNew);
+  assert.deepEqual((await verify(disk, directories, new MemoryState(), NO_STEP)).findings, []);
 });
 
 test("a snapshot takes the place of log and state at once; the next start removes the old ones", async () => {
