@@ -26,6 +26,8 @@ interface CommandLine extends Options {
 /** What is told of a seed after it was played. */
 interface Played {
   readonly lines: readonly string[];
+  /** Undefined when they are not counted. */
+  readonly steps?: number;
   readonly hasFailed: boolean;
 }
 
@@ -77,16 +79,25 @@ async function main(): Promise<number> {
   const revision = commit();
   const play = options.core ? coreSimulator(options) : systemSimulator(options);
   let failedCount = 0;
+  let stepCount = 0;
+  const startedAt = performance.now();
   for (const [index, seed] of seeds.entries()) {
     console.log(`seed=${seed} commit=${revision} options=${JSON.stringify(play.optionsOf(seed))}`);
     progress(`${index} of ${seeds.length} seeds, ${failedCount} failed`);
-    const { lines, hasFailed } = await play.run(seed);
+    const { lines, hasFailed, steps = 0 } = await play.run(seed);
     progress("");
     if (hasFailed) failedCount++;
+    stepCount += steps;
     for (const line of lines) console.log(line);
   }
+  if (stepCount > 0) console.log(rateLine(stepCount, performance.now() - startedAt));
   console.log(`${seeds.length - failedCount} passed, ${failedCount} failed`);
   return failedCount === 0 ? 0 : 1;
+}
+
+function rateLine(steps: number, ms: number): string {
+  const millions = (count: number): string => (count / 1e6).toFixed(1);
+  return `${millions(steps)} M steps, ${millions((steps * 60_000) / ms)} M per minute`;
 }
 
 /** A simulator, as the command line asks for it. */
@@ -113,7 +124,7 @@ function coreSimulator({ without, steps, trace }: CommandLine): Simulator {
     optionsOf: (seed) => coreOptionsWith(seed, reduction),
     run: async (seed) => {
       const outcome = playCore(seed, reduction, show);
-      return { lines: coreLinesOf(outcome), hasFailed: outcome.error !== undefined };
+      return { steps: outcome.steps, lines: coreLinesOf(outcome), hasFailed: outcome.error !== undefined };
     },
   };
 }

@@ -40,7 +40,8 @@ export function playCore(
  * failed, and the smallest run found that fails too. */
 export function coreLinesOf(outcome: CoreSimOutcome): string[] {
   const { seed, steps, digest, error, simulation } = outcome;
-  if (error === undefined) return [`PASS seed=${seed} ticks=${steps} digest=${digest}`];
+  const end = simulation.isStuck ? " (safe, without a quorum at the end)" : "";
+  if (error === undefined) return [`PASS seed=${seed} ticks=${steps} digest=${digest}${end}`];
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return [
     ...simulation.cluster.trace.lastLines(),

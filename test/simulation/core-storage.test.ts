@@ -76,7 +76,7 @@ describe("raft.md §15 #13 a snapshot that conflicts with the log", () => {
       const { log } = scenario.cluster.leader() as Replica;
       scenario.truncate(20);
       const { network } = scenario.cluster;
-      network.snapshotCount = 0;
+      network.forgetSnapshots();
       network.heal();
       scenario.converge();
       assert.ok(network.snapshotCount <= 2, `${network.snapshotCount} snapshots were sent`);

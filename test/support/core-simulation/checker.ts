@@ -280,7 +280,10 @@ export class Checker {
     if (confState.voters.includes(id)) return;
     assert(confState.learners.includes(id), `${id} is to become a voter, and was no learner`);
     this.promotionCount++;
-    const lastIndex = this.diskOf(id)?.log.lastIndex ?? 0;
+    const disk = this.diskOf(id);
+    // What was harmed counts as it was before.
+    if (disk?.damageKind !== undefined) return;
+    const lastIndex = disk?.log.lastIndex ?? 0;
     const { commit } = leader.hardState;
     assert(lastIndex >= commit, `${id} is promoted at ${lastIndex}, committed is ${commit}`);
     assert(lastIndex >= confIndex, `${id} is promoted at ${lastIndex} before the membership of ${confIndex}`);

@@ -188,8 +188,11 @@ export class CoreFaults {
     const isSound = (replica: Replica): boolean =>
       replica !== victim && replica.disk.damageKind === undefined && replica.state !== "retired";
     const sound = replicas.filter(isSound);
-    // No change may be under way anywhere, nor be undone by a crash of everybody.
-    const isSettled = sound.every(({ disk }) => disk.log.lastConfIndex <= checker.newestConfIndex);
+    // No change may be under way anywhere, on its way to a disk neither, nor be undone by a crash of everybody.
+    const isSettled = replicas.every(({ isUp, log, disk }) => {
+      const last = isUp ? Math.max(log.lastConfIndex, disk.log.lastConfIndex) : disk.log.lastConfIndex;
+      return last <= checker.newestConfIndex;
+    });
     if (!isSettled) return false;
     const knows = (id: number): boolean =>
       sound.some((replica) => replica.id === id && isDurablyIn(replica, checker.newestConfIndex));

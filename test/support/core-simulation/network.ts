@@ -26,8 +26,8 @@ export class CoreNetwork {
   readonly #held: Message[] = [];
   /** Decides on each message first. */
   intercept: (message: Message) => Interception = () => "pass";
-  /** Snapshots that were delivered. */
-  snapshotCount = 0;
+  /** How often the state at an index was delivered to a member. */
+  readonly #snapshotCounts = new Map<string, number>();
 
   constructor(queue: EventQueue, random: Random, options: CoreSimOptions) {
     this.#queue = queue;
@@ -46,6 +46,20 @@ export class CoreNetwork {
 
   heal(): void {
     this.#isCut.fill(0);
+  }
+
+  /** Snapshots delivered since `forgetSnapshots`. */
+  get snapshotCount(): number {
+    return [...this.#snapshotCounts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Most deliveries of one state to one member since then. */
+  get repeatedSnapshotsMax(): number {
+    return Math.max(0, ...this.#snapshotCounts.values());
+  }
+
+  forgetSnapshots(): void {
+    this.#snapshotCounts.clear();
   }
 
   heldMessages(): readonly Message[] {
@@ -106,7 +120,10 @@ export class CoreNetwork {
   }
 
   #deliver(message: Message, delay: number): void {
-    if (message.kind === MESSAGE_KIND.SNAP) this.snapshotCount++;
+    if (message.kind === MESSAGE_KIND.SNAP) {
+      const key = `${message.to} ${message.snapshot.id.index}`;
+      this.#snapshotCounts.set(key, (this.#snapshotCounts.get(key) ?? 0) + 1);
+    }
     this.#queue.push(delay, new SimEvent(EVENT.DELIVER, { id: message.to, life: 0 }, message, undefined));
   }
 

@@ -80,7 +80,7 @@ export class Operators {
     if (step !== undefined && isV1) {
       const proposals = [{ type: ENTRY_TYPE.CONF_CHANGE_V1, payload: encodeConfChange(change) }];
       const { id: from } = leader;
-      leader.core.step({ kind: MESSAGE_KIND.PROP, from, to: from, term: 0 as never, proposals });
+      leader.stepCore({ kind: MESSAGE_KIND.PROP, from, to: from, term: 0 as never, proposals });
     } else {
       leader.core.proposeConfChange(change);
     }

@@ -21,7 +21,7 @@ import { recover } from "./recovery.js";
 import { ReplicaLog } from "./replica-log.js";
 import { StateKeeper } from "./state-keeper.js";
 import { imageOf, pointOf, StateMachine } from "./state-machine.js";
-import type { CoreTrace } from "./trace.js";
+import { type CoreTrace, messageText } from "./trace.js";
 
 export interface ReplicaParts {
   readonly id: NodeId;
@@ -213,9 +213,8 @@ export class Replica {
       this.#inbox.push(event);
       return;
     }
-    this.#handle(event);
-    while (this.#inbox.length > 0 && !this.#isBusy && this.isUp)
-      this.#handle(this.#inbox.shift() as SimEvent);
+    this.#step(event);
+    this.#endTurn(event.kind === EVENT.WORK);
   }
 
   get #isBusy(): boolean {
@@ -273,22 +272,37 @@ export class Replica {
     return this.slowClockUntil > this.parts.queue.now ? 3 * TICK_UNITS + jitter : TICK_UNITS + jitter;
   }
 
-  /** One step of the core, and the end of its turn, or a bit of the turn. */
-  #handle(event: SimEvent): void {
+  /** One step of the core. */
+  #step(event: SimEvent): void {
     const { checker, trace } = this.parts;
     checker.steps++;
     if (event.message !== undefined) {
       trace.message(this.id, event.message);
-      this.core.step(event.message);
+      this.stepCore(event.message);
     } else if (event.kind === EVENT.TICK) {
       this.#tick();
     } else {
       event.task?.();
     }
-    if (this.state !== "up") return;
-    if (this.parts.options.turnMax === 0 || event.kind === EVENT.WORK) this.#work();
+  }
+
+  /** What came while it was away shares the turn: else a disk that is slower than the requests would let them
+   * pile up without end. */
+  #endTurn(isWork: boolean): void {
+    if (!this.#isBusy) {
+      const inbox = this.#inbox;
+      this.#inbox = [];
+      for (const event of inbox) this.#step(event);
+    }
+    if (this.parts.options.turnMax === 0 || isWork) this.#work();
     else this.#workLater();
-    if (this.state === "up") checker.afterStep(this);
+    this.parts.checker.afterStep(this);
+  }
+
+  /** Among members that keep the rules no message is a violation of them. */
+  stepCore(message: Message): void {
+    const result = this.core.step(message);
+    assert(result !== "violation", `${this.id} takes ${messageText(message)} for a violation`);
   }
 
   /** A leader whose disk hangs must not look healthy (H4): no heartbeat, and its office goes to one that is
@@ -309,13 +323,17 @@ export class Replica {
   /** After a pause what has come in the meantime is heard before the clock: one tick, not a burst. */
   #resume(): void {
     if (this.isPaused) return;
-    const inbox = this.#inbox;
-    this.#inbox = [];
-    for (const event of inbox) this.take(event);
-    if (!this.#missedTick || !this.isUp) return;
-    this.#missedTick = false;
-    const tick = this.#event(EVENT.CLIENT, undefined, () => this.#tick());
-    this.take(tick);
+    if (this.#missedTick) {
+      this.#missedTick = false;
+      this.#inbox.push(this.#event(EVENT.CLIENT, undefined, () => this.#tick()));
+    }
+    if (this.#isBusy) {
+      const at = this.#inbox.findIndex(({ kind }) => kind === EVENT.ANSWER);
+      if (at === -1) return;
+      const [answer] = this.#inbox.splice(at, 1) as [SimEvent];
+      this.#step(answer);
+    }
+    this.#endTurn(false);
   }
 
   #workLater(): void {
@@ -484,7 +502,7 @@ export class Replica {
       checker.onSend(this, message);
       checker.steps++;
       trace.message(this.id, message);
-      this.core.step(message);
+      this.stepCore(message);
     }
   }
 
@@ -518,8 +536,9 @@ export class Replica {
     const { checker } = this.parts;
     const { machine } = this;
     for (const entry of entries) {
-      // A snapshot has been installed since the entries were handed out.
-      if (entry.index <= machine.applied) continue;
+      // A snapshot has come since the entries were handed out: the core acts on its membership already, in
+      // which their changes are.
+      if (this.isInstalling || entry.index <= machine.applied) continue;
       machine.apply(entry);
       checker.onApply(this, entry);
       if (entry.type !== ENTRY_TYPE.NORMAL) this.#changeConf(entry);

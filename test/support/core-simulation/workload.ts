@@ -50,7 +50,7 @@ export class Workload {
       }
       const proposals = payloads.map((payload) => ({ type: ENTRY_TYPE.NORMAL, payload }));
       const { id: from } = replica;
-      replica.core.step({ kind: MESSAGE_KIND.PROP, from, to: from, term: 0 as never, proposals });
+      replica.stepCore({ kind: MESSAGE_KIND.PROP, from, to: from, term: 0 as never, proposals });
     });
   }
 
