@@ -13,6 +13,14 @@ test("the window is full when its count is reached", () => {
   assert.throws(() => inflights.add(logIndex(3), 1), /full/);
 });
 
+test("the window is full when exactly its bytes are under way", () => {
+  const inflights = new Inflights({ countMax: 10, bytesMax: 100 });
+  inflights.add(logIndex(1), 99);
+  assert.equal(inflights.isFull, false);
+  inflights.add(logIndex(2), 1);
+  assert.equal(inflights.isFull, true);
+});
+
 test("the message that crosses the byte limit is still taken", () => {
   const inflights = new Inflights({ countMax: 10, bytesMax: 100 });
   inflights.add(logIndex(1), 99);

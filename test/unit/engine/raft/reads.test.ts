@@ -10,6 +10,7 @@ import {
   appResp,
   heartbeat,
   heartbeatResp,
+  makeConfState,
   readIndexReq,
 } from "../../../support/raft/make-message.js";
 import { Member, type MemberOptions } from "../../../support/raft/member.js";
@@ -69,6 +70,15 @@ test("a lone voter reads at once, and answers a learner at once", () => {
   assert.deepEqual(reads(leader), [[5, 1]]);
   leader.step(readIndexReq(2, 1, 6));
   assert.deepEqual(leader.sent(), ["1>2 readIndexResp@1 context 6 at 1"]);
+});
+
+test("the only incoming voter of a joint configuration needs the outgoing half to confirm a read", () => {
+  const leader = leading({ confState: makeConfState({ voters: [1], votersOutgoing: [1, 2, 3] }) });
+  assert.equal(leader.commit, 1);
+  leader.readIndex(7);
+  assert.deepEqual(reads(leader), []);
+  leader.step(heartbeatResp([3, 1, leader.term], 1));
+  assert.deepEqual(reads(leader), [[7, 1]]);
 });
 
 test("a lone voter that restarted knows what it had committed only when it commits again", () => {
