@@ -14,8 +14,11 @@ export class Inflights {
   /** Grown when needed: most followers never have many in flight. */
   #indexes = new Float64Array(4);
   #bytesOf = new Float64Array(4);
+  /** Slot of the oldest one. */
   #start = 0;
+  /** At most `countMax`. */
   #count = 0;
+  /** Of all in flight; below `bytesMax` before the last one was added. */
   #bytes = 0;
 
   constructor(limits: { readonly countMax: number; readonly bytesMax: number }) {

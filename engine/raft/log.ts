@@ -24,11 +24,15 @@ export class RaftLog {
   readonly #trace: RaftTrace;
   readonly #view: LogView;
   readonly #applyingBytesMax: number;
+  /** A quorum has everything up to here. Never falls. */
   #commit: LogIndex;
+  /** Handed out for applying up to here. */
   #applying: LogIndex;
+  /** In the state up to here. Never falls. */
   #applied: LogIndex;
   /** Of entries handed out for applying and not acknowledged. */
   #applyingBytes = 0;
+  /** No more is handed out until some of it is acknowledged. */
   #applyingPaused = false;
 
   constructor(view: LogView, options: RaftLogOptions) {

@@ -188,7 +188,7 @@ export function isResponseKind(kind: MessageKind): boolean {
 }
 
 /** Promises about what is durable here: votes and acknowledgements, given or refused. They leave only when
- * everything handed out for writing so far is durable (thesis §3.8, raft design §6). */
+ * everything handed out for writing so far is durable (thesis §3.8, raft.md §6). */
 export function isAfterAppendKind(kind: MessageKind): boolean {
   return (
     kind === MESSAGE_KIND.APP_RESP || kind === MESSAGE_KIND.VOTE_RESP || kind === MESSAGE_KIND.PRE_VOTE_RESP

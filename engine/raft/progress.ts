@@ -25,16 +25,21 @@ export interface InflightLimits {
  * Invariant: 0 ≤ match < next (etcd-io/raft tracker/progress.go). */
 export class Progress {
   readonly id: NodeId;
+  /** Empty but in `replicate`; all of it lies above `match` and below `next`. */
   readonly inflights: Inflights;
   isLearner: boolean;
   /** Heard from since the last check of the quorum. */
   isRecentlyActive: boolean;
   #state: ProgressState = PROGRESS_STATE.PROBE;
+  /** Never falls while the leader's term lasts. */
   #match = logIndex(0);
+  /** Above `match`. In `replicate` it runs ahead of what is acknowledged. */
   #next: LogIndex;
   /** Highest commit index sent; in `snapshot` the snapshot's. */
   #sentCommit = logIndex(0);
+  /** Not 0 only in `snapshot`. */
   #pendingSnapshot = logIndex(0);
+  /** Until the next acknowledgement or heartbeat's answer. */
   #isFlowPaused = false;
 
   constructor(

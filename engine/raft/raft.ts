@@ -14,7 +14,6 @@ import type {
   HeartbeatResp,
   Message,
   ReadIndexReq,
-  ReadIndexResp,
   Snap,
   SnapStatus,
   StorageAppendResp,
@@ -80,7 +79,7 @@ export class Raft {
   /** Who got our vote in this term; never changes within it, 0 = nobody yet. */
   #vote: NodeId;
   #role: Role = ROLE.FOLLOWER;
-  /** Of this term; a leader knows itself. */
+  /** Of this term, 0 = not known; a leader knows itself, who campaigns knows none. */
   #leader: NodeId = NO_NODE;
   #membership: Membership = NO_MEMBERS;
   /** Answers to the running election. The first of each voter counts. */
@@ -92,13 +91,19 @@ export class Raft {
   #pendingConfIndex: LogIndex = logIndex(0);
   /** Leader only: payload bytes that are proposed and not known to be applied; never counts too much. */
   #uncommittedBytes = 0;
+  /** Since this role began, the leader was heard of or a vote was given; of a leader, since it last checked
+   * its quorum or a transfer began. */
   #electionElapsedTicks = 0;
+  /** Leader only: since its last heartbeats. */
   #heartbeatElapsedTicks = 0;
+  /** When a node without a leader campaigns: electionTimeoutTicks ≤ it < 2 × electionTimeoutTicks, drawn anew
+   * with every change of role but to pre-candidate. */
   #randomizedElectionTimeoutTicks = 0;
+  /** Leader only: reads that a quorum has not confirmed. */
   #reads = new ReadQueue();
-  /** Number of the newest read that each member has confirmed. */
+  /** Leader only: number of the newest read that each member has confirmed. */
   readonly #readAcks = new Map<NodeId, number>();
-  /** They came before this leader had committed in its term, so its commit index says nothing yet. */
+  /** Leader only: they came before it had committed in its term, so its commit index says nothing yet. */
   #earlyReads: ReadIndexReq[] = [];
   #readStates: ReadState[] = [];
   #messages: Message[] = [];
@@ -372,7 +377,7 @@ export class Raft {
       messageTerm: message.term,
       term: this.#term,
     });
-    this.#becomeFollower(message.term, isFromLeader(message) ? message.from : NO_NODE);
+    this.#becomeFollower(message.term, NO_NODE);
     return true;
   }
 
@@ -1084,7 +1089,7 @@ export class Raft {
         else this.#send({ ...message, from: this.#origin(message.from), to: this.#leader });
         return "done";
       case MESSAGE_KIND.READ_INDEX_RESP:
-        this.#stepReadIndexResp(message);
+        this.#readStates.push({ index: message.index, context: message.context });
         return "done";
       default:
         return "done";
@@ -1093,10 +1098,6 @@ export class Raft {
 
   #origin(from: NodeId): NodeId {
     return from === NO_NODE ? this.id : from;
-  }
-
-  #stepReadIndexResp({ index, context }: ReadIndexResp): void {
-    this.#readStates.push({ index, context });
   }
 
   #forgetLeader(): void {
@@ -1284,12 +1285,6 @@ export class Raft {
 }
 
 const EMPTY_PAYLOAD = new Uint8Array(0);
-
-/** Of the kinds that only the leader of their term sends. */
-function isFromLeader(message: Message): boolean {
-  const { kind } = message;
-  return kind === MESSAGE_KIND.APP_REQ || kind === MESSAGE_KIND.HEARTBEAT || kind === MESSAGE_KIND.SNAP;
-}
 
 /** Whom the trace names: a transfer is asked for in the name of its target, whoever sends it on. */
 function askerOf(message: Message): NodeId {

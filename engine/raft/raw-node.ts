@@ -107,19 +107,19 @@ export class RawNode implements RaftCore {
   }
 
   transferLeadership(target: NodeId): void {
-    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.TRANSFER_LEADER, target });
+    this.#raft.step({ ...this.#envelope(), kind: MESSAGE_KIND.TRANSFER_LEADER, target });
   }
 
   forgetLeader(): void {
-    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.FORGET_LEADER });
+    this.#raft.step({ ...this.#envelope(), kind: MESSAGE_KIND.FORGET_LEADER });
   }
 
   reportUnreachable(id: NodeId): void {
-    this.#stepLocal({ ...this.#envelope(), kind: MESSAGE_KIND.UNREACHABLE, peer: id });
+    this.#raft.step({ ...this.#envelope(), kind: MESSAGE_KIND.UNREACHABLE, peer: id });
   }
 
   reportSnapshot(id: NodeId, isDelivered: boolean): void {
-    this.#stepLocal({
+    this.#raft.step({
       ...this.#envelope(),
       kind: MESSAGE_KIND.SNAP_STATUS,
       peer: id,
@@ -254,10 +254,6 @@ export class RawNode implements RaftCore {
 
   checkInvariants(): void {
     this.#raft.checkInvariants();
-  }
-
-  #stepLocal(message: Message): void {
-    this.#raft.step(message);
   }
 
   /** Local kinds never travel, and only members answer: also this node, which may have been removed. */

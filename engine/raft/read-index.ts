@@ -14,7 +14,9 @@ export interface PendingRead {
  * one and all before it: so an answer to an old heartbeat never confirms a younger read, however often
  * messages are repeated (etcd-io/raft#397). */
 export class ReadQueue {
+  /** In the order of their numbers, which follow `confirmedCount`; their indexes never fall. */
   #waiting: PendingRead[] = [];
+  /** Never falls. */
   #confirmedCount = 0;
 
   /** Number of the newest request that waits; 0 = none does. */

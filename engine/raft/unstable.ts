@@ -16,9 +16,13 @@ export class Unstable {
   readonly #id: NodeId;
   readonly #trace: RaftTrace;
   readonly #entries = new Fifo<Entry>();
+  /** Index of the first entry of the tail. */
   #offset: number;
+  /** Index of the first entry that was not handed out. */
   #offsetInProgress: number;
+  /** Ends right before `offset` until entries after it become durable. */
   #snapshot: Snapshot | undefined;
+  /** Handed out; never without a snapshot. */
   #snapshotInProgress = false;
 
   /** `offset` is the index after the view's last. */
