@@ -128,7 +128,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
   }
 
   /** Whether an operation with this stamp was carried out and its answer is kept. What is checked before
-   * proposing does not concern it: the answer is the first one (raft design §13). */
+   * proposing does not concern it: the answer is the first one (raft.md §13). */
   isRepeated(stamp: SessionStamp): boolean {
     return this.#sessions.isRepeated(stamp);
   }

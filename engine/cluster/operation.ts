@@ -30,7 +30,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   8: 1,
 };
 
-/** Makes a mutation happen exactly once (raft design §13). With `sessionId` 0 it is at-least-once: a caller
+/** Makes a mutation happen exactly once (raft.md §13). With `sessionId` 0 it is at-least-once: a caller
  * that repeats it after a lost answer may do it twice, so every operation is idempotent or guarded by its
  * preconditions. A caller that has no session of ours but a key of its own (Hadoop RPC: client id and call
  * id, spec 12 §8.2 H12) is at-least-once too, and its audit record says so. */

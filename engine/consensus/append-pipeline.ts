@@ -44,7 +44,7 @@ type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
 /** Main's end of the log thread: hands appends over in order, and delivers each one's responses when it is
  * durable.
  *
- * A commit index alone is not worth a write (raft design §4): it rides with the next append that must be
+ * A commit index alone is not worth a write (raft.md §4): it rides with the next append that must be
  * synced, and the responses of an append that need not be synced ride with the last one handed out, whose
  * answer says the same: everything before is durable. After a crash the commit index may be behind; then
  * the new leader's first entry commits the rest. */

@@ -3,7 +3,7 @@ import type { Term } from "../../core/ids.js";
 import type { Reservation } from "../operation-result.js";
 
 /** Numbers of one sequence that this SCM may hand out as leader: only from reservations that were applied in
- * the present term (raft design §13: HDDS-8973, two leaders that gave out the same ids). What is left when
+ * the present term (raft.md §13: HDDS-8973, two leaders that gave out the same ids). What is left when
  * the term ends is lost. 64-bit ids cost no bigint each: a range is its first number and an offset. */
 export class IdRange {
   #term: Term;

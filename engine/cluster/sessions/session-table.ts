@@ -17,7 +17,7 @@ export const SESSION_IDLE_MS_MIN = 60_000;
 export const SESSION_REPLY_BYTES_MAX = 64 * 1024;
 
 /** Sessions of clients that mutate: each operation of a session happens exactly once, however often it is
- * proposed (raft design §13). Part of the replicated state, the order of eviction included. */
+ * proposed (raft.md §13). Part of the replicated state, the order of eviction included. */
 export class SessionTable {
   readonly #sessions = new Map<number, Session>();
   #oldest: Session | undefined = undefined;
