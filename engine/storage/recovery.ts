@@ -21,7 +21,8 @@ const STEP_ROWS = 1024;
 
 /** A start's first half (raft.md §12): reads and checks the log, loads the state into `target`, which must be
  * empty, and applies what is committed after it. Nothing is written, but state stores that the log does not
- * name and copies that a killed `strata verify` left are removed; both stores are closed again. The caller holds the lock.
+ * name and copies that a killed `strata verify` left are removed; both stores are closed again. The caller
+ * holds the lock.
  *
  * Throws StorageError STORAGE_NOT_INITIALIZED, STORAGE_FORMAT, STATE_MISSING, STORAGE_IDS_DIFFER, or one of
  * the disk;

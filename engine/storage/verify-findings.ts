@@ -71,8 +71,8 @@ const EXPLANATIONS: Partial<Record<ErrorCode, Pick<Finding, "meaning" | "nextSte
   VERSION_FILE_CORRUPT: {
     meaning: "The ids of this SCM are unknown from here; the log holds them, too.",
     nextStep:
-      "When nothing else is found, move all that is beside it, and itself, to a directory elsewhere and run " +
-      "`strata scm --init`: VERSION is written anew with the ids that the log holds.",
+      "When nothing else is found, move it and all that is beside it to a directory elsewhere and " +
+      "run `strata scm --init`: VERSION is written anew with the ids that the log holds.",
   },
   STORAGE_NOT_INITIALIZED: {
     meaning: "The ids of this SCM are unknown from here; the log holds them, too.",
