@@ -162,7 +162,7 @@ export const ERRORS = {
   STORAGE_FORMAT: storage(
     402,
     "{path} has format {found}, this release reads {expected}",
-    "Use the matching release.",
+    "Run the release that wrote it: formats are not converted.",
   ),
   STORAGE_FULL: storage(403, "no space left for {path}", "Free disk space."),
   STORAGE_IO: storage(404, "input/output error on {path}: {reason}", "Check the disk, then restart."),
