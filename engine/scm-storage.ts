@@ -5,7 +5,7 @@ import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
 import { initialize } from "./storage/initialize.js";
-import { NodeDisk } from "./storage/node-disk.js";
+import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
 import type { OnRecoveryStep } from "./storage/recovered.js";
 import { type VerifyReport, verify } from "./storage/verify.js";
 
@@ -31,10 +31,11 @@ export async function initializeScm(
     readonly localIdFloor: bigint | undefined;
     readonly termFloor: number | undefined;
   },
+  onNotice?: (notice: DiskNotice) => void,
 ): Promise<{ clusterId: string; scmId: string; created: boolean }> {
   const { clusterId, localIdFloor, termFloor } = options;
   const { isNew, ...ids } = await initialize(
-    new NodeDisk(),
+    new NodeDisk(onNotice),
     directoriesOf(config.storage),
     { clock: new NodeClock(), random: new NodeRandom() },
     {

@@ -1,6 +1,7 @@
 import type { AdminClient } from "../../protocol/client/admin-client.js";
 import type { Config } from "../config/config.js";
 import type { Address } from "../config/fields.js";
+import type { DiskNotice } from "../storage/node-disk.js";
 import type { OnRecoveryStep } from "../storage/recovered.js";
 import type { VerifyReport } from "../storage/verify.js";
 import type { Logger } from "../telemetry/logger.js";
@@ -13,7 +14,11 @@ import type { CommandIo } from "./io.js";
 export interface Parts {
   /** Resolves when the SCM serves. */
   startScm(options: { readonly config: Config; readonly logger: Logger }): Promise<RunningScm>;
-  initialize(config: Config, options: InitOptions): Promise<InitResult>;
+  initialize(
+    config: Config,
+    options: InitOptions,
+    onNotice: (notice: DiskNotice) => void,
+  ): Promise<InitResult>;
   verify(directories: Directories, onStep: OnRecoveryStep): Promise<VerifyReport>;
   connectAdmin(options: AdminOptions): Promise<AdminConnection>;
   /** Runs the demonstration to its end. */

@@ -6,9 +6,9 @@ export const realParts: Parts = {
     const { startScm } = await import("../scm-process.js");
     return startScm(options);
   },
-  initialize: async (config, options) => {
+  initialize: async (config, options, onNotice) => {
     const { initializeScm } = await import("../scm-storage.js");
-    return initializeScm(config, options);
+    return initializeScm(config, options, onNotice);
   },
   verify: async (directories, onStep) => {
     const { verifyScm } = await import("../scm-storage.js");

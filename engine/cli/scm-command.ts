@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { Config } from "../config/config.js";
 import { loadConfig } from "../config/load.js";
 import { isUuid } from "../core/uuid.js";
+import type { DiskNotice } from "../storage/node-disk.js";
 import { createLogger } from "../telemetry/logger.js";
 import type { CommandContext } from "./context.js";
 import { CommandError, EXIT } from "./exit-code.js";
@@ -90,10 +91,20 @@ async function initialize(config: Config, options: ScmOptions, { io, parts }: Co
     return;
   }
   const { clusterid: clusterId, localIdFloor, termFloor } = options;
-  const result = await parts.initialize(config, { clusterId, localIdFloor, termFloor });
+  const result = await parts.initialize(config, { clusterId, localIdFloor, termFloor }, (notice) =>
+    io.err(`strata: warning: ${noticeText(notice)}`),
+  );
   if (!result.created) io.err(`strata: ${config.storage.metadataDir} is initialised already, left as it is`);
   io.out(`clusterId=${result.clusterId}`);
   io.out(`scmId=${result.scmId}`);
+}
+
+function noticeText(notice: DiskNotice): string {
+  const { path } = notice;
+  if (notice.kind === "slowOpen") return `${path} is still being opened, after ${notice.seconds} s`;
+  const { file, bytes, offset, reason } = notice.finding;
+  const what = `${bytes} byte(s) of ${path}/${file} from byte ${offset} on were cut off: ${reason}`;
+  return `${what}; kept in ${notice.keptIn}`;
 }
 
 async function start(config: Config, { io, parts, end }: CommandContext): Promise<void> {

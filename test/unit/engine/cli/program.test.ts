@@ -159,6 +159,16 @@ test("--init hands over the ids and floors and prints what was made", async () =
   assert.match(second.err, /is initialised already, left as it is/);
 });
 
+test("--init tells what it cut off", async () => {
+  const initialize: Parts["initialize"] = async (_, __, onNotice) => {
+    const finding = { file: "7.log", offset: 9, bytes: 3, kind: "torn", reason: "torn" } as const;
+    onNotice({ kind: "cut", finding, path: "/m/raft", keptIn: "/m/raft/cut-off.wal" });
+    return { clusterId: "c", scmId: "s", created: true };
+  };
+  const { err } = await runCli(["scm", "--init", METADATA], { parts: { initialize } });
+  assert.match(err, /warning: 3 byte\(s\) of \/m\/raft\/7\.log from byte 9 on .* \/m\/raft\/cut-off\.wal/);
+});
+
 test("--init does nothing on a machine that is not the primordial one", async () => {
   const { exitCode, out, err } = await runCli([
     "scm",
