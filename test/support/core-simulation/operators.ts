@@ -159,10 +159,11 @@ export class Operators {
       : enterJoint(membership, change.steps, { ...added, autoLeave: false });
     if (result.kind === "refused") return false;
     const { voters } = result.membership.confState;
-    // With two voters the one that is left could not prove the change by itself (raft.md §8).
-    if (before.voters.length === 2 && voters.length === 1) return false;
-    const after = { ...result.membership.confState, votersOutgoing: before.voters };
-    return isQuorum(after, (id) => !isHarmed(this.#cluster.replica(id)));
+    const isSound = (id: NodeId): boolean => !isHarmed(this.#cluster.replica(id));
+    // Those who leave may know of it alone, with the longest logs: they campaign no more and vote for nobody.
+    // Those who stay must be able to decide under the old membership without them (raft.md §8).
+    const canDecide = isQuorum(before, (id) => voters.includes(id) && isSound(id));
+    return canDecide && isQuorum(result.membership.confState, isSound);
   }
 
   #harmed(confState: ConfState): NodeId | undefined {
