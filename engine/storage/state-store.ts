@@ -164,14 +164,16 @@ export function requireStateIdentity(store: Store, path: string, expected: Stora
 /** Called for each row; `key` is without the table. Both may be kept. */
 export type StateRowVisitor = (table: number, key: Uint8Array, value: Uint8Array) => void;
 
+export type OnCorruptRow = (error: StrataError, table: number) => void;
+
 /** Reads the rows that a start needs, or all, in order of their keys and checks each. */
 export class StateScan {
   readonly #cursor: StoreCursor;
-  readonly #onCorrupt: (error: StrataError) => void;
+  readonly #onCorrupt: OnCorruptRow;
 
   /** With `memory` disk-resident tables are passed by. `onCorrupt` gets the error of each damaged row, which
    * is then passed by; without it the error is thrown. */
-  constructor(store: Store, tables: "memory" | "all", onCorrupt: (error: StrataError) => void = throwError) {
+  constructor(store: Store, tables: "memory" | "all", onCorrupt: OnCorruptRow = throwError) {
     const to = Uint8Array.of(tables === "all" ? 255 : DISK_TABLE_MIN);
     this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to });
     this.#onCorrupt = onCorrupt;
@@ -186,7 +188,7 @@ export class StateScan {
         value = checkedValue(key, stored);
       } catch (error) {
         if (!(error instanceof StrataError)) throw error;
-        this.#onCorrupt(error);
+        this.#onCorrupt(error, key[0]!);
         return;
       }
       visit(key[0]!, key.subarray(1), value);

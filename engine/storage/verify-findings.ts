@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode, type StrataError } from "../core/errors.js";
 
 /** Something that `strata verify` has found. */
 export interface Finding {
-  /** An error keeps the SCM from starting. */
+  /** An error keeps the SCM from starting, or from answering what needs the row. */
   readonly severity: "error" | "warning";
   /** File, directory, row or entry. */
   readonly where: string;
@@ -85,6 +85,18 @@ export function errorFinding(where: string, error: StrataError): Finding {
   const { code, message } = error;
   const explained = EXPLANATIONS[code] ?? { meaning: "A start ends here.", nextStep: ERRORS[code].action };
   return { severity: "error", where, what: `${code}: ${message}`, ...explained };
+}
+
+/** A damaged row of a disk-resident table, which no start reads. */
+export function diskRowFinding(where: string, error: StrataError): Finding {
+  return {
+    ...errorFinding(where, error),
+    meaning: "The SCM starts without this row, but cannot answer what asks for it, such as its history.",
+    nextStep:
+      "Check the disk. With other SCMs alive, put these directories aside and join again as a new SCM " +
+      "(`strata scm --bootstrap`); a lone SCM can go on: the rest of the history is listed from a number " +
+      "64 or more after the row's key (in hexadecimal) on (`strata admin history -s N`).",
+  };
 }
 
 /** What a start would cut off at the end of a store's file `where`. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { LoadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { Disk, Store, StoreOptions } from "../core/disk.js";
+import { DISK_TABLE_MIN } from "../core/disk-tables.js";
 import { StrataError } from "../core/errors.js";
 import {
   BASE_STATE_DIRECTORY,
@@ -17,7 +18,14 @@ import type { OnRecoveryStep } from "./recovered.js";
 import { recover } from "./recovery.js";
 import { requireStateIdentity, STATE_STORE_OPTIONS, StateScan } from "./state-store.js";
 import { corruptionError } from "./storage-error.js";
-import { cutFinding, errorFinding, type Finding, markFinding, strayFinding } from "./verify-findings.js";
+import {
+  cutFinding,
+  diskRowFinding,
+  errorFinding,
+  type Finding,
+  markFinding,
+  strayFinding,
+} from "./verify-findings.js";
 import { readVersionFile } from "./version-file.js";
 
 /** Damaged rows that are listed one by one. */
@@ -163,9 +171,11 @@ class Verification {
 
   async #scanState(store: Store, path: string): Promise<void> {
     let damagedCount = 0;
-    const scan = new StateScan(store, "all", (error) => {
+    const scan = new StateScan(store, "all", (error, table) => {
       damagedCount++;
-      if (damagedCount <= DAMAGED_ROWS_MAX) this.#add(path, error);
+      if (damagedCount > DAMAGED_ROWS_MAX) return;
+      if (table < DISK_TABLE_MIN) this.#add(path, error);
+      else this.#findings.push(diskRowFinding(path, error));
     });
     try {
       const ignore = (): void => {};

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { DISK_TABLE_MIN } from "../../../engine/core/disk-tables.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { NodeClock } from "../../../engine/host/node-clock.js";
 import {
@@ -29,6 +30,7 @@ import { LOG_STORE_OPTIONS, META_KEY } from "../../../engine/storage/log-meta.js
 import { NodeDisk } from "../../../engine/storage/node-disk.js";
 import { recover } from "../../../engine/storage/recovery.js";
 import { seal } from "../../../engine/storage/sealed-row.js";
+import { STATE_STORE_OPTIONS } from "../../../engine/storage/state-store.js";
 import { verify } from "../../../engine/storage/verify.js";
 import { initialized, ManualClock, NO_STEP } from "../../support/storage/log-fixture.js";
 import { MemoryState } from "../../support/storage/memory-state.js";
@@ -245,6 +247,22 @@ describe("strata verify", () => {
     }
     assert.deepEqual((await verifyNow(directories)).findings, []);
   });
+});
+
+test("a damaged row that no start reads is found by a verification, and a start goes on", async () => {
+  const directories = await settled();
+  const store = await disk.openStore(statePathOf(directories), STATE_STORE_OPTIONS);
+  const batch = store.batch();
+  batch.put("rows", Uint8Array.of(DISK_TABLE_MIN, 7), new Uint8Array(20));
+  batch.write({ sync: true });
+  await store.close();
+  const { findings } = await verify(disk, directories, new MemoryState(), NO_STEP);
+  assert.equal(findings.length, 1);
+  const { severity, what, meaning } = findings[0]!;
+  assert.equal(severity, "error");
+  assert.match(what, /STATE_CORRUPT.*table 128 key 07/);
+  assert.match(meaning, /starts without/);
+  assert.deepEqual(await recoverNow(directories), { last: ROWS, rows: ROWS });
 });
 
 test("what a killed verification left is gone after a start", async () => {
