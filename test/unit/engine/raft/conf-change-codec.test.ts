@@ -39,7 +39,8 @@ test("bytes that are no change are told apart, whatever they are", () => {
   for (const [offset, value] of [
     [0, 9],
     [3, 9],
-    // The sign and the exponent of a node id.
+    // The fraction, the sign and the exponent of a node id.
+    [4, 1],
     [11, 0xbf],
     [11, 0x7f],
   ] as const) {

@@ -78,6 +78,31 @@ test("applying pauses when its bytes are used up and goes on when they are ackno
   assert.equal(log.nextCommitted(false).length, 2);
 });
 
+test("what the limit cut off waits until something is acknowledged, although bytes are left", () => {
+  const payloadBytes = 100 - ENTRY_OVERHEAD_BYTES;
+  const { log } = makeLog([1, 1, 1, 1], [], { commit: 6, bytesMax: 250, payloadBytes });
+  const first = log.nextCommitted(false);
+  assert.equal(bytesOf(first), 200);
+  log.acceptApplying(first, false);
+  assert.equal(log.hasNextCommitted(false), false);
+  log.appliedTo(logIndex(4), 200);
+  assert.equal(log.hasNextCommitted(false), true);
+});
+
+test("an acknowledgement that leaves too much under way lets nothing go on", () => {
+  const { log } = makeLog([], [], { bytesMax: 150 });
+  log.append([...makeEntries(3, [1]), ...makeEntries(4, [1], 200), ...makeEntries(5, [1])]);
+  for (const index of [3, 4]) {
+    log.commitTo(logIndex(index));
+    log.acceptApplying(log.nextCommitted(true), true);
+  }
+  log.commitTo(logIndex(5));
+  log.appliedTo(logIndex(3), ENTRY_OVERHEAD_BYTES);
+  assert.equal(log.hasNextCommitted(true), false);
+  log.appliedTo(logIndex(4), ENTRY_OVERHEAD_BYTES + 200);
+  assert.equal(log.hasNextCommitted(true), true);
+});
+
 test("applied goes neither back nor beyond commit", () => {
   const { log } = makeLog([1, 1], [], { commit: 4, applied: 3 });
   assert.throws(() => log.appliedTo(logIndex(2), 0), /goes back/);
