@@ -33,7 +33,8 @@ import { violationOfForm } from "./violation.js";
 export interface RaftCore {
   tick(): void;
   campaign(): void;
-  /** The caller has made sure that `message.from` sent it. */
+  /** The caller has made sure that `message.from` sent it; a proposal or read that a member passed on keeps
+   * the name of who asked first. */
   step(message: Message): StepResult;
   propose(payloads: readonly Uint8Array[]): ProposeResult;
   /** Appends a change of membership; when it is not legal now, an empty entry takes its place (the trace
