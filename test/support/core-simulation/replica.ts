@@ -327,12 +327,10 @@ export class Replica {
       this.#missedTick = false;
       this.#inbox.push(this.#event(EVENT.CLIENT, undefined, () => this.#tick()));
     }
-    if (this.#isBusy) {
-      const at = this.#inbox.findIndex(({ kind }) => kind === EVENT.ANSWER);
-      if (at === -1) return;
-      const [answer] = this.#inbox.splice(at, 1) as [SimEvent];
-      this.#step(answer);
-    }
+    // One of the answers may be the one that its Ready waits for.
+    const answers = this.#inbox.filter(({ kind }) => kind === EVENT.ANSWER);
+    this.#inbox = this.#inbox.filter(({ kind }) => kind !== EVENT.ANSWER);
+    for (const answer of answers) this.#step(answer);
     this.#endTurn(false);
   }
 
