@@ -15,8 +15,8 @@ export interface Finding {
 }
 
 const REJOIN =
-  "Keep these directories for analysis. With other SCMs alive, put them aside and join again as a new SCM " +
-  "(`strata scm --bootstrap`); a lone SCM needs the directories of its last backup.";
+  "Keep these directories for analysis. With other SCMs of its group alive, this one joins again as a new " +
+  "SCM in empty directories; a lone SCM needs the directories of its last backup.";
 const RESTORE =
   "Put the missing files back into their place when they still exist (a mount, a move, a clean-up), then " +
   `verify again. Else: ${REJOIN}`;
@@ -93,9 +93,9 @@ export function diskRowFinding(where: string, error: StrataError): Finding {
     ...errorFinding(where, error),
     meaning: "The SCM starts without this row, but cannot answer what asks for it, such as its history.",
     nextStep:
-      "Check the disk. With other SCMs alive, put these directories aside and join again as a new SCM " +
-      "(`strata scm --bootstrap`); a lone SCM can go on: the rest of the history is listed from a number " +
-      "64 or more after the row's key (in hexadecimal) on (`strata admin history -s N`).",
+      "Check the disk. With other SCMs of its group alive, this one joins again as a new SCM in empty " +
+      "directories; a lone SCM can go on: the rest of the history is listed from a number 64 or more " +
+      "after the row's key (in hexadecimal) on (`strata admin history -s N`).",
   };
 }
 
