@@ -65,7 +65,7 @@ describe("strata verify", () => {
       ],
     );
     assert.match(findings[0]!.nextStep, /--init/);
-    assert.match(findings[1]!.nextStep, /--bootstrap/);
+    assert.match(findings[1]!.nextStep, /joins again as a new SCM/);
   });
 
   test("finds missing stores without making new ones", async () => {
