@@ -188,7 +188,7 @@ export class CoreFaults {
     const isSound = (replica: Replica): boolean =>
       replica !== victim && replica.disk.damageKind === undefined && replica.state !== "retired";
     const sound = replicas.filter(isSound);
-    // No change may be under way anywhere, nor on its way to a disk, nor be undone.
+    // No change may be under way anywhere, nor on its way to a disk, nor be undone by a crash.
     const isSettled = replicas.every(({ isUp, log, disk }) => {
       const last = isUp ? Math.max(log.lastConfIndex, disk.log.lastConfIndex) : disk.log.lastConfIndex;
       return last <= checker.newestConfIndex;
