@@ -21,6 +21,14 @@ export interface WorkerPoolOptions {
   readonly roles: Readonly<Record<string, RoleOptions>>;
 }
 
+/** Piscina first tries to `require` the entry. Where Node.js can do that with a module, a thread that is
+ * terminated meanwhile takes the whole process with it (an assertion in its `CreateRequiredModuleFacade`,
+ * seen with 20.20.2); an import ends as it should. */
+const REQUIRE_MODULE_FLAG = "--experimental-require-module";
+const WORKER_ARGUMENTS = process.allowedNodeEnvironmentFlags.has(REQUIRE_MODULE_FLAG)
+  ? [...process.execArgv, REQUIRE_MODULE_FLAG.replace("--", "--no-")]
+  : process.execArgv;
+
 interface Running {
   readonly link: PooledLink;
   readonly abort: AbortController;
@@ -103,6 +111,7 @@ export class WorkerPool implements WorkerStarter {
       // The loops need their event loop; between tasks a thread waits for messages like any other.
       atomics: "disabled",
       recordTiming: false,
+      execArgv: WORKER_ARGUMENTS,
       ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
     });
     this.#pools.set(role, pool);
