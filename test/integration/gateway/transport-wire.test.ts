@@ -179,10 +179,10 @@ function silenceTests(make: () => Transport): void {
       await Promise.all([alive, halfOpen, halfFrame].map((client) => client.upgrade()));
       halfFrame.socket.write(clientFrame(OPCODE_BINARY, Buffer.alloc(1000)).subarray(0, 500));
       const pong = setInterval(() => {
-        while (alive.frames.some(({ opcode }) => opcode === OPCODE_PING)) {
-          alive.frames.length = 0;
-          alive.sendFrame(10, new Uint8Array(0));
-        }
+        // Only the pings go: an answer may have come with one.
+        const pingCount = alive.frames.filter(({ opcode }) => opcode === OPCODE_PING).length;
+        alive.frames.splice(0, Infinity, ...alive.frames.filter(({ opcode }) => opcode !== OPCODE_PING));
+        for (let i = 0; i < pingCount; i++) alive.sendFrame(10, new Uint8Array(0));
       }, 50);
       try {
         await until(() => handler.closed.length >= 2, "two are closed", IDLE_LIMIT_MS);
