@@ -228,6 +228,10 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     onOutcome(refusal);
   }
 
+  readBarrier(onReady: (refusal: StrataError | undefined) => void): void {
+    onReady(this.#refusal());
+  }
+
   scan(request: ScanRequest, onPage: ScanCallback): void {
     this.#scanner.scan(request, onPage);
   }

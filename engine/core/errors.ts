@@ -155,6 +155,23 @@ export const ERRORS = {
     "the full report was given up: {reason}",
     "Nothing: the answer to a heartbeat asks for another one.",
   ),
+  OUTCOME_UNKNOWN: {
+    wire: 310,
+    class: "UnavailableError",
+    template: "leadership was lost while the operation was in the log",
+    retry: "unknown",
+    action: "The client library repeats a mutation within its session, so that it happens once.",
+  },
+  MEMBERSHIP_BUSY: unavailable(
+    311,
+    "another change of membership is under way",
+    "Repeat the command when it is done.",
+  ),
+  TRANSFER_FAILED: unavailable(
+    312,
+    "SCM {scmId} did not become leader: {reason}",
+    "Check with `strata admin scm roles` that it is up and caught up, then repeat.",
+  ),
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),
