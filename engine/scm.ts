@@ -265,6 +265,7 @@ export class Scm {
         stateMachine: this.cluster,
         recovered,
         trace: SILENT_TRACE,
+        peers: () => ({ setPeers: () => {}, send: () => {}, close: () => Promise.resolve() }),
         seed: () => this.#seed(),
       },
       this.#raftOptions(),

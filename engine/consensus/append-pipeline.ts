@@ -17,8 +17,8 @@ import { Histogram } from "../telemetry/histogram.js";
 
 /** What the pipeline calls back. */
 export interface AppendPipelineHandler {
-  /** Everything handed out before these messages were made is durable. */
-  onDurable(responses: readonly Message[]): void;
+  /** Append `number` and everything before is durable; the messages speak for it. */
+  onDurable(responses: readonly Message[], number: number): void;
   /** The log begins after `index` now. */
   onTruncated(index: LogIndex): void;
 }
@@ -60,6 +60,7 @@ export class AppendPipeline {
   readonly #answer = newLogAppended();
   /** Changed but not handed out. */
   #hardState: HardState | undefined;
+  #answeredCount = 0;
   readonly counters: AppendCounters = { appends: 0, entries: 0, syncs: 0 };
   /** Time of a synced write in µs. */
   readonly syncUs = new Histogram(16, 20);
@@ -79,6 +80,11 @@ export class AppendPipeline {
     return this.#handedOut.length;
   }
 
+  /** Appends are numbered from 1: this is the number of the last one. */
+  get handedOutCount(): number {
+    return this.#answeredCount + this.#handedOut.length;
+  }
+
   /** Records wait for room in the channel: call `resume` a little later. */
   get isBlocked(): boolean {
     return this.#waiting.length > 0;
@@ -93,7 +99,7 @@ export class AppendPipeline {
     }
     assert(message.entries.length === 0, "entries must be synced");
     const last = this.#handedOut.last;
-    if (last === undefined) this.#handler.onDurable(message.responses);
+    if (last === undefined) this.#handler.onDurable(message.responses, this.#answeredCount);
     else last.responses = last.responses.concat(message.responses);
   }
 
@@ -146,7 +152,8 @@ export class AppendPipeline {
       this.counters.syncs += answer.syncCount;
       this.syncUs.observe(answer.syncUs / answer.syncCount);
     }
-    this.#handler.onDurable(done.responses);
+    this.#answeredCount++;
+    this.#handler.onDurable(done.responses, this.#answeredCount);
   }
 
   #handOut(message: Handout): void {

@@ -2,7 +2,7 @@ import type { OperationResult, ResultSink, StateMachine } from "../cluster/state
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
 import { Fifo } from "../core/fifo.js";
-import type { LogIndex } from "../core/ids.js";
+import { type LogIndex, logIndex } from "../core/ids.js";
 import { decodeConfChange } from "../raft/conf-change-codec.js";
 import type { StorageApply } from "../raft/message.js";
 import type { RaftCore } from "../raft/raw-node.js";
@@ -31,6 +31,8 @@ export class ApplyQueue {
   #appliedCount = 0;
   /** Ascending by index. */
   readonly #expected = new Fifo<Expected>();
+  /** Of the last change of membership; 0 = none since the start. */
+  #confIndex = logIndex(0);
   /** Of the entry that is being applied, by position. */
   #results: OperationResult[] = [];
   readonly #sink: ResultSink = (position, result) => {
@@ -50,6 +52,16 @@ export class ApplyQueue {
 
   get isEmpty(): boolean {
     return this.#handedOut.length === 0;
+  }
+
+  /** Batches in the log without an outcome. */
+  get expectedCount(): number {
+    return this.#expected.length;
+  }
+
+  /** Index of the last change of membership that was applied since the start, 0 when there was none. */
+  get confIndex(): LogIndex {
+    return this.#confIndex;
   }
 
   /** The entries from `first` on hold `batches`. */
@@ -120,5 +132,6 @@ export class ApplyQueue {
       throw new StrataError("LOG_CORRUPT", { where: `entry ${index}`, reason: "no change of membership" });
     }
     this.#stateMachine.applyConfChange(index, term, this.#core.applyConfChange(change));
+    this.#confIndex = index;
   }
 }

@@ -14,27 +14,26 @@ import type { RaftCore } from "../raft/raw-node.js";
 import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
 import type { RaftTrace } from "../raft/trace.js";
-import type { Entry, RaftConfig, RaftStatus } from "../raft/types.js";
+import type { ConfChange, Entry, NodeId, RaftStatus } from "../raft/types.js";
 import { ROLE } from "../raft/types.js";
-import type { Recovered } from "../storage/recovered.js";
 import { Histogram } from "../telemetry/histogram.js";
 import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
-import type { Consensus, Leadership, ProposalCallback } from "./consensus.js";
+import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallback } from "./consensus.js";
+import { ElectionGuard } from "./election-guard.js";
 import { EntryCache } from "./entry-cache.js";
 import { LeadershipState } from "./leadership.js";
+import { LeadershipTransfer } from "./leadership-transfer.js";
 import { LogRetention } from "./log-retention.js";
-import { ProposalQueue } from "./proposal-queue.js";
+import { MessageGate } from "./message-gate.js";
+import type { Peers, PeersHandler } from "./peers.js";
+import { ProposalQueue, type SealedBatch } from "./proposal-queue.js";
+import { raftConfig } from "./raft-config.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
+import type { RecoveredLog } from "./recovered-log.js";
 import { StateFlusher } from "./state-flusher.js";
 import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
-
-/** What the host needs to know of a recovery. */
-export type RecoveredLog = Pick<
-  Recovered,
-  "identity" | "floors" | "hardState" | "confState" | "truncated" | "last" | "terms" | "tail"
->;
 
 /** Appends on their way to the disk before proposals gather. */
 const APPENDS_IN_FLIGHT_MAX = 2;
@@ -50,6 +49,8 @@ export interface RaftHostParts {
   readonly stateMachine: StateMachine & FlushSource & TailSource;
   readonly recovered: RecoveredLog;
   readonly trace: RaftTrace;
+  /** Connects to the other members; called once, by `start`. */
+  peers(handler: PeersHandler): Peers;
   /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
    * before it serves. */
   seed(): Operation | undefined;
@@ -75,7 +76,7 @@ export interface ProposalCounters {
  *   callbacks ◄─ ApplyQueue ◄─ core ◄──────────── answers ◄──────────┘
  *                   └─► state machine ─► StateFlusher ─► state thread ─► log truncated
  */
-export class RaftHost implements Consensus<Operation>, TableReader {
+export class RaftHost implements Consensus<Operation>, GroupControl, TableReader {
   readonly #parts: RaftHostParts;
   readonly #options: RaftHostOptions;
   readonly #cache: EntryCache;
@@ -87,6 +88,12 @@ export class RaftHost implements Consensus<Operation>, TableReader {
   readonly #scanner: TableScanner;
   readonly #retention: LogRetention;
   readonly #leadership = new LeadershipState();
+  readonly #gate: MessageGate;
+  readonly #guard: ElectionGuard;
+  readonly #transfer: LeadershipTransfer;
+  #peers: Peers | undefined;
+  #change: PendingChange | undefined;
+  #tickedMs = 0;
   #tickTimer: Timer | undefined;
   #resumeTimer: Timer | undefined;
   #stopTimer: Timer | undefined;
@@ -146,7 +153,10 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     this.#pipeline = new AppendPipeline(
       parts.log,
       {
-        onDurable: (responses) => this.#deliver(responses),
+        onDurable: (responses, number) => {
+          this.#gate.onDurable(number);
+          this.#deliver(responses);
+        },
         onTruncated: (index) => this.#onTruncated(index),
       },
       options.entryBytesMax,
@@ -172,6 +182,12 @@ export class RaftHost implements Consensus<Operation>, TableReader {
       source: stateMachine,
       link: parts.state,
     });
+    this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
+    const core = this.#core;
+    const leadership = this.#leadership;
+    const { clock, scheduler, random } = parts;
+    this.#transfer = new LeadershipTransfer({ clock, core, leadership }, electionTimeoutMs(options));
+    this.#guard = new ElectionGuard({ scheduler, random, core, leadership, work: () => this.#work() });
     this.#listen();
   }
 
@@ -203,17 +219,25 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     return this.#core.status();
   }
 
-  /** Campaigns at once, since a lone voter has nobody to wait for, and starts the clock. The workers must
-   * run. */
+  /** Starts the clock and connects to the others. A lone voter campaigns at once, since it has nobody to wait
+   * for. The workers must run. */
   start(): void {
     assert(this.#phase === "created", "the host starts once");
     this.#phase = "running";
-    const { scheduler } = this.#parts;
-    this.#tickTimer = scheduler.every(this.#options.tickMs, () => {
-      this.#core.tick();
-      this.#work();
+    const { scheduler, clock } = this.#parts;
+    this.#tickedMs = clock.monotonicMs();
+    this.#tickTimer = scheduler.every(this.#options.tickMs, () => this.#onTickTimer());
+    this.#peers = this.#parts.peers({
+      onMessage: (message) => this.#onMessage(message),
+      onUnreachable: (peer) => {
+        this.#core.reportUnreachable(peer);
+        this.#scheduleTurn();
+      },
+      onGone: (peer) => this.#guard.onGone(peer),
     });
-    this.#core.campaign();
+    const isAlone = isLoneVoter(this.#core.status());
+    this.#guard.start(isAlone ? 0 : electionTimeoutMs(this.#options));
+    if (isAlone) this.#core.campaign();
     this.#work();
   }
 
@@ -232,18 +256,48 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     onReady(this.#refusal());
   }
 
+  changeMembers(change: ConfChange, onOutcome: GroupCallback): void {
+    const refusal = this.#refusal();
+    const { confState } = this.#core.status();
+    const isBusy = this.#change !== undefined || confState.votersOutgoing.length > 0;
+    if (refusal !== undefined || isBusy) {
+      onOutcome(refusal ?? new StrataError("MEMBERSHIP_BUSY"));
+      return;
+    }
+    const result = this.#core.proposeConfChange(change);
+    if (result.kind === "accepted") this.#change = { index: result.first, onOutcome };
+    else onOutcome(new StrataError("MEMBERSHIP_BUSY"));
+    this.#work();
+  }
+
+  transferLeadership(target: NodeId, onOutcome: GroupCallback): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined || this.#transfer.isUnderWay) {
+      onOutcome(refusal ?? new StrataError("OVERLOADED", { reason: "leadership is being transferred" }));
+      return;
+    }
+    this.#transfer.start(target, onOutcome);
+    this.#scheduleTurn();
+  }
+
   scan(request: ScanRequest, onPage: ScanCallback): void {
     this.#scanner.scan(request, onPage);
   }
 
-  /** Refuses new proposals, finishes those under way, writes the state and the commit index durably, then
-   * calls `onStopped`; after `limitMs` at the latest, with what is left unfinished answered
-   * SHUTTING_DOWN. The caller then stops the workers. */
+  /** Hands leadership over when another member can take it, refuses new proposals, finishes those under way,
+   * writes the state and the commit index durably, then calls `onStopped`; after `limitMs` at the latest, with
+   * what is left unfinished answered SHUTTING_DOWN. The caller then stops the workers. */
   stop(limitMs: number, onStopped: () => void): void {
     assert(this.#phase === "running", "only a running host is stopped, once");
-    this.#phase = "draining";
     this.#onStopped = onStopped;
     this.#stopTimer = this.#parts.scheduler.after(limitMs, () => this.#finishStop());
+    const heir = limitMs > 0 && this.#leadership.leaderReady ? heirOf(this.#core.status()) : undefined;
+    if (heir === undefined || this.#transfer.isUnderWay) this.#phase = "draining";
+    else {
+      this.#transfer.start(heir, () => {
+        this.#phase = "draining";
+      });
+    }
     this.#scheduleTurn();
   }
 
@@ -287,6 +341,29 @@ export class RaftHost implements Consensus<Operation>, TableReader {
       : new StrataError("NOT_LEADER", { term });
   }
 
+  /** A timer that is late, after a pause of the process, gives one tick, and what has come in the meantime is
+   * heard before it (raft.md §7). */
+  #onTickTimer(): void {
+    const { clock, scheduler } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const isLate = nowMs - this.#tickedMs > 2 * this.#options.tickMs;
+    this.#tickedMs = nowMs;
+    if (isLate) scheduler.after(0, () => this.#tick());
+    else this.#tick();
+  }
+
+  #tick(): void {
+    if (this.#phase === "stopped") return;
+    this.#core.tick();
+    this.#work();
+  }
+
+  #onMessage(message: Message): void {
+    if (this.#phase === "stopped" || this.#guard.refuses(message)) return;
+    this.#core.step(message);
+    this.#scheduleTurn();
+  }
+
   #scheduleTurn(): void {
     if (this.#isTurnScheduled || this.#phase === "stopped") return;
     this.#isTurnScheduled = true;
@@ -301,6 +378,9 @@ export class RaftHost implements Consensus<Operation>, TableReader {
    * too, until the flusher has brought some of it away and schedules a turn. */
   #proposeGathered(): void {
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
+    // A message of this turn may have ended our term.
+    this.#takeReadies();
+    if (this.#proposals.isEmpty || this.#transfer.isUnderWay) return;
     // One append is being synced, one lies ready for the moment the disk is free: more entries would only
     // be smaller ones, each with its own way through core, ring and log. The next answer of the log thread
     // goes on.
@@ -322,17 +402,24 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     if (this.#phase === "stopped") return;
     let bytesLeft = this.#options.applyBytesPerTurnMax;
     do {
-      while (this.#core.hasReady()) this.#take(this.#core.ready());
+      this.#takeReadies();
       bytesLeft -= this.#applying.apply(bytesLeft, this.#onApplyComplete);
     } while (this.#core.hasReady());
     this.#afterApply();
+    this.#transfer.step(this.#applying.expectedCount);
+    if (!this.#transfer.isUnderWay && !this.#proposals.isEmpty) this.#scheduleTurn();
     this.#pipeline.publish();
     if (this.#pipeline.isBlocked) this.#resumeLater();
     if (!this.#applying.isEmpty) this.#scheduleTurn();
     if (this.#phase === "draining") this.#continueStop();
   }
 
+  #takeReadies(): void {
+    while (this.#core.hasReady()) this.#take(this.#core.ready());
+  }
+
   #take(ready: Ready): void {
+    const toMembers: Message[] = [];
     for (const message of ready.messages) {
       switch (message.kind) {
         case MESSAGE_KIND.STORAGE_APPEND:
@@ -344,19 +431,46 @@ export class RaftHost implements Consensus<Operation>, TableReader {
           this.#applying.add(message);
           break;
         default:
-          assert(false, `a lone voter has nobody to send message ${message.kind} to`);
+          toMembers.push(message);
       }
     }
+    this.#gate.take(toMembers, ready.hardState, this.#pipeline.handedOutCount);
     if (ready.softState !== undefined || ready.hardState !== undefined) this.#noteLeadership();
   }
 
   #noteLeadership(): void {
     const { hardState, softState } = this.#core.status();
+    const { isLeader, term } = this.#leadership;
+    const isLost = isLeader && (softState.role !== ROLE.LEADER || hardState.term !== term);
     this.#leadership.update({
       term: hardState.term,
       leaderId: softState.leader,
       isLeader: softState.role === ROLE.LEADER,
     });
+    if (isLost) this.#leadershipLost();
+  }
+
+  /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know whose
+   * it was. */
+  #leadershipLost(): void {
+    const inLog = this.#applying.takeExpected();
+    const gathered = this.#proposals.take();
+    const change = this.#change;
+    this.#change = undefined;
+    const unknown = new StrataError("OUTCOME_UNKNOWN");
+    const notLeader = new StrataError("NOT_LEADER", { term: this.#leadership.term });
+    for (const batch of inLog) this.#fail(batch, unknown);
+    for (const batch of gathered) this.#fail(batch, notLeader);
+    change?.onOutcome(unknown);
+  }
+
+  #fail(batch: SealedBatch, error: StrataError): void {
+    this.#proposals.settle(batch);
+    for (const callback of batch.callbacks) callback(error);
+  }
+
+  #sendToMember(message: Message): void {
+    this.#peers?.send(message);
   }
 
   readonly #onApplyComplete = (message: StorageApply): void => {
@@ -367,8 +481,14 @@ export class RaftHost implements Consensus<Operation>, TableReader {
   /** Everything handed out before is durable, or applied. */
   #deliver(messages: readonly Message[]): void {
     for (const message of messages) {
+      if (message.to !== this.#core.id) {
+        this.#sendToMember(message);
+        continue;
+      }
       const result = this.#core.step(message);
-      assert(result === "done", `message ${message.kind} to oneself was refused: ${result}`);
+      // Once removed, this SCM is no member to itself.
+      const isTaken = result === "done" || result === "unknownPeer";
+      assert(isTaken, `message ${message.kind} to oneself was refused: ${result}`);
     }
   }
 
@@ -379,10 +499,20 @@ export class RaftHost implements Consensus<Operation>, TableReader {
       this.#notedApplied = appliedIndex;
       this.#flusher.onApplied();
     }
+    this.#endChange(appliedIndex);
     const { isLeader, leaderReady, term } = this.#leadership;
     // The first entry of the term is the leader's own empty one, after all of earlier terms.
     if (isLeader && !leaderReady && !this.#isSeeding && stateMachine.appliedTerm === term)
       this.#becomeReady();
+  }
+
+  #endChange(appliedIndex: LogIndex): void {
+    const change = this.#change;
+    if (change === undefined || appliedIndex < change.index) return;
+    this.#change = undefined;
+    // The core puts an empty entry in the place of a change that it finds illegal.
+    const isApplied = this.#applying.confIndex >= change.index;
+    change.onOutcome(isApplied ? undefined : new StrataError("MEMBERSHIP_BUSY"));
   }
 
   #becomeReady(): void {
@@ -433,6 +563,7 @@ export class RaftHost implements Consensus<Operation>, TableReader {
 
   /** The next step of an orderly stop that can be taken now. */
   #continueStop(): void {
+    if (this.#transfer.isUnderWay) return;
     if (this.#proposals.inflightCount > 0 || !this.#applying.isEmpty || !this.#flusher.isIdle) return;
     if (this.#finalFlush === "wanted") {
       this.#finalFlush = "running";
@@ -452,8 +583,10 @@ export class RaftHost implements Consensus<Operation>, TableReader {
     this.#tickTimer?.cancel();
     this.#resumeTimer?.cancel();
     this.#stopTimer?.cancel();
+    this.#guard.stop();
     this.#flusher.stop();
     this.#scanner.stop();
+    void this.#peers?.close();
     const unfinished = this.#applying.takeExpected().concat(this.#proposals.take());
     for (const batch of unfinished) {
       for (const callback of batch.callbacks) callback(new StrataError("SHUTTING_DOWN"));
@@ -464,29 +597,26 @@ export class RaftHost implements Consensus<Operation>, TableReader {
 
 const RESUME_MS = 1;
 
-function raftConfig(recovered: RecoveredLog, options: RaftHostOptions): RaftConfig {
-  return {
-    id: recovered.identity.nodeId,
-    electionTimeoutTicks: options.electionTimeoutTicks,
-    heartbeatTicks: options.heartbeatTicks,
-    asyncStorageWrites: true,
-    preVote: true,
-    checkQuorum: true,
-    readOnly: "safe",
-    appendBytesMax: options.appendBytesMax,
-    inflightLimits: { countMax: options.inflightAppendsMax, bytesMax: options.inflightAppendBytesMax },
-    stepDownOnRemoval: true,
-    disableConfChangeValidation: false,
-    entryBytesMax: options.entryBytesMax,
-    uncommittedBytesMax: backlogBytesMax(options),
-    committedBytesPerReadyMax: options.committedBytesPerReadyMax,
-    termFloor: recovered.floors.termFloor,
-  };
+interface PendingChange {
+  readonly index: LogIndex;
+  readonly onOutcome: GroupCallback;
 }
 
-/** The core's own limit, which the queue's must reach first: the queue overshoots its limit by one
- * operation, and the core counts an entry until all that were handed out for applying with it are
- * applied. */
-function backlogBytesMax(options: RaftHostOptions): number {
-  return options.uncommittedBytesMax + options.committedBytesPerReadyMax + 3 * options.entryBytesMax;
+function electionTimeoutMs({ electionTimeoutTicks, tickMs }: RaftHostOptions): number {
+  return electionTimeoutTicks * tickMs;
+}
+
+function isLoneVoter({ id, confState: { voters, votersOutgoing } }: RaftStatus): boolean {
+  return voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
+}
+
+/** Who is nearest to the end of the log, and alive. */
+function heirOf({ id, progress }: RaftStatus): NodeId | undefined {
+  const candidates = progress.filter(
+    (member) => member.id !== id && !member.isLearner && member.isRecentlyActive,
+  );
+  return candidates.reduce(
+    (best, member) => (member.match > best.match ? member : best),
+    candidates[0] as (typeof candidates)[number],
+  )?.id;
 }

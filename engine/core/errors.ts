@@ -169,7 +169,7 @@ export const ERRORS = {
   ),
   TRANSFER_FAILED: unavailable(
     312,
-    "SCM {scmId} did not become leader: {reason}",
+    "member {member} did not become leader: {reason}",
     "Check with `strata admin scm roles` that it is up and caught up, then repeat.",
   ),
 

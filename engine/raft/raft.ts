@@ -350,6 +350,12 @@ export class Raft {
     }
   }
 
+  /** See RaftCore. */
+  stepDown(): void {
+    if (this.#role !== ROLE.LEADER) return;
+    this.#becomeFollower(this.#term, NO_NODE);
+  }
+
   // Terms: all rules stand here (raft.md §5).
 
   /** False when the message is not to be looked at further. */

@@ -31,6 +31,7 @@ import { violationOfForm } from "./violation.js";
 /** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
  * outputs. */
 export interface RaftCore {
+  readonly id: NodeId;
   tick(): void;
   campaign(): void;
   /** The caller has made sure that `message.from` sent it; a proposal or read that a member passed on keeps
@@ -49,6 +50,9 @@ export interface RaftCore {
   transferLeadership(target: NodeId): void;
   /** Vote for others before the leader's lease has run out. */
   forgetLeader(): void;
+  /** The host knows that this node should not lead, before a quorum's silence would tell: it follows, in the
+   * same term. Does nothing when it does not lead. */
+  stepDown(): void;
   /** The last message to `id` was lost. */
   reportUnreachable(id: NodeId): void;
   /** A snapshot was delivered to `id`, or not. */
@@ -83,6 +87,10 @@ export class RawNode implements RaftCore {
     this.#handedOutHardState = state.hardState;
   }
 
+  get id(): NodeId {
+    return this.#raft.id;
+  }
+
   tick(): void {
     this.#raft.tick();
   }
@@ -113,6 +121,10 @@ export class RawNode implements RaftCore {
 
   forgetLeader(): void {
     this.#raft.step({ ...this.#envelope(), kind: MESSAGE_KIND.FORGET_LEADER });
+  }
+
+  stepDown(): void {
+    this.#raft.stepDown();
   }
 
   reportUnreachable(id: NodeId): void {

@@ -17,6 +17,7 @@ import { emptyLogDisk, FakeLogThread } from "./fake-log-thread.js";
 import type { StateDisk } from "./fake-state-thread.js";
 import { emptyStateDisk, FakeStateThread } from "./fake-state-thread.js";
 import { ManualScheduler } from "./manual-scheduler.js";
+import { NO_PEERS } from "./no-peers.js";
 
 export interface RigOptions {
   readonly host?: Partial<RaftHostOptions>;
@@ -59,6 +60,7 @@ export class HostRig {
         stateMachine: machine,
         recovered: { ...recovered, floors },
         trace: SILENT_TRACE,
+        peers: () => NO_PEERS,
         seed: () => options.seed?.(machine),
       },
       { ...DEFAULT_RAFT_HOST_OPTIONS, entryBytesMax: 8192, batchBytesMax: 4096, ...options.host },

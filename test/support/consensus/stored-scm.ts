@@ -15,6 +15,7 @@ import { StateWriter } from "../../../workers/state/state-writer.js";
 import type { SimDisk } from "../simulation/sim-disk.js";
 import { SimWorkerPool } from "../simulation/sim-workers.js";
 import { SimWorld } from "../simulation/sim-world.js";
+import { NO_PEERS } from "./no-peers.js";
 
 const DIRECTORIES = storageDirectories({ metadataDir: "/data" });
 const ROW_BYTES = 64;
@@ -75,6 +76,7 @@ export class StoredScm {
         stateMachine: machine,
         recovered,
         trace: SILENT_TRACE,
+        peers: () => NO_PEERS,
         seed: () => this.#seed(),
       },
       options,
