@@ -58,6 +58,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "workers/pool",
     "workers/shared",
   ],
+  "engine/peers": [
+    "engine/core",
+    "engine/raft",
+    "type:engine/cluster",
+    "type:engine/consensus",
+    "protocol",
+    "engine/telemetry",
+  ],
   "engine/gateway": [
     "engine/core",
     "engine/cluster",
