@@ -276,6 +276,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       onOutcome(refusal ?? new StrataError("OVERLOADED", { reason: "leadership is being transferred" }));
       return;
     }
+    this.#proposeGathered();
     this.#transfer.start(target, onOutcome);
     this.#scheduleTurn();
   }

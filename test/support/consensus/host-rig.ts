@@ -1,5 +1,6 @@
 import type { Operation } from "../../../engine/cluster/operation.js";
 import type { OperationResult } from "../../../engine/cluster/state-machine.js";
+import type { Peers, PeersHandler } from "../../../engine/consensus/peers.js";
 import { RaftHost } from "../../../engine/consensus/raft-host.js";
 import type { RaftHostOptions } from "../../../engine/consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "../../../engine/consensus/raft-host-options.js";
@@ -9,7 +10,7 @@ import { logIndex, term } from "../../../engine/core/ids.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { parseUuid, type Uuid } from "../../../engine/core/uuid.js";
 import { SILENT_TRACE } from "../../../engine/raft/trace.js";
-import type { Entry } from "../../../engine/raft/types.js";
+import type { ConfState, Entry, NodeId } from "../../../engine/raft/types.js";
 import { LONE_CONF_STATE, LONE_ID } from "../raft/lone-voter.js";
 import { CountingState, note } from "./counting-state.js";
 import type { LogDisk } from "./fake-log-thread.js";
@@ -27,15 +28,24 @@ export interface RigOptions {
   /** Which of the state store's versions is found, counted from the durable one. */
   readonly stateVersion?: number;
   readonly termFloor?: number;
+  /** Of a group of several; else it is a lone voter. */
+  readonly member?: {
+    readonly nodeId: NodeId;
+    readonly confState: ConfState;
+    readonly scheduler: ManualScheduler;
+  };
+  readonly peers?: (handler: PeersHandler) => Peers;
   /** Asked with the state as it is. */
   readonly seed?: (state: CountingState) => Operation | undefined;
 }
+
+const SCM_ID = parseUuid("11111111-2222-4333-8444-555555555555") as Uuid;
 
 export type Outcome = number | string;
 
 /** A host with fakes around it, restored from what the two disks hold. Nothing moves by itself. */
 export class HostRig {
-  readonly scheduler = new ManualScheduler();
+  readonly scheduler: ManualScheduler;
   readonly log: FakeLogThread;
   readonly state: FakeStateThread;
   readonly machine = new CountingState();
@@ -45,22 +55,25 @@ export class HostRig {
 
   constructor(options: RigOptions = {}) {
     const { ringBytes = 1 << 16, logDisk = emptyLogDisk(), stateDisk = emptyStateDisk() } = options;
+    const { nodeId = LONE_ID, confState = LONE_CONF_STATE } = options.member ?? {};
+    this.scheduler = options.member?.scheduler ?? new ManualScheduler();
     this.log = new FakeLogThread(logDisk, ringBytes);
     this.state = new FakeStateThread(stateDisk, ringBytes);
     const { machine } = this;
     const recovered = recover(logDisk, stateDisk, options.stateVersion ?? 0, machine);
+    const identity = { clusterId: "CID-test", scmId: SCM_ID, nodeId };
     const floors = { localIdFloor: 0n, termFloor: term(options.termFloor ?? 0), given: false };
     this.host = new RaftHost(
       {
         clock: this.scheduler,
         scheduler: this.scheduler,
-        random: new SeededRandom(7),
+        random: new SeededRandom(7 * nodeId),
         log: this.log.link,
         state: this.state.link,
         stateMachine: machine,
-        recovered: { ...recovered, floors },
+        recovered: { ...recovered, identity, confState, floors },
         trace: SILENT_TRACE,
-        peers: () => NO_PEERS,
+        peers: options.peers ?? (() => NO_PEERS),
         seed: () => options.seed?.(machine),
       },
       { ...DEFAULT_RAFT_HOST_OPTIONS, entryBytesMax: 8192, batchBytesMax: 4096, ...options.host },
@@ -134,11 +147,8 @@ function recover(logDisk: LogDisk, stateDisk: StateDisk, stateVersion: number, m
   const terms = entries(log.truncated.index + 1, log.lastIndex + 1)
     .filter((entry: Entry, i, all) => entry.term !== all[i - 1]?.term)
     .map((entry) => ({ term: entry.term, firstIndex: entry.index }));
-  const scmId = parseUuid("11111111-2222-4333-8444-555555555555") as Uuid;
   return {
-    identity: { clusterId: "CID-test", scmId, nodeId: LONE_ID },
     hardState: { ...logDisk.hardState, commit },
-    confState: LONE_CONF_STATE,
     truncated: { ...log.truncated, chain: 0 },
     last: { index: log.lastIndex, term: log.term(log.lastIndex), chain: 0 },
     terms,

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodeId } from "../../../../engine/raft/types.js";
+import { HostGroup } from "../../../support/consensus/host-group.js";
+
+/** Default election timeout. */
+const T = 1000;
+
+test("three hosts elect one leader, and what it acknowledges is applied by all", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  const rig = group.rig(leader);
+  for (let id = 1; id <= 100; id++) rig.propose(id);
+  group.until(() => rig.outcomes.length === 100);
+  assert.ok(rig.outcomes.every(([, outcome]) => outcome === 0));
+  group.until(() => [1, 2, 3].every((id) => group.rig(id).machine.appliedIndex === rig.machine.appliedIndex));
+  const hashes = new Set([1, 2, 3].map((id) => group.rig(id).machine.hash()));
+  assert.equal(hashes.size, 1);
+});
+
+test("a leader whose process ends is replaced within three election timeouts", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  const killedMs = group.scheduler.monotonicMs();
+  group.kill(first);
+  const second = group.elect();
+  assert.notEqual(second, first);
+  assert.ok(group.scheduler.monotonicMs() - killedMs <= 3 * T);
+});
+
+test("it is replaced within a third of a second when the others see its connections close (H5)", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  const killedMs = group.scheduler.monotonicMs();
+  group.kill(first, true);
+  group.elect();
+  const gapMs = group.scheduler.monotonicMs() - killedMs;
+  assert.ok(gapMs < 350, `${gapMs} ms`);
+});
+
+test("one broken connection changes nothing: who still hears the leader refuses", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  group.pass(T);
+  const { term } = group.rig(leader).host.leadership;
+  const follower = (leader % 3) + 1;
+  group.gone(follower, leader);
+  group.pass(3 * T);
+  assert.deepEqual(group.leaders, [leader]);
+  assert.equal(group.rig(leader).host.leadership.term, term);
+});
+
+test("a leader that is cut off learns that it lost: what is in its log has an unknown outcome", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  const rig = group.rig(first);
+  for (const other of [1, 2, 3]) {
+    group.cut(first, other);
+    group.cut(other, first);
+  }
+  rig.propose(1);
+  group.until(() => rig.outcomes.length === 1);
+  assert.deepEqual(rig.outcomes, [[1, "OUTCOME_UNKNOWN"]]);
+  rig.propose(2);
+  assert.deepEqual(rig.outcomes[1], [2, "NOT_LEADER"]);
+  const second = group.elect();
+  group.rig(second).propose(3);
+  group.until(() => group.rig(second).outcomes.length === 1);
+  group.heal();
+  group.until(() => rig.machine.appliedIndex >= group.rig(second).machine.appliedIndex);
+  assert.equal(rig.machine.hash(), group.rig(second).machine.hash());
+});
+
+test("a transfer leaves nobody in doubt: what came before is answered, what comes meanwhile is refused", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  const rig = group.rig(first);
+  const target = (first % 3) + 1;
+  for (let id = 1; id <= 10; id++) rig.propose(id);
+  let outcome: unknown = "none";
+  rig.host.transferLeadership(nodeId(target), (refusal) => {
+    outcome = refusal?.code;
+  });
+  for (let id = 11; id <= 20; id++) rig.propose(id);
+  const beganMs = group.scheduler.monotonicMs();
+  group.until(() => outcome !== "none" && rig.outcomes.length === 20);
+  assert.equal(outcome, undefined);
+  assert.deepEqual(group.elect(), target);
+  assert.ok(group.scheduler.monotonicMs() - beganMs < 300);
+  const refused = rig.outcomes.filter(([, code]) => code !== 0);
+  assert.ok(rig.outcomes.slice(0, 10).every(([, code]) => code === 0));
+  assert.ok(refused.every(([, code]) => code === "NOT_LEADER"));
+});
+
+test("a transfer to a member that is down fails after an election timeout, and proposals go on", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  const target = (first % 3) + 1;
+  group.kill(target);
+  const rig = group.rig(first);
+  let outcome: unknown = "none";
+  rig.host.transferLeadership(nodeId(target), (refusal) => {
+    outcome = refusal?.code;
+  });
+  rig.propose(1);
+  group.until(() => outcome !== "none" && rig.outcomes.length === 1);
+  assert.equal(outcome, "TRANSFER_FAILED");
+  assert.deepEqual(rig.outcomes, [[1, 0]]);
+});
+
+test("a leader that stops hands over first", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  const beganMs = group.scheduler.monotonicMs();
+  let isStopped = false;
+  group.rig(first).host.stop(4000, () => {
+    isStopped = true;
+  });
+  group.until(() => isStopped && group.leaders.some((id) => id !== first));
+  assert.ok(group.scheduler.monotonicMs() - beganMs < 300);
+});
+
+test("after a start nobody votes for an election timeout, so that no lease is broken", () => {
+  const group = new HostGroup(3);
+  const startedMs = group.scheduler.monotonicMs();
+  group.elect();
+  assert.ok(group.scheduler.monotonicMs() - startedMs >= T);
+});
