@@ -34,7 +34,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/raft/conf-state-codec.ts",
     "engine/raft/conf-change.ts",
     "engine/raft/conf-change-codec.ts",
-    "type:engine/raft/types.ts",
+    "engine/raft/types.ts",
     "workers/shared",
     "protocol/schema",
   ],

@@ -8,10 +8,11 @@ import type { ConfState } from "../raft/types.js";
 import { countFrom } from "./count-from.js";
 import { HashSum } from "./hash-sum.js";
 import type { History } from "./history/history.js";
+import type { MemberTable } from "./members/member-table.js";
 import { TABLE } from "./tables.js";
 
 /** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Replicated values that belong to no table, and the place in the log. One row on disk. */
 export class ClusterMeta {
@@ -28,11 +29,13 @@ export class ClusterMeta {
   importAllowed = false;
   termFloor = 0;
   readonly #history: History;
+  readonly #members: MemberTable;
   readonly #scratch = new ByteWriter(256);
 
   /** The row tells of disk-resident tables, too, what must be known of them without reading them. */
-  constructor(history: History) {
+  constructor(history: History, members: MemberTable) {
     this.#history = history;
+    this.#members = members;
   }
 
   /** The row; `hash` is that of the whole state. */
@@ -62,6 +65,7 @@ export class ClusterMeta {
     this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
     this.confState = readConfState(reader);
+    this.#members.read(reader);
     this.#history.read(reader);
     const hash = reader.text();
     if (reader.remaining > 0) throw new RangeError("row is too long");
@@ -86,6 +90,7 @@ export class ClusterMeta {
     writer.f64(this.termFloor);
     writer.text(this.clusterId);
     writeConfState(writer, this.confState);
+    this.#members.write(writer);
     this.#history.write(writer);
   }
 }

@@ -14,6 +14,8 @@ import { DrainTarget } from "./flush-part.js";
 import type { HashSum } from "./hash-sum.js";
 import { History } from "./history/history.js";
 import { applyImport } from "./import.js";
+import { decodeChangeContext } from "./members/change-context.js";
+import { MemberTable } from "./members/member-table.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
 import type { OpenSession, Operation, ReserveSequence, SeedCluster, SessionStamp } from "./operation.js";
@@ -63,7 +65,8 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
   readonly intents = new IntentTable();
   readonly #sessions = new SessionTable();
   readonly history = new History();
-  readonly #meta = new ClusterMeta(this.history);
+  readonly members = new MemberTable();
+  readonly #meta = new ClusterMeta(this.history, this.members);
   readonly #options: ClusterStateOptions;
   readonly #parts: readonly FlushPart[];
   #nextPart = 0;
@@ -87,6 +90,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
       this.pipelines.rows.dirty,
       this.containers.owners.rows.dirty,
       this.containers.replications.rows.dirty,
+      this.members.rows.dirty,
       this.history.table,
     ];
   }
@@ -136,19 +140,16 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void {
     this.#checkPlace(index, term);
     if (payload.length > 0) {
-      try {
-        this.#applyBatch(index, payload, onResult);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        const details = { where: `entry ${index}`, reason: error.message };
-        throw new StrataError("LOG_CORRUPT", details, { cause: error });
-      }
+      corruptUnless("LOG_CORRUPT", `entry ${index}`, () => this.#applyBatch(index, payload, onResult));
     }
     this.#moveTo(index, term);
   }
 
-  applyConfChange(index: LogIndex, term: Term, confState: ConfState): void {
+  applyConfChange(index: LogIndex, term: Term, confState: ConfState, context: Uint8Array): void {
     this.#checkPlace(index, term);
+    corruptUnless("LOG_CORRUPT", `entry ${index}`, () => {
+      this.members.change(index, confState, decodeChangeContext(context));
+    });
     this.#meta.confState = confState;
     this.#moveTo(index, term);
   }
@@ -164,6 +165,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
       pipelines.problem() ??
       sequences.problem() ??
       intents.problem() ??
+      this.members.problem(this.confState) ??
       this.#sessions.problem() ??
       (sequences.last("containerId") < BigInt(containers.table.highestId)
         ? "a container lies above its sequence"
@@ -208,15 +210,16 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
 
   load(table: number, key: Uint8Array, value: Uint8Array): void {
     this.#hasLoadedRows = true;
-    corruptUnless(`table ${table}`, () => this.#loadRow(table, key, value));
+    corruptUnless("STATE_CORRUPT", `table ${table}`, () => this.#loadRow(table, key, value));
   }
 
   loaded(firstMembers: ConfState): void {
     if (!this.#hasLoadedRows) {
       this.#meta.confState = firstMembers;
+      this.members.begin(firstMembers);
       return;
     }
-    corruptUnless("all tables", () => {
+    corruptUnless("STATE_CORRUPT", "all tables", () => {
       this.containers.loaded();
       this.pipelines.loaded();
       this.#sessions.loaded({
@@ -267,6 +270,9 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
       case TABLE.replicationConfigs:
         this.containers.replications.rows.load(key, value);
         return;
+      case TABLE.members:
+        this.members.rows.load(key, value);
+        return;
       default:
         throw new RangeError("no such table");
     }
@@ -280,6 +286,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
     sum.add(this.pipelines.rows.hash);
     sum.add(this.sequences.rows.hash);
     sum.add(this.intents.rows.hash);
+    sum.add(this.members.rows.hash);
     sum.add(this.#sessions.hash);
     return sum;
   }
@@ -372,6 +379,8 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
         return done((writer) => writer.text(this.hash()));
       case OPERATION.transitionContainer:
         return applyTransition(this.containers, operation, this.#meta.nowMs);
+      case OPERATION.setMember:
+        return this.members.set(operation.member, this.confState) ?? DONE;
       default:
         return unreachable(operation);
     }
@@ -426,11 +435,11 @@ function bytesOf(view: DataView, offset: number, length: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + offset, length);
 }
 
-function corruptUnless(where: string, task: () => void): void {
+function corruptUnless(code: "LOG_CORRUPT" | "STATE_CORRUPT", where: string, task: () => void): void {
   try {
     task();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new StrataError("STATE_CORRUPT", { where, reason: error.message }, { cause: error });
+    throw new StrataError(code, { where, reason: error.message }, { cause: error });
   }
 }

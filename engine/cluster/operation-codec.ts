@@ -5,6 +5,7 @@ import type { ByteWriter } from "../core/byte-writer.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../core/enums.js";
 import { printReplication, readReplication, writeReplication } from "./containers/replication-config.js";
 import { enumName } from "./enum-name.js";
+import { readMember, writeMember } from "./members/member-codec.js";
 import type { ImportBatch, Operation, OperationNumber, SessionStamp } from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import { readPipeline, writePipeline } from "./pipelines/pipeline-codec.js";
@@ -62,6 +63,9 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       writer.f64(operation.sequenceId);
       writer.f64(operation.usedBytes);
       writer.f64(operation.keyCount);
+      return;
+    case OPERATION.setMember:
+      writeMember(writer, operation.member);
       return;
     default:
       unreachable(operation);
@@ -135,6 +139,8 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
         usedBytes: reader.f64(),
         keyCount: reader.f64(),
       };
+    case OPERATION.setMember:
+      return { kind, session, member: readMember(reader) };
     default:
       return unreachable(kind);
   }

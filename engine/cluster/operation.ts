@@ -1,6 +1,7 @@
 import type { ContainerRecord, PipelineRecord } from "../../protocol/schema/records.js";
 import type { ContainerEvent, OperationalState } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
+import type { Member } from "./members/member.js";
 import type { SequenceName } from "./sequence/sequence-table.js";
 
 /** Every replicated operation by number. A number is for ever: it stands in logs on disk. An operation that
@@ -15,6 +16,7 @@ export const OPERATION = {
   reserveSequence: 6,
   hashAt: 7,
   transitionContainer: 8,
+  setMember: 9,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
 
@@ -28,6 +30,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   6: 1,
   7: 1,
   8: 1,
+  9: 1,
 };
 
 /** Makes a mutation happen exactly once (raft.md §13). With `sessionId` 0 it is at-least-once: a caller
@@ -116,6 +119,12 @@ export interface TransitionContainer extends Stamped {
   readonly keyCount: number;
 }
 
+/** A member of the group tells where it is found. Refused for one that is unknown or was removed. */
+export interface SetMember extends Stamped {
+  readonly kind: typeof OPERATION.setMember;
+  readonly member: Member;
+}
+
 export type Operation =
   | SeedCluster
   | OpenSession
@@ -124,4 +133,5 @@ export type Operation =
   | SetNodeIntent
   | ReserveSequence
   | HashAt
-  | TransitionContainer;
+  | TransitionContainer
+  | SetMember;

@@ -17,9 +17,9 @@ export interface StateMachine {
    * nothing but the state and the payload. `index` is exactly one above the previous one; an empty payload
    * only moves the index. */
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void;
-  /** Applies a committed change of membership, which the consensus core has turned into `confState`. The
-   * index moves as in `apply`. */
-  applyConfChange(index: LogIndex, term: Term, confState: ConfState): void;
+  /** Applies a committed change of membership, which the consensus core has turned into `confState`;
+   * `context` is what the proposer gave along (`ConfChange.context`). The index moves as in `apply`. */
+  applyConfChange(index: LogIndex, term: Term, confState: ConfState, context: Uint8Array): void;
   readonly appliedIndex: LogIndex;
   readonly appliedTerm: Term;
   /** Membership as of `appliedIndex`: what a restarted core and a snapshot begin with (raft.md §11). */

@@ -16,6 +16,8 @@ export const TABLE = {
   owners: 7,
   /** Key: dictionary number u16 big-endian. */
   replicationConfigs: 8,
+  /** Key: node id f64. */
+  members: 9,
   /** Disk-resident. Key: number of its first operation, u64 big-endian. */
   history: 128,
 } as const;

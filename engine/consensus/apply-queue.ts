@@ -131,7 +131,7 @@ export class ApplyQueue {
     if (change === undefined) {
       throw new StrataError("LOG_CORRUPT", { where: `entry ${index}`, reason: "no change of membership" });
     }
-    this.#stateMachine.applyConfChange(index, term, this.#core.applyConfChange(change));
+    this.#stateMachine.applyConfChange(index, term, this.#core.applyConfChange(change), change.context);
     this.#confIndex = index;
   }
 }

@@ -112,6 +112,17 @@ export const ERRORS = {
   ),
   PIPELINE_LIMIT: rejected(218, "the limit of {limit} pipelines is reached", "Leave out closed pipelines."),
 
+  MEMBER_UNKNOWN: rejected(
+    219,
+    "SCM {scmId} is no member of the group",
+    "`strata admin scm roles` lists the members.",
+  ),
+  MEMBER_REMOVED: rejected(
+    220,
+    "SCM {scmId} was removed from the group",
+    "Its directories are of no more use: initialise empty ones with `strata scm --bootstrap`.",
+  ),
+
   // 300 … not now, or not here.
   NOT_LEADER: {
     wire: 300,

@@ -5,7 +5,7 @@ import { StrataError } from "../core/errors.js";
 import { type LogIndex, logIndex, type Term } from "../core/ids.js";
 import { changeConfState } from "../raft/conf-change.js";
 import { decodeConfChange } from "../raft/conf-change-codec.js";
-import { type ConfState, ENTRY_TYPE, type Entry, type HardState } from "../raft/types.js";
+import { ENTRY_TYPE, type Entry, type HardState } from "../raft/types.js";
 import { COPY_DIRECTORY, isStateDirectory, type StorageDirectories } from "./directories.js";
 import { describeIdentity } from "./identity.js";
 import { entryCorrupt } from "./log-format.js";
@@ -143,7 +143,7 @@ async function replay(
         return;
       }
       if (type === ENTRY_TYPE.NORMAL) target.apply(index, term, payload, undefined);
-      else target.applyConfChange(index, term, confStateAfter(target.confState, index, payload));
+      else replayConfChange(target, { index, term, payload });
       count++;
     };
     try {
@@ -156,13 +156,17 @@ async function replay(
   return tail;
 }
 
-/** Membership after the committed change in `payload`, as the core of a running SCM computes it. */
-function confStateAfter(before: ConfState, index: LogIndex, payload: Uint8Array): ConfState {
+/** Applies a committed change of membership; what it leads to is computed as the core of a running SCM does
+ * it. */
+function replayConfChange(
+  target: StateMachine,
+  { index, term, payload }: Pick<Entry, "index" | "term" | "payload">,
+): void {
   const change = decodeConfChange(payload);
   if (change === undefined) throw entryCorrupt(index, "no change of membership");
-  const after = changeConfState(before, change);
+  const after = changeConfState(target.confState, change);
   if (after === undefined) throw entryCorrupt(index, "a change of membership that is not legal here");
-  return after;
+  target.applyConfChange(index, term, after, change.context);
 }
 
 function recovered(

@@ -13,6 +13,10 @@ export function describeOperation(operation: Operation): string {
       const { uuid, operationalState, expirySeconds } = operation;
       return `${uuid} ${operationalState}${expirySeconds === 0 ? "" : ` until ${expirySeconds}`}`;
     }
+    case OPERATION.setMember: {
+      const { nodeId, scmId, name, host, ports } = operation.member;
+      return `${nodeId} ${scmId} ${name === "" ? "" : `${name} `}at ${host}:${ports.raft}`;
+    }
     default:
       return "";
   }

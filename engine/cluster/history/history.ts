@@ -13,12 +13,14 @@ const HISTORY_COUNT_MAX = 1_000_000;
 /** The oldest are deleted by such a share at a time: a range deletion costs every later scan a little. */
 const PIECES = 16;
 
-/** What someone asked for; the rest the SCM does by itself, and would push the others out. */
+/** What someone asked for, and where members are found; the rest the SCM does by itself, and would push the
+ * others out. */
 const KEPT: ReadonlySet<number> = new Set([
   OPERATION.seedCluster,
   OPERATION.importBatch,
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
+  OPERATION.setMember,
 ]);
 
 /** The last mutations with their outcomes, on every SCM the same ones: who did what, when, and what became of

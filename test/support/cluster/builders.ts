@@ -1,12 +1,26 @@
 import { ratis } from "../../../engine/cluster/containers/replication-config.js";
+import type { Member } from "../../../engine/cluster/members/member.js";
 import type { Operation, SessionStamp } from "../../../engine/cluster/operation.js";
 import { NO_SESSION, OPERATION } from "../../../engine/cluster/operation.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
+import { nodeId } from "../../../engine/raft/types.js";
 import type { ContainerRecord, DatanodeDetails, PipelineRecord } from "../../../protocol/schema/records.js";
 
 /** A uuid that tells its number. */
 export function uuidOf(number: number): Uuid {
   return `00000000-0000-4000-8000-${number.toString(16).padStart(12, "0")}` as Uuid;
+}
+
+/** SCM `number` of a group. */
+export function memberOf(number: number, changes: Partial<Member> = {}): Member {
+  return {
+    nodeId: nodeId(number),
+    scmId: uuidOf(2_000_000 + number),
+    name: `scm${number}`,
+    host: `scm${number}.example.org`,
+    ports: { raft: 9894, strata: 9865, http: 9876, client: 9860, datanode: 9861, block: 9863, security: 0 },
+    ...changes,
+  };
 }
 
 export function containerRecord(

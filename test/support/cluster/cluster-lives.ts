@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { ClusterState } from "../../../engine/cluster/cluster-state.js";
 import { STRIPE_BYTES } from "../../../engine/cluster/containers/container-table.js";
 import { type HistoryEntry, readHistoryRow } from "../../../engine/cluster/history/history-row.js";
+import { encodeChangeContext } from "../../../engine/cluster/members/change-context.js";
+import type { Member } from "../../../engine/cluster/members/member.js";
 import { OPERATION, type Operation } from "../../../engine/cluster/operation.js";
 import { writeOperation } from "../../../engine/cluster/operation-codec.js";
 import { readSessionId } from "../../../engine/cluster/operation-result.js";
@@ -11,9 +13,9 @@ import { ByteWriter } from "../../../engine/core/byte-writer.js";
 import { ERRORS, type ErrorCode } from "../../../engine/core/errors.js";
 import { logIndex } from "../../../engine/core/ids.js";
 import type { SeededRandom } from "../../../engine/core/random.js";
-import { type ConfState, nodeId } from "../../../engine/raft/types.js";
+import type { ConfState } from "../../../engine/raft/types.js";
 import { LONE_CONF_STATE } from "../raft/lone-voter.js";
-import { seedCluster } from "./builders.js";
+import { memberOf, seedCluster } from "./builders.js";
 import { NaiveCluster } from "./naive-cluster.js";
 import { OperationSource } from "./operation-source.js";
 import { assertSameContent } from "./same-content.js";
@@ -32,6 +34,7 @@ const IN_HISTORY: ReadonlySet<number> = new Set([
   OPERATION.importBatch,
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
+  OPERATION.setMember,
 ]);
 const LONG_BYTES = 128;
 
@@ -69,6 +72,15 @@ function bytesOf(operation: Operation): number {
   return writer.length;
 }
 
+/** Adds a learner, makes one of them a voter, or removes one. */
+function changedMembers(before: ConfState, added: Member | undefined, random: SeededRandom): ConfState {
+  if (added !== undefined) return { ...before, learners: [...before.learners, added.nodeId] };
+  const [oldest, ...others] = before.learners;
+  if (oldest === undefined) return before;
+  const voters = random.below(2) === 0 ? before.voters : [...before.voters, oldest];
+  return { ...before, voters, learners: others };
+}
+
 /** `turnCount` turns of random operations, flushes, changes of membership and crashes against the naive
  * model; the lives are stopped at the end. */
 export async function liveAsCluster(
@@ -88,9 +100,13 @@ export async function liveAsCluster(
   for (let turn = 0; turn < turnCount; turn++) {
     const index = logIndex(lives.machine.appliedIndex + 1);
     if (random.below(12) === 0) {
-      confState = { ...LONE_CONF_STATE, learners: [nodeId(2 + random.below(3))] };
-      lives.applyConfChange(confState);
-      undisturbed.applyConfChange(index, lives.machine.appliedTerm, confState);
+      const added = random.below(2) === 0 ? memberOf(model.nextNodeId) : undefined;
+      confState = changedMembers(confState, added, random);
+      const context = encodeChangeContext(random.below(4) === 0 ? undefined : added);
+      lives.applyConfChange(confState, context);
+      undisturbed.applyConfChange(index, lives.machine.appliedTerm, confState, context);
+      const group = [...confState.voters, ...confState.learners];
+      model.changeGroup(index, group, context.length === 0 ? undefined : added);
     } else {
       nowMs += random.below(2000) - 300;
       const operations = turn === 0 ? [seedCluster()] : source.turn();

@@ -1,3 +1,4 @@
+import type { Member } from "../../../engine/cluster/members/member.js";
 import type { Operation, OperationNumber, SessionStamp } from "../../../engine/cluster/operation.js";
 import { OPERATION } from "../../../engine/cluster/operation.js";
 import type { ErrorCode } from "../../../engine/core/errors.js";
@@ -31,6 +32,11 @@ export class NaiveCluster {
   readonly sessions = new Map<number, NaiveSession>();
   readonly sequences = new Map<string, bigint>();
   readonly intents = new Map<string, { operationalState: string; expirySeconds: number }>();
+  /** Members by number as last described, and those that are in the group now. */
+  readonly members = new Map<number, Member>();
+  group: readonly number[] = [1];
+  nextNodeId = 2;
+  configVersion = 0;
   clusterId = "";
   importAllowed = false;
   nowMs = 0;
@@ -53,6 +59,13 @@ export class NaiveCluster {
       this.operationCount++;
       return this.#once(operation);
     });
+  }
+
+  changeGroup(index: number, group: readonly number[], added: Member | undefined): void {
+    this.group = group;
+    this.configVersion = index;
+    this.nextNodeId = Math.max(this.nextNodeId, ...group.map((id) => id + 1));
+    if (added !== undefined) this.members.set(added.nodeId, added);
   }
 
   #once(operation: Operation): NaiveResult {
@@ -113,6 +126,8 @@ export class NaiveCluster {
         return { value: "hash" };
       case OPERATION.transitionContainer:
         return this.#transition(operation.containerId, operation);
+      case OPERATION.setMember:
+        return this.#setMember(operation.member);
     }
   }
 
@@ -194,6 +209,19 @@ export class NaiveCluster {
     const changes =
       next === container.state ? {} : { state: next, usedBytes, keyCount, stateEnterTimeMs: this.nowMs };
     this.containers.set(id, { ...container, ...changes, sequenceId });
+    return { value: undefined };
+  }
+
+  #setMember(member: Member): Outcome {
+    const known = this.members.get(member.nodeId);
+    if (!this.group.includes(member.nodeId)) {
+      return { error: known === undefined ? "MEMBER_UNKNOWN" : "MEMBER_REMOVED" };
+    }
+    const isTaken = [...this.members.values()].some(
+      ({ nodeId, scmId }) => (nodeId === member.nodeId) !== (scmId === member.scmId),
+    );
+    if (isTaken) return { error: "INVALID_ARGUMENT" };
+    this.members.set(member.nodeId, member);
     return { value: undefined };
   }
 

@@ -3,7 +3,14 @@ import type { Operation, SessionStamp } from "../../../engine/cluster/operation.
 import { NO_SESSION, OPERATION } from "../../../engine/cluster/operation.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../../../engine/core/enums.js";
 import type { SeededRandom } from "../../../engine/core/random.js";
-import { containerRecord, importBatch, pipelineRecord, suppressContainers, uuidOf } from "./builders.js";
+import {
+  containerRecord,
+  importBatch,
+  memberOf,
+  pipelineRecord,
+  suppressContainers,
+  uuidOf,
+} from "./builders.js";
 
 /** Draws operations that mostly make sense, so that every branch is met. */
 export class OperationSource {
@@ -39,6 +46,7 @@ export class OperationSource {
         expirySeconds: this.#random.below(3),
       };
     }
+    if (pick < 94) return this.#setMember(session);
     if (pick < 98) return { kind: OPERATION.reserveSequence, session, sequence: "localId", count: 1000 };
     return { kind: OPERATION.hashAt, session };
   }
@@ -58,6 +66,14 @@ export class OperationSource {
     if (pick < 8) session.next += this.#random.below(20);
     if (pick < 14) session.acked = Math.max(session.acked, session.next - 1 - this.#random.below(30));
     return { sessionId: session.id, sequence: session.next++, ackedSequence: session.acked };
+  }
+
+  /** Of the group, long gone, or never heard of; sometimes with the id of another one. */
+  #setMember(session: SessionStamp): Operation {
+    const number = 1 + this.#random.below(8);
+    const { scmId } = memberOf(this.#random.below(6) === 0 ? 1 + this.#random.below(8) : number);
+    const host = `10.1.0.${this.#random.below(3)}`;
+    return { kind: OPERATION.setMember, session, member: memberOf(number, { scmId, host }) };
   }
 
   #ids(): number[] {

@@ -17,6 +17,12 @@ export function assertSameContent(state: ClusterState, model: NaiveCluster): voi
   }
   assert.deepEqual(new Map(state.intents.rows.entries()), model.intents);
   assert.deepEqual(new Map(state.sequences.rows.entries()), model.sequences);
+  const members = new Map<number, unknown>(
+    [...model.members].map(([id, member]) => [id, { ...member, isRemoved: !model.group.includes(id) }]),
+  );
+  assert.deepEqual(new Map(state.members.rows.entries()), members);
+  assert.equal(state.members.nextNodeId, model.nextNodeId);
+  assert.equal(state.members.configVersion, model.configVersion);
   assert.equal(state.sessionCount, model.sessions.size);
   assert.equal(state.operationCount, model.operationCount);
   assert.equal(state.nowMs, model.nowMs);

@@ -44,7 +44,10 @@ const IDENTITY = {
 const RING_BYTES = 64 * 1024;
 const FLUSHER_OPTIONS = { flushIntervalMs: 8, flushBytes: 20_000 };
 
-type Entry = { readonly payload: Uint8Array } | { readonly confState: ConfState };
+type Entry =
+  | { readonly payload: Uint8Array }
+  | { readonly confState: ConfState; readonly context: Uint8Array };
+const NO_CONTEXT = new Uint8Array(0);
 
 interface Expected {
   readonly page: ScanPage;
@@ -101,9 +104,9 @@ export class StateLives<M extends LivingState> {
     return results;
   }
 
-  applyConfChange(confState: ConfState): void {
-    this.#log.push({ confState });
-    this.machine.applyConfChange(this.#last(), term(1), confState);
+  applyConfChange(confState: ConfState, context: Uint8Array = NO_CONTEXT): void {
+    this.#log.push({ confState, context });
+    this.machine.applyConfChange(this.#last(), term(1), confState, context);
     this.#applied(this.#rowsAt.at(-1) as (table: number) => readonly DiskRow[]);
   }
 
@@ -218,7 +221,7 @@ export class StateLives<M extends LivingState> {
     for (let index = loaded + 1; index <= this.#log.length; index++) {
       const entry = this.#log[index - 1] as Entry;
       if ("payload" in entry) machine.apply(logIndex(index), term(1), entry.payload, undefined);
-      else machine.applyConfChange(logIndex(index), term(1), entry.confState);
+      else machine.applyConfChange(logIndex(index), term(1), entry.confState, entry.context);
       this.counters.replayed++;
     }
     this.#machine = machine;

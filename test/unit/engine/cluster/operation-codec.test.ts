@@ -62,6 +62,7 @@ const details = fc
     revision: optional(text),
   })
   .map(present);
+const port = fc.nat(65_535);
 const pipeline = fc
   .record({
     pipelineId: uuid,
@@ -135,6 +136,25 @@ const operation = fc.oneof(
     usedBytes: count,
     keyCount: count,
   }),
+  fc.record({
+    kind: fc.constant(OPERATION.setMember),
+    session,
+    member: fc.record({
+      nodeId: fc.integer({ min: 1, max: 2 ** 52 }),
+      scmId: uuid,
+      name: text,
+      host: text.filter((host) => host !== ""),
+      ports: fc.record({
+        raft: port,
+        strata: port,
+        http: port,
+        client: port,
+        datanode: port,
+        block: port,
+        security: port,
+      }),
+    }),
+  }),
 ) as fc.Arbitrary<Operation>;
 
 function encode(value: Operation): Uint8Array {
@@ -190,6 +210,7 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     reserveSequence: 6,
     hashAt: 7,
     transitionContainer: 8,
+    setMember: 9,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));
   assert.deepEqual(SEQUENCE, { localId: 1, delTxnId: 2, containerId: 3, CertificateId: 4 });
