@@ -1,5 +1,5 @@
 import type { ClientConnection, DialHandler, DialOptions } from "../../../engine/core/network.js";
-import type { Timer } from "../../../engine/core/scheduler.js";
+import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
 import { CLOSE_ABNORMAL, CLOSE_TOO_BIG } from "../../../engine/gateway/upgrade.js";
 import { SimFlow } from "./sim-flow.js";
 import type { SimNetwork } from "./sim-network.js";
@@ -13,6 +13,8 @@ interface Dialled {
   readonly url: string;
   readonly options: DialOptions;
   readonly handler: DialHandler;
+  /** Of the process that dials. */
+  readonly scheduler: Scheduler;
 }
 
 /** A connection with the client's end. Faults: `reset`, `goSilent`, `pauseReading`; partitions come from
@@ -25,24 +27,30 @@ export class SimConnection implements ClientConnection {
   readonly #network: SimNetwork;
   readonly #options: DialOptions;
   readonly #handler: DialHandler;
-  readonly #path: string;
-  readonly #port: number;
+  readonly #scheduler: Scheduler;
+  readonly path: string;
+  readonly serverPort: number;
   #state: "opening" | "open" | "closing" | "closed" = "opening";
   #server: SimServerConnection | undefined;
   /** Of the handshake, or of closing. */
   #timer: Timer | undefined;
+  /** Its machine is dead: the other side does not know. */
+  #isSilent = false;
 
-  constructor(network: SimNetwork, { clientHost, url, options, handler }: Dialled) {
+  constructor(network: SimNetwork, { clientHost, url, options, handler, scheduler }: Dialled) {
     const address = URL.canParse(url) ? new URL(url) : undefined;
     this.#network = network;
     this.#options = options;
     this.#handler = handler;
+    this.#scheduler = scheduler;
     this.clientHost = clientHost;
     this.serverHost = address?.hostname ?? "";
-    this.#port = Number(address?.port ?? 0);
-    this.#path = address?.pathname ?? "";
-    this.toServer = new SimFlow(network.latency);
-    this.toClient = new SimFlow(network.latency);
+    this.serverPort = Number(address?.port ?? 0);
+    this.path = address?.pathname ?? "";
+    const { latency, links } = network;
+    const [client, server] = [this.clientHost, this.serverHost];
+    this.toServer = new SimFlow(latency, () => links.delayMs(client, server));
+    this.toClient = new SimFlow(latency, () => links.delayMs(server, client));
   }
 
   get isOpen(): boolean {
@@ -51,7 +59,7 @@ export class SimConnection implements ClientConnection {
 
   /** Whether a ping of the server would be answered. */
   get isAlive(): boolean {
-    return !this.toServer.isHeld && !this.toClient.isHeld;
+    return !this.#isSilent && !this.toServer.isHeld && !this.toClient.isHeld;
   }
 
   get hasEnded(): boolean {
@@ -59,8 +67,10 @@ export class SimConnection implements ClientConnection {
   }
 
   begin(): void {
-    if (this.#network.isPartitioned(this.clientHost, this.serverHost)) this.hold();
-    this.#timer = this.#network.scheduler.after(this.#options.handshakeTimeoutMs, () => {
+    const { links } = this.#network;
+    this.toServer.hold(links.holdCount(this.clientHost, this.serverHost));
+    this.toClient.hold(links.holdCount(this.serverHost, this.clientHost));
+    this.#timer = this.#scheduler.after(this.#options.handshakeTimeoutMs, () => {
       this.finish(CLOSE_ABNORMAL, "Opening handshake has timed out");
     });
     this.toServer.sendSignal(() => this.#arriveAtServer());
@@ -68,6 +78,7 @@ export class SimConnection implements ClientConnection {
 
   send(message: Uint8Array): boolean {
     if (!this.isOpen) return false;
+    this.#network.onSend(this, "toServer", message);
     this.toServer.sendMessage(message, (copy) => this.#server?.receive(copy));
     return true;
   }
@@ -80,11 +91,11 @@ export class SimConnection implements ClientConnection {
     if (this.#state === "opening") {
       this.toServer.sendSignal(() => this.#server?.lost());
       this.#state = "closing";
-      this.#network.scheduler.endOfTurn(() => this.finish(CLOSE_ABNORMAL, "closed before it was open"));
+      this.#scheduler.endOfTurn(() => this.finish(CLOSE_ABNORMAL, "closed before it was open"));
     } else if (this.#state === "open") {
       this.toServer.sendSignal(() => this.#server?.peerClosed(code, reason));
       this.#state = "closing";
-      this.#timer = this.#network.scheduler.after(CLOSE_TIMEOUT_MS, () => this.finish(CLOSE_ABNORMAL, ""));
+      this.#timer = this.#scheduler.after(CLOSE_TIMEOUT_MS, () => this.finish(CLOSE_ABNORMAL, ""));
     }
   }
 
@@ -96,13 +107,30 @@ export class SimConnection implements ClientConnection {
     this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
   }
 
-  /** The server's process is gone, or its machine. */
-  serverDied(what: "process" | "machine"): void {
+  /** The server's process is gone, or its machine. Unless `isDelivered`, what was on its way is lost. */
+  serverDied(what: "process" | "machine", isDelivered: boolean): void {
     this.#server?.abandon();
     this.toServer.cut();
+    if (!isDelivered) this.toClient.cut();
+    if (what === "machine") this.#isSilent = true;
+    else this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
+  }
+
+  /** The same for the client's. */
+  clientDied(what: "process" | "machine", isDelivered: boolean): void {
+    this.#state = "closed";
+    this.#timer?.cancel();
     this.toClient.cut();
-    if (what === "machine") this.hold();
-    this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
+    if (!isDelivered) this.toServer.cut();
+    if (what === "machine") this.#isSilent = true;
+    else this.toServer.sendSignal(() => this.#server?.lost());
+    this.#network.forgetEnded(this);
+  }
+
+  /** The machine that died runs again, and knows nothing of this connection. */
+  machineIsBack(): void {
+    if (!this.#isSilent) return;
+    this.reset();
   }
 
   /** The client's machine is gone without a word: nothing arrives any more on either side. */
@@ -122,6 +150,15 @@ export class SimConnection implements ClientConnection {
   hold(): void {
     this.toServer.hold();
     this.toClient.hold();
+  }
+
+  /** Holds back what goes from `from`, or from anywhere, to `to`. */
+  holdLink(from: string | undefined, to: string): void {
+    this.#flowOf(from, to)?.hold();
+  }
+
+  releaseLink(from: string | undefined, to: string): void {
+    this.#flowOf(from, to)?.release();
   }
 
   release(): void {
@@ -149,17 +186,27 @@ export class SimConnection implements ClientConnection {
     this.#handler.onClose(code, reason);
   }
 
+  #flowOf(from: string | undefined, to: string): SimFlow | undefined {
+    const { clientHost, serverHost } = this;
+    if (to === serverHost && (from ?? clientHost) === clientHost) return this.toServer;
+    return to === clientHost && (from ?? serverHost) === serverHost ? this.toClient : undefined;
+  }
+
   #arriveAtServer(): void {
     if (this.#state !== "opening") return;
-    const listener = this.#network.listenerAt(this.serverHost, this.#port);
+    if (this.#network.isDead(this.serverHost)) {
+      this.#isSilent = true;
+      return;
+    }
+    const listener = this.#network.listenerAt(this.serverHost, this.serverPort);
     const refusal =
-      listener === undefined ? "connection refused" : listener.refusal(this.#path, this.#options.subprotocol);
+      listener === undefined ? "connection refused" : listener.refusal(this.path, this.#options.subprotocol);
     if (listener === undefined || refusal !== undefined) {
       this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, refusal ?? ""));
       return;
     }
     this.toClient.sendSignal(() => this.#opened());
-    this.#server = listener.connect(this, this.#path);
+    this.#server = listener.connect(this, this.path);
     listener.announce(this.#server);
   }
 

@@ -7,6 +7,7 @@ const SOCKET_BUFFER_BYTES = 64 * 1024;
 /** What a reader of memory that it must not keep will find there. */
 const POISON = 0xdd;
 
+/** What all connections share. */
 export interface Latency {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -26,13 +27,16 @@ interface Item {
  * one ahead of it. */
 export class SimFlow {
   readonly #latency: Latency;
+  readonly #extraMs: () => number;
   #items: Item[] = [];
   #timer: Timer | undefined;
   #bytesInFlight = 0;
   #holdCount = 0;
 
-  constructor(latency: Latency) {
+  /** `extraMs` is what the link takes longer just now. */
+  constructor(latency: Latency, extraMs: () => number) {
     this.#latency = latency;
+    this.#extraMs = extraMs;
   }
 
   get isHeld(): boolean {
@@ -60,12 +64,12 @@ export class SimFlow {
   }
 
   /** Delivers nothing until `release` was called as often. */
-  hold(): void {
-    this.#holdCount++;
+  hold(count = 1): void {
+    this.#holdCount += count;
   }
 
-  release(): void {
-    this.#holdCount--;
+  release(count = 1): void {
+    this.#holdCount -= count;
     this.#arm();
   }
 
@@ -79,7 +83,7 @@ export class SimFlow {
 
   #send(bytes: number, deliver: () => void): void {
     const { clock, random, latencyMsMin, latencyMsMax } = this.#latency;
-    const latencyMs = latencyMsMin + random.fraction() * (latencyMsMax - latencyMsMin);
+    const latencyMs = latencyMsMin + random.fraction() * (latencyMsMax - latencyMsMin) + this.#extraMs();
     this.#bytesInFlight += bytes;
     this.#items.push({ dueMs: clock.monotonicMs() + latencyMs, bytes, deliver });
     this.#arm();

@@ -1,18 +1,22 @@
 import { assert } from "../../../engine/core/assert.js";
 import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
+import type { SimClock } from "./sim-clock.js";
 import type { SimScheduler } from "./sim-scheduler.js";
 
 /** The scheduler of one process in a simulation: what it has planned ends with it, and stands still while
  * it is paused (SIGSTOP, a long collection of garbage). */
 export class SimProcess implements Scheduler {
   readonly #world: SimScheduler;
+  readonly #clock: Pick<SimClock, "rate">;
   /** Planned and neither run nor cancelled. */
   readonly #planned = new Set<ProcessTimer>();
   #isAlive = true;
   #pausedUntilMs = 0;
 
-  constructor(world: SimScheduler) {
+  /** Delays are measured by `clock`. */
+  constructor(world: SimScheduler, clock: Pick<SimClock, "rate"> = { rate: 1 }) {
     this.#world = world;
+    this.#clock = clock;
   }
 
   get isAlive(): boolean {
@@ -35,7 +39,7 @@ export class SimProcess implements Scheduler {
 
   after(delayMs: number, task: () => void): Timer {
     const timer = new ProcessTimer(this.#planned);
-    if (this.#isAlive) this.#plan(timer, delayMs, task);
+    if (this.#isAlive) this.#plan(timer, delayMs / this.#clock.rate, task);
     return timer;
   }
 
@@ -44,9 +48,9 @@ export class SimProcess implements Scheduler {
     const timer = new ProcessTimer(this.#planned);
     const run = (): void => {
       task();
-      if (this.#isAlive && !timer.isCancelled) this.#plan(timer, intervalMs, run);
+      if (this.#isAlive && !timer.isCancelled) this.#plan(timer, intervalMs / this.#clock.rate, run);
     };
-    if (this.#isAlive) this.#plan(timer, intervalMs, run);
+    if (this.#isAlive) this.#plan(timer, intervalMs / this.#clock.rate, run);
     return timer;
   }
 

@@ -1,6 +1,6 @@
 import { assert } from "../../../engine/core/assert.js";
 import { StrataError } from "../../../engine/core/errors.js";
-import type { Timer } from "../../../engine/core/scheduler.js";
+import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
 import type {
   Listener,
   ListenOptions,
@@ -29,16 +29,18 @@ export class SimTransport implements Transport {
   readonly name = "sim";
   readonly #network: SimNetwork;
   readonly #host: string;
+  readonly #scheduler: Scheduler;
 
-  constructor(network: SimNetwork, host: string) {
+  constructor(network: SimNetwork, host: string, scheduler: Scheduler) {
     this.#network = network;
     this.#host = host;
+    this.#scheduler = scheduler;
   }
 
   /** Throws LISTEN_FAILED. */
   async listen(options: ListenOptions, handler: TransportHandler): Promise<Listener> {
     checkListenOptions(options);
-    const listener = new SimListener(this.#network, this.#host, options, handler);
+    const listener = new SimListener(this.#network, this.#host, options, handler, this.#scheduler);
     listener.start();
     return listener;
   }
@@ -49,16 +51,24 @@ export class SimListener implements Listener {
   readonly network: SimNetwork;
   readonly host: string;
   readonly #handler: TransportHandler;
+  readonly #scheduler: Scheduler;
   readonly #open = new Set<SimServerConnection>();
   #sweep: Timer | undefined;
   #port = 0;
   #lastId = 0;
 
-  constructor(network: SimNetwork, host: string, options: ListenOptions, handler: TransportHandler) {
+  constructor(
+    network: SimNetwork,
+    host: string,
+    options: ListenOptions,
+    handler: TransportHandler,
+    scheduler: Scheduler,
+  ) {
     this.network = network;
     this.options = options;
     this.host = host;
     this.#handler = handler;
+    this.#scheduler = scheduler;
   }
 
   get port(): number {
@@ -73,7 +83,7 @@ export class SimListener implements Listener {
     }
     this.#port = given;
     const intervalMs = (idleTimeoutSeconds * 1000) / SWEEPS_PER_IDLE_TIMEOUT;
-    this.#sweep = this.network.scheduler.every(intervalMs, () => {
+    this.#sweep = this.#scheduler.every(intervalMs, () => {
       for (const connection of this.#open) connection.sweep();
     });
   }
@@ -143,6 +153,7 @@ export class SimServerConnection implements ServerConnection {
 
   send(message: Uint8Array): boolean {
     if (!this.#isOpen) return false;
+    this.#listener.network.onSend(this.#peer, "toClient", message);
     this.#peer.toClient.sendMessage(message, (copy) => this.#peer.receive(copy));
     if (this.bufferedBytes() <= this.#listener.options.sendBufferBytesMax) return true;
     this.#cutOff(CLOSE_SLOW_CONSUMER);

@@ -162,6 +162,7 @@ export class SimScm {
     const life = new Life(this, process, options.wakeMsMax);
     this.#life = life;
     trace.line("scm", `start ${this.#lifeCount}`);
+    world.network.revive(SCM_HOST);
     const starting = Scm.start({
       config: this.config,
       environment: {

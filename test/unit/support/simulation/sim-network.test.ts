@@ -172,3 +172,68 @@ test("the same seed gives the same run, another one another", async () => {
   assert.equal(await digestOf(11), await digestOf(11));
   assert.notEqual(await digestOf(11), await digestOf(12));
 });
+
+test("a link that is cut in one direction lets the other one through", async () => {
+  const { world, handler, client } = await connect();
+  const mend = world.network.cut(SERVER, CLIENT);
+  client.connection.send(Uint8Array.of(7));
+  await world.scheduler.run(world.scheduler.nowMs + 1_000);
+  assert.equal(handler.received.length, 1);
+  assert.equal(client.received.length, 0);
+  mend();
+  await world.scheduler.runUntil("the echo", () => client.received.length === 1);
+});
+
+test("a host that stands still takes nothing in until it goes on", async () => {
+  const { world, handler, client } = await connect();
+  const thaw = world.network.freeze(SERVER);
+  client.connection.send(Uint8Array.of(7));
+  await world.scheduler.run(world.scheduler.nowMs + 1_000);
+  assert.equal(handler.received.length, 0);
+  thaw();
+  thaw();
+  await world.scheduler.runUntil("the echo", () => client.received.length === 1);
+});
+
+test("a slow link takes longer, until it is quick again", async () => {
+  const { world, client } = await connect();
+  const quicken = world.network.slow(SERVER, CLIENT, 500);
+  const startMs = world.scheduler.nowMs;
+  client.connection.send(Uint8Array.of(7));
+  await world.scheduler.runUntil("the echo", () => client.received.length === 1);
+  assert.ok(world.scheduler.nowMs - startMs >= 500);
+  quicken();
+  client.connection.send(Uint8Array.of(8));
+  await world.scheduler.runUntil("the next one", () => client.received.length === 2);
+  assert.ok(world.scheduler.nowMs - startMs < 600);
+});
+
+test("when the client's process dies it hears nothing, and the server of a reset", async () => {
+  const { world, handler, client } = await connect();
+  world.network.die(CLIENT, "process");
+  await world.scheduler.runUntil("the server hears of it", () => handler.closed.length === 1);
+  assert.equal(handler.closed[0]?.code, 1006);
+  assert.equal(client.closed, undefined);
+  assert.deepEqual(world.network.connections, []);
+});
+
+test("a machine that comes back resets the connections of its former life", async () => {
+  const { world, handler, client } = await connect();
+  world.network.die(SERVER, "machine");
+  await world.scheduler.run(world.scheduler.nowMs + 5_000);
+  assert.equal(client.closed, undefined);
+  world.network.revive(SERVER);
+  await world.scheduler.runUntil("the client hears of it", () => client.closed !== undefined);
+  assert.deepEqual(handler.closed, []);
+});
+
+test("a dead machine refuses nobody: who dials it waits for the timeout", async () => {
+  const { world } = await connect();
+  world.network.die(SERVER, "machine");
+  const client = new RecordingClient();
+  const dialOptions = { subprotocol: "strata.v1", messageBytesMax: 1 << 20, handshakeTimeoutMs: 1_000 };
+  world.network.dial(CLIENT, `ws://${SERVER}:9865/datanode`, dialOptions, client);
+  const startMs = world.scheduler.nowMs;
+  await world.scheduler.runUntil("the timeout", () => client.closed !== undefined);
+  assert.ok(world.scheduler.nowMs - startMs >= 1_000);
+});

@@ -125,6 +125,22 @@ test("the wall clock can jump, the monotonic one does not", async () => {
   assert.equal(clock.monotonicMs(), 1500.5);
 });
 
+test("a clock that drifts goes on from where it was, and its wall clock can stand still", async () => {
+  const scheduler = new SimScheduler();
+  const clock = new SimClock(scheduler);
+  await scheduler.run(1_000);
+  clock.rate = 1.01;
+  assert.equal(clock.monotonicMs(), 1_000);
+  await scheduler.run(2_000);
+  assert.equal(clock.monotonicMs(), 2_010);
+  const wallMs = clock.wallMs();
+  clock.freezeWall();
+  await scheduler.run(3_000);
+  assert.equal(clock.wallMs(), wallMs);
+  clock.thawWall();
+  assert.equal(clock.wallMs(), wallMs + 1_010);
+});
+
 async function deep(depth: number): Promise<void> {
   for (let i = 0; i < depth; i++) await undefined;
 }
