@@ -36,6 +36,8 @@ export class ScmUnderTest {
     const words = [
       `ozone.metadata.dirs=${directory}`,
       "strata.ws.address=127.0.0.1:0",
+      "strata.raft.bind.host=127.0.0.1",
+      "ozone.scm.ratis.port=0",
       "ozone.scm.http-address=127.0.0.1:0",
       ...settings,
     ].flatMap((setting) => ["-D", setting]);

@@ -1,6 +1,5 @@
 import { DAY_MS, GIB, KIB, key, MIB, MINUTE_MS, type Schema, SECOND_MS, type ValuesOf } from "./fields.js";
 
-const PORT = { min: 1, max: 65_535 } as const;
 const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
 /** A record has at most a quarter of its ring, and an entry of the log at most 1 MiB and a header. */
 const LOG_RING = { ...RING, min: 8 * MIB } as const;
@@ -16,10 +15,20 @@ export const SCHEMA = {
       "Host name under which this SCM is known; by default the machine's.",
       { perNode: true },
     ),
-    ratisPort: key("ozone.scm.ratis.port", "int", "9894", "Port of the Raft group.", {
-      ...PORT,
-      perNode: true,
-    }),
+    ratisPort: key(
+      "ozone.scm.ratis.port",
+      "int",
+      "9894",
+      "Port of the Raft group; 0 = any free one, which others learn from this SCM alone.",
+      { min: 0, max: 65_535, perNode: true },
+    ),
+    raftBindHost: key(
+      "strata.raft.bind.host",
+      "host",
+      "0.0.0.0",
+      "Address of this machine on which the port of the Raft group is opened.",
+      { perNode: true },
+    ),
     scmNames: key(
       "ozone.scm.names",
       "list",

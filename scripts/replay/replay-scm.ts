@@ -42,6 +42,8 @@ export class ReplayScm {
       overrides: [
         `ozone.metadata.dirs=${this.#directory}`,
         "strata.ws.address=127.0.0.1:0",
+        "strata.raft.bind.host=127.0.0.1",
+        "ozone.scm.ratis.port=0",
         ...TRACE_SETTINGS,
         ...overrides,
       ],

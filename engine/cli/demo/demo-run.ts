@@ -26,6 +26,8 @@ const SAMPLE_MS = 1000;
 /** Lively intervals, loopback only, ports that are free; `-D` overrides each. */
 const SETTINGS = [
   "strata.ws.address=127.0.0.1:0",
+  "strata.raft.bind.host=127.0.0.1",
+  "ozone.scm.ratis.port=0",
   "ozone.scm.http-address=127.0.0.1:0",
   `hdds.heartbeat.interval=${HEARTBEAT_INTERVAL_MS}ms`,
   "ozone.scm.heartbeat.thread.interval=1s",

@@ -24,6 +24,8 @@ const SETTINGS = [
   `-Dozone.metadata.dirs=${metadata}`,
   "-Dstrata.ws.address=127.0.0.1:0",
   "-Dozone.scm.http-address=127.0.0.1:0",
+  "-Dstrata.raft.bind.host=127.0.0.1",
+  "-Dozone.scm.ratis.port=0",
 ];
 
 function strata(...words: string[]): { exitCode: number | null; out: string; err: string } {

@@ -12,13 +12,18 @@ export class ScmHome {
   readonly directory: string;
   readonly wsPort: number;
   readonly httpPort: number;
+  readonly raftPort: number;
   readonly logFile: string;
   readonly #settings: readonly string[];
 
-  private constructor(directory: string, ports: readonly [number, number], settings: readonly string[]) {
+  private constructor(
+    directory: string,
+    ports: readonly [number, number, number],
+    settings: readonly string[],
+  ) {
     this.directory = directory;
     this.logFile = join(directory, "scm.log");
-    [this.wsPort, this.httpPort] = ports;
+    [this.wsPort, this.httpPort, this.raftPort] = ports;
     this.#settings = settings;
   }
 
@@ -31,7 +36,7 @@ export class ScmHome {
   }
 
   static async createEmpty(settings: readonly string[] = [], parent = tmpdir()): Promise<ScmHome> {
-    const ports = [await freePort(), await freePort()] as const;
+    const ports = [await freePort(), await freePort(), await freePort()] as const;
     return new ScmHome(mkdtempSync(join(parent, "strata-home-")), ports, settings);
   }
 
@@ -50,6 +55,8 @@ export class ScmHome {
       `ozone.metadata.dirs=${this.metadataDir}`,
       `strata.ws.address=${LOOPBACK}:${this.wsPort}`,
       `ozone.scm.http-address=${LOOPBACK}:${this.httpPort}`,
+      `strata.raft.bind.host=${LOOPBACK}`,
+      `ozone.scm.ratis.port=${this.raftPort}`,
       ...this.#settings,
       ...settings,
     ].map((setting) => `-D${setting}`);
