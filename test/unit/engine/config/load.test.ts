@@ -190,9 +190,9 @@ test("all problems are told at once", () => {
 test("a broken file is told with its path and does not hide other problems", () => {
   const directory = mkdtempSync(join(folder, "broken-"));
   writeFileSync(join(directory, "ozone-site.xml"), "<configuration>\n<property>");
-  const found = problemsOf({ configDir: directory, overrides: ["ozone.scm.ratis.port=0"] });
+  const found = problemsOf({ configDir: directory, overrides: ["ozone.scm.ratis.port=-1"] });
   assert.match(found[0] ?? "", /ozone-site\.xml: line 2: is not well-formed XML/);
-  assert.match(found[1] ?? "", /^ozone\.scm\.ratis\.port = 0 \(-D\): is less than 1/);
+  assert.match(found[1] ?? "", /^ozone\.scm\.ratis\.port = -1 \(-D\): is less than 0/);
   assert.match(problemsOf({ configDir: "/nonexistent" })[0] ?? "", /cannot be read/);
 });
 
