@@ -4,6 +4,7 @@ import { DEFAULT_RAFT_HOST_OPTIONS } from "../../engine/consensus/raft-host-opti
 import { assert } from "../../engine/core/assert.js";
 import { logIndex, term } from "../../engine/core/ids.js";
 import { SeededRandom } from "../../engine/core/random.js";
+import { NodeClock } from "../../engine/host/node-clock.js";
 import { MESSAGE_KIND, type StorageAppend } from "../../engine/raft/message.js";
 import type { Entry } from "../../engine/raft/types.js";
 import { ENTRY_TYPE, LOCAL_APPEND_THREAD, nodeId } from "../../engine/raft/types.js";
@@ -68,7 +69,8 @@ export class DurableAppends {
       onDurable: (): void => this.#onDurable(),
       onTruncated: (): void => assert(false, "nothing is truncated"),
     };
-    this.#pipeline = new AppendPipeline(link, handler, DEFAULT_RAFT_HOST_OPTIONS.entryBytesMax);
+    const { entryBytesMax } = DEFAULT_RAFT_HOST_OPTIONS;
+    this.#pipeline = new AppendPipeline(link, new NodeClock(), handler, entryBytesMax);
     link.onRecord = (kind, offset) => {
       assert(kind === LOG_RECORD.APPENDED, "only appends are answered");
       readLogAppended(link.receiver.view, offset, this.#answer);

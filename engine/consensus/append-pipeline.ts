@@ -9,6 +9,7 @@ import {
 } from "../../workers/shared/log-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import { AssertionError, assert } from "../core/assert.js";
+import type { Clock } from "../core/clock.js";
 import { Fifo } from "../core/fifo.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import type { Message, StorageAppend } from "../raft/message.js";
@@ -37,6 +38,7 @@ interface HandedOut {
   responses: readonly Message[];
   readonly entryCount: number;
   readonly term: Term;
+  readonly atMs: number;
 }
 
 type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
@@ -50,6 +52,7 @@ type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
  * the new leader's first entry commits the rest. */
 export class AppendPipeline {
   readonly #link: WorkerLink;
+  readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #writer: LogRecordWriter;
   readonly #handler: AppendPipelineHandler;
   /** In the channel, not answered. */
@@ -65,8 +68,14 @@ export class AppendPipeline {
   /** Time of a synced write in µs. */
   readonly syncUs = new Histogram(16, 20);
 
-  constructor(link: WorkerLink, handler: AppendPipelineHandler, entryBytesMax: number) {
+  constructor(
+    link: WorkerLink,
+    clock: Pick<Clock, "monotonicMs">,
+    handler: AppendPipelineHandler,
+    entryBytesMax: number,
+  ) {
     this.#link = link;
+    this.#clock = clock;
     this.#writer = new LogRecordWriter(link.sender);
     this.#handler = handler;
     assert(
@@ -83,6 +92,12 @@ export class AppendPipeline {
   /** Appends are numbered from 1: this is the number of the last one. */
   get handedOutCount(): number {
     return this.#answeredCount + this.#handedOut.length;
+  }
+
+  /** When the oldest append without answer was handed out, also when it still waits for room in the channel
+   * of a log thread that takes nothing; undefined without one. */
+  get oldestUnansweredMs(): number | undefined {
+    return this.#handedOut.at(0)?.atMs;
   }
 
   /** Records wait for room in the channel: call `resume` a little later. */
@@ -147,6 +162,7 @@ export class AppendPipeline {
     const done = this.#handedOut.shift();
     assert(done !== undefined, "the log thread answers what was never handed out");
     assert(answer.entryCount === done.entryCount, "the log thread answers in order");
+    // The core's term may have moved on since: it looks at the terms of the responses (raft.md §6, rule H3).
     assert(answer.handOutTerm === done.term, "the log thread answers for the term that asked");
     if (answer.syncCount > 0) {
       this.counters.syncs += answer.syncCount;
@@ -163,6 +179,7 @@ export class AppendPipeline {
       responses: message.responses,
       entryCount: message.entries.length,
       term: message.term,
+      atMs: this.#clock.monotonicMs(),
     });
     this.counters.appends++;
     this.counters.entries += message.entries.length;

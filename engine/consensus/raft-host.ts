@@ -152,6 +152,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     });
     this.#pipeline = new AppendPipeline(
       parts.log,
+      parts.clock,
       {
         onDurable: (responses, number) => {
           this.#gate.onDurable(number);
