@@ -66,6 +66,17 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "protocol",
     "engine/telemetry",
   ],
+  "engine/snapshot": [
+    "engine/core",
+    "engine/raft/conf-state-codec.ts",
+    "engine/raft/message.ts",
+    "engine/raft/types.ts",
+    "engine/cluster",
+    "engine/storage/directories.ts",
+    "type:engine/consensus",
+    "engine/telemetry",
+    "workers/shared",
+  ],
   "engine/gateway": [
     "engine/core",
     "engine/cluster",
@@ -88,7 +99,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/telemetry": ["engine/core"],
   "engine/console": [],
 
-  "workers/shared": ["engine/core"],
+  "workers/shared": ["engine/core", "engine/raft/conf-state-codec.ts", "type:engine/raft/types.ts"],
   "workers/pool": ["engine/core", "workers/shared", "protocol"],
   "workers/shard": [...WORKER, "engine/cluster"],
   "workers/log": ["engine/core", "engine/storage", "engine/host", "type:engine/raft", "workers/shared"],

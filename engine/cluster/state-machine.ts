@@ -87,3 +87,14 @@ export interface LoadTarget {
    * 0, and the members are `firstMembers`. */
   loaded(firstMembers: ConfState): void;
 }
+
+/** A LoadTarget that can begin anew, when a snapshot takes the place of what it holds. */
+export interface ReloadTarget extends LoadTarget {
+  /** Empties every table in place; whoever listens to them stays. Until `loaded` nothing is applied, flushed or
+   * read. Memory that others look at is cleared by `clearStep`. */
+  beginReload(): void;
+  /** Goes on with clearing; true when all is clear. Then come `load` … `loaded`. */
+  clearStep(): boolean;
+  /** From `beginReload` to `loaded`. */
+  readonly isReloading: boolean;
+}

@@ -4,8 +4,9 @@ import {
   LogRecordWriter,
   newLogAppend,
   newLogAppended,
+  readChainAt,
   readLogAppended,
-  readTruncateIndex,
+  readRecordIndex,
 } from "../../workers/shared/log-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import { AssertionError, assert } from "../core/assert.js";
@@ -39,7 +40,19 @@ interface HandedOut {
   readonly entryCount: number;
   readonly term: Term;
   readonly atMs: number;
+  /** Called after that. */
+  readonly onAnswered?: () => void;
 }
+
+/** What the log must know of a snapshot besides what the core says. */
+export interface InstallPlace {
+  /** Chain value at its last entry. */
+  readonly chain: number;
+  readonly stateDirectory: string;
+}
+
+/** The chain value at an index, undefined when the log does not hold it any more. */
+export type ChainCallback = (chain: number | undefined) => void;
 
 type Handout = Pick<StorageAppend, "term" | "entries" | "responses">;
 
@@ -61,6 +74,8 @@ export class AppendPipeline {
   readonly #waiting = new Fifo<() => boolean>();
   readonly #fields = newLogAppend();
   readonly #answer = newLogAppended();
+  /** Asked for, in order. */
+  readonly #chains = new Fifo<ChainCallback>();
   /** Changed but not handed out. */
   #hardState: HardState | undefined;
   #answeredCount = 0;
@@ -129,6 +144,32 @@ export class AppendPipeline {
     this.#put(() => this.#writer.truncate(index));
   }
 
+  /** Takes a storage append with a snapshot: the log begins anew after it, then come the append's entries.
+   * `onInstalled` gets its responses when all of it is durable; they wait there until the state machine holds
+   * the snapshot, too. */
+  install(message: StorageAppend, place: InstallPlace, onInstalled: (responses: readonly Message[]) => void) {
+    const { snapshot, entries, term } = message;
+    assert(snapshot !== undefined, "there is no snapshot to install");
+    if (message.hardState !== undefined) this.#hardState = message.hardState;
+    const hardState = this.#hardState;
+    this.#hardState = undefined;
+    const onAnswered = (): void => onInstalled(message.responses);
+    const isWhole = entries.length === 0;
+    const atMs = this.#clock.monotonicMs();
+    this.#handedOut.push({ responses: [], entryCount: 0, term, atMs, ...(isWhole ? { onAnswered } : {}) });
+    this.counters.appends++;
+    const { id, confState } = snapshot;
+    const install = { handOutTerm: term, hardState, ...id, confState, ...place };
+    this.#put(() => this.#writer.install(install));
+    if (!isWhole) this.#handOut({ term, entries, responses: [] }, onAnswered);
+  }
+
+  /** Asks the log thread for the chain value at `index`, behind everything that was handed out. */
+  chainAt(index: LogIndex, onChain: ChainCallback): void {
+    this.#chains.push(onChain);
+    this.#put(() => this.#writer.chain(index));
+  }
+
   /** Makes what was handed out visible to the log thread. Once per turn. */
   publish(): void {
     this.#link.sender.publish();
@@ -149,8 +190,14 @@ export class AppendPipeline {
         this.#onAppended(offset, view);
         return;
       case LOG_RECORD.TRUNCATED:
-        this.#handler.onTruncated(readTruncateIndex(view, offset));
+        this.#handler.onTruncated(readRecordIndex(view, offset));
         return;
+      case LOG_RECORD.CHAIN_AT: {
+        const onChain = this.#chains.shift();
+        assert(onChain !== undefined, "the log thread answers what was never asked");
+        onChain(readChainAt(view, offset));
+        return;
+      }
       default:
         throw new AssertionError(`record ${kind} does not come from the log thread`);
     }
@@ -170,9 +217,10 @@ export class AppendPipeline {
     }
     this.#answeredCount++;
     this.#handler.onDurable(done.responses, this.#answeredCount);
+    done.onAnswered?.();
   }
 
-  #handOut(message: Handout): void {
+  #handOut(message: Handout, onAnswered?: () => void): void {
     const hardState = this.#hardState;
     this.#hardState = undefined;
     this.#handedOut.push({
@@ -180,6 +228,7 @@ export class AppendPipeline {
       entryCount: message.entries.length,
       term: message.term,
       atMs: this.#clock.monotonicMs(),
+      ...(onAnswered === undefined ? {} : { onAnswered }),
     });
     this.counters.appends++;
     this.counters.entries += message.entries.length;

@@ -88,6 +88,13 @@ export class LogStore {
     return this.#truncated;
   }
 
+  /** Chain value of a durable entry, or of the one before the log; undefined when it is truncated, or not
+   * durable yet. */
+  chainAt(index: LogIndex): number | undefined {
+    if (index < this.#truncated.index || index > this.last.index) return undefined;
+    return this.#readPoint(index).chain;
+  }
+
   get pendingEntryCount(): number {
     return this.#pending.count;
   }

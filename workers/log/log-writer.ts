@@ -19,7 +19,8 @@ import {
   readEntryTerm,
   readEntryType,
   readLogAppend,
-  readTruncateIndex,
+  readLogInstall,
+  readRecordIndex,
 } from "../shared/log-records.js";
 import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
 
@@ -130,6 +131,12 @@ export class LogWriter implements WorkerLoop {
       case LOG_RECORD.TRUNCATE:
         this.#onTruncate(view, offset);
         return;
+      case LOG_RECORD.INSTALL:
+        this.#onInstall(view, offset);
+        return;
+      case LOG_RECORD.CHAIN:
+        this.#onChain(view, offset);
+        return;
       default:
         assert(false, `unknown log record ${kind}`);
     }
@@ -165,10 +172,38 @@ export class LogWriter implements WorkerLoop {
   /** Rare, so it ends the batch before it: all that was gathered becomes durable first. */
   #onTruncate(view: DataView, offset: number): void {
     assert(this.#missingEntries === 0, "a truncation within an append");
-    const index = readTruncateIndex(view, offset);
+    const index = readRecordIndex(view, offset);
     this.#commit();
     this.#store.truncate(index);
     this.#nextAnswer(LOG_RECORD.TRUNCATED).lastIndex = index;
+    this.#durableCount = this.#answerCount;
+  }
+
+  /** Ends the batch before it as a truncation does; its own write is synced, too. */
+  #onInstall(view: DataView, offset: number): void {
+    assert(this.#missingEntries === 0, "a snapshot within an append");
+    const install = readLogInstall(this.#context.receiver.bytes, view, offset);
+    const { hardState, index, term, chain, confState, stateDirectory, handOutTerm } = install;
+    this.#commit();
+    if (hardState !== undefined) this.#store.setHardState(hardState);
+    this.#store.installSnapshot({ snapshot: { index, term, chain }, confState, stateDirectory });
+    this.#syncCount++;
+    const answer = this.#nextAnswer(LOG_RECORD.APPENDED);
+    answer.handOutTerm = handOutTerm;
+    answer.entryCount = 0;
+    this.#commit();
+  }
+
+  /** The entry may be among those that are gathered. */
+  #onChain(view: DataView, offset: number): void {
+    assert(this.#missingEntries === 0, "a question within an append");
+    const index = readRecordIndex(view, offset);
+    this.#commit();
+    const answer = this.#nextAnswer(LOG_RECORD.CHAIN_AT);
+    const chain = this.#store.chainAt(index);
+    answer.lastIndex = index;
+    answer.lastChain = chain ?? 0;
+    answer.syncCount = chain === undefined ? 0 : 1;
     this.#durableCount = this.#answerCount;
   }
 
@@ -212,13 +247,25 @@ export class LogWriter implements WorkerLoop {
   /** False when the channel has no room for all of them; the rest goes with the next poll. */
   #sendAnswers(): boolean {
     for (; this.#sentCount < this.#durableCount; this.#sentCount++) {
-      const { kind, appended } = this.#answers[this.#sentCount]!;
-      const isTruncated = kind === LOG_RECORD.TRUNCATED;
-      const sent = isTruncated ? this.#writer.truncated(appended.lastIndex) : this.#writer.appended(appended);
-      if (!sent) return false;
+      if (!this.#send(this.#answers[this.#sentCount]!)) return false;
     }
     assert(this.#durableCount === this.#answerCount, "an answer without its sync");
     this.#answerCount = this.#durableCount = this.#sentCount = 0;
     return true;
+  }
+
+  #send({ kind, appended }: Answer): boolean {
+    switch (kind) {
+      case LOG_RECORD.APPENDED:
+        return this.#writer.appended(appended);
+      case LOG_RECORD.TRUNCATED:
+        return this.#writer.truncated(appended.lastIndex);
+      default:
+        assert(kind === LOG_RECORD.CHAIN_AT, `record ${kind} is no answer`);
+        return this.#writer.chainAt(
+          appended.lastIndex,
+          appended.syncCount === 0 ? undefined : appended.lastChain,
+        );
+    }
   }
 }

@@ -1,27 +1,49 @@
 import { assert } from "../../engine/core/assert.js";
+import { ByteReader } from "../../engine/core/byte-reader.js";
+import { ByteWriter } from "../../engine/core/byte-writer.js";
 import { type LogIndex, logIndex, type Term, term } from "../../engine/core/ids.js";
 import type { ChannelSender } from "../../engine/core/shared-channel.js";
+import { readConfState, writeConfState } from "../../engine/raft/conf-state-codec.js";
+import type { ConfState, HardState } from "../../engine/raft/types.js";
 
 /** Records between main and the log thread.
  *
- *   main ─► APPEND, then its ENTRY records; TRUNCATE        ─► log thread
- *   main ◄─ APPENDED for each APPEND, TRUNCATED, in order   ◄─ log thread
+ *   main ─► APPEND, then its ENTRY records; TRUNCATE; INSTALL           ─► log thread
+ *   main ◄─ APPENDED for each APPEND and INSTALL, TRUNCATED, in order   ◄─ log thread
+ *   main ─► CHAIN                                                       ─► log thread
+ *   main ◄─ CHAIN_AT, when what was handed out before it is durable     ◄─ log thread
  *
  * An APPEND says how many ENTRY records follow it. They need not fit into the channel together: when it is
  * full, the sender goes on later where it stopped. What belongs to one APPEND may become durable in several
  * steps (entries in order, the hard state with the first), and is answered once, after the last. */
-export const LOG_RECORD = { APPEND: 1, ENTRY: 2, TRUNCATE: 3, APPENDED: 4, TRUNCATED: 5 } as const;
+export const LOG_RECORD = {
+  APPEND: 1,
+  ENTRY: 2,
+  TRUNCATE: 3,
+  APPENDED: 4,
+  TRUNCATED: 5,
+  INSTALL: 6,
+  CHAIN: 7,
+  CHAIN_AT: 8,
+} as const;
 
 /** APPEND: handOutTerm f64, term f64, vote f64, commit f64, entryCount u32, flags u32. */
 const APPEND_BYTES = 40;
 const APPEND_HAS_HARD_STATE = 1;
 /** ENTRY: index f64, term f64, type u32, then 4 bytes of padding, then the payload. */
 export const LOG_ENTRY_HEADER_BYTES = 24;
-/** TRUNCATE, TRUNCATED: index f64. */
-const TRUNCATE_BYTES = 8;
+/** TRUNCATE, TRUNCATED, CHAIN: index f64. */
+const INDEX_BYTES = 8;
 /** APPENDED: handOutTerm f64, lastIndex f64, lastTerm f64, syncUs f64, entryCount u32, lastChain u32,
  * syncCount u32, padding u32. */
 const APPENDED_BYTES = 48;
+/** INSTALL: handOutTerm f64, hard state as in APPEND (term f64, vote f64, commit f64), index f64 and term f64
+ * of the snapshot's last entry, its chain u32, flags u32, bytes u32 of the membership and bytes u32 of the
+ * directory's name; then both. */
+const INSTALL_HEADER_BYTES = 64;
+/** CHAIN_AT: index f64, chain u32, flags u32. */
+const CHAIN_AT_BYTES = 16;
+const CHAIN_IS_KNOWN = 1;
 
 /** What one storage append hands out (raft.md §6). */
 export interface LogAppend {
@@ -33,6 +55,20 @@ export interface LogAppend {
   vote: number;
   commit: LogIndex;
   entryCount: number;
+}
+
+/** What an INSTALL puts in the place of the log. */
+export interface LogInstall {
+  readonly handOutTerm: Term;
+  /** Undefined when it has not changed. */
+  readonly hardState: HardState | undefined;
+  /** The snapshot's last entry. */
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly chain: number;
+  readonly confState: ConfState;
+  /** Name of the state store that was made of the snapshot. */
+  readonly stateDirectory: string;
 }
 
 export interface LogEntryFields {
@@ -102,6 +138,37 @@ export class LogRecordWriter {
   truncate(index: LogIndex): boolean {
     return writeIndex(this.#sender, LOG_RECORD.TRUNCATE, index);
   }
+
+  /** Begins the log anew after a snapshot, whose state store must be complete and durable. */
+  install(install: LogInstall): boolean {
+    const members = new ByteWriter(256);
+    writeConfState(members, install.confState);
+    const name = new TextEncoder().encode(install.stateDirectory);
+    const bytes = INSTALL_HEADER_BYTES + members.length + name.length;
+    const offset = this.#sender.reserve(LOG_RECORD.INSTALL, bytes);
+    if (offset < 0) return false;
+    const { view, bytes: memory } = this.#sender;
+    const { hardState } = install;
+    view.setFloat64(offset, install.handOutTerm, true);
+    view.setFloat64(offset + 8, hardState?.term ?? 0, true);
+    view.setFloat64(offset + 16, hardState?.vote ?? 0, true);
+    view.setFloat64(offset + 24, hardState?.commit ?? 0, true);
+    view.setFloat64(offset + 32, install.index, true);
+    view.setFloat64(offset + 40, install.term, true);
+    view.setUint32(offset + 48, install.chain, true);
+    view.setUint32(offset + 52, hardState === undefined ? 0 : APPEND_HAS_HARD_STATE, true);
+    view.setUint32(offset + 56, members.length, true);
+    view.setUint32(offset + 60, name.length, true);
+    memory.set(members.view(), offset + INSTALL_HEADER_BYTES);
+    memory.set(name, offset + INSTALL_HEADER_BYTES + members.length);
+    this.#sender.commit();
+    return true;
+  }
+
+  /** Asks for the chain value of the entry at `index`. */
+  chain(index: LogIndex): boolean {
+    return writeIndex(this.#sender, LOG_RECORD.CHAIN, index);
+  }
 }
 
 /** The log thread's side. */
@@ -131,10 +198,22 @@ export class LogAnswerWriter {
   truncated(index: LogIndex): boolean {
     return writeIndex(this.#sender, LOG_RECORD.TRUNCATED, index);
   }
+
+  /** `chain` is undefined when the entry is not in the log. */
+  chainAt(index: LogIndex, chain: number | undefined): boolean {
+    const offset = this.#sender.reserve(LOG_RECORD.CHAIN_AT, CHAIN_AT_BYTES);
+    if (offset < 0) return false;
+    const { view } = this.#sender;
+    view.setFloat64(offset, index, true);
+    view.setUint32(offset + 8, chain ?? 0, true);
+    view.setUint32(offset + 12, chain === undefined ? 0 : CHAIN_IS_KNOWN, true);
+    this.#sender.commit();
+    return true;
+  }
 }
 
 function writeIndex(sender: ChannelSender, kind: number, index: LogIndex): boolean {
-  const offset = sender.reserve(kind, TRUNCATE_BYTES);
+  const offset = sender.reserve(kind, INDEX_BYTES);
   if (offset < 0) return false;
   sender.view.setFloat64(offset, index, true);
   sender.commit();
@@ -190,7 +269,36 @@ export function readEntryType(view: DataView, offset: number): number {
   return view.getUint32(offset + 16, true);
 }
 
-/** The index in a TRUNCATE or TRUNCATED. */
-export function readTruncateIndex(view: DataView, offset: number): LogIndex {
+/** Copies the INSTALL at `offset` out. */
+export function readLogInstall(bytes: Uint8Array, view: DataView, offset: number): LogInstall {
+  const hasHardState = (view.getUint32(offset + 52, true) & APPEND_HAS_HARD_STATE) !== 0;
+  const membersStart = offset + INSTALL_HEADER_BYTES;
+  const nameStart = membersStart + view.getUint32(offset + 56, true);
+  const nameEnd = nameStart + view.getUint32(offset + 60, true);
+  return {
+    handOutTerm: term(view.getFloat64(offset, true)),
+    hardState: hasHardState
+      ? {
+          term: term(view.getFloat64(offset + 8, true)),
+          vote: view.getFloat64(offset + 16, true) as HardState["vote"],
+          commit: logIndex(view.getFloat64(offset + 24, true)),
+        }
+      : undefined,
+    index: logIndex(view.getFloat64(offset + 32, true)),
+    term: term(view.getFloat64(offset + 40, true)),
+    chain: view.getUint32(offset + 48, true),
+    confState: readConfState(new ByteReader(bytes.slice(membersStart, nameStart))),
+    stateDirectory: new TextDecoder().decode(bytes.slice(nameStart, nameEnd)),
+  };
+}
+
+/** The chain value in a CHAIN_AT; undefined when the entry is not in the log. */
+export function readChainAt(view: DataView, offset: number): number | undefined {
+  const isKnown = (view.getUint32(offset + 12, true) & CHAIN_IS_KNOWN) !== 0;
+  return isKnown ? view.getUint32(offset + 8, true) : undefined;
+}
+
+/** The index in a TRUNCATE, TRUNCATED, CHAIN or CHAIN_AT. */
+export function readRecordIndex(view: DataView, offset: number): LogIndex {
   return logIndex(view.getFloat64(offset, true));
 }

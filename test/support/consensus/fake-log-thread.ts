@@ -13,7 +13,7 @@ import {
   readEntryTerm,
   readEntryType,
   readLogAppend,
-  readTruncateIndex,
+  readRecordIndex,
 } from "../../../workers/shared/log-records.js";
 import { MemoryLog } from "../raft/memory-log.js";
 import { MemoryLink } from "./memory-link.js";
@@ -87,7 +87,7 @@ export class FakeLogThread {
   readonly #onRecord = (kind: number, offset: number, bytes: number): void => {
     const { view } = this.link.workerReceiver;
     if (kind === LOG_RECORD.TRUNCATE) {
-      this.#queue.push({ kind: "truncate", index: readTruncateIndex(view, offset) });
+      this.#queue.push({ kind: "truncate", index: readRecordIndex(view, offset) });
       return;
     }
     if (kind === LOG_RECORD.APPEND) {

@@ -13,7 +13,7 @@ import {
   newLogAppend,
   newLogAppended,
   readLogAppended,
-  readTruncateIndex,
+  readRecordIndex,
 } from "../../../../workers/shared/log-records.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import { initialized, ManualClock, normalEntry, readWholeLog } from "../../../support/storage/log-fixture.js";
@@ -43,7 +43,7 @@ async function start({ queueBytes = 1024 * 1024, answerBytes = 64 * 1024 } = {})
     harness.fromWorker.drain((kind, offset) => {
       const { view } = harness.fromWorker;
       if (kind === LOG_RECORD.TRUNCATED) {
-        taken.push({ truncated: readTruncateIndex(view, offset) });
+        taken.push({ truncated: readRecordIndex(view, offset) });
       } else {
         const appended = newLogAppended();
         readLogAppended(view, offset, appended);
