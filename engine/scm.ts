@@ -7,6 +7,8 @@ import type { AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
 import { requiredNodes } from "./cluster/containers/replication-config.js";
+import type { Member } from "./cluster/members/member.js";
+import { isMember, isSameMember } from "./cluster/members/member-table.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import type { Operation } from "./cluster/operation.js";
@@ -29,6 +31,7 @@ import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 import { SILENT_TRACE } from "./raft/trace.js";
+import { ScmPeers } from "./scm-peers.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import type { StorageDirectories } from "./storage/directories.js";
 import type { Recovered } from "./storage/recovered.js";
@@ -49,6 +52,9 @@ const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 
 /** Page bytes of a flush item, for turning the configured number of items into bytes. */
 const FLUSH_ITEM_BYTES = 4096;
+
+const PEERS_BIND_HOST = "0.0.0.0";
+const NO_PORTS = { raft: 0, strata: 0, http: 0, client: 0, datanode: 0, block: 0, security: 0 } as const;
 
 export interface ScmParts {
   readonly config: Config;
@@ -97,6 +103,7 @@ export class Scm {
   #state: WorkerLink | undefined;
   #shards: ShardSet | undefined;
   #intake: ReportIntake | undefined;
+  #peers: ScmPeers | undefined;
   #raft: RaftHost | undefined;
   #listener: Listener | undefined;
   #healthTimer: Timer | undefined;
@@ -249,7 +256,35 @@ export class Scm {
 
   async #startThreads(): Promise<void> {
     await this.#startWorkers();
+    await this.#listenPeers();
     await this.#startRaft();
+  }
+
+  async #listenPeers(): Promise<void> {
+    const { config, environment, logger, host } = this.#parts;
+    const peers = new ScmPeers({
+      environment,
+      logger,
+      identity: this.identity,
+      cluster: this.cluster,
+      own: {
+        name: config.scm.nodeId ?? "",
+        host: host.name,
+        ports: { ...NO_PORTS, strata: config.gateway.wsAddress.port, http: config.http.httpAddress.port },
+      },
+      addressOf: () => undefined,
+      onMemberSeen: (member) => this.#updateMember(member),
+    });
+    this.#peers = peers;
+    await peers.listen(PEERS_BIND_HOST, config.scm.ratisPort);
+  }
+
+  /** The leader keeps the address book true. */
+  #updateMember(member: Member): void {
+    if (!this.raft.leadership.leaderReady) return;
+    const row = this.cluster.members.get(member.nodeId);
+    if (row !== undefined && (row.isRemoved || isSameMember(row, member))) return;
+    this.raft.propose({ kind: OPERATION.setMember, session: NO_SESSION, member }, () => {});
   }
 
   async #startRaft(): Promise<void> {
@@ -265,17 +300,29 @@ export class Scm {
         stateMachine: this.cluster,
         recovered,
         trace: SILENT_TRACE,
-        peers: () => ({ setPeers: () => {}, send: () => {}, close: () => Promise.resolve() }),
+        peers: (handler) => {
+          const { network } = required(this.#peers);
+          network.handler = handler;
+          return network;
+        },
         seed: () => this.#seed(),
       },
       this.#raftOptions(),
     );
     this.#raft = raft;
     // Commands belong to the term in which they were decided.
-    raft.leadership.subscribe(({ isLeader }) => {
+    raft.leadership.subscribe(({ isLeader, leaderReady }) => {
       if (!isLeader) this.nodes.dropCommands();
+      if (leaderReady) this.#updateMember(required(this.#peers).own);
     });
     raft.start();
+    if (
+      raft.status().confState.voters.length > 1 ||
+      !isMember(raft.status().confState, this.identity.nodeId)
+    ) {
+      this.#step("raft", `member ${this.identity.nodeId} of a group`);
+      return;
+    }
     await new Promise<void>((resolve) => {
       if (raft.leadership.leaderReady) return resolve();
       const unsubscribe = raft.leadership.subscribe(({ leaderReady }) => {
@@ -351,6 +398,8 @@ export class Scm {
     });
     const { host, port } = config.gateway.wsAddress;
     this.#listener = await server.listen(host, port);
+    required(this.#peers).setStrataPort(this.#listener.port);
+    this.#updateMember(required(this.#peers).own);
     this.#step("listening", `${host}:${this.#listener.port}`);
   }
 

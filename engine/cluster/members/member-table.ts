@@ -37,6 +37,9 @@ export class MemberTable {
       return { ...readMemberFields(readNodeId(reader), reader), isRemoved: flag === 1 };
     },
   });
+  /** Called when it is not what it was, perhaps in the middle of `apply`: look later. Set by who dials the
+   * others. */
+  onChanged: () => void = () => {};
   #nextNodeId = nodeId(1);
   #configVersion = logIndex(0);
 
@@ -82,6 +85,7 @@ export class MemberTable {
       if (!isMember(confState, row.nodeId)) this.rows.set(row.nodeId, { ...row, isRemoved: true });
     }
     this.#configVersion = index;
+    this.onChanged();
   }
 
   /** Where a member is found from now on, or why not. Its ids never change. */
@@ -97,6 +101,7 @@ export class MemberTable {
     }
     if (row === undefined || !isSameMember(row, member)) {
       this.rows.set(id, { ...member, isRemoved: false });
+      this.onChanged();
     }
     return undefined;
   }
