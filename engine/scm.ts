@@ -338,6 +338,7 @@ export class Scm {
     const { storage, raft, gateway } = this.#parts.config;
     return {
       ...DEFAULT_RAFT_HOST_OPTIONS,
+      tickMs: raft.electionTimeoutMs / DEFAULT_RAFT_HOST_OPTIONS.electionTimeoutTicks,
       inflightCountMax: gateway.mutationsInFlightMax,
       uncommittedBytesMax: raft.uncommittedBytesMax,
       flushIntervalMs: storage.flushIntervalMs,

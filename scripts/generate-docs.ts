@@ -128,8 +128,9 @@ where it came from.
 
 const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   scm: "This SCM",
+  bootstrap: "Joining a group",
   storage: "Directories and state store",
-  raft: "Log",
+  raft: "Raft group and log",
   nodes: "Datanodes",
   gateway: "WebSocket gateway",
   reports: "Container reports",

@@ -51,7 +51,8 @@ export interface InitResult {
 }
 
 export interface AdminOptions {
-  readonly endpoint: Address;
+  /** They are asked in this order until one answers. */
+  readonly endpoints: readonly Address[];
   readonly timeoutMs: number;
   readonly clientName: string;
 }

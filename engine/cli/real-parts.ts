@@ -1,3 +1,4 @@
+import { formatAddress } from "../config/values.js";
 import type { Parts } from "./parts.js";
 
 /** The real parts. Each is loaded by the command that needs it: `strata --help` starts no native module. */
@@ -14,10 +15,10 @@ export const realParts: Parts = {
     const { verifyScm } = await import("../scm-storage.js");
     return verifyScm(directories, onStep);
   },
-  connectAdmin: async ({ endpoint, timeoutMs, clientName }) => {
+  connectAdmin: async ({ endpoints, timeoutMs, clientName }) => {
     const { createAdminClient } = await import("../../protocol/client/index.js");
-    const url = `ws://${endpoint.host}:${endpoint.port}`;
-    return createAdminClient({ endpoints: [url], clientName, timeoutMs });
+    const urls = endpoints.map((endpoint) => `ws://${formatAddress(endpoint)}`);
+    return createAdminClient({ endpoints: urls, clientName, timeoutMs });
   },
   runDemo: async (options, io) => {
     const { runDemo } = await import("./demo/demo-run.js");

@@ -15,7 +15,7 @@ interface Rule {
   readonly check: (values: ConfigValues) => string[];
 }
 
-const { nodes, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
+const { nodes, raft, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
 
 const RULES: readonly Rule[] = [
   {
@@ -34,6 +34,7 @@ const RULES: readonly Rule[] = [
   },
   { keys: keysOf(gateway.connectionCountMax, gateway.connectionsPerAddressMax), check: checkConnections },
   { keys: keysOf(gateway.idleTimeoutMs), check: checkIdleTimeout },
+  { keys: keysOf(raft.electionTimeoutMs), check: checkElectionTimeout },
   { keys: keysOf(storage.dirtyBytesMax, storage.flushItemCountMax), check: checkDirtyLimit },
 ];
 
@@ -139,6 +140,13 @@ function checkConnections({ gateway }: ConfigValues): string[] {
 function checkIdleTimeout({ gateway: { idleTimeoutMs } }: ConfigValues): string[] {
   if (idleTimeoutMs % SECOND_MS === 0) return [];
   return [`strata.ws.idle.timeout: ${formatTime(idleTimeoutMs)} is not in whole seconds`];
+}
+
+/** A tenth of it is one tick. */
+function checkElectionTimeout({ raft: { electionTimeoutMs } }: ConfigValues): string[] {
+  if (electionTimeoutMs % 10 === 0) return [];
+  const shown = formatTime(electionTimeoutMs);
+  return [`ozone.scm.ha.ratis.leader.election.timeout: ${shown} is no multiple of 10ms`];
 }
 
 function checkDirtyLimit({ storage: { dirtyBytesMax, flushItemCountMax } }: ConfigValues): string[] {

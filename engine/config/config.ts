@@ -1,3 +1,4 @@
+import type { GroupConfig } from "./group.js";
 import type { ConfigValues } from "./schema.js";
 
 /** One line of /conf. */
@@ -15,6 +16,7 @@ export interface EffectiveEntry {
 /** The checked configuration: frozen, passed by constructor. Times are ms, sizes bytes; the limits have been
  * checked against each other; `workers.shardCount` is resolved (never 0). */
 export interface Config extends ConfigValues {
+  readonly group: GroupConfig;
   /** What was accepted but should be changed: old names, times without a unit. */
   readonly warnings: readonly string[];
   /** Every key that was set or that this release reads, by name; for /conf and --print-config. */

@@ -1,5 +1,5 @@
+import { nodesOf, servicesOf } from "./group.js";
 import type { Settings } from "./settings.js";
-import { parseList } from "./values.js";
 
 /** What this machine is called. */
 export interface HostFacts {
@@ -19,14 +19,12 @@ export interface LocalNode {
 /** Finds out which node of which service this machine is, so that names with `.<service>.<node>` can be
  * resolved; undefined when no service is configured. Problems go to `settings.problems`. */
 export function findLocalNode(settings: Settings, host: HostFacts): LocalNode | undefined {
-  const list = (key: string) => parseList(settings.get(key)?.text ?? "");
-  const chosen = settings.get("ozone.scm.default.service.id")?.text;
-  const services = chosen === undefined ? list("ozone.scm.service.ids") : [chosen];
+  const services = servicesOf(settings);
   const wanted = settings.get("ozone.scm.node.id")?.text;
   const found: LocalNode[] = [];
   const problemsBefore = settings.problems.length;
   for (const serviceId of services) {
-    const nodeIds = list(`ozone.scm.nodes.${serviceId}`);
+    const nodeIds = nodesOf(settings, serviceId);
     checkService(settings, serviceId, nodeIds);
     for (const nodeId of nodeIds) {
       const address = settings.get(`ozone.scm.address.${serviceId}.${nodeId}`)?.text;
@@ -49,9 +47,7 @@ export function findLocalNode(settings: Settings, host: HostFacts): LocalNode | 
 function checkService(settings: Settings, serviceId: string, nodeIds: readonly string[]): void {
   const key = `ozone.scm.nodes.${serviceId}`;
   if (nodeIds.length === 0) settings.problems.push(`${key}: must list the nodes of the service`);
-  if (nodeIds.length > 1) {
-    settings.problems.push(`${key}: lists ${nodeIds.length} nodes; this release runs a single SCM`);
-  }
+  if (new Set(nodeIds).size < nodeIds.length) settings.problems.push(`${key}: names a node twice`);
   for (const nodeId of nodeIds) {
     const address = `ozone.scm.address.${serviceId}.${nodeId}`;
     if (settings.get(address) === undefined) settings.problems.push(`${address}: must be set`);

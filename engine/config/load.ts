@@ -4,6 +4,7 @@ import { StrataError } from "../core/errors.js";
 import { checkTogether } from "./check.js";
 import type { Config, EffectiveEntry } from "./config.js";
 import type { Address, KeyDeclaration } from "./fields.js";
+import { type GroupNode, groupOf, isWildcard, readEndpoints, readOthers } from "./group.js";
 import { findLocalNode, type HostFacts } from "./identity.js";
 import { misspelled, nearest } from "./names.js";
 import { type ConfigValues, SCHEMA } from "./schema.js";
@@ -25,8 +26,8 @@ export interface ConfigSources {
 
 /** What a program needs that only talks to an SCM. */
 export interface ClientConfig {
-  /** Endpoint of the SCM (WebSocket). */
-  readonly endpoint: Address;
+  /** Where the SCMs answer (WebSocket); at least one. */
+  readonly endpoints: readonly Address[];
   readonly containerListCountMax: number;
 }
 
@@ -49,7 +50,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const reader = new Reader(sources, host);
   reader.checkNames();
   const node = findLocalNode(reader.settings, host);
+  let others: GroupNode[] = [];
   if (node !== undefined) {
+    others = readOthers(reader, node);
     for (const { key } of DECLARATIONS.filter((declaration) => declaration.perNode === true)) {
       reader.settings.replace(key, `${key}.${node.serviceId}.${node.nodeId}`);
     }
@@ -59,8 +62,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   reader.throwProblems();
   const effective = deepFreeze(reader.effective(values));
   const hash = hashOf(values);
-  const warnings = [...reader.settings.warnings];
-  return deepFreeze({ ...values, warnings, effective: () => effective, hash: () => hash });
+  const warnings = [...new Set(reader.settings.warnings)];
+  const group = groupOf(reader, node, values, others);
+  return deepFreeze({ ...values, group, warnings, effective: () => effective, hash: () => hash });
 }
 
 /** Reads only what a client needs, so that a mistake in the server's keys does not lock an administrator out.
@@ -70,14 +74,15 @@ export function loadClientConfig(sources: ConfigSources = {}): ClientConfig {
   const { scm, gateway, client } = SCHEMA;
   const address = reader.read(gateway.wsAddress);
   const names = reader.read(scm.scmNames);
-  const containerListCountMax = reader.read(client.containerListCountMax);
+  const containerListCountMax = reader.read(client.containerListCountMax) as number;
+  const endpoints = readEndpoints(reader);
   reader.throwProblems();
+  if (endpoints.length > 0) return deepFreeze({ endpoints, containerListCountMax });
   const { host, port } = address as Address;
   const [firstName] = names as readonly string[];
-  const isWildcard = host === "0.0.0.0" || host === "::";
   const named = firstName?.replace(/:\d+$/, "") ?? reader.settings.get(scm.hostName.key)?.text;
-  const endpoint = { host: isWildcard ? (named ?? "127.0.0.1") : host, port };
-  return deepFreeze({ endpoint, containerListCountMax: containerListCountMax as number });
+  const endpoint = { host: isWildcard(host) ? (named ?? "127.0.0.1") : host, port };
+  return deepFreeze({ endpoints: [endpoint], containerListCountMax });
 }
 
 /** Reads only where an SCM keeps its data, for tools that work on a stopped one.
@@ -119,9 +124,11 @@ class Reader {
   }
 
   throwProblems(): void {
-    if (this.problems.length === 0) return;
-    const problems = this.problems.map((problem) => `  ${problem}`).join("\n");
-    throw new StrataError("CONFIG_INVALID", { count: this.problems.length, problems });
+    // A plain key that is wrong is met once for each node that it holds for.
+    const problems = [...new Set(this.problems)];
+    if (problems.length === 0) return;
+    const lines = problems.map((problem) => `  ${problem}`).join("\n");
+    throw new StrataError("CONFIG_INVALID", { count: problems.length, problems: lines });
   }
 
   /** Unknown `strata.*` keys and misspellings of known ones are problems; other unknown keys belong to

@@ -57,7 +57,8 @@ export const SCHEMA = {
       "ozone.scm.primordial.node.id",
       "str",
       undefined,
-      "Node id or host name of the only SCM on which `strata scm --init` does anything.",
+      "Node id or host name of the only SCM on which `strata scm --init` does anything, and `--bootstrap` " +
+        "nothing.",
     ),
     shutdownTimeoutMs: key(
       "ozone.service.shutdown.timeout",
@@ -65,6 +66,22 @@ export const SCHEMA = {
       "60s",
       "Limit for an orderly stop; after it the process ends as it is.",
       { min: SECOND_MS, max: 60 * MINUTE_MS },
+    ),
+  },
+
+  bootstrap: {
+    infoWaitMs: key(
+      "ozone.scm.info.wait.duration",
+      "time",
+      "10m",
+      "How long `strata scm --bootstrap` asks the other SCMs before it gives up.",
+      { min: SECOND_MS, max: DAY_MS },
+    ),
+    skipValidation: key(
+      "ozone.scm.skip.bootstrap.validation",
+      "bool",
+      "false",
+      "Whether `--bootstrap` on an initialised directory does without asking which cluster the others have.",
     ),
   },
 
@@ -113,6 +130,14 @@ export const SCHEMA = {
   },
 
   raft: {
+    electionTimeoutMs: key(
+      "ozone.scm.ha.ratis.leader.election.timeout",
+      "time",
+      "1s",
+      "A follower that hears nothing of a leader for this long, up to twice as long, asks to lead; a " +
+        "leader sends a heartbeat every tenth of it.",
+      { min: 100, max: MINUTE_MS },
+    ),
     logEntryCountMax: key(
       "strata.raft.log.entries.max",
       "long",

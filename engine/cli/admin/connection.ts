@@ -21,7 +21,7 @@ export interface ConnectionOptions extends ConfigOptions {
 export function addConnectionOptions(command: Command): Command {
   return addConfigOptions(command)
     .addOption(
-      new Option("--scm <host:port>", "SCM to ask (default: from strata.ws.address)").argParser(scmAddress),
+      new Option("--scm <host:port>", "SCM to ask (default: all that are configured)").argParser(scmAddress),
     )
     .addOption(
       new Option("--timeout <seconds>", "how long to wait for an answer")
@@ -38,7 +38,7 @@ export async function withConnection<T>(
 ): Promise<T> {
   const config = loadClientConfig(configSources(options, io));
   const connection = await parts.connectAdmin({
-    endpoint: options.scm ?? config.endpoint,
+    endpoints: options.scm === undefined ? config.endpoints : [options.scm],
     timeoutMs: options.timeout * 1000,
     clientName: `strata admin ${VERSION}`,
   });

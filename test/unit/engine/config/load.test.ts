@@ -272,15 +272,99 @@ test("the own node is found by node id, host name or address of an interface", (
   assert.equal(load(...elsewhere, "ozone.scm.node.id=scm1", port).scm.ratisPort, 9001);
 });
 
-test("a service without nodes, an address that is missing, and several nodes are refused", () => {
+test("a service without nodes, an address that is missing, and a node listed twice are refused", () => {
   assert.deepEqual(problems("ozone.scm.service.ids=svc"), [
     "ozone.scm.nodes.svc: must list the nodes of the service",
   ]);
   assert.deepEqual(problems("ozone.scm.service.ids=svc", "ozone.scm.nodes.svc=scm1"), [
     "ozone.scm.address.svc.scm1: must be set",
   ]);
-  const two = ["ozone.scm.nodes.svc=scm1,scm2", "ozone.scm.address.svc.scm2=b"];
-  assert.match(problems(...SERVICE, ...two)[0] ?? "", /lists 2 nodes; this release runs a single SCM/);
+  assert.match(problems(...SERVICE, "ozone.scm.nodes.svc=scm1,scm1")[0] ?? "", /names a node twice/);
+});
+
+const THREE = [
+  "ozone.scm.service.ids=svc",
+  "ozone.scm.nodes.svc=a,b,c",
+  ...["a", "b", "c"].map((name) => `ozone.scm.address.svc.${name}=${name}.example.com`),
+];
+
+test("without a service the group is this SCM alone, by its plain keys", () => {
+  const { group } = load("ozone.scm.ratis.port=9000", "strata.ws.address=0.0.0.0:99");
+  assert.deepEqual(group, {
+    serviceId: "",
+    name: "",
+    nodes: [{ name: "", host: "scm-a.example.com", raftPort: 9000, wsPort: 99 }],
+  });
+});
+
+test("each node has its own port, else the plain one, else the default", () => {
+  const { group, scm } = load(
+    ...THREE,
+    "ozone.scm.node.id=b",
+    "ozone.scm.ratis.port.svc.a=9001",
+    "ozone.scm.ratis.port.svc.b=9002",
+    "strata.ws.address=0.0.0.0:99",
+    "strata.ws.address.svc.c=10.0.0.3",
+  );
+  assert.deepEqual(group, {
+    serviceId: "svc",
+    name: "b",
+    nodes: [
+      { name: "a", host: "a.example.com", raftPort: 9001, wsPort: 99 },
+      { name: "b", host: "b.example.com", raftPort: 9002, wsPort: 99 },
+      { name: "c", host: "c.example.com", raftPort: 9894, wsPort: 9865 },
+    ],
+  });
+  assert.deepEqual([scm.hostName, scm.ratisPort], ["b.example.com", 9002]);
+  const plain = load(...THREE, "ozone.scm.node.id=b", "ozone.scm.ratis.port=7");
+  assert.deepEqual(
+    plain.group.nodes.map(({ raftPort }) => raftPort),
+    [7, 7, 7],
+  );
+});
+
+test("of several services the default one counts, or the one that has this machine", () => {
+  const services = [
+    "ozone.scm.service.ids=x,y",
+    "ozone.scm.nodes.x=n1",
+    "ozone.scm.nodes.y=n2",
+    "ozone.scm.address.x.n1=far-away",
+    "ozone.scm.address.y.n2=10.1.2.3",
+  ];
+  assert.deepEqual([load(...services).group.serviceId, load(...services).group.name], ["y", "n2"]);
+  const other = load(...services, "ozone.scm.default.service.id=x", "ozone.scm.node.id=n1");
+  assert.deepEqual([other.group.serviceId, other.group.name], ["x", "n1"]);
+});
+
+test("what is wrong with another node's keys is said, and a plain key's fault only once", () => {
+  const wrong = problems(...THREE, "ozone.scm.node.id=a", "ozone.scm.ratis.port.svc.b=x");
+  assert.deepEqual(wrong, ["ozone.scm.ratis.port.svc.b = x (-D): must be a whole number (decimal or 0x…)"]);
+  assert.equal(problems(...THREE, "ozone.scm.node.id=a", "ozone.scm.ratis.port=99999").length, 1);
+  const ambiguous = THREE.map((line) => line.replace(/[abc].example.com$/, "localhost"));
+  assert.match(problems(...ambiguous)[0] ?? "", /a, b, c are all this machine; name one of them/);
+});
+
+test("a client gets all SCMs of the service in their order", () => {
+  const endpoints = (...more: string[]) =>
+    loadClientConfig({ ...base, overrides: [...THREE, ...more] }).endpoints.map(({ host, port }) => [
+      host,
+      port,
+    ]);
+  assert.deepEqual(endpoints("strata.ws.address=0.0.0.0:99", "strata.ws.address.svc.b=127.0.0.1:7"), [
+    ["a.example.com", 99],
+    ["127.0.0.1", 7],
+    ["c.example.com", 99],
+  ]);
+  assert.throws(() => endpoints("ozone.scm.service.ids=svc,other"), /must name one of svc, other/);
+});
+
+test("an election timeout lies between 100 ms and a minute, in steps of 10 ms", () => {
+  const key = "ozone.scm.ha.ratis.leader.election.timeout";
+  assert.equal(load().raft.electionTimeoutMs, 1000);
+  assert.equal(load(`${key}=250ms`).raft.electionTimeoutMs, 250);
+  assert.match(problems(`${key}=99ms`)[0] ?? "", /less than 100ms/);
+  assert.match(problems(`${key}=61s`)[0] ?? "", /more than 1m/);
+  assert.match(problems(`${key}=1005ms`)[0] ?? "", /1005ms is no multiple of 10ms/);
 });
 
 test("secrets are shown nowhere", () => {
@@ -309,7 +393,7 @@ test("the hash tells settings apart but not machines", () => {
 });
 
 test("a client finds the SCM by its address, else by its names, else on this machine", () => {
-  const endpoint = (...overrides: string[]) => loadClientConfig({ ...base, overrides }).endpoint;
+  const endpoint = (...overrides: string[]) => loadClientConfig({ ...base, overrides }).endpoints[0];
   assert.deepEqual(endpoint(), { host: "127.0.0.1", port: 9865 });
   assert.deepEqual(endpoint("ozone.scm.names=scm-b:9861,scm-c"), { host: "scm-b", port: 9865 });
   assert.deepEqual(endpoint("ozone.scm.address=scm-d"), { host: "scm-d", port: 9865 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AdminOptions } from "../../../../../engine/cli/parts.js";
+import { formatAddress } from "../../../../../engine/config/values.js";
 import { runCli } from "../../../../support/cli/run-cli.js";
 import { uuidOf } from "../../../../support/records.js";
 
@@ -50,14 +51,18 @@ test("the SCM is that of --scm, else that of the configuration; the connection i
   await ask();
   await ask("--scm", "scm9", "--timeout", "5");
   await ask("-Dstrata.ws.address=scm8:1234");
+  const nodes = ["a", "b", "c"].map((name) => `-Dozone.scm.address.s.${name}=${name}`);
+  const service = ["-Dozone.scm.service.ids=s", "-Dozone.scm.nodes.s=a,b,c", ...nodes];
+  await ask(...service, "-Dstrata.ws.address.s.a=0.0.0.0:1");
   assert.deepEqual(
-    seen.map(({ endpoint, timeoutMs }) => [endpoint.host, endpoint.port, timeoutMs]),
+    seen.map(({ endpoints, timeoutMs }) => [endpoints.map(formatAddress).join(), timeoutMs]),
     [
-      ["127.0.0.1", 9865, 30_000],
-      ["scm9", 9865, 5000],
-      ["scm8", 1234, 30_000],
+      ["127.0.0.1:9865", 30_000],
+      ["scm9:9865", 5000],
+      ["scm8:1234", 30_000],
+      ["a:1,b:9865,c:9865", 30_000],
     ],
   );
   assert.match(seen[0]?.clientName ?? "", /^strata admin \d/);
-  assert.equal(closed, 3);
+  assert.equal(closed, 4);
 });
