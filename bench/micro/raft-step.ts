@@ -208,7 +208,9 @@ function note(totals: StepTotals, kind: StepKind, count: number, ns: number, hea
 function newMember(id: NodeId, confState: ConfState): Member {
   const start = { index: logIndex(0), term: term(0), chain: 0 };
   const hardState = { term: term(0), vote: NO_NODE, commit: logIndex(0) };
-  const view = new EntryCache({ truncated: start, last: start, terms: [], tail: [], hardState });
+  const log = { truncated: start, last: start, terms: [], tail: [], hardState };
+  const { entryCacheBytesMax: bytesMax, fetchedBytesMax } = DEFAULT_RAFT_HOST_OPTIONS;
+  const view = new EntryCache(log, { bytesMax, fetchedBytesMax });
   const random = new SeededRandom(id);
   const state = { hardState, confState, applied: logIndex(0) };
   const core = new RawNode(configOf(id), state, view, (bound) => random.below(bound), SILENT_TRACE);

@@ -38,6 +38,14 @@ export interface RaftHostOptions {
   /** Entries and bytes of the log kept once the state store holds them durably. A start reads them all. */
   readonly logEntryCountMax: number;
   readonly logBytesMax: number;
+  /** Memory for the end of the log, so that members that are a little behind are served without the disk. */
+  readonly entryCacheBytesMax: number;
+  /** Entry bytes that the log thread reads in one go for a member that is further behind, and how much of
+   * that is kept for the others. */
+  readonly fetchBytesMax: number;
+  readonly fetchedBytesMax: number;
+  /** Barriers for reads that wait; more are refused as OVERLOADED. */
+  readonly readBarrierCountMax: number;
 }
 
 export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
@@ -59,6 +67,10 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
   dirtyBytesMax: 256 * MIB,
   logEntryCountMax: 1_000_000,
   logBytesMax: 256 * MIB,
+  entryCacheBytesMax: 64 * MIB,
+  fetchBytesMax: MIB,
+  fetchedBytesMax: 16 * MIB,
+  readBarrierCountMax: 100_000,
 };
 
 export function checkRaftHostOptions(options: RaftHostOptions): void {

@@ -123,7 +123,10 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     );
     this.#parts = parts;
     this.#options = options;
-    this.#cache = new EntryCache(recovered);
+    this.#cache = new EntryCache(recovered, {
+      bytesMax: options.entryCacheBytesMax,
+      fetchedBytesMax: options.fetchedBytesMax,
+    });
     this.#truncating = recovered.truncated.index;
     this.#durableApplied = recovered.truncated.index;
     this.#notedApplied = stateMachine.appliedIndex;

@@ -9,11 +9,11 @@ import { MemoryLog, makeEntries } from "../../../support/raft/memory-log.js";
 const ALL = Number.POSITIVE_INFINITY;
 
 /** The log 1/1 … with `terms` from index 1 on, truncated and committed at the given places. */
-function makeCache(terms: readonly number[], truncated = 0, commit = truncated): EntryCache {
+function makeCache(terms: readonly number[], truncated = 0, commit = truncated, bytesMax = 0): EntryCache {
   const all = makeEntries(1, terms);
   const termAt = (index: number) => term(index === 0 ? 0 : (terms[index - 1] as number));
   const point = (index: number) => ({ index: logIndex(index), term: termAt(index), chain: 0 });
-  return new EntryCache({
+  const recovered = {
     truncated: point(truncated),
     last: point(terms.length),
     terms: all
@@ -22,7 +22,8 @@ function makeCache(terms: readonly number[], truncated = 0, commit = truncated):
       .map((entry) => ({ term: entry.term, firstIndex: entry.index })),
     tail: all.slice(commit),
     hardState: { term: term(9), vote: NO_NODE, commit: logIndex(commit) },
-  });
+  };
+  return new EntryCache(recovered, { bytesMax, fetchedBytesMax: 1000 });
 }
 
 test("after a start it knows all terms and the entries that are not applied", () => {
