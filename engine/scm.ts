@@ -18,6 +18,7 @@ import type { Config } from "./config/config.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
+import type { Snapshots } from "./consensus/snapshots.js";
 import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
@@ -53,6 +54,17 @@ const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 /** Page bytes of a flush item, for turning the configured number of items into bytes. */
 const FLUSH_ITEM_BYTES = 4096;
 
+const NO_SNAPSHOTS: Snapshots = {
+  sender: {
+    snapshot: () => "pending",
+    send: () => {},
+    neededIndex: undefined,
+    cancelAll: () => {},
+    stop: () => {},
+  },
+  receiver: { onArrived: () => {}, install: () => {}, discard: () => {}, sources: [], stop: () => {} },
+  onStateRecord: () => false,
+};
 const PEERS_BIND_HOST = "0.0.0.0";
 const NO_PORTS = { raft: 0, strata: 0, http: 0, client: 0, datanode: 0, block: 0, security: 0 } as const;
 
@@ -305,6 +317,7 @@ export class Scm {
           network.handler = handler;
           return network;
         },
+        snapshots: () => NO_SNAPSHOTS,
         seed: () => this.#seed(),
       },
       this.#raftOptions(),

@@ -94,6 +94,14 @@ export class ApplyQueue {
     return bytes;
   }
 
+  /** Drops what was handed out and is not applied: a snapshot holds it. Returns it. */
+  clear(): readonly StorageApply[] {
+    const dropped = this.#handedOut.slice(0, this.#handedOut.length);
+    this.#handedOut.clear();
+    this.#appliedCount = 0;
+    return dropped;
+  }
+
   /** What is still expected; nothing of it will be told any more. */
   takeExpected(): readonly SealedBatch[] {
     const batches = this.#expected.slice(0, this.#expected.length).map((expected) => expected.batch);

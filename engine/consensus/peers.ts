@@ -22,6 +22,8 @@ export interface Peers {
    * is dropped, and `onUnreachable` is called later, when there is no connection or too much waits for that
    * member; Raft repeats what matters. */
   send(message: Message): void;
+  /** Sends at once what waits for the end of the turn. */
+  flush(): void;
   /** Ends all connections; the handler is not called any more. */
   close(): Promise<void>;
 }

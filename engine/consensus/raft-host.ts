@@ -1,21 +1,21 @@
 import { STATE_RECORD } from "../../workers/shared/state-records.js";
 import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import type { Operation } from "../cluster/operation.js";
-import type { FlushSource, OperationResult, StateMachine, TailSource } from "../cluster/state-machine.js";
+import type { FlushSource, StateMachine, TailSource } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import { type LogIndex, logIndex } from "../core/ids.js";
 import type { Random } from "../core/random.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
-import type { Message, StorageApply } from "../raft/message.js";
+import type { Message, StorageAppend, StorageApply } from "../raft/message.js";
 import { MESSAGE_KIND } from "../raft/message.js";
 import type { RaftCore } from "../raft/raw-node.js";
 import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
 import type { RaftTrace } from "../raft/trace.js";
-import type { ConfChange, Entry, NodeId, RaftStatus } from "../raft/types.js";
-import { ROLE } from "../raft/types.js";
+import type { ConfChange, Entry, NodeId, RaftStatus, Snapshot } from "../raft/types.js";
+import { NO_NODE } from "../raft/types.js";
 import { Histogram } from "../telemetry/histogram.js";
 import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
@@ -23,15 +23,19 @@ import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallba
 import { ElectionGuard } from "./election-guard.js";
 import { EntryCache } from "./entry-cache.js";
 import { LeadershipState } from "./leadership.js";
-import { LeadershipTransfer } from "./leadership-transfer.js";
 import { LogRetention } from "./log-retention.js";
 import { MessageGate } from "./message-gate.js";
+import { Office } from "./office.js";
+import { OrderlyStop } from "./orderly-stop.js";
 import type { Peers, PeersHandler } from "./peers.js";
-import { ProposalQueue, type SealedBatch } from "./proposal-queue.js";
+import { ProposalQueue } from "./proposal-queue.js";
 import { raftConfig } from "./raft-config.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
+import { type ReadBarrierCallback, ReadQueue } from "./read-queue.js";
 import type { RecoveredLog } from "./recovered-log.js";
+import type { ArrivedSnapshot, SnapshotHost, Snapshots } from "./snapshots.js";
+import { StallWatch } from "./stall-watch.js";
 import { StateFlusher } from "./state-flusher.js";
 import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
 
@@ -51,6 +55,8 @@ export interface RaftHostParts {
   readonly trace: RaftTrace;
   /** Connects to the other members; called once, by `start`. */
   peers(handler: PeersHandler): Peers;
+  /** Called once, by the constructor. */
+  snapshots(host: SnapshotHost): Snapshots;
   /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
    * before it serves. */
   seed(): Operation | undefined;
@@ -90,13 +96,19 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   readonly #leadership = new LeadershipState();
   readonly #gate: MessageGate;
   readonly #guard: ElectionGuard;
-  readonly #transfer: LeadershipTransfer;
+  readonly #reads: ReadQueue;
+  readonly #office: Office;
+  readonly #stall: StallWatch;
+  readonly #ending: OrderlyStop;
+  readonly #snapshots: Snapshots;
+  /** Has come and was given to the core, which may have it installed. */
+  #arrived: ArrivedSnapshot | undefined;
   #peers: Peers | undefined;
-  #change: PendingChange | undefined;
   #tickedMs = 0;
+  /** The disk does not answer: this node must not look healthy. */
+  #isStalled = false;
   #tickTimer: Timer | undefined;
   #resumeTimer: Timer | undefined;
-  #stopTimer: Timer | undefined;
   #isTurnScheduled = false;
   /** Up to here the log was asked to be truncated. */
   #truncating: LogIndex;
@@ -104,12 +116,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   #notedApplied: LogIndex;
   /** The state store holds everything up to here, whatever happens. */
   #durableApplied: LogIndex;
-  #phase: "created" | "running" | "draining" | "stopped" = "created";
-  #onStopped: (() => void) | undefined;
-  /** The last flush of an orderly stop. */
-  #finalFlush: "wanted" | "running" | "done" = "wanted";
-  /** The seed operation is under way: nobody may serve before it. */
-  #isSeeding = false;
+  #phase: "created" | "running" | "stopped" = "created";
   readonly counters: ProposalCounters = { proposed: 0, overloaded: 0, applied: 0, entries: 0, heldTurns: 0 };
   /** From proposing an entry to having applied it. */
   readonly commitMs = new Histogram(0.0625, 20);
@@ -123,10 +130,11 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     );
     this.#parts = parts;
     this.#options = options;
-    this.#cache = new EntryCache(recovered, {
-      bytesMax: options.entryCacheBytesMax,
-      fetchedBytesMax: options.fetchedBytesMax,
-    });
+    this.#cache = new EntryCache(
+      recovered,
+      { bytesMax: options.entryCacheBytesMax, fetchedBytesMax: options.fetchedBytesMax },
+      { snapshot: () => this.#snapshots.sender.snapshot() },
+    );
     this.#truncating = recovered.truncated.index;
     this.#durableApplied = recovered.truncated.index;
     this.#notedApplied = stateMachine.appliedIndex;
@@ -172,7 +180,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         link: parts.state,
         handler: {
           durableIndex: () => logIndex(this.#core.status().unstableOffset - 1),
-          wantsDurable: () => this.#phase === "draining" || this.#droppableIndex() > this.#truncating,
+          wantsDurable: () => this.#ending.isUnderWay || this.#droppableIndex() > this.#truncating,
           onDrained: () => {
             if (!this.#proposals.isEmpty) this.#scheduleTurn();
           },
@@ -187,11 +195,46 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       link: parts.state,
     });
     this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
+    const { clock, scheduler, random, seed } = parts;
     const core = this.#core;
     const leadership = this.#leadership;
-    const { clock, scheduler, random } = parts;
-    this.#transfer = new LeadershipTransfer({ clock, core, leadership }, electionTimeoutMs(options));
+    const applying = this.#applying;
+    const proposals = this.#proposals;
+    const timeoutMs = options.electionTimeoutTicks * options.tickMs;
     this.#guard = new ElectionGuard({ scheduler, random, core, leadership, work: () => this.#work() });
+    this.#stall = new StallWatch(core.id, timeoutMs);
+    // Answers to what was asked before a restart may still come: they must not be taken for later ones.
+    const contextFloor = random.below(CONTEXT_FLOORS) * CONTEXTS_PER_LIFE;
+    const readLimits = {
+      waitingCountMax: options.inflightCountMax,
+      retryTicks: options.electionTimeoutTicks,
+    };
+    this.#reads = new ReadQueue(core, readLimits, contextFloor);
+    const reads = this.#reads;
+    const scheduleTurn = (): void => this.#scheduleTurn();
+    this.#office = new Office(
+      { clock, core, leadership, stateMachine, proposals, applying, reads, seed, scheduleTurn },
+      timeoutMs,
+    );
+    this.#ending = new OrderlyStop({
+      scheduler,
+      proposals,
+      applying,
+      office: this.#office,
+      flusher: this.#flusher,
+      pipeline: this.#pipeline,
+    });
+    this.#snapshots = parts.snapshots({
+      chainAt: (index, onChain) => this.#pipeline.chainAt(index, onChain),
+      truncatedIndex: () => this.#cache.truncated.index,
+      onOpened: () => {
+        core.onEntriesFetched();
+        scheduleTurn();
+      },
+      suspendFlushes: (onIdle) => this.#flusher.suspend(onIdle),
+      resumeFlushes: () => this.#flusher.resume(),
+    });
+    this.#snapshots.receiver.onArrived = (arrived) => this.#onSnapshot(arrived);
     this.#listen();
   }
 
@@ -240,7 +283,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       onGone: (peer) => this.#guard.onGone(peer),
     });
     const isAlone = isLoneVoter(this.#core.status());
-    this.#guard.start(isAlone ? 0 : electionTimeoutMs(this.#options));
+    this.#guard.start(isAlone ? 0 : this.#options.electionTimeoutTicks * this.#options.tickMs);
     if (isAlone) this.#core.campaign();
     this.#work();
   }
@@ -256,32 +299,35 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     onOutcome(refusal);
   }
 
-  readBarrier(onReady: (refusal: StrataError | undefined) => void): void {
-    onReady(this.#refusal());
+  readBarrier(onReady: ReadBarrierCallback): void {
+    const refusal = this.#refusal() ?? this.#reads.add(onReady);
+    if (refusal !== undefined) onReady(refusal);
+    else this.#scheduleTurn();
+  }
+
+  /** As `readBarrier`, also on a follower: whether this SCM has caught up with what the leader had committed
+   * when it was asked. Fails with NOT_LEADER when leadership is lost meanwhile: ask again. */
+  whenCaughtUp(onReady: ReadBarrierCallback): void {
+    const refusal = this.#phase === "running" ? this.#reads.add(onReady) : new StrataError("SHUTTING_DOWN");
+    if (refusal !== undefined) onReady(refusal);
+    else this.#scheduleTurn();
   }
 
   changeMembers(change: ConfChange, onOutcome: GroupCallback): void {
     const refusal = this.#refusal();
-    const { confState } = this.#core.status();
-    const isBusy = this.#change !== undefined || confState.votersOutgoing.length > 0;
-    if (refusal !== undefined || isBusy) {
-      onOutcome(refusal ?? new StrataError("MEMBERSHIP_BUSY"));
-      return;
-    }
-    const result = this.#core.proposeConfChange(change);
-    if (result.kind === "accepted") this.#change = { index: result.first, onOutcome };
-    else onOutcome(new StrataError("MEMBERSHIP_BUSY"));
-    this.#work();
+    if (refusal !== undefined) onOutcome(refusal);
+    else this.#office.changeMembers(change, onOutcome);
+    this.#scheduleTurn();
   }
 
   transferLeadership(target: NodeId, onOutcome: GroupCallback): void {
     const refusal = this.#refusal();
-    if (refusal !== undefined || this.#transfer.isUnderWay) {
-      onOutcome(refusal ?? new StrataError("OVERLOADED", { reason: "leadership is being transferred" }));
+    if (refusal !== undefined) {
+      onOutcome(refusal);
       return;
     }
     this.#proposeGathered();
-    this.#transfer.start(target, onOutcome);
+    this.#office.transfer(target, onOutcome);
     this.#scheduleTurn();
   }
 
@@ -293,16 +339,10 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
    * writes the state and the commit index durably, then calls `onStopped`; after `limitMs` at the latest, with
    * what is left unfinished answered SHUTTING_DOWN. The caller then stops the workers. */
   stop(limitMs: number, onStopped: () => void): void {
-    assert(this.#phase === "running", "only a running host is stopped, once");
-    this.#onStopped = onStopped;
-    this.#stopTimer = this.#parts.scheduler.after(limitMs, () => this.#finishStop());
+    assert(this.#phase === "running" && !this.#ending.isUnderWay, "only a running host is stopped, once");
+    this.#ending.begin(limitMs, () => this.#finishStop(onStopped));
     const heir = limitMs > 0 && this.#leadership.leaderReady ? heirOf(this.#core.status()) : undefined;
-    if (heir === undefined || this.#transfer.isUnderWay) this.#phase = "draining";
-    else {
-      this.#transfer.start(heir, () => {
-        this.#phase = "draining";
-      });
-    }
+    if (heir !== undefined) this.#office.transfer(heir, () => this.#scheduleTurn());
     this.#scheduleTurn();
   }
 
@@ -328,6 +368,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       this.#work();
     };
     state.onRecord = (kind, offset) => {
+      if (this.#snapshots.onStateRecord(kind, offset)) return;
       if (kind === STATE_RECORD.FLUSHED) this.#flusher.onFlushed(offset, state.receiver.view);
       else this.#scanner.onRecord(kind, offset);
     };
@@ -338,12 +379,14 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   }
 
   #refusal(): StrataError | undefined {
-    if (this.#phase === "draining" || this.#phase === "stopped") return new StrataError("SHUTTING_DOWN");
-    const { term, isLeader, leaderReady } = this.#leadership;
-    if (leaderReady) return undefined;
-    return isLeader
-      ? new StrataError("NOT_READY", { step: "election" })
-      : new StrataError("NOT_LEADER", { term });
+    const isRunning = this.#phase === "running" && !this.#ending.isDraining;
+    return isRunning ? this.#office.refusal() : this.#phaseRefusal();
+  }
+
+  #phaseRefusal(): StrataError {
+    return this.#phase === "created"
+      ? new StrataError("NOT_LEADER", { term: this.#leadership.term })
+      : new StrataError("SHUTTING_DOWN");
   }
 
   /** A timer that is late, after a pause of the process, gives one tick, and what has come in the meantime is
@@ -359,14 +402,50 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 
   #tick(): void {
     if (this.#phase === "stopped") return;
-    this.#core.tick();
+    this.#takeReadies();
+    this.#lookForStall();
+    // With a disk that hangs it must neither look like a healthy leader nor campaign.
+    if (!this.#isStalled) this.#core.tick();
+    this.#reads.onTick();
     this.#work();
+  }
+
+  /** Rule H4 (raft.md §7). */
+  #lookForStall(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const oldestAppendMs = this.#pipeline.oldestUnansweredMs;
+    const status = this.#core.status();
+    const verdict = this.#stall.verdict(nowMs, { oldestAppendMs, status });
+    const isLeader = this.#leadership.isLeader;
+    this.#isStalled = verdict.kind === "storageStalled";
+    if (verdict.kind === "fine" || !isLeader) return;
+    if (
+      verdict.handOverTo !== NO_NODE &&
+      status.transferTarget === NO_NODE &&
+      verdict.kind !== "quorumLost"
+    ) {
+      this.#core.transferLeadership(verdict.handOverTo);
+    } else if (status.transferTarget === NO_NODE || verdict.kind === "quorumLost") this.#core.stepDown();
   }
 
   #onMessage(message: Message): void {
     if (this.#phase === "stopped" || this.#guard.refuses(message)) return;
+    this.#stall.onHeard(message.from, this.#parts.clock.monotonicMs());
     this.#core.step(message);
     this.#scheduleTurn();
+  }
+
+  /** A whole snapshot lies on the disk: the core decides whether it is worth having. */
+  #onSnapshot(arrived: ArrivedSnapshot): void {
+    this.#takeReadies();
+    this.#arrived = arrived;
+    this.#core.step(arrived.message);
+    this.#takeReadies();
+    // Taken, when the Ready named it.
+    if (this.#arrived === undefined) return;
+    this.#arrived = undefined;
+    this.#snapshots.receiver.discard(arrived);
+    this.#work();
   }
 
   #scheduleTurn(): void {
@@ -385,7 +464,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
     // A message of this turn may have ended our term.
     this.#takeReadies();
-    if (this.#proposals.isEmpty || this.#transfer.isUnderWay) return;
+    if (this.#proposals.isEmpty || this.#office.isBeingHandedOver) return;
     // One append is being synced, one lies ready for the moment the disk is free: more entries would only
     // be smaller ones, each with its own way through core, ring and log. The next answer of the log thread
     // goes on.
@@ -405,18 +484,20 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   /** Does what the core wants done, and applies, as much as fits this turn. */
   #work(): void {
     if (this.#phase === "stopped") return;
+    this.#reads.ask();
     let bytesLeft = this.#options.applyBytesPerTurnMax;
     do {
       this.#takeReadies();
       bytesLeft -= this.#applying.apply(bytesLeft, this.#onApplyComplete);
     } while (this.#core.hasReady());
     this.#afterApply();
-    this.#transfer.step(this.#applying.expectedCount);
-    if (!this.#transfer.isUnderWay && !this.#proposals.isEmpty) this.#scheduleTurn();
+    this.#office.step();
+    this.#reads.release(this.#parts.stateMachine.appliedIndex);
+    this.#peers?.flush();
     this.#pipeline.publish();
     if (this.#pipeline.isBlocked) this.#resumeLater();
     if (!this.#applying.isEmpty) this.#scheduleTurn();
-    if (this.#phase === "draining") this.#continueStop();
+    this.#ending.step();
   }
 
   #takeReadies(): void {
@@ -428,9 +509,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     for (const message of ready.messages) {
       switch (message.kind) {
         case MESSAGE_KIND.STORAGE_APPEND:
-          this.#cache.append(message.entries);
-          this.#retention.onAppended(message.entries);
-          this.#pipeline.append(message, ready.mustSync);
+          this.#append(message, ready.mustSync);
           break;
         case MESSAGE_KIND.STORAGE_APPLY:
           this.#applying.add(message);
@@ -439,42 +518,60 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           toMembers.push(message);
       }
     }
+    this.#reads.onReadStates(ready.readStates);
     this.#gate.take(toMembers, ready.hardState, this.#pipeline.handedOutCount);
     if (ready.softState !== undefined || ready.hardState !== undefined) this.#noteLeadership();
   }
 
-  #noteLeadership(): void {
-    const { hardState, softState } = this.#core.status();
-    const { isLeader, term } = this.#leadership;
-    const isLost = isLeader && (softState.role !== ROLE.LEADER || hardState.term !== term);
-    this.#leadership.update({
-      term: hardState.term,
-      leaderId: softState.leader,
-      isLeader: softState.role === ROLE.LEADER,
+  #append(message: StorageAppend, mustSync: boolean): void {
+    if (message.snapshot !== undefined) {
+      this.#install(message, message.snapshot);
+      return;
+    }
+    this.#cache.append(message.entries);
+    this.#retention.onAppended(message.entries);
+    this.#pipeline.append(message, mustSync);
+  }
+
+  /** The snapshot takes the place of log and state. What was handed out for applying is part of it: the core
+   * acts on its membership already. */
+  #install(message: StorageAppend, snapshot: Snapshot): void {
+    const arrived = this.#arrived;
+    assert(arrived?.message.snapshot === snapshot, "the core takes the snapshot that has arrived");
+    this.#arrived = undefined;
+    for (const dropped of this.#applying.clear()) this.#deliver(dropped.responses);
+    this.#cache.restore(snapshot.id);
+    this.#cache.append(message.entries);
+    this.#truncating = snapshot.id.index;
+    const { chain, stateDirectory } = arrived;
+    this.#pipeline.install(message, { chain, stateDirectory }, (responses) => {
+      this.#snapshots.receiver.install(arrived, () => {
+        this.#durableApplied = snapshot.id.index;
+        this.#notedApplied = snapshot.id.index;
+        this.#deliver(responses);
+        this.#work();
+      });
     });
-    if (isLost) this.#leadershipLost();
   }
 
-  /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know whose
-   * it was. */
-  #leadershipLost(): void {
-    const inLog = this.#applying.takeExpected();
-    const gathered = this.#proposals.take();
-    const change = this.#change;
-    this.#change = undefined;
-    const unknown = new StrataError("OUTCOME_UNKNOWN");
-    const notLeader = new StrataError("NOT_LEADER", { term: this.#leadership.term });
-    for (const batch of inLog) this.#fail(batch, unknown);
-    for (const batch of gathered) this.#fail(batch, notLeader);
-    change?.onOutcome(unknown);
-  }
-
-  #fail(batch: SealedBatch, error: StrataError): void {
-    this.#proposals.settle(batch);
-    for (const callback of batch.callbacks) callback(error);
+  #noteLeadership(): void {
+    const { isLeader, term } = this.#leadership;
+    this.#office.note(this.#core.status());
+    if (this.#leadership.isLeader && (!isLeader || this.#leadership.term !== term)) {
+      this.#stall.becomeLeader(this.#parts.clock.monotonicMs());
+    }
+    if (isLeader && !this.#leadership.isLeader) this.#snapshots.sender.cancelAll();
   }
 
   #sendToMember(message: Message): void {
+    if (message.kind === MESSAGE_KIND.SNAP) {
+      this.#snapshots.sender.send(message, (isDelivered) => {
+        this.#core.reportSnapshot(message.to, isDelivered);
+        this.#scheduleTurn();
+      });
+      return;
+    }
+    if (this.#isStalled && isFromOffice(message)) return;
     this.#peers?.send(message);
   }
 
@@ -504,37 +601,6 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       this.#notedApplied = appliedIndex;
       this.#flusher.onApplied();
     }
-    this.#endChange(appliedIndex);
-    const { isLeader, leaderReady, term } = this.#leadership;
-    // The first entry of the term is the leader's own empty one, after all of earlier terms.
-    if (isLeader && !leaderReady && !this.#isSeeding && stateMachine.appliedTerm === term)
-      this.#becomeReady();
-  }
-
-  #endChange(appliedIndex: LogIndex): void {
-    const change = this.#change;
-    if (change === undefined || appliedIndex < change.index) return;
-    this.#change = undefined;
-    // The core puts an empty entry in the place of a change that it finds illegal.
-    const isApplied = this.#applying.confIndex >= change.index;
-    change.onOutcome(isApplied ? undefined : new StrataError("MEMBERSHIP_BUSY"));
-  }
-
-  #becomeReady(): void {
-    const seed = this.#parts.seed();
-    if (seed === undefined) {
-      this.#leadership.becomeReady();
-      return;
-    }
-    this.#isSeeding = true;
-    const refusal = this.#proposals.add(seed, (outcome: OperationResult | StrataError) => {
-      this.#isSeeding = false;
-      if (outcome instanceof StrataError) return;
-      assert(outcome.error === 0, `the seed was refused with error ${outcome.error}`);
-      this.#leadership.becomeReady();
-    });
-    assert(refusal === undefined, "nothing else is in flight before the seed");
-    this.#scheduleTurn();
   }
 
   #droppableIndex(): LogIndex {
@@ -544,7 +610,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   #onFlushed(appliedIndex: LogIndex, isDurable: boolean): void {
     if (!isDurable) return;
     this.#durableApplied = appliedIndex;
-    if (this.#finalFlush === "running") this.#finalFlush = "done";
+    this.#ending.onFlushed();
     const droppable = this.#droppableIndex();
     const target = droppable < appliedIndex ? droppable : appliedIndex;
     if (target <= this.#truncating) return;
@@ -566,49 +632,36 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     });
   }
 
-  /** The next step of an orderly stop that can be taken now. */
-  #continueStop(): void {
-    if (this.#transfer.isUnderWay) return;
-    if (this.#proposals.inflightCount > 0 || !this.#applying.isEmpty || !this.#flusher.isIdle) return;
-    if (this.#finalFlush === "wanted") {
-      this.#finalFlush = "running";
-      this.#flusher.start();
-      return;
-    }
-    // The commit index follows the state, so that the next start finds nothing to decide.
-    this.#pipeline.appendCommit();
-    this.#pipeline.publish();
-    if (this.#pipeline.isBlocked) this.#resumeLater();
-    else if (this.#pipeline.unansweredCount === 0) this.#finishStop();
-  }
-
-  #finishStop(): void {
+  #finishStop(onStopped: () => void): void {
     if (this.#phase === "stopped") return;
     this.#phase = "stopped";
     this.#tickTimer?.cancel();
     this.#resumeTimer?.cancel();
-    this.#stopTimer?.cancel();
+    this.#ending.cancelTimer();
     this.#guard.stop();
     this.#flusher.stop();
     this.#scanner.stop();
+    this.#snapshots.sender.stop();
+    this.#snapshots.receiver.stop();
     void this.#peers?.close();
+    this.#reads.failAll(new StrataError("SHUTTING_DOWN"));
     const unfinished = this.#applying.takeExpected().concat(this.#proposals.take());
     for (const batch of unfinished) {
       for (const callback of batch.callbacks) callback(new StrataError("SHUTTING_DOWN"));
     }
-    this.#onStopped?.();
+    onStopped();
   }
 }
 
 const RESUME_MS = 1;
 
-interface PendingChange {
-  readonly index: LogIndex;
-  readonly onOutcome: GroupCallback;
-}
+/** Their product stays below 2^53. */
+const CONTEXT_FLOORS = 2 ** 20;
+const CONTEXTS_PER_LIFE = 2 ** 32;
 
-function electionTimeoutMs({ electionTimeoutTicks, tickMs }: RaftHostOptions): number {
-  return electionTimeoutTicks * tickMs;
+/** What a leader only says as such. */
+function isFromOffice({ kind }: Message): boolean {
+  return kind === MESSAGE_KIND.HEARTBEAT || kind === MESSAGE_KIND.APP_REQ;
 }
 
 function isLoneVoter({ id, confState: { voters, votersOutgoing } }: RaftStatus): boolean {

@@ -84,7 +84,8 @@ export class ReadQueue {
   /** Takes `Ready.readStates`. */
   onReadStates(states: readonly ReadState[]): void {
     for (const { context, index } of states) {
-      assert(context <= this.#lastContext, "the core answers what it was asked");
+      // Of a life of this node before its restart.
+      if (context > this.#lastContext) continue;
       for (;;) {
         const next = this.#asked.at(this.#confirmedCount);
         if (next === undefined || next.context > context) break;

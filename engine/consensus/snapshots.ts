@@ -1,6 +1,7 @@
 import type { LogIndex } from "../core/ids.js";
 import type { Snap } from "../raft/message.js";
 import type { NodeId, Snapshot } from "../raft/types.js";
+import type { ChainCallback } from "./append-pipeline.js";
 
 /** The sending side of snapshots: what a member gets that needs entries which are truncated (raft.md §9). */
 export interface SnapshotSender {
@@ -16,6 +17,27 @@ export interface SnapshotSender {
   /** Gives up what is under way, for example when this SCM does not lead any more. */
   cancelAll(): void;
   stop(): void;
+}
+
+/** What snapshots need of their host. */
+export interface SnapshotHost {
+  /** Chain value of the log at `index`; see AppendPipeline. */
+  chainAt(index: LogIndex, onChain: ChainCallback): void;
+  /** The log begins after it. */
+  truncatedIndex(): LogIndex;
+  /** There is a snapshot now: the core may try again. */
+  onOpened(): void;
+  /** No flush may begin from now on; calls back when none is under way. */
+  suspendFlushes(onIdle: () => void): void;
+  resumeFlushes(): void;
+}
+
+/** Both sides, on one SCM. */
+export interface Snapshots {
+  readonly sender: SnapshotSender;
+  readonly receiver: SnapshotReceiver;
+  /** A record of the state thread; false when it is not about snapshots. */
+  onStateRecord(kind: number, offset: number): boolean;
 }
 
 /** A snapshot that has arrived: all rows are in a state store of its own, durably, and checked. */

@@ -66,6 +66,9 @@ export class StateFlusher {
   /** Waits for the interval to pass, or for room in the channel. */
   #timer: Timer | undefined;
   #isStopped = false;
+  #isSuspended = false;
+  /** Waits for the flush that is under way. */
+  #onIdle: (() => void) | undefined;
   readonly counters: FlushCounters = { flushes: 0, durableFlushes: 0, rows: 0, bytes: 0 };
   /** Time of a write in µs. */
   readonly writeUs = new Histogram(64, 20);
@@ -94,14 +97,14 @@ export class StateFlusher {
 
   /** Something was applied. Once per turn. */
   onApplied(): void {
-    if (this.#phase !== "idle" || this.#isStopped) return;
+    if (this.#phase !== "idle" || this.#isStopped || this.#isSuspended) return;
     if (this.#source.dirtyBytes() >= this.#options.flushBytes) {
       this.start();
       return;
     }
     this.#timer ??= this.#scheduler.after(this.#options.flushIntervalMs, () => {
       this.#timer = undefined;
-      if (this.#phase === "idle") this.start();
+      if (this.#phase === "idle" && !this.#isSuspended) this.start();
     });
   }
 
@@ -131,8 +134,23 @@ export class StateFlusher {
     this.#source.flushed();
     this.#count(flushed);
     this.#handler.onFlushed(flushed.appliedIndex, flushed.durable);
+    const onIdle = this.#onIdle;
+    this.#onIdle = undefined;
+    onIdle?.();
     // What changed meanwhile waits no longer than anything else.
     if (this.#source.appliedIndex > this.#flushIndex) this.onApplied();
+  }
+
+  /** No flush begins until `resume`; calls back when none is under way. */
+  suspend(onIdle: () => void): void {
+    assert(!this.#isSuspended, "flushes are suspended once");
+    this.#isSuspended = true;
+    if (this.isIdle) onIdle();
+    else this.#onIdle = onIdle;
+  }
+
+  resume(): void {
+    this.#isSuspended = false;
   }
 
   /** No more flushes. */

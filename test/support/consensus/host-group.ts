@@ -144,6 +144,7 @@ export class HostGroup {
     return {
       setPeers: () => {},
       send: (message) => this.#underWay.push(message),
+      flush: () => {},
       close: () => Promise.resolve(),
     };
   }

@@ -19,6 +19,7 @@ import type { StateDisk } from "./fake-state-thread.js";
 import { emptyStateDisk, FakeStateThread } from "./fake-state-thread.js";
 import { ManualScheduler } from "./manual-scheduler.js";
 import { NO_PEERS } from "./no-peers.js";
+import { NO_SNAPSHOTS } from "./no-snapshots.js";
 
 export interface RigOptions {
   readonly host?: Partial<RaftHostOptions>;
@@ -74,6 +75,7 @@ export class HostRig {
         recovered: { ...recovered, identity, confState, floors },
         trace: SILENT_TRACE,
         peers: options.peers ?? (() => NO_PEERS),
+        snapshots: () => NO_SNAPSHOTS,
         seed: () => options.seed?.(machine),
       },
       { ...DEFAULT_RAFT_HOST_OPTIONS, entryBytesMax: 8192, batchBytesMax: 4096, ...options.host },

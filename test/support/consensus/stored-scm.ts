@@ -16,6 +16,7 @@ import type { SimDisk } from "../simulation/sim-disk.js";
 import { SimWorkerPool } from "../simulation/sim-workers.js";
 import { SimWorld } from "../simulation/sim-world.js";
 import { NO_PEERS } from "./no-peers.js";
+import { NO_SNAPSHOTS } from "./no-snapshots.js";
 
 const DIRECTORIES = storageDirectories({ metadataDir: "/data" });
 const ROW_BYTES = 64;
@@ -77,6 +78,7 @@ export class StoredScm {
         recovered,
         trace: SILENT_TRACE,
         peers: () => NO_PEERS,
+        snapshots: () => NO_SNAPSHOTS,
         seed: () => this.#seed(),
       },
       options,

@@ -129,3 +129,61 @@ test("after a start nobody votes for an election timeout, so that no lease is br
   group.elect();
   assert.ok(group.scheduler.monotonicMs() - startedMs >= T);
 });
+
+test("a leader whose disk hangs gives up its office within three election timeouts (H4)", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  group.stallDisk(first);
+  const rig = group.rig(first);
+  const stalledMs = group.scheduler.monotonicMs();
+  rig.propose(1);
+  group.until(() => group.leaders.some((id) => id !== first));
+  assert.ok(group.scheduler.monotonicMs() - stalledMs <= 3 * T);
+  group.until(() => rig.outcomes.length === 1);
+});
+
+test("a leader that can send but not hear steps down within three election timeouts", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  for (const other of [1, 2, 3]) group.cut(other, first);
+  const cutMs = group.scheduler.monotonicMs();
+  group.until(() => group.leaders.some((id) => id !== first));
+  assert.ok(group.scheduler.monotonicMs() - cutMs <= 3 * T);
+});
+
+test("a read on the leader waits for a quorum, and one that is cut off refuses it", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  const { host } = group.rig(leader);
+  const answers: (string | undefined)[] = [];
+  host.readBarrier((refusal) => answers.push(refusal?.code));
+  assert.equal(answers.length, 0, "nobody has confirmed it yet");
+  group.until(() => answers.length === 1);
+  for (const other of [1, 2, 3]) group.cut(other, leader);
+  host.readBarrier((refusal) => answers.push(refusal?.code));
+  group.until(() => answers.length === 2);
+  assert.deepEqual(answers, [undefined, "NOT_LEADER"]);
+});
+
+test("a follower knows when it has caught up", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  const follower = (leader % 3) + 1;
+  group.kill(follower);
+  for (let id = 1; id <= 50; id++) group.rig(leader).propose(id);
+  group.until(() => group.rig(leader).outcomes.length === 50);
+  const { appliedIndex } = group.rig(leader).machine;
+  group.start(follower);
+  let isCaughtUp = false;
+  const ask = (): void => {
+    group.rig(follower).host.whenCaughtUp((refusal) => {
+      if (refusal !== undefined) ask();
+      else isCaughtUp = true;
+    });
+  };
+  ask();
+  group.until(() => isCaughtUp);
+  assert.ok(group.rig(follower).machine.appliedIndex >= appliedIndex);
+});
