@@ -1,0 +1,15 @@
+import { ELECTION_MUTANTS } from "./election-mutants.js";
+import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
+import type { Mutant } from "./mutant.js";
+import { REPLICATION_MUTANTS } from "./replication-mutants.js";
+import { STATE_MUTANTS } from "./state-mutants.js";
+import { STORAGE_MUTANTS } from "./storage-mutants.js";
+
+/** What `npm run mutants` puts back into a copy of the tree, one after the other. */
+export const MUTANTS: readonly Mutant[] = [
+  ...ELECTION_MUTANTS,
+  ...REPLICATION_MUTANTS,
+  ...MEMBERSHIP_MUTANTS,
+  ...STORAGE_MUTANTS,
+  ...STATE_MUTANTS,
+];

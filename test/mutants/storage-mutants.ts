@@ -1,0 +1,139 @@
+import { type Mutant, tests } from "./mutant.js";
+
+/** Bugs of what is on disk and of what a start makes of it. */
+export const STORAGE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "hard-state-before-entries",
+    bug: "term, vote and commit index are written before the entries that they speak of, by themselves",
+    source: "raft.md §15 #9 (etcd#8455, #5690, #10219)",
+    edits: [
+      {
+        file: "engine/storage/log-store.ts",
+        find: `    const last = this.#tail();
+    if (pending.count > 0) {
+      if (this.#pendingFirst`,
+        replace: `    const last = this.#tail();
+    this.#batch.put(META_COLUMN, META_KEY.HARD_STATE, encodeHardState(this.#hardState));
+    this.#batch.write({ sync: true });
+    if (pending.count > 0) {
+      if (this.#pendingFirst`,
+      },
+    ],
+    catchers: [
+      tests("test/unit/engine/storage/log-store.test.ts", "test/unit/engine/storage/recovery.test.ts"),
+    ],
+    budgetSeconds: 60,
+  },
+  {
+    name: "log-not-synced",
+    bug: "entries are acknowledged when they are written, not when they are synced",
+    source: "raft.md §15 #8, §10; verification.md §6 F3",
+    edits: [
+      {
+        file: "engine/storage/log-store.ts",
+        find: `    this.#batch.write({ sync: true });
+    if (pending.count > 0) this.#blobs.push(this.#pendingFirst);`,
+        replace: `    this.#batch.write({ sync: false });
+    if (pending.count > 0) this.#blobs.push(this.#pendingFirst);`,
+      },
+    ],
+    catchers: [tests("test/unit/engine/storage/log-store.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "answer-before-sync",
+    bug: "the log thread answers before the sync that covers the append",
+    source: "raft.md §6 H2, §15 #8",
+    edits: [
+      {
+        file: "workers/log/log-writer.ts",
+        find: "    answer.entryCount = this.#append.entryCount;\n",
+        replace:
+          "    answer.entryCount = this.#append.entryCount;\n    this.#writer.appended(answer);\n" +
+          "    this.#context.sender.publish();\n    this.#answerCount--;\n",
+      },
+    ],
+    catchers: [tests("test/unit/workers/log/log-writer.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "watermark-ignored",
+    bug: "a start goes on with a log that ends before the watermark: acknowledged entries are gone unnoticed",
+    source: "raft.md §12.3; verification.md §6 F3",
+    edits: [
+      {
+        file: "engine/storage/read-log.ts",
+        find: "if (mark.last.index <= truncated.index) return;",
+        replace: "if (mark.last.index <= truncated.index || last.index < mark.last.index) return;",
+      },
+    ],
+    catchers: [tests("test/unit/engine/storage/log-store.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "forgotten-vote-unnoticed",
+    bug: "a start goes on with a vote that is older than the one the watermark names",
+    source: "raft.md §12; verification.md §6 F3",
+    edits: [
+      {
+        file: "engine/storage/read-log.ts",
+        find: "if (term > mark.term) return;",
+        replace: "if (term > mark.term || term <= mark.term) return;",
+      },
+    ],
+    catchers: [tests("test/unit/engine/storage/log-store.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "chain-unchecked",
+    bug: "a start does not check that each entry follows the one before",
+    source: "raft.md §11, §12.2; verification.md §6 F4",
+    edits: [
+      {
+        file: "engine/storage/log-format.ts",
+        find: "if (this.chain !== expected) throw",
+        replace: "if (this.chain !== expected && this.index < 0) throw",
+      },
+    ],
+    catchers: [tests("test/unit/engine/storage/recovery.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "flush-in-pieces",
+    bug: "a flush reaches the disk in several writes: the applied index is not atomic with its effects",
+    source: "raft.md §15 #12 (etcd#13766, #13529, #6247)",
+    edits: [
+      {
+        file: "workers/state/state-writer.ts",
+        find: "    this.#store.put(bytes, view, this.#row);\n",
+        replace: "    this.#store.put(bytes, view, this.#row);\n    this.#store.commit(false);\n",
+      },
+    ],
+    catchers: [tests("test/unit/workers/state/state-writer.test.ts", "test/simulation/state-store.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "log-truncated-before-state-durable",
+    bug: "the log is cut where the state was written, although a loss of power may take that away",
+    source: "raft.md §11, verification.md §7 R10",
+    edits: [
+      {
+        file: "engine/consensus/raft-host.ts",
+        find: "    if (!isDurable) return;\n",
+        replace: "",
+      },
+      {
+        file: "engine/consensus/raft-host.ts",
+        find: 'this.#phase === "draining" || this.#droppableIndex() > this.#truncating,',
+        replace: 'this.#phase === "draining",',
+      },
+    ],
+    catchers: [
+      tests(
+        "test/unit/engine/consensus/raft-host-storage.test.ts",
+        "test/unit/engine/consensus/raft-host-crash.test.ts",
+      ),
+    ],
+    budgetSeconds: 60,
+  },
+];
