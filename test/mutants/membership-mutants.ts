@@ -40,10 +40,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/storage/recovery.ts",
-        find: "target.applyConfChange(index, term, confStateAfter(target.confState, index, payload));",
-        replace:
-          "target.applyConfChange(index, term, payload.length < 0 ? " +
-          "confStateAfter(target.confState, index, payload) : target.confState);",
+        find: "target.applyConfChange(index, term, after, ",
+        replace: "target.applyConfChange(index, term, target.confState, ",
       },
     ],
     catchers: [

@@ -124,8 +124,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: "engine/consensus/raft-host.ts",
-        find: 'this.#phase === "draining" || this.#droppableIndex() > this.#truncating,',
-        replace: 'this.#phase === "draining",',
+        find: " || this.#droppableIndex() > this.#truncating,",
+        replace: ",",
       },
     ],
     catchers: [
