@@ -3,6 +3,8 @@ import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { ClusterState } from "./cluster/cluster-state.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
+import type { ServiceStatus } from "./services/service.js";
+import type { ServiceManager } from "./services/service-manager.js";
 import type { Metrics } from "./telemetry/metrics.js";
 
 /** Datanodes by state and what they sent (spec 01 §14). */
@@ -31,6 +33,16 @@ export function addClusterMetrics(metrics: Metrics, cluster: ClusterState): void
   metrics.addGauge("pipeline", "totalPipelines", "Pipelines.", () => cluster.pipelines.count);
   metrics.addGauge("session", "sessions", "Sessions of admin clients.", () => cluster.sessionCount);
 }
+
+/** What this SCM does by itself, and whether it may now. */
+export function addServiceMetrics(metrics: Metrics, services: ServiceManager): void {
+  const help = "Services: 1 = running, 0 = paused, -1 = failed.";
+  metrics.addLabelledGauge("service", "status", help, ["service"], () =>
+    services.statuses().map(({ name, status }) => [{ service: name }, SERVICE_FIGURES[status]] as const),
+  );
+}
+
+const SERVICE_FIGURES: Readonly<Record<ServiceStatus, number>> = { RUNNING: 1, PAUSED: 0, FAILED: -1 };
 
 /** Replicas and how they come in. */
 export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: ReportIntake): void {

@@ -15,7 +15,7 @@ import { openFileLimit } from "./host/open-file-limit.js";
 import { ownAddress } from "./host/own-address.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { type BootStepName, Scm } from "./scm.js";
-import { addClusterMetrics, addNodeMetrics, addShardMetrics } from "./scm-metrics.js";
+import { addClusterMetrics, addNodeMetrics, addServiceMetrics, addShardMetrics } from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
 import { storageState } from "./storage/directories.js";
 import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
@@ -218,4 +218,5 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addNodeMetrics(metrics, scm.nodes);
   addClusterMetrics(metrics, scm.cluster);
   addShardMetrics(metrics, scm.shards, scm.intake);
+  addServiceMetrics(metrics, scm.services);
 }

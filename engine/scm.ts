@@ -7,12 +7,12 @@ import type { AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
 import { requiredNodes } from "./cluster/containers/replication-config.js";
-import type { Member } from "./cluster/members/member.js";
-import { isMember, isSameMember } from "./cluster/members/member-table.js";
+import { isMember } from "./cluster/members/member-table.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
+import { errorOfOutcome } from "./cluster/operation-result.js";
 import { PipelineReports } from "./cluster/pipelines/pipeline-reports.js";
 import type { Config } from "./config/config.js";
 import { RaftHost } from "./consensus/raft-host.js";
@@ -24,16 +24,20 @@ import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
 import { ERRORS, StrataError } from "./core/errors.js";
 import type { NodeSlot } from "./core/ids.js";
-import type { Timer } from "./core/scheduler.js";
 import type { Listener } from "./core/transport.js";
 import type { Uuid } from "./core/uuid.js";
 import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
+import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 import { SILENT_TRACE } from "./raft/trace.js";
 import { ScmPeers } from "./scm-peers.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
+import { AddressBook } from "./services/address-book.js";
+import { PeriodicService } from "./services/periodic-service.js";
+import { ScmContext } from "./services/scm-context.js";
+import { ServiceManager } from "./services/service-manager.js";
 import type { StorageDirectories } from "./storage/directories.js";
 import type { Recovered } from "./storage/recovered.js";
 import { recover } from "./storage/recovery.js";
@@ -116,9 +120,11 @@ export class Scm {
   #shards: ShardSet | undefined;
   #intake: ReportIntake | undefined;
   #peers: ScmPeers | undefined;
+  #addressBook: AddressBook | undefined;
   #raft: RaftHost | undefined;
   #listener: Listener | undefined;
-  #healthTimer: Timer | undefined;
+  #context: ScmContext | undefined;
+  #services: ServiceManager | undefined;
 
   private constructor(parts: ScmParts) {
     this.#parts = parts;
@@ -159,6 +165,14 @@ export class Scm {
     return required(this.#raft);
   }
 
+  get context(): ScmContext {
+    return required(this.#context);
+  }
+
+  get services(): ServiceManager {
+    return required(this.#services);
+  }
+
   get shards(): ShardSet {
     return required(this.#shards);
   }
@@ -174,7 +188,7 @@ export class Scm {
   /** Refuses new requests, finishes what is under way, makes everything durable. Within `limitMs`; what is
    * not finished then is left to the next start. */
   async stop(limitMs: number): Promise<void> {
-    this.#healthTimer?.cancel();
+    await this.#services?.stop();
     // Before the connections close, so that what is under way gets its answers. After a failure nothing of
     // it can be finished.
     await new Promise<void>((resolve) => this.raft.stop(this.#hasFailed ? 0 : limitMs, resolve));
@@ -274,6 +288,15 @@ export class Scm {
 
   async #listenPeers(): Promise<void> {
     const { config, environment, logger, host } = this.#parts;
+    const addressBook = new AddressBook({
+      scheduler: environment.scheduler,
+      own: () => peers.own,
+      members: this.cluster.members,
+      propose: (member, onOutcome) => {
+        const operation = { kind: OPERATION.setMember, session: NO_SESSION, member } as const;
+        this.raft.propose(operation, (outcome) => onOutcome(errorOfOutcome(outcome)));
+      },
+    });
     const peers = new ScmPeers({
       environment,
       logger,
@@ -285,18 +308,11 @@ export class Scm {
         ports: { ...NO_PORTS, strata: config.gateway.wsAddress.port, http: config.http.httpAddress.port },
       },
       addressOf: () => undefined,
-      onMemberSeen: (member) => this.#updateMember(member),
+      onMemberSeen: (member) => addressBook.heard(member),
     });
     this.#peers = peers;
+    this.#addressBook = addressBook;
     await peers.listen(PEERS_BIND_HOST, config.scm.ratisPort);
-  }
-
-  /** The leader keeps the address book true. */
-  #updateMember(member: Member): void {
-    if (!this.raft.leadership.leaderReady) return;
-    const row = this.cluster.members.get(member.nodeId);
-    if (row !== undefined && (row.isRemoved || isSameMember(row, member))) return;
-    this.raft.propose({ kind: OPERATION.setMember, session: NO_SESSION, member }, () => {});
   }
 
   async #startRaft(): Promise<void> {
@@ -323,11 +339,7 @@ export class Scm {
       this.#raftOptions(),
     );
     this.#raft = raft;
-    // Commands belong to the term in which they were decided.
-    raft.leadership.subscribe(({ isLeader, leaderReady }) => {
-      if (!isLeader) this.nodes.dropCommands();
-      if (leaderReady) this.#updateMember(required(this.#peers).own);
-    });
+    this.#startServices();
     raft.start();
     if (
       raft.status().confState.voters.length > 1 ||
@@ -345,6 +357,29 @@ export class Scm {
       });
     });
     this.#step("raft", `leader of term ${raft.leadership.term}`);
+  }
+
+  #startServices(): void {
+    const { config, environment, logger } = this.#parts;
+    const { clock, scheduler } = environment;
+    const context = new ScmContext(this.raft.leadership);
+    context.subscribe(({ leader }) => this.nodes.standingChanged(leader, clock.monotonicMs()));
+    const services = new ServiceManager({
+      context,
+      onError: (service, error) => logger.error("a service could not do its work", { service, error }),
+    });
+    services.register(
+      new PeriodicService({
+        name: "node health",
+        scheduler,
+        intervalMs: config.nodes.healthCheckIntervalMs,
+        task: () => this.nodes.tick(clock.monotonicMs()),
+      }),
+    );
+    services.register(required(this.#addressBook));
+    this.#context = context;
+    this.#services = services;
+    services.start();
   }
 
   #raftOptions(): RaftHostOptions {
@@ -378,7 +413,7 @@ export class Scm {
   async #listen(): Promise<void> {
     const { config, environment } = this.#parts;
     const { clock, scheduler, transport } = environment;
-    const { leadership } = this.raft;
+    const { context } = this;
     const { clusterId, scmId } = this.identity;
     const server = new RpcServer({
       transport,
@@ -388,8 +423,8 @@ export class Scm {
         clusterId,
         scmId,
         heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
-        term: () => leadership.term,
-        isLeader: () => leadership.leaderReady,
+        isLeader: () => context.leaderReady,
+        redirect: () => redirectOf(context.term, context.leaderId, this.cluster.members.list()),
       },
       limits: {
         connectionCountMax: config.gateway.connectionCountMax,
@@ -407,19 +442,15 @@ export class Scm {
     });
     new DatanodeGateway(server, this.#datanodeServices(), this.gatewayMetrics);
     serveAdmin(server, this.#adminServices());
-    this.#healthTimer = scheduler.every(config.nodes.healthCheckIntervalMs, () => {
-      this.nodes.tick(clock.monotonicMs());
-    });
     const { host, port } = config.gateway.wsAddress;
     this.#listener = await server.listen(host, port);
     required(this.#peers).setStrataPort(this.#listener.port);
-    this.#updateMember(required(this.#peers).own);
+    required(this.#addressBook).ownChanged();
     this.#step("listening", `${host}:${this.#listener.port}`);
   }
 
   #datanodeServices(): DatanodeServices {
     const { environment, lookUpHostName } = this.#parts;
-    const { leadership } = this.raft;
     return {
       nodes: this.nodes,
       reports: this.intake,
@@ -429,7 +460,7 @@ export class Scm {
       onPipelineReports: (uuid, reports) => {
         this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
       },
-      leader: () => ({ isLeader: leadership.leaderReady, term: leadership.term }),
+      leader: () => this.context.leader,
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
     };
   }
@@ -453,6 +484,7 @@ export class Scm {
         operationCount: this.raft.counters.applied,
         logBatchCount: this.raft.appends.counters.syncs,
         durableAppliedIndex: this.raft.durableAppliedIndex,
+        services: this.services.statuses(),
       }),
     };
   }
@@ -495,7 +527,7 @@ export class Scm {
 
   /** After a failed start. What is in the log stays there. */
   async #abandon(): Promise<void> {
-    this.#healthTimer?.cancel();
+    await this.#services?.stop();
     await new Promise<void>((resolve) => {
       if (this.#raft === undefined) resolve();
       else this.#raft.stop(0, resolve);

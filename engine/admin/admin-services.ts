@@ -1,3 +1,4 @@
+import type { ResponseOf } from "../../protocol/schema/messages.js";
 import type { ReplicaStore } from "../../workers/pool/replica-store.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
@@ -30,5 +31,6 @@ export interface AdminServices {
     operationCount: number;
     logBatchCount: number;
     durableAppliedIndex: number;
+    services: ResponseOf<"scmInfo">["services"];
   };
 }

@@ -1,8 +1,8 @@
 import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
 import type { Operation } from "../cluster/operation.js";
-import { errorOfResult } from "../cluster/operation-result.js";
+import { errorOfOutcome } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
-import { StrataError } from "../core/errors.js";
+import type { StrataError } from "../core/errors.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
@@ -68,7 +68,7 @@ export class Mutations {
     respond: (body: Uint8Array) => ResponseOf<N>,
   ): void {
     this.#services.consensus.propose(operation, (outcome) => {
-      const error = errorOf(outcome);
+      const error = errorOfOutcome(outcome);
       this.#record(session, operation.session.sessionId, audit, error);
       if (error !== undefined) late.fail(error);
       else late.done(respond((outcome as OperationResult).body));
@@ -91,8 +91,4 @@ export class Mutations {
       error: error?.code,
     });
   }
-}
-
-function errorOf(outcome: OperationResult | StrataError): StrataError | undefined {
-  return outcome instanceof StrataError ? outcome : errorOfResult(outcome);
 }

@@ -57,6 +57,11 @@ export function errorOfResult(result: OperationResult): StrataError | undefined 
   return new StrataError(code, details);
 }
 
+/** Why a proposal was not done, undefined when it was. */
+export function errorOfOutcome(outcome: OperationResult | StrataError): StrataError | undefined {
+  return outcome instanceof StrataError ? outcome : errorOfResult(outcome);
+}
+
 /** Done, but for these containers, which do not exist. */
 export function failedContainerIds(ids: readonly number[]): OperationResult {
   return done((writer) => {

@@ -1,4 +1,4 @@
-import { encodeErrorView } from "../../protocol/codec/errors.js";
+import { encodeErrorView, type Redirect } from "../../protocol/codec/errors.js";
 import { FLAG_ANSWER } from "../../protocol/codec/frame.js";
 import type { OperationCodec } from "../../protocol/codec/operations.js";
 import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
@@ -36,12 +36,12 @@ const POOL_SIZE = 4096;
 /** Encodes and sends; shared by all answers of a server. */
 export class AnswerWriter {
   readonly #metrics: GatewayMetrics;
-  readonly #term: () => number;
+  readonly #redirect: () => Redirect;
 
-  /** `term`: the highest known, for error answers. */
-  constructor(metrics: GatewayMetrics, term: () => number) {
+  /** `redirect`: who leads, for error answers. */
+  constructor(metrics: GatewayMetrics, redirect: () => Redirect) {
     this.#metrics = metrics;
-    this.#term = term;
+    this.#redirect = redirect;
   }
 
   response(session: RpcSession, codec: OperationCodec, requestId: number, response: object): boolean {
@@ -61,7 +61,7 @@ export class AnswerWriter {
 
   error(session: RpcSession, op: number, requestId: number, error: StrataError): void {
     if (!session.connection.isOpen) this.#metrics.counters.answersDropped++;
-    else if (this.#send(session, encodeErrorView(op, requestId, error, this.#term()))) {
+    else if (this.#send(session, encodeErrorView(op, requestId, error, this.#redirect()))) {
       this.#metrics.counters.errorAnswers++;
     }
   }

@@ -1,3 +1,4 @@
+import type { Redirect } from "../../protocol/codec/errors.js";
 import {
   FRAME_BYTES_MAX,
   PROTOCOL_VERSION,
@@ -16,8 +17,10 @@ export interface ServerFacts {
   readonly scmId: Uuid;
   /** How often datanodes are told to send heartbeats. */
   readonly heartbeatIntervalMs: number;
-  term(): number;
+  /** This SCM leads and serves. */
   isLeader(): boolean;
+  /** Who leads, and the address book. */
+  redirect(): Redirect;
 }
 
 /** Takes the first message of a connection. Returns the refusal of a client that looks for another cluster.
@@ -43,7 +46,7 @@ export function acceptHello(
     protocolVersion: session.protocolVersion,
     clusterId: facts.clusterId,
     scmId: facts.scmId,
-    term: facts.term(),
+    ...facts.redirect(),
     isLeader: facts.isLeader(),
     frameBytesMax: FRAME_BYTES_MAX,
     requestsInFlightMax,

@@ -77,7 +77,7 @@ export class RpcServer implements TransportHandler {
     this.#options = options;
     this.#metrics = metrics;
     this.#deadlines = new HelloDeadlines(limits.handshakeTimeoutMs, clock, scheduler);
-    const writer = new AnswerWriter(metrics, () => facts.term());
+    const writer = new AnswerWriter(metrics, () => facts.redirect());
     this.#answer = new ImmediateAnswer(writer, new AnswerBatcher(scheduler, writer, metrics));
     this.handle("hello", (session, request, answer) => {
       const response = acceptHello(session, request, facts, limits.requestsInFlightMax);
@@ -89,6 +89,9 @@ export class RpcServer implements TransportHandler {
         this.#deadlines.delete(session);
         answer.done(response);
       }
+    });
+    this.handle("findLeader", (_session, _request, answer) => {
+      answer.done({ ...facts.redirect(), isLeader: facts.isLeader() });
     });
   }
 
@@ -227,7 +230,7 @@ export class RpcServer implements TransportHandler {
 
   #answerUnsupported(session: RpcSession, op: number, requestId: number): void {
     const error = new StrataError("UNSUPPORTED_OPERATION", { op });
-    session.connection.send(encodeErrorView(op, requestId, error, this.#options.facts.term()));
+    session.connection.send(encodeErrorView(op, requestId, error, this.#options.facts.redirect()));
     this.#metrics.counters.errorAnswers++;
   }
 }

@@ -23,6 +23,8 @@ export interface DatanodeClientOptions extends ClientOptions {
   readonly requestTimeoutMs?: number;
   /** One chunk or incremental report; default 120 s. */
   readonly reportTimeoutMs?: number;
+  /** The highest term that the datanode has seen, for every heartbeat; left out: what the request says. */
+  readonly termSeen?: () => number;
 }
 
 /** What happens to a datanode's connection, and what the SCM orders. */
@@ -30,6 +32,8 @@ export interface DatanodeHandler {
   /** Hello was answered. Whoever drives the client by hand registers now; `automatic` has done so already. */
   onConnected?(hello: HelloResponse): void;
   onRegistered?(response: RegisterResponse): void;
+  /** A heartbeat was answered; called before its orders are handed out. */
+  onAnswered?(response: HeartbeatResponse): void;
   /** Orders, in order, those of kind reregisterCommand left out. */
   onCommands?(commands: HeartbeatResponse["commands"], response: HeartbeatResponse): void;
   /** The SCM wants a full report: call `fullReport`. Not called while one is being sent. */
@@ -64,6 +68,7 @@ export class DatanodeClient {
   readonly #driver: DatanodeDriver | undefined;
   readonly #requestTimeoutMs: number;
   readonly #reportTimeoutMs: number;
+  readonly #termSeen: (() => number) | undefined;
   readonly #reconnector: Reconnector;
   #isRegistered = false;
   #heartbeatIntervalMs = 0;
@@ -82,6 +87,7 @@ export class DatanodeClient {
     this.#driver = driver;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#reportTimeoutMs = options.reportTimeoutMs ?? REPORT_TIMEOUT_MS;
+    this.#termSeen = options.termSeen;
     this.#reconnector = new Reconnector(environment, options, DATANODE_PATH, {
       onReady: (_connection, hello) => this.#onReady(hello),
       onLost: (error) => this.#onLost(error),
@@ -139,12 +145,9 @@ export class DatanodeClient {
 
   /** Sends a heartbeat. The handler is told of orders in the answer before the completion is. */
   heartbeat(request: HeartbeatRequest, completion: Completion<HeartbeatResponse>): void {
-    this.#ask(
-      "heartbeat",
-      request,
-      new HeartbeatCompletion(this.#onOrders, completion),
-      this.#requestTimeoutMs,
-    );
+    const beat = this.#termSeen === undefined ? request : withTermSeen(request, this.#termSeen());
+    const answered = new HeartbeatCompletion(this.#onOrders, completion);
+    this.#ask("heartbeat", beat, answered, this.#requestTimeoutMs);
   }
 
   sendHeartbeat(request: HeartbeatRequest): Promise<HeartbeatResponse> {
@@ -267,6 +270,7 @@ export class DatanodeClient {
 
   readonly #onOrders = (response: HeartbeatResponse): void => {
     const { commands } = response;
+    this.#handler.onAnswered?.(response);
     if (response.fullReportWanted && !this.#isReporting) this.#handler.onFullReportWanted?.();
     if (commands.length === 0) return;
     const others = commands.filter((command) => command.type !== "reregisterCommand");
@@ -298,6 +302,12 @@ class HeartbeatCompletion implements Completion<HeartbeatResponse> {
   failed(error: RpcError): void {
     this.#completion.failed(error);
   }
+}
+
+function withTermSeen(request: HeartbeatRequest, termSeen: number): HeartbeatRequest {
+  const beat: { -readonly [K in keyof HeartbeatRequest]: HeartbeatRequest[K] } = { ...request };
+  beat.termSeen = termSeen;
+  return beat;
 }
 
 function notConnected(): StrataError {

@@ -14,6 +14,12 @@ import type { AdminClientOptions } from "./admin-calls.js";
 import { AdminClient } from "./admin-client.js";
 import type { DatanodeClientOptions, DatanodeDriver, DatanodeHandler } from "./datanode-client.js";
 import { DatanodeClient } from "./datanode-client.js";
+import type {
+  DatanodeGroupDriver,
+  DatanodeGroupHandler,
+  DatanodeGroupOptions,
+} from "./datanode-group-client.js";
+import { DatanodeGroupClient } from "./datanode-group-client.js";
 import type { ClientEnvironment } from "./environment.js";
 
 export { StrataError } from "../../engine/core/errors.js";
@@ -42,6 +48,12 @@ export type {
   RegisterResponse,
 } from "./datanode-client.js";
 export { DatanodeClient } from "./datanode-client.js";
+export type {
+  DatanodeGroupDriver,
+  DatanodeGroupHandler,
+  DatanodeGroupOptions,
+} from "./datanode-group-client.js";
+export { DatanodeGroupClient } from "./datanode-group-client.js";
 export type { ClientEnvironment } from "./environment.js";
 export type { FullReportResult } from "./full-report.js";
 export type { ClientOptions } from "./reconnector.js";
@@ -74,4 +86,13 @@ export function createDatanodeClient(
   driver?: DatanodeDriver,
 ): DatanodeClient {
   return new DatanodeClient(defaultEnvironment(), options, handler, driver);
+}
+
+/** A datanode's client of a group of SCMs on real sockets; call `start` on it. */
+export function createDatanodeGroupClient(
+  options: DatanodeGroupOptions,
+  handler: DatanodeGroupHandler,
+  driver?: DatanodeGroupDriver,
+): DatanodeGroupClient {
+  return new DatanodeGroupClient(defaultEnvironment(), options, handler, driver);
 }

@@ -2,6 +2,7 @@ import type { ErrorClass, ErrorCode, RetryAdvice, StrataError } from "../../engi
 import { ERRORS, errorCodeOfWire } from "../../engine/core/errors.js";
 import { isCount } from "../../engine/core/ids.js";
 import { ERROR_BODY } from "../schema/messages.js";
+import type { ScmAddress } from "../schema/records.js";
 import type { ValueOfRecord } from "../schema/types.js";
 import { codecOf } from "./codec.js";
 import { FLAG_ANSWER, FLAG_ERROR } from "./frame.js";
@@ -12,24 +13,41 @@ export type ErrorBody = ValueOfRecord<typeof ERROR_BODY>;
 const ERROR_CODEC = codecOf(ERROR_BODY);
 const MESSAGE_LENGTH_MAX = ERROR_BODY.fields.message.type.lengthMax;
 
-/** Body of the answer that tells `error`. Its details may carry `retryAfterMs` and `leaderHint`; the term is
- * that of the details, else `term`. */
-export function errorBodyOf(error: StrataError, term: number): ErrorBody {
-  const { retryAfterMs, leaderHint, term: termOfError } = error.details;
+/** Who leads, and where everybody is found, as far as an SCM knows. */
+export interface Redirect {
+  /** Highest known. */
+  readonly term: number;
+  /** URL of the leader's endpoint; absent = nobody is known, or this SCM leads. */
+  readonly leaderHint?: string | undefined;
+  readonly members?: readonly ScmAddress[] | undefined;
+}
+
+/** Body of the answer that tells `error`. Its details may carry `retryAfterMs`; `leaderHint` and `term` of
+ * the details go before those of `redirect`, which goes out with errors that send the client elsewhere. */
+export function errorBodyOf(error: StrataError, redirect: Redirect): ErrorBody {
+  const { retryAfterMs, leaderHint = redirect.leaderHint, term: termOfError } = error.details;
+  const isRedirected = error.retry === "elsewhere" || error.code === "OUTCOME_UNKNOWN";
+  const hint = isRedirected && typeof leaderHint === "string" ? leaderHint : "";
+  const { members } = redirect;
   return {
     code: error.wire,
     name: error.code,
     message: error.message.slice(0, MESSAGE_LENGTH_MAX),
     retryAfterMs: isCount(retryAfterMs) ? retryAfterMs : 0,
-    ...(typeof leaderHint === "string" && leaderHint !== "" ? { leaderHint } : {}),
-    term: isCount(termOfError) ? termOfError : term,
+    ...(hint !== "" ? { leaderHint: hint } : {}),
+    term: isCount(termOfError) ? termOfError : redirect.term,
+    ...(isRedirected && members !== undefined ? { members } : {}),
   };
 }
 
-/** The error answer as a whole frame, valid until the next frame of this thread is encoded. `term` is the one
- * that the SCM knows. */
-export function encodeErrorView(op: number, requestId: number, error: StrataError, term: number): Uint8Array {
-  return ERROR_CODEC.encodeView(op, FLAG_ANSWER | FLAG_ERROR, requestId, errorBodyOf(error, term));
+/** The error answer as a whole frame, valid until the next frame of this thread is encoded. */
+export function encodeErrorView(
+  op: number,
+  requestId: number,
+  error: StrataError,
+  redirect: Redirect,
+): Uint8Array {
+  return ERROR_CODEC.encodeView(op, FLAG_ANSWER | FLAG_ERROR, requestId, errorBodyOf(error, redirect));
 }
 
 /** An error that an SCM answered. `code`, `class` and `retry` mean the same as in StrataError; an error of a
@@ -46,6 +64,8 @@ export class RemoteError extends Error {
   /** URL of the leader's endpoint, with NOT_LEADER when it is known. */
   readonly leaderHint: string | undefined;
   readonly term: number;
+  /** Address book of the group, with NOT_LEADER. */
+  readonly members: readonly ScmAddress[];
 
   constructor(body: ErrorBody) {
     super(body.message);
@@ -59,6 +79,7 @@ export class RemoteError extends Error {
     this.retryAfterMs = body.retryAfterMs;
     this.leaderHint = body.leaderHint;
     this.term = body.term;
+    this.members = body.members ?? [];
   }
 }
 

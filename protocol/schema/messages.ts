@@ -36,7 +36,9 @@ import {
   PIPELINE_ACTION,
   PIPELINE_REPORT,
   REPLICA,
+  SCM_ADDRESS,
   SCM_PEER,
+  SERVICE,
 } from "./records.js";
 import type { ValueOfRecord } from "./types.js";
 
@@ -64,13 +66,18 @@ const ROW_DOC =
   "keyCount u32 @24, origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in " +
   "bit 7), replicaIndex u8 @31, and in rows of 40 bytes the data checksum u64 @32";
 
+/** The longest host name with scheme and port. */
+export const LEADER_HINT_LENGTH_MAX = 280;
+const MEMBERS = list(recordOf(SCM_ADDRESS), 64);
+
 export const ERROR_BODY = record("Error", "Body of every error answer.", {
   code: field(u16, "wire number of docs/ERRORS.md"),
   name: field(text(64), "the code's name"),
   message: field(text(4096), "for people"),
   retryAfterMs: field(count, "0 = no advice", "ms"),
-  leaderHint: field(optional(text(255)), "URL of the leader's endpoint, with NOT_LEADER"),
-  term: field(count, "term known to the SCM"),
+  leaderHint: field(optional(text(LEADER_HINT_LENGTH_MAX)), "URL of the leader's endpoint, with NOT_LEADER"),
+  term: field(count, "term known to the SCM: a hint of a lower term than one followed before is out of date"),
+  members: field(optional(MEMBERS), "address book of the group, with NOT_LEADER"),
 });
 
 export const HELLO_REQUEST = record("HelloRequest", "First message of every connection.", {
@@ -87,6 +94,20 @@ export const HELLO_RESPONSE = record("HelloResponse", "Who answers, and its limi
   frameBytesMax: field(u32, "limit of a frame", "bytes"),
   requestsInFlightMax: field(u32, "limit of unanswered requests"),
   heartbeatIntervalMs: field(u32, "how often datanodes should send heartbeats", "ms"),
+  leaderHint: field(optional(text(LEADER_HINT_LENGTH_MAX)), "URL of the leader's endpoint, nil when unknown"),
+  members: field(optional(MEMBERS), "address book of the group"),
+});
+
+export const FIND_LEADER_REQUEST = record(
+  "FindLeaderRequest",
+  "Asks any member who leads; answered at once, whatever the member is doing.",
+  {},
+);
+export const FIND_LEADER_RESPONSE = record("FindLeaderResponse", "What this SCM knows of the leader.", {
+  term: field(count, "term known to the SCM"),
+  isLeader: field(bool, "this SCM leads and serves"),
+  leaderHint: field(optional(text(LEADER_HINT_LENGTH_MAX)), "URL of the leader's endpoint, nil when unknown"),
+  members: field(optional(MEMBERS), "address book of the group"),
 });
 
 export const REGISTER_REQUEST = record("RegisterRequest", "Registers the datanode (spec 01 §3).", {
@@ -122,6 +143,11 @@ export const HEARTBEAT_REQUEST = record(
     commandStatuses: field(
       optional(list(recordOf(COMMAND_STATUS), 1024)),
       "outcomes since the last heartbeat",
+    ),
+    termSeen: field(
+      optional(count),
+      "highest term that the datanode has seen: it runs no command of a lower one any more; nil = not told",
+      "term",
     ),
   },
 );
@@ -197,6 +223,7 @@ export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live fi
   operationCount: field(count, "operations applied since start"),
   logBatchCount: field(count, "synced log batches since start"),
   importAllowed: field(bool, "the floors of --init were given"),
+  services: field(optional(list(recordOf(SERVICE), 64)), "work that this SCM does by itself"),
 });
 export const SCM_ROLES_REQUEST = record("ScmRolesRequest", "Members of the Raft group.", {});
 export const SCM_ROLES_RESPONSE = record("ScmRolesResponse", "One entry a member.", {
@@ -346,6 +373,7 @@ export const OPERATIONS = {
   scmInfo: { op: 33, paths: ADMIN, request: SCM_INFO_REQUEST, response: SCM_INFO_RESPONSE },
   scmRoles: { op: 34, paths: ADMIN, request: SCM_ROLES_REQUEST, response: SCM_ROLES_RESPONSE },
   listHistory: { op: 35, paths: ADMIN, request: LIST_HISTORY_REQUEST, response: LIST_HISTORY_RESPONSE },
+  findLeader: { op: 39, paths: ADMIN, request: FIND_LEADER_REQUEST, response: FIND_LEADER_RESPONSE },
   listNodes: { op: 40, paths: ADMIN, request: LIST_NODES_REQUEST, response: LIST_NODES_RESPONSE },
   getNode: { op: 41, paths: ADMIN, request: GET_NODE_REQUEST, response: GET_NODE_RESPONSE },
   setNodeOperationalState: {

@@ -232,6 +232,26 @@ export const SCM_PEER = record("ScmPeer", "A member of the Raft group.", {
   address: field(text(64), "IP address"),
 });
 
+export const SCM_ADDRESS = record("ScmAddress", "Where a member of the group is found (spec 12 §8.2 H14).", {
+  nodeId: field(count, "Raft node id"),
+  scmId: field(uuid, "identity of the SCM"),
+  name: field(text(255), "its name in ozone.scm.nodes.<service>; empty without a service"),
+  host: field(text(255), "as configured: ozone.scm.address"),
+  strataPort: field(u32, "this protocol; 0 = not served, as in all ports"),
+  raftPort: field(u32, "peers"),
+  httpPort: field(u32, "web pages"),
+  clientPort: field(u32, "Hadoop RPC, administrators"),
+  datanodePort: field(u32, "Hadoop RPC, datanodes"),
+  blockPort: field(u32, "Hadoop RPC, Ozone Manager"),
+  securityPort: field(u32, "Hadoop RPC, certificates"),
+});
+export type ScmAddress = ValueOfRecord<typeof SCM_ADDRESS>;
+
+export const SERVICE = record("Service", "Work that an SCM does by itself (spec 07 §7).", {
+  name: field(text(64), "which"),
+  status: field(enumOf({ RUNNING: 1, PAUSED: 2, FAILED: 3 }), "whether it works now"),
+});
+
 export const HISTORY_ENTRY = record("HistoryEntry", "A mutation and what became of it.", {
   number: field(count, "1, 2, 3 … in the order of the log, the same on every SCM"),
   logIndex: field(count, "log entry that held it"),

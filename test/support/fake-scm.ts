@@ -30,7 +30,7 @@ type Handler = (request: FakeRequest) => void;
 
 /** An SCM that does what a test says: greets, keeps every request, answers those that have a handler. */
 export class FakeScm implements TransportHandler {
-  /** All requests but hello, in order of arrival. */
+  /** All requests but hello and findLeader, in order of arrival. */
   readonly requests: FakeRequest[] = [];
   readonly greetings: FakeRequest<"hello">[] = [];
   readonly opened: ServerConnection[] = [];
@@ -54,6 +54,10 @@ export class FakeScm implements TransportHandler {
     this.on("hello", (request) => {
       this.greetings.push(request);
       request.answer(this.hello);
+    });
+    this.on("findLeader", (request) => {
+      const { term, isLeader, leaderHint, members } = this.hello;
+      request.answer({ term, isLeader, leaderHint, members });
     });
   }
 
@@ -114,9 +118,9 @@ export class FakeScm implements TransportHandler {
       connection,
       atMs: this.#clock.monotonicMs(),
       answer: (response) => connection.send(answerFrame(name, requestId, response)),
-      fail: (error) => connection.send(encodeErrorView(op, requestId, error, this.hello.term)),
+      fail: (error) => connection.send(encodeErrorView(op, requestId, error, this.hello)),
     };
-    if (name !== "hello") this.requests.push(request);
+    if (name !== "hello" && name !== "findLeader") this.requests.push(request);
     this.#handlers.get(name)?.(request);
   }
 

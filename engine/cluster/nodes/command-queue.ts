@@ -1,13 +1,14 @@
+import type { Command } from "../../../protocol/schema/records.js";
 import type { CommandType } from "../../core/enums.js";
-import type { QueuedCommand } from "./node-types.js";
 
 /** Per type; the datanode's own queue takes 5,000 in all (`hdds.datanode.command.queue.limit`). */
 export const COMMANDS_PER_TYPE_MAX = 1024;
 
 /** Commands that wait for one datanode's next heartbeat, in order. Bounded per type; of commands of one type
- * for the same container or pipeline only the last is kept, at the place of the first (spec 01 §16.8). */
+ * for the same container or pipeline only the last is kept, at the place of the first (spec 01 §16.8). Each
+ * carries the term in which it was decided. */
 export class CommandQueue {
-  #commands = new Map<string, QueuedCommand>();
+  #commands = new Map<string, Command>();
   readonly #countByType = new Map<CommandType, number>();
 
   get length(): number {
@@ -19,7 +20,7 @@ export class CommandQueue {
   }
 
   /** False when there is no room for another one of its type. */
-  push(command: QueuedCommand): boolean {
+  push(command: Command): boolean {
     const key = keyOf(command);
     if (!this.#commands.has(key)) {
       if (this.countOf(command.type) >= COMMANDS_PER_TYPE_MAX) return false;
@@ -29,20 +30,21 @@ export class CommandQueue {
     return true;
   }
 
-  /** Takes the first ones out. */
-  drain(countMax: number): QueuedCommand[] {
-    const drained: QueuedCommand[] = [];
+  /** Takes the first ones of `term` out; those of another term before them are dropped: whoever decided them
+   * does not lead any more. */
+  drain(term: number, countMax: number): Command[] {
+    const drained: Command[] = [];
     for (const [key, command] of this.#commands) {
       if (drained.length === countMax) break;
       this.#commands.delete(key);
       this.#count(command.type, -1);
-      drained.push(command);
+      if (command.term === term) drained.push(command);
     }
     return drained;
   }
 
   /** Puts drained commands back to the front. One that was queued anew meanwhile stays as it is now. */
-  takeBack(commands: readonly QueuedCommand[]): void {
+  takeBack(commands: readonly Command[]): void {
     const waiting = this.#commands;
     this.#commands = new Map();
     for (const command of commands) {
@@ -64,6 +66,6 @@ export class CommandQueue {
   }
 }
 
-function keyOf({ type, containerId, pipelineId }: QueuedCommand): string {
+function keyOf({ type, containerId, pipelineId }: Command): string {
   return `${type} ${containerId ?? pipelineId ?? ""}`;
 }

@@ -4,6 +4,7 @@ import type { CommandType, NodeHealth, OperationalState } from "../../core/enums
 import type { NodeSlot } from "../../core/ids.js";
 import { NODE_SLOT_COUNT_MAX } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
+import { DeleteFence } from "../deletion/delete-fence.js";
 import { NodeEntry } from "./node-entry.js";
 import { EVENT_OF_HEALTH, healthSteps, isSameLayout } from "./node-health.js";
 import { NodeIndex } from "./node-index.js";
@@ -17,7 +18,6 @@ import type {
   NodeIntent,
   NodeManagerOptions,
   PeerAddress,
-  QueuedCommand,
   RegisterOutcome,
   Registration,
   RegistrationCase,
@@ -62,6 +62,10 @@ export class NodeManager {
   readonly #wanted = new Set<NodeSlot>();
   /** Nodes whose full report was merged since they registered. */
   readonly #complete = new Set<NodeSlot>();
+  /** Asked before a replica is deleted. */
+  readonly deleteFence = new DeleteFence();
+  /** In which this SCM leads, 0 = it does not. */
+  #ledTerm = 0;
   #nextCommandId: number;
   #lastTickMs: number | undefined;
   readonly #counters: NodeCounters = {
@@ -136,9 +140,10 @@ export class NodeManager {
     this.#counters.heartbeatCount++;
     node.lastHeartbeatMs = nowMs;
     let isChanged = this.#takeLayout(node, beat.layout);
-    if (leader.isLeader) this.#askToFinalize(node);
-    isChanged = this.#reconcile(node, beat, leader.isLeader) || isChanged;
+    if (leader.isLeader) this.#askToFinalize(node, term);
+    isChanged = this.#reconcile(node, beat, leader) || isChanged;
     const commands = leader.isLeader ? drained(node, term) : NO_COMMANDS;
+    this.#tellFence(node, beat);
     isChanged = this.#takeCommandCounts(node, beat.commandCounts, commands) || isChanged;
     if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
     if (isChanged || commands.length > 0 || beat.nodeReport !== undefined) this.#rows.publish(node);
@@ -155,20 +160,27 @@ export class NodeManager {
     this.#rows.publish(node);
   }
 
-  /** Queues a command; one of the same type for the same container or pipeline that waits is replaced. False
-   * when the node is not known or its queue is full. */
-  queueCommand(uuid: Uuid, command: NodeCommand): boolean {
+  /** Queues a command of the term in which `leader` leads now; one of the same type for the same container or
+   * pipeline that waits is replaced. False when this SCM does not lead, the node is not known, or its queue is
+   * full. */
+  queueCommand(uuid: Uuid, command: NodeCommand, leader: LeaderView): boolean {
     const node = this.index.get(uuid);
-    if (node === undefined) return false;
-    const isQueued = node.queue.push(this.#numbered(command));
+    if (node === undefined || !leader.isLeader) return false;
+    const isQueued = node.queue.push(this.#numbered(command, leader.term));
     if (!isQueued) this.#counters.refusedCommandCount++;
     this.#rows.publish(node);
     return isQueued;
   }
 
-  /** Leadership began or ended: what was decided in an earlier term must not be sent in another one. */
-  dropCommands(): void {
+  /** This SCM's standing changed: what was decided in an earlier term must not be sent in another one. */
+  standingChanged({ isLeader, term }: LeaderView, nowMs: number): void {
+    const ledTerm = isLeader ? term : 0;
+    if (ledTerm === this.#ledTerm) return;
+    this.#ledTerm = ledTerm;
+    if (isLeader) this.deleteFence.startTerm(term, nowMs);
+    else this.deleteFence.endTerm();
     for (const node of this.index.all()) {
+      if (node.queue.length === 0) continue;
       node.queue.clear();
       this.#rows.publish(node);
     }
@@ -293,6 +305,7 @@ export class NodeManager {
     node.operationalState = operationalState;
     node.operationalStateExpiry = operationalState === "IN_SERVICE" ? 0 : expirySeconds;
     this.#complete.delete(node.slot);
+    this.deleteFence.registered(node.slot);
     this.#takeReport(node, request.report);
     this.#rows.publish(node);
   }
@@ -309,16 +322,16 @@ export class NodeManager {
   }
 
   /** Spec 01 §4.2 step 2; repeated with every heartbeat until the datanode has caught up. */
-  #askToFinalize(node: NodeEntry): void {
+  #askToFinalize(node: NodeEntry, term: number): void {
     if (!this.#isFinalized || node.layout.metadata >= this.#options.layout.metadata) return;
     const { software } = node.layout;
     const layout = { metadata: software, software };
-    node.queue.push(this.#numbered({ type: "finalizeNewLayoutVersionCommand", deadlineMs: 0, layout }));
+    node.queue.push(this.#numbered({ type: "finalizeNewLayoutVersionCommand", deadlineMs: 0, layout }, term));
   }
 
   /** Spec 01 §8.2 with §16.3: an intent of the log wins, and the leader sends it until the datanode has
    * written it down; without one the datanode's own state counts. True when the record changed. */
-  #reconcile(node: NodeEntry, beat: Heartbeat, isLeader: boolean): boolean {
+  #reconcile(node: NodeEntry, beat: Heartbeat, leader: LeaderView): boolean {
     const { persistedOpState, persistedOpStateExpiry } = beat;
     let isChanged = false;
     if (
@@ -335,16 +348,19 @@ export class NodeManager {
       this.#enterOperationalState(node, { operationalState, expirySeconds });
       isChanged = true;
     }
-    if (!isLeader) return isChanged;
+    if (!leader.isLeader) return isChanged;
     // Without an intent the two are equal by now.
     if (operationalState === persistedOpState && expirySeconds === persistedOpStateExpiry) return isChanged;
     node.queue.push(
-      this.#numbered({
-        type: "setNodeOperationalStateCommand",
-        deadlineMs: 0,
-        operationalState,
-        operationalStateExpiry: expirySeconds,
-      }),
+      this.#numbered(
+        {
+          type: "setNodeOperationalStateCommand",
+          deadlineMs: 0,
+          operationalState,
+          operationalStateExpiry: expirySeconds,
+        },
+        leader.term,
+      ),
     );
     return true;
   }
@@ -400,6 +416,12 @@ export class NodeManager {
     return true;
   }
 
+  #tellFence(node: NodeEntry, { commandCounts, termSeen }: Heartbeat): void {
+    if (commandCounts === undefined) return;
+    const deletes = commandCounts.find(({ type }) => type === "deleteContainerCommand");
+    this.deleteFence.reported(node.slot, termSeen, deletes?.count ?? 0);
+  }
+
   #takeReport(node: NodeEntry, report: NodeReport): void {
     node.report = report;
     node.usage = usageOf(report);
@@ -409,15 +431,15 @@ export class NodeManager {
 
   /** Ids are unique within this process; a datanode takes the container of a close command from its id (spec
    * 12 §5.4 rule 2), and a reconcile command has the container's too. */
-  #numbered(command: NodeCommand): QueuedCommand {
+  #numbered(command: NodeCommand, term: number): Command {
     const { type, containerId } = command;
     const isNamedByContainer = type === "closeContainerCommand" || type === "reconcileContainerCommand";
-    if (isNamedByContainer && containerId !== undefined) return { ...command, commandId: containerId };
-    return { ...command, commandId: this.#nextCommandId++ };
+    if (isNamedByContainer && containerId !== undefined) return { ...command, commandId: containerId, term };
+    return { ...command, commandId: this.#nextCommandId++, term };
   }
 
   #reregister(): Command {
-    return { ...this.#numbered({ type: "reregisterCommand", deadlineMs: 0 }), term: 0 };
+    return this.#numbered({ type: "reregisterCommand", deadlineMs: 0 }, 0);
   }
 }
 
@@ -426,6 +448,5 @@ const NO_COMMANDS: readonly Command[] = [];
 /** Takes the first commands out. All commands of an answer carry its term; datanodes drop lower ones (spec 01
  * §6). */
 function drained({ queue }: NodeEntry, term: number): readonly Command[] {
-  if (queue.length === 0) return NO_COMMANDS;
-  return queue.drain(DRAIN_COUNT_MAX).map((command) => ({ ...command, term }));
+  return queue.length === 0 ? NO_COMMANDS : queue.drain(term, DRAIN_COUNT_MAX);
 }

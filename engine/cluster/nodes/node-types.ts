@@ -9,11 +9,9 @@ import type { Uuid } from "../../core/uuid.js";
 export type Registration = RequestOf<"register">;
 export type Heartbeat = RequestOf<"heartbeat">;
 
-/** An order to a datanode as data (spec 12 §8.2 H6): each transport renders it. The term is stamped when it
- * leaves. */
+/** An order to a datanode as data (spec 12 §8.2 H6): each transport renders it. Its id and its term are given
+ * when it is queued (spec 12 §5.4 rule 2, spec 01 §6). */
 export type NodeCommand = Omit<Command, "commandId" | "term">;
-/** A queued command; its id is given when it is queued (spec 12 §5.4 rule 2). */
-export type QueuedCommand = Omit<Command, "term">;
 
 /** What the transport knows about the other end. */
 export interface PeerAddress {

@@ -100,8 +100,8 @@ class Stage {
         clusterId: CLUSTER_ID,
         scmId: SCM_ID,
         heartbeatIntervalMs: 1000,
-        term: () => 1,
         isLeader: () => true,
+        redirect: () => ({ term: 1 }),
       },
       limits: {
         connectionCountMax: 10_000,

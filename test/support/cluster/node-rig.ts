@@ -3,6 +3,7 @@ import type {
   Heartbeat,
   HeartbeatOutcome,
   LeaderView,
+  NodeCommand,
   NodeManagerOptions,
   PeerAddress,
   RegisterOutcome,
@@ -90,6 +91,17 @@ export class NodeRig {
   beat(number: number, changes: Partial<Heartbeat> = {}): HeartbeatOutcome {
     const beat: Heartbeat = { persistedOpState: "IN_SERVICE", persistedOpStateExpiry: 0, ...changes };
     return this.manager.heartbeat(uuidOf(number), beat, this.leader, this.nowMs);
+  }
+
+  /** Queues a command in the term of `leader`. */
+  queue(number: number, command: NodeCommand): boolean {
+    return this.manager.queueCommand(uuidOf(number), command, this.leader);
+  }
+
+  /** Another standing of this SCM begins. */
+  become(leader: LeaderView): void {
+    this.leader = leader;
+    this.manager.standingChanged(leader, this.nowMs);
   }
 
   /** Ticks at every process interval for `durationMs`; `beating` nodes send a heartbeat before each. */

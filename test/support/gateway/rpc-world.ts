@@ -3,7 +3,7 @@ import type { ServerConnection, Transport } from "../../../engine/core/transport
 import type { Uuid } from "../../../engine/core/uuid.js";
 import { GatewayMetrics } from "../../../engine/gateway/gateway-metrics.js";
 import { type RpcLimits, RpcServer } from "../../../engine/gateway/rpc-server.js";
-import { decodeError, type RemoteError } from "../../../protocol/codec/errors.js";
+import { decodeError, type Redirect, type RemoteError } from "../../../protocol/codec/errors.js";
 import { FLAG_ERROR, readFrame } from "../../../protocol/codec/frame.js";
 import { operationNamed, operationOf } from "../../../protocol/codec/operations.js";
 import { DATANODE_PATH, type OperationName } from "../../../protocol/schema/messages.js";
@@ -103,6 +103,8 @@ export class RpcWorld {
   readonly metrics = new GatewayMetrics();
   readonly refused: string[] = [];
   readonly server: RpcServer;
+  /** What this SCM knows of the group. */
+  redirect: Omit<Redirect, "term"> = {};
   #connectionCount = 0;
   #requestId = 0;
 
@@ -115,8 +117,8 @@ export class RpcWorld {
         clusterId: CLUSTER_ID,
         scmId: SCM_ID,
         heartbeatIntervalMs: 30_000,
-        term: () => 7,
         isLeader: () => true,
+        redirect: () => ({ term: 7, ...this.redirect }),
       },
       limits: {
         connectionCountMax: 100,

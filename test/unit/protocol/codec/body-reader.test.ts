@@ -172,7 +172,7 @@ test("a frame full of unknown values is passed without building any", () => {
   const body = new Uint8Array(FRAME_BYTES_MAX - FRAME_HEADER_BYTES).fill(0x90);
   new DataView(body.buffer).setUint32(1, body.length - 5);
   body.set([0xdd], 0);
-  body.set([1, 0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0], 5);
+  body.set([1, 0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0], 5);
   const heartbeat = untypedCodecOf(HEARTBEAT_REQUEST);
   const before = process.memoryUsage().heapUsed;
   for (let i = 0; i < 10; i++) {

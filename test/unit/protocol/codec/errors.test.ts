@@ -9,14 +9,16 @@ import {
   encodeErrorView,
   errorBodyOf,
   errorCodeOfClose,
+  type Redirect,
   RemoteError,
 } from "../../../../protocol/codec/errors.js";
 import { FLAG_ANSWER, FLAG_ERROR, readFrame } from "../../../../protocol/codec/frame.js";
+import { uuidOf } from "../../../support/cluster/builders.js";
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
-function sent(error: StrataError): RemoteError {
-  const frame = Uint8Array.from(encodeErrorView(3, 77, error, 12));
+function sent(error: StrataError, redirect: Omit<Redirect, "term"> = {}): RemoteError {
+  const frame = Uint8Array.from(encodeErrorView(3, 77, error, { term: 12, ...redirect }));
   const { op, flags, requestId, bodyStart, bodyEnd } = readFrame(frame);
   deepEqual([op, flags, requestId], [3, FLAG_ANSWER | FLAG_ERROR, 77]);
   return decodeError(frame, bodyStart, bodyEnd);
@@ -42,6 +44,29 @@ test("advice when to retry, the leader's endpoint and its term come from the err
   deepEqual([plain.leaderHint, plain.retryAfterMs], [undefined, 0]);
 });
 
+test("who must ask elsewhere is told who leads and where everybody is, others are not", () => {
+  const member = {
+    nodeId: 2,
+    scmId: uuidOf(2),
+    name: "b",
+    host: "h".repeat(253),
+    strataPort: 65_535,
+    raftPort: 9894,
+    httpPort: 9876,
+    clientPort: 9860,
+    datanodePort: 9861,
+    blockPort: 9863,
+    securityPort: 9961,
+  };
+  const redirect = { leaderHint: `ws://${member.host}:${member.strataPort}`, members: [member] };
+  for (const code of CODES) {
+    const remote = sent(new StrataError(code, {}), redirect);
+    const isRedirected = code === "NOT_LEADER" || code === "OUTCOME_UNKNOWN";
+    equal(remote.leaderHint, isRedirected ? redirect.leaderHint : undefined, code);
+    deepEqual(remote.members, isRedirected ? [member] : [], code);
+  }
+});
+
 test("an error of a newer release keeps its number, name and message, and is not retried", () => {
   const body = { code: 64_999, name: "TOO_MODERN", message: "later", retryAfterMs: 0, term: 1 };
   const remote = new RemoteError(body);
@@ -53,7 +78,7 @@ test("an error of a newer release keeps its number, name and message, and is not
 
 test("a message that is too long for an answer is cut", () => {
   const error = new StrataError("STORAGE_IO", { path: "p", reason: "x".repeat(10_000) });
-  equal(errorBodyOf(error, 1).message.length, 4096);
+  equal(errorBodyOf(error, { term: 1 }).message.length, 4096);
   equal(sent(error).message.length, 4096);
 });
 

@@ -29,8 +29,8 @@ test("an unknown datanode is told to register and nothing of its heartbeat is ta
 test("the leader's answer carries its term and the whole queue in order, each command with that term", () => {
   const rig = new NodeRig();
   rig.accept(1);
-  for (const id of [30, 10, 20]) assert.ok(rig.manager.queueCommand(uuidOf(1), deleteContainer(id)));
   rig.leader = { isLeader: true, term: 8 };
+  for (const id of [30, 10, 20]) assert.ok(rig.queue(1, deleteContainer(id)));
   const outcome = rig.beat(1);
   assert.equal(outcome.term, 8);
   assert.deepEqual(
@@ -47,26 +47,72 @@ test("the leader's answer carries its term and the whole queue in order, each co
 test("a follower sends neither term nor commands", () => {
   const rig = new NodeRig();
   rig.accept(1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(1));
+  rig.queue(1, deleteContainer(1));
   rig.leader = { isLeader: false, term: 8 };
   assert.deepEqual(rig.beat(1), { isKnown: true, term: 0, commands: [], fullReportWanted: false });
 });
 
 test("commands of an earlier term are dropped when leadership changes", () => {
   const rig = new NodeRig();
-  rig.accept(1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(1));
-  rig.manager.dropCommands();
+  const slot = rig.accept(1);
+  rig.become({ isLeader: true, term: 5 });
+  rig.queue(1, deleteContainer(1));
+  rig.become({ isLeader: true, term: 5 });
+  assert.equal(rig.manager.totalCommandCount(slot, "deleteContainerCommand"), 1);
+  rig.become({ isLeader: false, term: 6 });
+  assert.equal(rig.manager.totalCommandCount(slot, "deleteContainerCommand"), 0);
+  rig.become({ isLeader: true, term: 7 });
   assert.deepEqual(rig.beat(1).commands, []);
+});
+
+test("a command of another term than the answer's is never sent, however it got into the queue", () => {
+  const rig = new NodeRig();
+  rig.accept(1);
+  rig.queue(1, deleteContainer(1));
+  const { commands } = rig.beat(1);
+  rig.become({ isLeader: true, term: 8 });
+  rig.manager.takeBack(uuidOf(1), commands);
+  rig.queue(1, deleteContainer(2));
+  assert.deepEqual(
+    rig.beat(1).commands.map(({ containerId, term }) => [containerId, term]),
+    [[2, 8]],
+  );
+  assert.deepEqual(rig.beat(1).commands, []);
+});
+
+test("who does not lead queues no command", () => {
+  const rig = new NodeRig();
+  const slot = rig.accept(1);
+  rig.leader = { isLeader: false, term: 5 };
+  assert.equal(rig.queue(1, closeContainer(1)), false);
+  assert.equal(rig.manager.totalCommandCount(slot, "closeContainerCommand"), 0);
+});
+
+test("a new leader may delete a replica when its holders are free of earlier deletes", () => {
+  const rig = new NodeRig();
+  const holders = [rig.accept(1), rig.accept(2)];
+  const mayDelete = (): boolean => rig.manager.deleteFence.mayDelete(holders, rig.nowMs);
+  const deletes = (count: number) => [{ type: "deleteContainerCommand", count } as const];
+  rig.become({ isLeader: true, term: 8 });
+  rig.beat(1, { termSeen: 8, commandCounts: [] });
+  rig.beat(2, { termSeen: 8, commandCounts: deletes(1) });
+  assert.equal(mayDelete(), false);
+  rig.beat(2, { termSeen: 7, commandCounts: deletes(0) });
+  rig.beat(2, { termSeen: 8 });
+  assert.equal(mayDelete(), false);
+  rig.beat(2, { termSeen: 8, commandCounts: deletes(0) });
+  assert.equal(mayDelete(), true);
+  rig.accept(2);
+  assert.equal(mayDelete(), false);
 });
 
 test("command ids rise by one, but a close command has its container's", () => {
   const rig = new NodeRig();
   rig.accept(1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(7));
-  rig.manager.queueCommand(uuidOf(1), closeContainer(7));
-  rig.manager.queueCommand(uuidOf(1), { type: "reconcileContainerCommand", deadlineMs: 0, containerId: 8 });
-  rig.manager.queueCommand(uuidOf(1), { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
+  rig.queue(1, deleteContainer(7));
+  rig.queue(1, closeContainer(7));
+  rig.queue(1, { type: "reconcileContainerCommand", deadlineMs: 0, containerId: 8 });
+  rig.queue(1, { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
   assert.deepEqual(
     rig.beat(1).commands.map(({ commandId }) => commandId),
     [1000, 7, 8, 1001],
@@ -82,7 +128,7 @@ test("a command for what waits already takes its place", () => {
     closeContainer(1),
     deleteContainer(1, true),
   ]) {
-    rig.manager.queueCommand(uuidOf(1), command);
+    rig.queue(1, command);
   }
   assert.deepEqual(
     rig.beat(1).commands.map(({ type, containerId, force }) => [type, containerId, force]),
@@ -98,33 +144,32 @@ test("a queue holds so many commands of a type, and no more", () => {
   const rig = new NodeRig();
   const slot = rig.accept(1);
   for (let id = 1; id <= COMMANDS_PER_TYPE_MAX; id++) {
-    assert.ok(rig.manager.queueCommand(uuidOf(1), deleteContainer(id)));
+    assert.ok(rig.queue(1, deleteContainer(id)));
   }
-  assert.equal(rig.manager.queueCommand(uuidOf(1), deleteContainer(0)), false);
-  assert.ok(rig.manager.queueCommand(uuidOf(1), deleteContainer(5, true)));
-  assert.ok(rig.manager.queueCommand(uuidOf(1), closeContainer(1)));
+  assert.equal(rig.queue(1, deleteContainer(0)), false);
+  assert.ok(rig.queue(1, deleteContainer(5, true)));
+  assert.ok(rig.queue(1, closeContainer(1)));
   assert.equal(rig.manager.counters.refusedCommandCount, 1);
   assert.equal(rig.manager.totalCommandCount(slot, "deleteContainerCommand"), COMMANDS_PER_TYPE_MAX);
-  assert.equal(rig.manager.queueCommand(uuidOf(9), closeContainer(1)), false);
+  assert.equal(rig.queue(9, closeContainer(1)), false);
 });
 
 test("commands of an answer that was not sent go back to the front, unless they were queued anew", () => {
   const rig = new NodeRig();
   const slot = rig.accept(1);
-  for (const id of [1, 2, 3]) rig.manager.queueCommand(uuidOf(1), deleteContainer(id));
+  for (const id of [1, 2, 3]) rig.queue(1, deleteContainer(id));
   const { commands } = rig.beat(1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(4));
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(2, true));
+  rig.queue(1, deleteContainer(4));
+  rig.queue(1, deleteContainer(2, true));
   rig.manager.takeBack(uuidOf(1), commands);
   assert.equal(rig.manager.totalCommandCount(slot, "deleteContainerCommand"), 4);
-  rig.leader = { isLeader: true, term: 9 };
   assert.deepEqual(
-    rig.beat(1).commands.map(({ containerId, force, term }) => [containerId, force, term]),
+    rig.beat(1).commands.map(({ containerId, force }) => [containerId, force]),
     [
-      [1, false, 9],
-      [3, false, 9],
-      [4, false, 9],
-      [2, true, 9],
+      [1, false],
+      [3, false],
+      [4, false],
+      [2, true],
     ],
   );
   rig.manager.takeBack(uuidOf(9), commands);
@@ -134,8 +179,8 @@ test("a long queue leaves in several answers", () => {
   const rig = new NodeRig();
   rig.accept(1);
   for (let id = 1; id <= 1000; id++) {
-    rig.manager.queueCommand(uuidOf(1), deleteContainer(id));
-    rig.manager.queueCommand(uuidOf(1), closeContainer(id));
+    rig.queue(1, deleteContainer(id));
+    rig.queue(1, closeContainer(id));
   }
   assert.deepEqual(
     [rig.beat(1).commands.length, rig.beat(1).commands.length, rig.beat(1).commands.length],
@@ -158,9 +203,9 @@ test("a command queue report replaces all counts and adds what leaves in the sam
   const reported = (type: Parameters<typeof rig.manager.reportedCommandCount>[1]): number =>
     rig.manager.reportedCommandCount(slot, type);
   assert.equal(reported("deleteContainerCommand"), -1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(1));
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(2));
-  rig.manager.queueCommand(uuidOf(1), closeContainer(2));
+  rig.queue(1, deleteContainer(1));
+  rig.queue(1, deleteContainer(2));
+  rig.queue(1, closeContainer(2));
   assert.equal(rig.manager.totalCommandCount(slot, "deleteContainerCommand"), 2);
   rig.beat(1, {
     commandCounts: [
@@ -173,7 +218,7 @@ test("a command queue report replaces all counts and adds what leaves in the sam
   assert.equal(reported("closeContainerCommand"), 1);
   assert.equal(reported("replicateContainerCommand"), 3);
   assert.equal(reported("unknownScmCommand"), -1);
-  rig.manager.queueCommand(uuidOf(1), deleteContainer(3));
+  rig.queue(1, deleteContainer(3));
   rig.beat(1);
   assert.equal(reported("deleteContainerCommand"), 7);
   rig.beat(1, { commandCounts: [] });

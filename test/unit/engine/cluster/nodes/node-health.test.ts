@@ -148,7 +148,7 @@ test("a dead node loses its commands and its replicas no longer count", () => {
   const rig = new NodeRig();
   const slot = rig.accept(1);
   rig.manager.fullReportComplete(slot);
-  rig.manager.queueCommand(uuidOf(1), { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
+  rig.queue(1, { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
   rig.run(DEAD_MS + 5000);
   assert.ok(rig.takeEvents().includes("PURGE 1"));
   assert.equal(rig.node(1).fullReportComplete, false);

@@ -113,7 +113,7 @@ test("each node's row in shared memory shows it as it is", () => {
   const rig = new NodeRig();
   const slot = rig.accept(1, { report: nodeReport(volume(), volume({ failed: true })) });
   rig.manager.applyIntent(uuidOf(1), { operationalState: "IN_MAINTENANCE", expirySeconds: 77 });
-  rig.manager.queueCommand(uuidOf(1), { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
+  rig.queue(1, { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
   const view = new DataView(rig.manager.rows, slot * NODE_ROW.rowBytes, NODE_ROW.rowBytes);
   const at = NODE_ROW.fields;
   assert.equal(view.getInt32(at.version.offset, true) % 2, 0);

@@ -124,7 +124,7 @@ for (const [expected, details, events] of CASES) {
   test(`case ${expected}: a known datanode with ${JSON.stringify(details)} is updated in place`, () => {
     const rig = new NodeRig();
     const slot = rig.accept(1);
-    rig.manager.queueCommand(uuidOf(1), { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
+    rig.queue(1, { type: "refreshVolumeUsageInfo", deadlineMs: 0 });
     rig.manager.fullReportComplete(slot);
     rig.takeEvents();
     rig.nowMs += 5000;
