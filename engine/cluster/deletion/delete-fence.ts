@@ -43,7 +43,7 @@ export class DeleteFence {
     this.#openAtMs = Number.POSITIVE_INFINITY;
   }
 
-  /** A command-queue report. `termSeen`: the highest term that the datanode had seen when it wrote the report,
+  /** A command-queue report. `termSeen`: the highest term that the datanode had seen when it wrote it,
    * undefined when it did not tell. `deleteCount`: deletes that waited or ran on it then. */
   reported(node: NodeSlot, termSeen: number | undefined, deleteCount: number): void {
     if (termSeen !== undefined && termSeen >= this.#term && deleteCount === 0) this.#clear.add(node);

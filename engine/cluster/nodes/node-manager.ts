@@ -161,8 +161,8 @@ export class NodeManager {
   }
 
   /** Queues a command of the term in which `leader` leads now; one of the same type for the same container or
-   * pipeline that waits is replaced. False when this SCM does not lead, the node is not known, or its queue is
-   * full. */
+   * pipeline that waits is replaced. False when this SCM does not lead, the node is not known, or its queue
+   * is full. */
   queueCommand(uuid: Uuid, command: NodeCommand, leader: LeaderView): boolean {
     const node = this.index.get(uuid);
     if (node === undefined || !leader.isLeader) return false;
