@@ -18,6 +18,7 @@ import type { Config } from "./config/config.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
+import { loggingTrace } from "./consensus/raft-log.js";
 import type { Snapshots } from "./consensus/snapshots.js";
 import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
@@ -31,7 +32,7 @@ import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
-import { SILENT_TRACE } from "./raft/trace.js";
+
 import { ScmPeers } from "./scm-peers.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
@@ -327,7 +328,7 @@ export class Scm {
         state: required(this.#state),
         stateMachine: this.cluster,
         recovered,
-        trace: SILENT_TRACE,
+        trace: loggingTrace(this.#parts.logger.child({ part: "raft" })),
         peers: (handler) => {
           const { network } = required(this.#peers);
           network.handler = handler;

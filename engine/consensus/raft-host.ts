@@ -379,14 +379,10 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   }
 
   #refusal(): StrataError | undefined {
-    const isRunning = this.#phase === "running" && !this.#ending.isDraining;
-    return isRunning ? this.#office.refusal() : this.#phaseRefusal();
-  }
-
-  #phaseRefusal(): StrataError {
-    return this.#phase === "created"
-      ? new StrataError("NOT_LEADER", { term: this.#leadership.term })
-      : new StrataError("SHUTTING_DOWN");
+    if (this.#phase === "stopped") return new StrataError("SHUTTING_DOWN");
+    // Who has handed over tells where to go, also while it stops.
+    const refusal = this.#office.refusal();
+    return refusal ?? (this.#ending.isDraining ? new StrataError("SHUTTING_DOWN") : undefined);
   }
 
   /** A timer that is late, after a pause of the process, gives one tick, and what has come in the meantime is
@@ -415,6 +411,11 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     const nowMs = this.#parts.clock.monotonicMs();
     const oldestAppendMs = this.#pipeline.oldestUnansweredMs;
     const status = this.#core.status();
+    // Who is alone has nobody to give way to.
+    if (isLoneVoter(status)) {
+      this.#isStalled = false;
+      return;
+    }
     const verdict = this.#stall.verdict(nowMs, { oldestAppendMs, status });
     const isLeader = this.#leadership.isLeader;
     this.#isStalled = verdict.kind === "storageStalled";
