@@ -122,6 +122,12 @@ export const ERRORS = {
     "SCM {scmId} was removed from the group",
     "Its directories are of no more use: initialise empty ones with `strata scm --bootstrap`.",
   ),
+  CONFIG_VERSION: rejected(
+    221,
+    "the members are those of version {found}, the request is for version {expected}",
+    "Look with `strata admin scm roles` who they are now, then decide again.",
+  ),
+  CHANGE_REFUSED: rejected(222, "{change} is refused: {reason}", "Follow the reason."),
 
   // 300 … not now, or not here.
   NOT_LEADER: {
