@@ -40,10 +40,6 @@ export class FetchedEntries {
     return this.#bytes;
   }
 
-  get hasWanted(): boolean {
-    return this.#wanted.length > 0;
-  }
-
   /** What is to be fetched next; `put` ends it. One after the other. */
   begin(): EntryRange | undefined {
     assert(this.#fetching === undefined, "one range is fetched at a time");
@@ -85,6 +81,13 @@ export class FetchedEntries {
     while (this.#bytes > this.#bytesMax && this.#runs.length > 1) {
       this.#bytes -= (this.#runs.shift() as Run).bytes;
     }
+  }
+
+  /** Forgets all: nobody is sent anything any more. What is being fetched still comes. */
+  clear(): void {
+    this.#runs = [];
+    this.#bytes = 0;
+    this.#wanted = [];
   }
 
   /** Entries up to `index` are no longer in the log: nobody asks for them any more. */

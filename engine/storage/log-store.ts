@@ -50,6 +50,7 @@ export class LogStore {
   /** Blobs before this index were cleared by this process; those that a crash left over, too, after the first
    * time. Ranges that do not overlap keep RocksDB's tombstones cheap. */
   #clearedTo = 0;
+  #rewriteCount = 0;
 
   static async open(disk: Disk, path: string, position: LogPosition, clock: Clock): Promise<LogStore> {
     const store = await disk.openStore(path, LOG_STORE_OPTIONS);
@@ -93,6 +94,21 @@ export class LogStore {
   chainAt(index: LogIndex): number | undefined {
     if (index < this.#truncated.index || index > this.last.index) return undefined;
     return this.#readPoint(index).chain;
+  }
+
+  /** Rises when stored entries were replaced: what was read before may not be in the log any more. */
+  get rewriteCount(): number {
+    return this.#rewriteCount;
+  }
+
+  /** The blob that holds the durable entry `index`, which is not truncated, and the index it begins with. */
+  blobOf(index: LogIndex): { readonly firstIndex: LogIndex; readonly blob: Uint8Array } {
+    assert(index > this.#truncated.index, `entry ${index} is truncated`);
+    assert(index <= this.last.index, `entry ${index} is not durable`);
+    const position = this.#blobs.lastAtMost(index);
+    if (position < 0) throw entryCorrupt(index, "missing");
+    const firstIndex = logIndex(this.#blobs.at(position));
+    return { firstIndex, blob: this.#readBlob(logKey(this.#place.epoch, firstIndex), index) };
   }
 
   get pendingEntryCount(): number {
@@ -177,6 +193,7 @@ export class LogStore {
     this.#batch.put(META_COLUMN, META_KEY.HARD_STATE, encodeHardState(hardState));
     this.#batch.write({ sync: true });
     this.#place = { epoch, confState, stateDirectory };
+    this.#rewriteCount++;
     this.#storedHardState = hardState;
     this.#truncated = snapshot;
     this.#blobs.truncate(0);
@@ -259,6 +276,7 @@ export class LogStore {
   /** Puts into the batch what makes the stored log end before `index`. The mark comes first: it promises that
    * what it names is there, and after this batch it is not (raft.md §11). */
   #overwriteFrom(index: number): void {
+    this.#rewriteCount++;
     const before = this.#readPoint(logIndex(index - 1));
     if (this.#mark.lastIndex >= index) this.#mark.write({ ...this.#durable, last: before });
     const { epoch } = this.#place;
@@ -282,10 +300,7 @@ export class LogStore {
 
   #readPoint(index: LogIndex): LogPoint {
     if (index === this.#truncated.index) return this.#truncated;
-    const position = this.#blobs.lastAtMost(index);
-    if (position < 0) throw entryCorrupt(index, "missing");
-    const firstIndex = this.#blobs.at(position);
-    const blob = this.#readBlob(logKey(this.#place.epoch, firstIndex), index);
+    const { firstIndex, blob } = this.blobOf(index);
     return findInBlob(blob, firstIndex, index).point;
   }
 

@@ -4,6 +4,7 @@ import type { Disk } from "../../engine/core/disk.js";
 import { term } from "../../engine/core/ids.js";
 import type { RecordHandler } from "../../engine/core/shared-channel.js";
 import type { NodeId } from "../../engine/raft/types.js";
+import { EntryFetch } from "../../engine/storage/entry-fetch.js";
 import type { EntrySource } from "../../engine/storage/log-format.js";
 import { LogStore } from "../../engine/storage/log-store.js";
 import type { LogPosition } from "../../engine/storage/recovered.js";
@@ -19,6 +20,7 @@ import {
   readEntryTerm,
   readEntryType,
   readLogAppend,
+  readLogFetch,
   readLogInstall,
   readRecordIndex,
 } from "../shared/log-records.js";
@@ -30,6 +32,8 @@ const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Records taken between two looks at the limits: as many as fit when each is this large, at most 16. */
 const STEP_RECORDS_MAX = 16;
 const STEP_RECORD_BYTES = 256 * 1024;
+/** Fetched entries sent between two looks at what is queued: appends never wait for a long fetch. */
+const FETCH_BYTES_PER_POLL = 256 * 1024;
 
 /** What main gives the log thread at its start. */
 export interface LogWriterData {
@@ -68,6 +72,8 @@ export class LogWriter implements WorkerLoop {
   #syncCount = 0;
   #syncUs = 0;
   #openStore: LogStore | undefined;
+  #openFetch: EntryFetch | undefined;
+  #isFetching = false;
 
   constructor(context: WorkerContext, disk: Disk, clock: Clock) {
     this.#context = context;
@@ -80,6 +86,7 @@ export class LogWriter implements WorkerLoop {
   async start(): Promise<void> {
     const { path, position } = this.#context.data as LogWriterData;
     this.#openStore = await LogStore.open(this.#disk, path, position, this.#clock);
+    this.#openFetch = new EntryFetch(this.#openStore);
   }
 
   poll(): boolean {
@@ -90,8 +97,9 @@ export class LogWriter implements WorkerLoop {
       this.#sendAnswers();
       this.#context.sender.publish();
     }
+    const isFetching = this.#sendFetched();
     this.#store.markWhenDue();
-    return taken;
+    return taken || isFetching;
   }
 
   async stop(): Promise<void> {
@@ -102,6 +110,11 @@ export class LogWriter implements WorkerLoop {
   get #store(): LogStore {
     assert(this.#openStore !== undefined, "the log writer has not started");
     return this.#openStore;
+  }
+
+  get #fetch(): EntryFetch {
+    assert(this.#openFetch !== undefined, "the log writer has not started");
+    return this.#openFetch;
   }
 
   /** Takes queued records up to the limits of a batch; false when there were none. */
@@ -136,6 +149,9 @@ export class LogWriter implements WorkerLoop {
         return;
       case LOG_RECORD.CHAIN:
         this.#onChain(view, offset);
+        return;
+      case LOG_RECORD.FETCH:
+        this.#onFetch(view, offset);
         return;
       default:
         assert(false, `unknown log record ${kind}`);
@@ -205,6 +221,29 @@ export class LogWriter implements WorkerLoop {
     answer.lastChain = chain ?? 0;
     answer.syncCount = chain === undefined ? 0 : 1;
     this.#durableCount = this.#answerCount;
+  }
+
+  #onFetch(view: DataView, offset: number): void {
+    assert(!this.#isFetching, "one fetch is under way at a time");
+    this.#fetch.begin(readLogFetch(view, offset));
+    this.#isFetching = true;
+  }
+
+  /** Goes on with the fetch under way; true when there is more to do at once. Whatever else has an answer goes
+   * first. */
+  #sendFetched(): boolean {
+    if (!this.#isFetching || this.#answerCount > 0) return false;
+    for (let bytes = 0; bytes < FETCH_BYTES_PER_POLL; ) {
+      const entry = this.#fetch.entry();
+      if (entry === undefined) {
+        this.#isFetching = !this.#writer.fetched(this.#fetch.entryCount);
+        return false;
+      }
+      if (!this.#writer.fetchedEntry(entry)) return false;
+      bytes += LOG_ENTRY_HEADER_BYTES + entry.payload.length;
+      this.#fetch.pass();
+    }
+    return true;
   }
 
   #answerAppend(): void {

@@ -12,10 +12,15 @@ import type { ConfState, HardState } from "../../engine/raft/types.js";
  *   main ◄─ APPENDED for each APPEND and INSTALL, TRUNCATED, in order   ◄─ log thread
  *   main ─► CHAIN                                                       ─► log thread
  *   main ◄─ CHAIN_AT, when what was handed out before it is durable     ◄─ log thread
+ *   main ─► FETCH                                                       ─► log thread
+ *   main ◄─ FETCHED_ENTRY for each entry, then FETCHED                  ◄─ log thread
  *
  * An APPEND says how many ENTRY records follow it. They need not fit into the channel together: when it is
  * full, the sender goes on later where it stopped. What belongs to one APPEND may become durable in several
- * steps (entries in order, the hard state with the first), and is answered once, after the last. */
+ * steps (entries in order, the hard state with the first), and is answered once, after the last.
+ *
+ * One FETCH is under way at a time, also within an APPEND; its answers come piece by piece between those to
+ * the others, never before the answer to what came before it. */
 export const LOG_RECORD = {
   APPEND: 1,
   ENTRY: 2,
@@ -25,12 +30,15 @@ export const LOG_RECORD = {
   INSTALL: 6,
   CHAIN: 7,
   CHAIN_AT: 8,
+  FETCH: 9,
+  FETCHED_ENTRY: 10,
+  FETCHED: 11,
 } as const;
 
 /** APPEND: handOutTerm f64, term f64, vote f64, commit f64, entryCount u32, flags u32. */
 const APPEND_BYTES = 40;
 const APPEND_HAS_HARD_STATE = 1;
-/** ENTRY: index f64, term f64, type u32, then 4 bytes of padding, then the payload. */
+/** ENTRY, FETCHED_ENTRY: index f64, term f64, type u32, then 4 bytes of padding, then the payload. */
 export const LOG_ENTRY_HEADER_BYTES = 24;
 /** TRUNCATE, TRUNCATED, CHAIN: index f64. */
 const INDEX_BYTES = 8;
@@ -44,6 +52,10 @@ const INSTALL_HEADER_BYTES = 64;
 /** CHAIN_AT: index f64, chain u32, flags u32. */
 const CHAIN_AT_BYTES = 16;
 const CHAIN_IS_KNOWN = 1;
+/** FETCH: low f64, high f64, bytesMax f64. */
+const FETCH_BYTES = 24;
+/** FETCHED: entryCount u32, padding u32. */
+const FETCHED_BYTES = 8;
 
 /** What one storage append hands out (raft.md §6). */
 export interface LogAppend {
@@ -76,6 +88,14 @@ export interface LogEntryFields {
   readonly term: Term;
   readonly type: number;
   readonly payload: Uint8Array;
+}
+
+/** What a FETCH asks for: entries with `low` ≤ index < `high`, all durable and never replaced, as many as fit
+ * `bytesMax` (as `entryBytes` counts them), at least one. */
+export interface LogFetch {
+  readonly low: LogIndex;
+  readonly high: LogIndex;
+  readonly bytesMax: number;
 }
 
 /** Answer to one APPEND: it and everything before it is durable. */
@@ -119,19 +139,7 @@ export class LogRecordWriter {
 
   /** Copies the payload. It must fit: `payloadBytesMax` of the channel less LOG_ENTRY_HEADER_BYTES. */
   entry(entry: LogEntryFields): boolean {
-    const { payload } = entry;
-    const bytes = LOG_ENTRY_HEADER_BYTES + payload.length;
-    assert(bytes <= this.#sender.payloadBytesMax, "entry exceeds the log channel's record size");
-    const offset = this.#sender.reserve(LOG_RECORD.ENTRY, bytes);
-    if (offset < 0) return false;
-    const { view } = this.#sender;
-    view.setFloat64(offset, entry.index, true);
-    view.setFloat64(offset + 8, entry.term, true);
-    view.setUint32(offset + 16, entry.type, true);
-    view.setUint32(offset + 20, 0, true);
-    this.#sender.bytes.set(payload, offset + LOG_ENTRY_HEADER_BYTES);
-    this.#sender.commit();
-    return true;
+    return writeEntry(this.#sender, LOG_RECORD.ENTRY, entry);
   }
 
   /** Drops the entries up to `index`, which the state store must hold durably. */
@@ -168,6 +176,17 @@ export class LogRecordWriter {
   /** Asks for the chain value of the entry at `index`. */
   chain(index: LogIndex): boolean {
     return writeIndex(this.#sender, LOG_RECORD.CHAIN, index);
+  }
+
+  fetch({ low, high, bytesMax }: LogFetch): boolean {
+    const offset = this.#sender.reserve(LOG_RECORD.FETCH, FETCH_BYTES);
+    if (offset < 0) return false;
+    const { view } = this.#sender;
+    view.setFloat64(offset, low, true);
+    view.setFloat64(offset + 8, high, true);
+    view.setFloat64(offset + 16, bytesMax, true);
+    this.#sender.commit();
+    return true;
   }
 }
 
@@ -210,6 +229,38 @@ export class LogAnswerWriter {
     this.#sender.commit();
     return true;
   }
+
+  /** Copies the payload. */
+  fetchedEntry(entry: LogEntryFields): boolean {
+    return writeEntry(this.#sender, LOG_RECORD.FETCHED_ENTRY, entry);
+  }
+
+  /** Ends the answer to a FETCH. */
+  fetched(entryCount: number): boolean {
+    const offset = this.#sender.reserve(LOG_RECORD.FETCHED, FETCHED_BYTES);
+    if (offset < 0) return false;
+    this.#sender.view.setUint32(offset, entryCount, true);
+    this.#sender.view.setUint32(offset + 4, 0, true);
+    this.#sender.commit();
+    return true;
+  }
+}
+
+/** Copies the payload. */
+function writeEntry(sender: ChannelSender, kind: number, entry: LogEntryFields): boolean {
+  const { payload } = entry;
+  const bytes = LOG_ENTRY_HEADER_BYTES + payload.length;
+  assert(bytes <= sender.payloadBytesMax, "entry exceeds the log channel's record size");
+  const offset = sender.reserve(kind, bytes);
+  if (offset < 0) return false;
+  const { view } = sender;
+  view.setFloat64(offset, entry.index, true);
+  view.setFloat64(offset + 8, entry.term, true);
+  view.setUint32(offset + 16, entry.type, true);
+  view.setUint32(offset + 20, 0, true);
+  sender.bytes.set(payload, offset + LOG_ENTRY_HEADER_BYTES);
+  sender.commit();
+  return true;
 }
 
 function writeIndex(sender: ChannelSender, kind: number, index: LogIndex): boolean {
@@ -258,7 +309,7 @@ export function readLogAppended(view: DataView, offset: number, into: LogAppende
   into.syncCount = view.getUint32(offset + 40, true);
 }
 
-/** Fields of the ENTRY at `offset`; its payload starts LOG_ENTRY_HEADER_BYTES later. */
+/** Fields of the ENTRY or FETCHED_ENTRY at `offset`; its payload starts LOG_ENTRY_HEADER_BYTES later. */
 export function readEntryIndex(view: DataView, offset: number): LogIndex {
   return logIndex(view.getFloat64(offset, true));
 }
@@ -301,4 +352,17 @@ export function readChainAt(view: DataView, offset: number): number | undefined 
 /** The index in a TRUNCATE, TRUNCATED, CHAIN or CHAIN_AT. */
 export function readRecordIndex(view: DataView, offset: number): LogIndex {
   return logIndex(view.getFloat64(offset, true));
+}
+
+export function readLogFetch(view: DataView, offset: number): LogFetch {
+  return {
+    low: logIndex(view.getFloat64(offset, true)),
+    high: logIndex(view.getFloat64(offset + 8, true)),
+    bytesMax: view.getFloat64(offset + 16, true),
+  };
+}
+
+/** How many entries a FETCHED says came before it. */
+export function readFetchedCount(view: DataView, offset: number): number {
+  return view.getUint32(offset, true);
 }
