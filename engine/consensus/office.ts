@@ -76,7 +76,11 @@ export class Office {
       onOutcome(new StrataError("OVERLOADED", { reason: "leadership is being handed over" }));
       return;
     }
-    this.#transfer.start(target, onOutcome);
+    this.#transfer.start(target, (refusal) => {
+      onOutcome(refusal);
+      // What was held back goes on.
+      this.#parts.scheduleTurn();
+    });
   }
 
   /** The core may have another role or term than before. */

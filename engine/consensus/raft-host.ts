@@ -1,79 +1,42 @@
 import { STATE_RECORD } from "../../workers/shared/state-records.js";
-import type { WorkerLink } from "../../workers/shared/worker-link.js";
 import type { Operation } from "../cluster/operation.js";
-import type { FlushSource, StateMachine, TailSource } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
-import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import { type LogIndex, logIndex } from "../core/ids.js";
-import type { Random } from "../core/random.js";
-import type { Scheduler, Timer } from "../core/scheduler.js";
+import type { Timer } from "../core/scheduler.js";
 import type { Message, StorageAppend, StorageApply } from "../raft/message.js";
 import { MESSAGE_KIND } from "../raft/message.js";
 import type { RaftCore } from "../raft/raw-node.js";
 import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
-import type { RaftTrace } from "../raft/trace.js";
-import type { ConfChange, Entry, NodeId, RaftStatus, Snapshot } from "../raft/types.js";
-import { NO_NODE } from "../raft/types.js";
+import type { ConfChange, Entry, NodeId, RaftStatus } from "../raft/types.js";
 import { Histogram } from "../telemetry/histogram.js";
 import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
 import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallback } from "./consensus.js";
 import { ElectionGuard } from "./election-guard.js";
 import { EntryCache } from "./entry-cache.js";
+import { heirOf, isLoneVoter } from "./group-status.js";
+import { HostTicker } from "./host-ticker.js";
 import { LeadershipState } from "./leadership.js";
 import { LogRetention } from "./log-retention.js";
 import { MessageGate } from "./message-gate.js";
 import { Office } from "./office.js";
 import { OrderlyStop } from "./orderly-stop.js";
-import type { Peers, PeersHandler } from "./peers.js";
+import type { Peers } from "./peers.js";
 import { ProposalQueue } from "./proposal-queue.js";
 import { raftConfig } from "./raft-config.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
+import type { ProposalCounters, RaftHostParts } from "./raft-host-parts.js";
 import { type ReadBarrierCallback, ReadQueue } from "./read-queue.js";
-import type { RecoveredLog } from "./recovered-log.js";
-import type { ArrivedSnapshot, SnapshotHost, Snapshots } from "./snapshots.js";
-import { StallWatch } from "./stall-watch.js";
+import { SnapshotInstaller } from "./snapshot-installer.js";
+import type { Snapshots } from "./snapshots.js";
 import { StateFlusher } from "./state-flusher.js";
 import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
 
 /** Appends on their way to the disk before proposals gather. */
 const APPENDS_IN_FLIGHT_MAX = 2;
-
-export interface RaftHostParts {
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  readonly random: Random;
-  /** Links to the two storage threads. The host sets their handlers. */
-  readonly log: WorkerLink;
-  readonly state: WorkerLink;
-  /** As recovery left it: everything up to `recovered.hardState.commit` is applied. */
-  readonly stateMachine: StateMachine & FlushSource & TailSource;
-  readonly recovered: RecoveredLog;
-  readonly trace: RaftTrace;
-  /** Connects to the other members; called once, by `start`. */
-  peers(handler: PeersHandler): Peers;
-  /** Called once, by the constructor. */
-  snapshots(host: SnapshotHost): Snapshots;
-  /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader
-   * before it serves. */
-  seed(): Operation | undefined;
-}
-
-export interface ProposalCounters {
-  /** Operations given to `propose`. */
-  proposed: number;
-  /** Refused as OVERLOADED. */
-  overloaded: number;
-  /** Operations with an outcome from `apply`. */
-  applied: number;
-  /** Entries that were proposed. */
-  entries: number;
-  /** Turns in which proposals waited for the state to be written. */
-  heldTurns: number;
-}
 
 /** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the
  * core's work to the log thread, applies what is committed, and has changed state written.
@@ -98,16 +61,13 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   readonly #guard: ElectionGuard;
   readonly #reads: ReadQueue;
   readonly #office: Office;
-  readonly #stall: StallWatch;
+  readonly #ticker: HostTicker;
   readonly #ending: OrderlyStop;
   readonly #snapshots: Snapshots;
-  /** Has come and was given to the core, which may have it installed. */
-  #arrived: ArrivedSnapshot | undefined;
+  readonly #installer: SnapshotInstaller;
   #peers: Peers | undefined;
-  #tickedMs = 0;
-  /** The disk does not answer: this node must not look healthy. */
-  #isStalled = false;
-  #tickTimer: Timer | undefined;
+  /** Since when proposals have waited for changed state to be written. */
+  #heldSinceMs: number | undefined;
   #resumeTimer: Timer | undefined;
   #isTurnScheduled = false;
   /** Up to here the log was asked to be truncated. */
@@ -202,7 +162,21 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     const proposals = this.#proposals;
     const timeoutMs = options.electionTimeoutTicks * options.tickMs;
     this.#guard = new ElectionGuard({ scheduler, random, core, leadership, work: () => this.#work() });
-    this.#stall = new StallWatch(core.id, timeoutMs);
+    this.#ticker = new HostTicker(
+      {
+        clock,
+        scheduler,
+        core,
+        leadership,
+        waitingSinceMs: () => this.#pipeline.oldestUnansweredMs ?? this.#heldSinceMs,
+        beforeTick: () => this.#takeReadies(),
+        afterTick: () => {
+          this.#reads.onTick();
+          this.#work();
+        },
+      },
+      options,
+    );
     // Answers to what was asked before a restart may still come: they must not be taken for later ones.
     const contextFloor = random.below(CONTEXT_FLOORS) * CONTEXTS_PER_LIFE;
     const readLimits = {
@@ -234,7 +208,28 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       suspendFlushes: (onIdle) => this.#flusher.suspend(onIdle),
       resumeFlushes: () => this.#flusher.resume(),
     });
-    this.#snapshots.receiver.onArrived = (arrived) => this.#onSnapshot(arrived);
+    this.#installer = new SnapshotInstaller({
+      core,
+      receiver: this.#snapshots.receiver,
+      applying,
+      pipeline: this.#pipeline,
+      restoreLog: (id, entries) => {
+        this.#cache.restore(id);
+        this.#cache.append(entries);
+        this.#truncating = id.index;
+      },
+      deliver: (messages) => this.#deliver(messages),
+      takeReadies: () => this.#takeReadies(),
+      onInstalled: (index) => {
+        this.#durableApplied = index;
+        this.#notedApplied = index;
+        scheduleTurn();
+      },
+    });
+    this.#snapshots.receiver.onArrived = (arrived) => {
+      this.#installer.offer(arrived);
+      scheduleTurn();
+    };
     this.#listen();
   }
 
@@ -271,9 +266,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   start(): void {
     assert(this.#phase === "created", "the host starts once");
     this.#phase = "running";
-    const { scheduler, clock } = this.#parts;
-    this.#tickedMs = clock.monotonicMs();
-    this.#tickTimer = scheduler.every(this.#options.tickMs, () => this.#onTickTimer());
+    this.#ticker.start();
     this.#peers = this.#parts.peers({
       onMessage: (message) => this.#onMessage(message),
       onUnreachable: (peer) => {
@@ -342,13 +335,14 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     assert(this.#phase === "running" && !this.#ending.isUnderWay, "only a running host is stopped, once");
     this.#ending.begin(limitMs, () => this.#finishStop(onStopped));
     const heir = limitMs > 0 && this.#leadership.leaderReady ? heirOf(this.#core.status()) : undefined;
-    if (heir !== undefined) this.#office.transfer(heir, () => this.#scheduleTurn());
+    if (heir !== undefined) this.#office.transfer(heir, () => {});
     this.#scheduleTurn();
   }
 
   /** O(log tail). For tests and the simulator, after each step. */
   checkInvariants(): void {
     this.#core.checkInvariants();
+    if (this.#installer.isInstalling) return;
     const status = this.#core.status();
     assert(
       this.#parts.stateMachine.appliedIndex <= status.hardState.commit,
@@ -385,68 +379,11 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     return refusal ?? (this.#ending.isDraining ? new StrataError("SHUTTING_DOWN") : undefined);
   }
 
-  /** A timer that is late, after a pause of the process, gives one tick, and what has come in the meantime is
-   * heard before it (raft.md §7). */
-  #onTickTimer(): void {
-    const { clock, scheduler } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    const isLate = nowMs - this.#tickedMs > 2 * this.#options.tickMs;
-    this.#tickedMs = nowMs;
-    if (isLate) scheduler.after(0, () => this.#tick());
-    else this.#tick();
-  }
-
-  #tick(): void {
-    if (this.#phase === "stopped") return;
-    this.#takeReadies();
-    this.#lookForStall();
-    // With a disk that hangs it must neither look like a healthy leader nor campaign.
-    if (!this.#isStalled) this.#core.tick();
-    this.#reads.onTick();
-    this.#work();
-  }
-
-  /** Rule H4 (raft.md §7). */
-  #lookForStall(): void {
-    const nowMs = this.#parts.clock.monotonicMs();
-    const oldestAppendMs = this.#pipeline.oldestUnansweredMs;
-    const status = this.#core.status();
-    // Who is alone has nobody to give way to.
-    if (isLoneVoter(status)) {
-      this.#isStalled = false;
-      return;
-    }
-    const verdict = this.#stall.verdict(nowMs, { oldestAppendMs, status });
-    const isLeader = this.#leadership.isLeader;
-    this.#isStalled = verdict.kind === "storageStalled";
-    if (verdict.kind === "fine" || !isLeader) return;
-    if (
-      verdict.handOverTo !== NO_NODE &&
-      status.transferTarget === NO_NODE &&
-      verdict.kind !== "quorumLost"
-    ) {
-      this.#core.transferLeadership(verdict.handOverTo);
-    } else if (status.transferTarget === NO_NODE || verdict.kind === "quorumLost") this.#core.stepDown();
-  }
-
   #onMessage(message: Message): void {
     if (this.#phase === "stopped" || this.#guard.refuses(message)) return;
-    this.#stall.onHeard(message.from, this.#parts.clock.monotonicMs());
+    this.#ticker.onHeard(message.from);
     this.#core.step(message);
     this.#scheduleTurn();
-  }
-
-  /** A whole snapshot lies on the disk: the core decides whether it is worth having. */
-  #onSnapshot(arrived: ArrivedSnapshot): void {
-    this.#takeReadies();
-    this.#arrived = arrived;
-    this.#core.step(arrived.message);
-    this.#takeReadies();
-    // Taken, when the Ready named it.
-    if (this.#arrived === undefined) return;
-    this.#arrived = undefined;
-    this.#snapshots.receiver.discard(arrived);
-    this.#work();
   }
 
   #scheduleTurn(): void {
@@ -472,9 +409,11 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     if (this.#pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
     if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
       this.counters.heldTurns++;
+      this.#heldSinceMs ??= this.#parts.clock.monotonicMs();
       this.#flusher.onApplied();
       return;
     }
+    this.#heldSinceMs = undefined;
     const batches = this.#proposals.take();
     const result = this.#core.propose(batches.map((batch) => batch.payload));
     assert(result.kind === "accepted", "a leader takes what stays within its limits");
@@ -492,8 +431,6 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       bytesLeft -= this.#applying.apply(bytesLeft, this.#onApplyComplete);
     } while (this.#core.hasReady());
     this.#afterApply();
-    this.#office.step();
-    this.#reads.release(this.#parts.stateMachine.appliedIndex);
     this.#peers?.flush();
     this.#pipeline.publish();
     if (this.#pipeline.isBlocked) this.#resumeLater();
@@ -526,7 +463,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 
   #append(message: StorageAppend, mustSync: boolean): void {
     if (message.snapshot !== undefined) {
-      this.#install(message, message.snapshot);
+      this.#installer.install(message);
       return;
     }
     this.#cache.append(message.entries);
@@ -534,34 +471,15 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#pipeline.append(message, mustSync);
   }
 
-  /** The snapshot takes the place of log and state. What was handed out for applying is part of it: the core
-   * acts on its membership already. */
-  #install(message: StorageAppend, snapshot: Snapshot): void {
-    const arrived = this.#arrived;
-    assert(arrived?.message.snapshot === snapshot, "the core takes the snapshot that has arrived");
-    this.#arrived = undefined;
-    for (const dropped of this.#applying.clear()) this.#deliver(dropped.responses);
-    this.#cache.restore(snapshot.id);
-    this.#cache.append(message.entries);
-    this.#truncating = snapshot.id.index;
-    const { chain, stateDirectory } = arrived;
-    this.#pipeline.install(message, { chain, stateDirectory }, (responses) => {
-      this.#snapshots.receiver.install(arrived, () => {
-        this.#durableApplied = snapshot.id.index;
-        this.#notedApplied = snapshot.id.index;
-        this.#deliver(responses);
-        this.#work();
-      });
-    });
-  }
-
   #noteLeadership(): void {
     const { isLeader, term } = this.#leadership;
     this.#office.note(this.#core.status());
     if (this.#leadership.isLeader && (!isLeader || this.#leadership.term !== term)) {
-      this.#stall.becomeLeader(this.#parts.clock.monotonicMs());
+      this.#ticker.becameLeader();
     }
-    if (isLeader && !this.#leadership.isLeader) this.#snapshots.sender.cancelAll();
+    if (!isLeader || this.#leadership.isLeader) return;
+    this.#snapshots.sender.cancelAll();
+    this.#heldSinceMs = undefined;
   }
 
   #sendToMember(message: Message): void {
@@ -572,7 +490,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       });
       return;
     }
-    if (this.#isStalled && isFromOffice(message)) return;
+    if (this.#ticker.isStalled && isFromOffice(message)) return;
     this.#peers?.send(message);
   }
 
@@ -596,12 +514,15 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   }
 
   #afterApply(): void {
+    if (this.#installer.isInstalling) return;
     const { stateMachine } = this.#parts;
     const appliedIndex = stateMachine.appliedIndex;
     if (appliedIndex > this.#notedApplied) {
       this.#notedApplied = appliedIndex;
       this.#flusher.onApplied();
     }
+    this.#office.step();
+    this.#reads.release(appliedIndex);
   }
 
   #droppableIndex(): LogIndex {
@@ -636,7 +557,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   #finishStop(onStopped: () => void): void {
     if (this.#phase === "stopped") return;
     this.#phase = "stopped";
-    this.#tickTimer?.cancel();
+    this.#ticker.stop();
     this.#resumeTimer?.cancel();
     this.#ending.cancelTimer();
     this.#guard.stop();
@@ -663,19 +584,4 @@ const CONTEXTS_PER_LIFE = 2 ** 32;
 /** What a leader only says as such. */
 function isFromOffice({ kind }: Message): boolean {
   return kind === MESSAGE_KIND.HEARTBEAT || kind === MESSAGE_KIND.APP_REQ;
-}
-
-function isLoneVoter({ id, confState: { voters, votersOutgoing } }: RaftStatus): boolean {
-  return voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
-}
-
-/** Who is nearest to the end of the log, and alive. */
-function heirOf({ id, progress }: RaftStatus): NodeId | undefined {
-  const candidates = progress.filter(
-    (member) => member.id !== id && !member.isLearner && member.isRecentlyActive,
-  );
-  return candidates.reduce(
-    (best, member) => (member.match > best.match ? member : best),
-    candidates[0] as (typeof candidates)[number],
-  )?.id;
 }
