@@ -63,6 +63,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/raft",
     "type:engine/cluster",
     "type:engine/consensus",
+    "type:engine/snapshot",
     "protocol",
     "engine/telemetry",
   ],

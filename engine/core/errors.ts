@@ -57,7 +57,7 @@ export const ERRORS = {
     action: "Use a server of at least the version that docs/PROTOCOL.md names for this operation.",
   },
   HANDSHAKE_TIMEOUT: protocol(117, "no hello within {limitMs} ms"),
-  REPLACED_BY_NEW_CONNECTION: protocol(118, "the datanode opened a newer connection"),
+  REPLACED_BY_NEW_CONNECTION: protocol(118, "the sender opened a newer connection"),
   REQUEST_TIMEOUT: {
     wire: 119,
     class: "UnavailableError",
@@ -67,6 +67,8 @@ export const ERRORS = {
   },
   TOO_MANY_CONNECTIONS: protocol(120, "more than {limit} connections from {address}"),
   REPORT_STALLED: protocol(121, "a report has credit, but no chunk came for {limitMs} ms"),
+  PEER_MESSAGE_INVALID: protocol(122, "a member's message cannot be: {reason}"),
+  PEER_SILENT: protocol(123, "nothing was heard for {limitMs} ms"),
 
   // 200 … refusals: a valid request that the state does not allow.
   CLUSTER_ID_MISMATCH: rejected(
@@ -128,6 +130,17 @@ export const ERRORS = {
     "Look with `strata admin scm roles` who they are now, then decide again.",
   ),
   CHANGE_REFUSED: rejected(222, "{change} is refused: {reason}", "Follow the reason."),
+
+  PEER_NODE_ID: rejected(
+    221,
+    "node {target} was looked for, and this is node {nodeId}",
+    "Correct the address that the configuration gives for that member.",
+  ),
+  NODE_ID_TAKEN: rejected(
+    222,
+    "node id {nodeId} is that of the SCM that was dialled",
+    "Two SCMs run on copies of one directory, or one was given its own address as that of another.",
+  ),
 
   // 300 … not now, or not here.
   NOT_LEADER: {

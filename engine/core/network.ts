@@ -13,8 +13,9 @@ export interface DialHandler {
   onOpen(): void;
   /** `message` is only valid during the call. */
   onMessage(message: Uint8Array): void;
-  /** Exactly once, also when the connection never opened (code 1006). */
-  onClose(code: number, reason: string): void;
+  /** Exactly once, also when the connection never opened (code 1006). `isRefused`: it never did, because the
+   * other machine said at once that nobody is there. */
+  onClose(code: number, reason: string, isRefused: boolean): void;
 }
 
 export interface ClientConnection {

@@ -8,6 +8,9 @@ const CLOSE_ABNORMAL = 1006;
 /** A server that does not answer our close frame is cut off after this. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
+/** Nobody listens; or somebody did, and the system closed the connection with its process. */
+const REFUSALS = ["ECONNREFUSED", "ECONNRESET"];
+
 const SEND_OPTIONS = { binary: true, compress: false } as const;
 
 /** Dials with the `ws` package. */
@@ -24,7 +27,7 @@ export class WsNetwork implements Network {
     } catch (error) {
       // Not an address at all: for the caller one more connection that never opened.
       const reason = error instanceof Error ? error.message : String(error);
-      this.#scheduler.endOfTurn(() => handler.onClose(CLOSE_ABNORMAL, reason));
+      this.#scheduler.endOfTurn(() => handler.onClose(CLOSE_ABNORMAL, reason, false));
       return new UnopenedConnection();
     }
   }
@@ -33,6 +36,7 @@ export class WsNetwork implements Network {
 class WsClientConnection implements ClientConnection {
   readonly #socket: WebSocket;
   #failure = "";
+  #isRefused = false;
 
   constructor(url: string, options: DialOptions, handler: DialHandler) {
     this.#socket = new WebSocket(url, options.subprotocol, {
@@ -42,7 +46,11 @@ class WsClientConnection implements ClientConnection {
       skipUTF8Validation: true,
       closeTimeout: CLOSE_TIMEOUT_MS,
     } as ConstructorParameters<typeof WebSocket>[2]);
-    this.#socket.on("open", () => handler.onOpen());
+    let isOpening = true;
+    this.#socket.on("open", () => {
+      isOpening = false;
+      handler.onOpen();
+    });
     this.#socket.on("message", (message: Buffer, isBinary: boolean) => {
       if (!this.isOpen) return;
       // Not as a Buffer, whose `slice` does not copy as a Uint8Array's does.
@@ -50,10 +58,13 @@ class WsClientConnection implements ClientConnection {
       else this.close(CLOSE_UNSUPPORTED_DATA, "text frames are not accepted");
     });
     // "close" follows and tells the handler.
-    this.#socket.on("error", (error) => {
+    this.#socket.on("error", (error: Error & { code?: string }) => {
       this.#failure = error.message;
+      this.#isRefused = isOpening && REFUSALS.includes(error.code ?? "");
     });
-    this.#socket.on("close", (code, reason) => handler.onClose(code, reason.toString() || this.#failure));
+    this.#socket.on("close", (code, reason) => {
+      handler.onClose(code, reason.toString() || this.#failure, this.#isRefused);
+    });
   }
 
   get isOpen(): boolean {

@@ -1,32 +1,100 @@
+import type { Frame } from "../../protocol/codec/frame.js";
+import { SNAPSHOT_PART_OP } from "../../protocol/schema/peer-messages.js";
+import { StrataError } from "../core/errors.js";
+import type { ServerConnection } from "../core/transport.js";
+import type { NodeId } from "../raft/types.js";
 import type {
-  SnapshotMessage,
-  SnapshotMessageName,
-  SnapshotMessageOf,
-} from "../../protocol/schema/snapshot-messages.js";
-import type { Member } from "../cluster/members/member.js";
-import type { StrataError } from "../core/errors.js";
+  SnapshotAcceptor,
+  SnapshotConnection,
+  SnapshotConnectionHandler,
+} from "../snapshot/snapshot-link.js";
+import { type DialParts, PeerConnection, type PeerTarget } from "./peer-connection.js";
+import { checkNumber, snapshotPart } from "./peer-frames.js";
 
-/** A connection for one snapshot between two members that have greeted each other. The same on both sides:
- * who dialled sends the state, and either may send what it likes. */
-export interface SnapshotLink {
-  /** At the other end. */
-  readonly member: Member;
-  readonly isOpen: boolean;
-  /** Sends a message of `SNAPSHOT_MESSAGES`, copying it out. False when the link is closed.
-   * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE; nothing is sent then */
-  send<N extends SnapshotMessageName>(name: N, body: SnapshotMessageOf<N>): boolean;
-  /** Bytes that wait to be sent. The sender of chunks keeps it small: poll it, there is no event. */
-  bufferedBytes(): number;
-  /** `onClosed` is not called then. The other side is told the reason. */
-  close(reason: StrataError | undefined): void;
+const CLOSE_NORMAL = 1000;
+/** What a close frame holds. */
+const REASON_LENGTH_MAX = 100;
+
+type DialHandler = SnapshotConnectionHandler & { onOpen(): void };
+
+/** A connection for a snapshot that this SCM dialled. */
+export class DialledSnapshot implements SnapshotConnection {
+  readonly peer: NodeId;
+  readonly #connection: PeerConnection;
+  #receivedNumber = 0;
+
+  constructor(parts: DialParts, target: PeerTarget, handler: DialHandler, onEnded: () => void) {
+    this.peer = target.nodeId;
+    this.#connection = new PeerConnection(parts, target, {
+      onReady: () => handler.onOpen(),
+      onFrame: (frame, bytes) => {
+        checkPart(frame, this.#receivedNumber);
+        this.#receivedNumber++;
+        handler.onFrame(bytes.subarray(frame.bodyStart, frame.bodyEnd));
+      },
+      onEnded: ({ reason }) => {
+        onEnded();
+        handler.onClose(reason);
+      },
+    });
+  }
+
+  send(frame: Uint8Array): void {
+    if (!this.#connection.isReady) return;
+    this.#connection.sendFrame(snapshotPart(frame, this.#connection.nextNumber));
+  }
+
+  close(reason: string): void {
+    this.#connection.close(shortened(reason));
+  }
 }
 
-export interface SnapshotLinkHandler {
-  /** Greeted. Called on the side that dialled only. */
-  onReady?(link: SnapshotLink): void;
-  /** `bytes` fields of `message` are only valid during the call. A StrataError that it throws closes the link
-   * with its code. */
-  onMessage(link: SnapshotLink, message: SnapshotMessage): void;
-  /** The other side has closed, could not be reached, or went silent; also when it was never ready. */
-  onClosed(reason: string): void;
+/** A connection for a snapshot that another member dialled. */
+export class AcceptedSnapshot implements SnapshotConnection {
+  readonly peer: NodeId;
+  readonly #connection: ServerConnection;
+  readonly #handler: SnapshotConnectionHandler;
+  readonly #onClosing: () => void;
+  #sentNumber = 0;
+  #isClosed = false;
+
+  constructor(connection: ServerConnection, peer: NodeId, acceptor: SnapshotAcceptor, onClosing: () => void) {
+    this.#connection = connection;
+    this.peer = peer;
+    this.#onClosing = onClosing;
+    this.#handler = acceptor(this);
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#connection.send(snapshotPart(frame, ++this.#sentNumber));
+  }
+
+  close(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#onClosing();
+    this.#connection.close(CLOSE_NORMAL, shortened(reason));
+  }
+
+  received(frame: Uint8Array): void {
+    if (!this.#isClosed) this.#handler.onFrame(frame);
+  }
+
+  /** The connection has ended. */
+  closed(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#handler.onClose(reason);
+  }
+}
+
+function checkPart({ op, requestId }: Frame, lastNumber: number): void {
+  if (op !== SNAPSHOT_PART_OP) throw new StrataError("UNSUPPORTED_OPERATION", { op });
+  checkNumber(requestId, lastNumber);
+}
+
+function shortened(reason: string): string {
+  // Not what would be longer as UTF-8 than as text.
+  return reason.replace(/[^\x20-\x7e]/g, "?").slice(0, REASON_LENGTH_MAX);
 }

@@ -1,4 +1,6 @@
+import { StrataError } from "../../engine/core/errors.js";
 import type { RecordSchema } from "../schema/fields.js";
+import { FRAME_BYTES_MAX } from "../schema/messages.js";
 import type { ValueOfRecord } from "../schema/types.js";
 import { BodyReader } from "./body-reader.js";
 import type { Decode } from "./decoders.js";
@@ -18,11 +20,13 @@ const READER = new BodyReader();
  * limit of the schema. */
 export class RecordCodec<V> {
   readonly schema: RecordSchema;
+  readonly #frameBytesMax: number;
   readonly #encode: Encode;
   readonly #decode: Decode;
 
-  constructor(schema: RecordSchema) {
+  constructor(schema: RecordSchema, frameBytesMax = FRAME_BYTES_MAX) {
     this.schema = schema;
+    this.#frameBytesMax = frameBytesMax;
     this.#encode = compileRecordEncoder(schema);
     this.#decode = compileRecordDecoder(schema);
   }
@@ -30,14 +34,14 @@ export class RecordCodec<V> {
   /** A whole frame, the caller's to keep.
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
   encode(op: number, flags: number, requestId: number, value: V): Uint8Array {
-    return packFrame(op, flags, requestId, this.#encode(value));
+    return this.#checked(packFrame(op, flags, requestId, this.#encode(value)));
   }
 
   /** A whole frame that is only valid until the next frame of this thread is encoded: for servers, which hand
    * it to a transport that copies it at once.
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
   encodeView(op: number, flags: number, requestId: number, value: V): Uint8Array {
-    return packFrameView(op, flags, requestId, this.#encode(value));
+    return this.#checked(packFrameView(op, flags, requestId, this.#encode(value)));
   }
 
   /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the
@@ -49,6 +53,12 @@ export class RecordCodec<V> {
     const value = this.#decode(READER);
     READER.finish();
     return value as V;
+  }
+
+  #checked(frame: Uint8Array): Uint8Array {
+    const bytes = frame.length;
+    if (bytes <= this.#frameBytesMax) return frame;
+    throw new StrataError("FRAME_TOO_LARGE", { bytes, limit: this.#frameBytesMax });
   }
 }
 

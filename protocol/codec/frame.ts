@@ -40,14 +40,13 @@ const FRAME = { op: 0, flags: 0, requestId: 0, bodyStart: FRAME_HEADER_BYTES, bo
 const F64_BYTES = new Uint8Array(8);
 const F64_VIEW = new DataView(F64_BYTES.buffer);
 
-/** Parses and checks the header of one message; allocates nothing.
+/** Parses and checks the header of one frame of at most `bytesMax`; allocates nothing.
  * @returns an object that the next call overwrites
  * @throws StrataError FRAME_TRUNCATED, FRAME_TOO_LARGE, FRAME_VERSION, FRAME_MALFORMED */
-export function readFrame(bytes: Uint8Array): Frame {
+export function readFrame(bytes: Uint8Array, bytesMax = FRAME_BYTES_MAX): Frame {
   const length = bytes.length;
   if (length < FRAME_HEADER_BYTES) throw new StrataError("FRAME_TRUNCATED", { bytes: length });
-  if (length > FRAME_BYTES_MAX)
-    throw new StrataError("FRAME_TOO_LARGE", { bytes: length, limit: FRAME_BYTES_MAX });
+  if (length > bytesMax) throw new StrataError("FRAME_TOO_LARGE", { bytes: length, limit: bytesMax });
   const version = byteAt(bytes, 1);
   if (version !== FRAME_VERSION) throw new StrataError("FRAME_VERSION", { version });
   const op = byteAt(bytes, 0);
@@ -65,6 +64,16 @@ export function readFrame(bytes: Uint8Array): Frame {
   FRAME.requestId = requestId;
   FRAME.bodyEnd = length;
   return FRAME;
+}
+
+/** Where the frame ends that begins at `at`, in a message of several frames one behind the other.
+ * @throws StrataError FRAME_TRUNCATED */
+export function frameEnd(message: Uint8Array, at: number): number {
+  const present = message.length - at;
+  if (present < FRAME_HEADER_BYTES) throw new StrataError("FRAME_TRUNCATED", { bytes: present });
+  const end = at + FRAME_HEADER_BYTES + bodyLengthAt(message, at);
+  if (end > message.length) throw new StrataError("FRAME_TRUNCATED", { bytes: present });
+  return end;
 }
 
 /** Writes the header of a frame that is `bytes` as a whole: its body already stands behind the header. */
@@ -86,11 +95,15 @@ export function writeFrameHeader(bytes: Uint8Array, op: number, flags: number, r
 }
 
 function checkBodyLength(bytes: Uint8Array, length: number): void {
-  const low = byteAt(bytes, 4) | (byteAt(bytes, 5) << 8) | (byteAt(bytes, 6) << 16);
-  const bodyLength = low + byteAt(bytes, 7) * 0x100_0000;
+  const bodyLength = bodyLengthAt(bytes, 0);
   const present = length - FRAME_HEADER_BYTES;
   if (bodyLength > present) throw new StrataError("FRAME_TRUNCATED", { bytes: length });
   if (bodyLength < present) throw malformed(`${present - bodyLength} bytes behind the body`);
+}
+
+function bodyLengthAt(bytes: Uint8Array, at: number): number {
+  const low = byteAt(bytes, at + 4) | (byteAt(bytes, at + 5) << 8) | (byteAt(bytes, at + 6) << 16);
+  return low + byteAt(bytes, at + 7) * 0x100_0000;
 }
 
 function byteAt(bytes: Uint8Array, offset: number): number {

@@ -1,7 +1,5 @@
 import * as library from "msgpackr/pack";
 import { assert } from "../../engine/core/assert.js";
-import { StrataError } from "../../engine/core/errors.js";
-import { FRAME_BYTES_MAX } from "../schema/messages.js";
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "./frame.js";
 
 // This entry point's types lack half of what it exports; the main entry point's are right.
@@ -27,8 +25,7 @@ interface Packed {
 }
 
 /** Packs `body` (arrays, numbers, bigints, text, bytes, booleans, null) behind a frame header.
- * The bytes lie in a larger buffer of msgpackr's and are never written again.
- * @throws StrataError FRAME_TOO_LARGE */
+ * The bytes lie in a larger buffer of msgpackr's and are never written again. */
 export function packFrame(op: number, flags: number, requestId: number, body: unknown): Uint8Array {
   return finish(PACKR.pack(body, PACK_FRAME) as unknown as Packed, op, flags, requestId);
 }
@@ -40,9 +37,7 @@ export function packFrameView(op: number, flags: number, requestId: number, body
 }
 
 function finish(packed: Packed, op: number, flags: number, requestId: number): Uint8Array {
-  const bytes = packed.end - packed.start;
-  if (bytes > FRAME_BYTES_MAX) throw new StrataError("FRAME_TOO_LARGE", { bytes, limit: FRAME_BYTES_MAX });
-  const frame = new Uint8Array(packed.buffer, packed.byteOffset + packed.start, bytes);
+  const frame = new Uint8Array(packed.buffer, packed.byteOffset + packed.start, packed.end - packed.start);
   writeFrameHeader(frame, op, flags, requestId);
   return frame;
 }

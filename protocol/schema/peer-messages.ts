@@ -6,18 +6,18 @@ export const PEER_PROTOCOL_VERSION = 1;
 export const PEER_SUBPROTOCOL = "strata.peer.v1";
 /** Raft messages, one way: from who dialled. */
 export const RAFT_PATH = "/raft";
-/** One snapshot, from who dialled. */
+/** One snapshot at a time, from who dialled. */
 export const SNAPSHOT_PATH = "/snapshot";
 /** Payload of one entry of the log; an append holds entries of as much, or one entry. */
 export const ENTRY_PAYLOAD_BYTES_MAX = 1024 * 1024;
 /** A frame: an append of that size with what stands around its entries. */
 export const PEER_FRAME_BYTES_MAX = ENTRY_PAYLOAD_BYTES_MAX + 64 * 1024;
-/** Frames that leave together are one WebSocket message, up to here. */
-export const PEER_MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
-/** Entries of one append, proposals of one message. */
+/** What one frame on SNAPSHOT_PATH carries. */
+export const SNAPSHOT_PART_BYTES_MAX = 4 * 1024 * 1024;
+/** A WebSocket message: one frame, or several that leave together. */
+export const PEER_MESSAGE_BYTES_MAX = SNAPSHOT_PART_BYTES_MAX + 64 * 1024;
+/** Entries of one append. */
 const ENTRY_COUNT_MAX = 32_768;
-/** Members of each list of a membership. */
-const MEMBER_COUNT_MAX = 1024;
 
 export const MEMBER_PORTS = record("MemberPorts", "Ports of an SCM; 0 = that service does not run there.", {
   raft: field(u16, "the Raft group"),
@@ -55,7 +55,7 @@ export const MEMBER_CHANGED = record("MemberChanged", "The sender is found elsew
 
 const ENTRY_TYPE_NUMBER = { NORMAL: 0, CONF_CHANGE_V1: 1, CONF_CHANGE_V2: 2 } as const;
 const ENVELOPE = {
-  from: field(count, "node id of the sender; in prop and readIndex, who asked first"),
+  from: field(count, "node id of the sender; in readIndex, who asked first"),
   to: field(count, "node id of the receiver"),
   term: field(
     count,
@@ -69,18 +69,6 @@ export const ENTRY = record("Entry", "An entry of the log; its index follows fro
   type: field(enumOf(ENTRY_TYPE_NUMBER), "what it holds"),
   payload: field(PAYLOAD, "operations, or a change of membership"),
 });
-export const PROPOSAL = record("Proposal", "An entry that is to be.", {
-  type: field(enumOf(ENTRY_TYPE_NUMBER), "what it holds"),
-  payload: field(PAYLOAD, "operations, or a change of membership"),
-});
-export const CONF_STATE = record("ConfState", "Membership. Node ids ascend in each list.", {
-  voters: field(list(count, MEMBER_COUNT_MAX), "who votes"),
-  votersOutgoing: field(list(count, MEMBER_COUNT_MAX), "who voted before the change that is under way"),
-  learners: field(list(count, MEMBER_COUNT_MAX), "who only listens"),
-  learnersNext: field(list(count, MEMBER_COUNT_MAX), "who only listens when the change is done"),
-  autoLeave: field(bool, "whether the change ends by itself"),
-});
-
 export const APP_REQ = record("AppReq", "Entries that follow `previous`, and the leader's commit index.", {
   ...ENVELOPE,
   previousTerm: field(count, "term of the entry before the first one"),
@@ -105,13 +93,6 @@ export const VOTE_RESP = record("VoteResp", "The vote.", {
   ...ENVELOPE,
   rejected: field(bool, "it is not given"),
 });
-export const SNAP = record("Snap", "State in place of entries that are gone.", {
-  ...ENVELOPE,
-  lastTerm: field(count, "term of the last entry that the state covers"),
-  lastIndex: field(count, "its index"),
-  confState: field(recordOf(CONF_STATE), "membership as of there"),
-  payload: field(PAYLOAD, "names the state"),
-});
 export const HEARTBEAT = record("Heartbeat", "The leader lives.", {
   ...ENVELOPE,
   commit: field(count, "what is committed, as far as the receiver has it"),
@@ -131,14 +112,6 @@ export const READ_INDEX_RESP = record("ReadIndexResp", "From `index` on.", {
   index: field(count, "to be applied before the read"),
 });
 export const TIMEOUT_NOW = record("TimeoutNow", "Campaign at once.", { ...ENVELOPE });
-export const PROP = record("Prop", "Proposals passed on to the leader.", {
-  ...ENVELOPE,
-  proposals: field(list(recordOf(PROPOSAL), ENTRY_COUNT_MAX), "in order"),
-});
-export const TRANSFER_LEADER = record("TransferLeader", "Hand leadership over.", {
-  ...ENVELOPE,
-  target: field(count, "node id of who is to lead"),
-});
 
 /** Messages with an answer. Numbers are for ever. */
 export const PEER_REQUESTS = {
@@ -146,7 +119,12 @@ export const PEER_REQUESTS = {
   ping: { op: 2, request: PING, response: PONG },
 } as const;
 
-/** Messages without an answer on RAFT_PATH; those of Raft are 16 + their kind. Numbers are for ever. */
+/** A frame on SNAPSHOT_PATH behind hello, in either direction, without an answer: its body is no msgpack, but
+ * bytes of the snapshot's own. */
+export const SNAPSHOT_PART_OP = 4;
+
+/** Messages without an answer on RAFT_PATH; those of Raft are 16 + their kind. Numbers are for ever.
+ * Snapshots travel on their own path; proposals and requests for a transfer are not passed on. */
 export const PEER_MESSAGES = {
   memberChanged: { op: 3, message: MEMBER_CHANGED },
   appReq: { op: 17, message: APP_REQ },
@@ -155,14 +133,11 @@ export const PEER_MESSAGES = {
   voteResp: { op: 20, message: VOTE_RESP },
   preVoteReq: { op: 21, message: VOTE_REQ },
   preVoteResp: { op: 22, message: VOTE_RESP },
-  snap: { op: 23, message: SNAP },
   heartbeat: { op: 24, message: HEARTBEAT },
   heartbeatResp: { op: 25, message: HEARTBEAT_RESP },
   readIndex: { op: 26, message: READ_INDEX },
   readIndexResp: { op: 27, message: READ_INDEX_RESP },
   timeoutNow: { op: 28, message: TIMEOUT_NOW },
-  prop: { op: 29, message: PROP },
-  transferLeader: { op: 30, message: TRANSFER_LEADER },
 } as const;
 
 export type MemberValue = ValueOfRecord<typeof MEMBER>;

@@ -113,7 +113,7 @@ export class SimConnection implements ClientConnection {
     this.toServer.cut();
     if (!isDelivered) this.toClient.cut();
     if (what === "machine") this.#isSilent = true;
-    else this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, ""));
+    else this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, "", this.#state === "opening"));
   }
 
   /** The same for the client's. */
@@ -177,13 +177,13 @@ export class SimConnection implements ClientConnection {
     this.finish(CLOSE_ABNORMAL, "Max payload size exceeded");
   }
 
-  /** The client's end is closed. */
-  finish(code: number, reason: string): void {
+  /** The client's end is closed. `isRefused`: nobody is there who could have opened it. */
+  finish(code: number, reason: string, isRefused = false): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#timer?.cancel();
     this.#network.forgetEnded(this);
-    this.#handler.onClose(code, reason);
+    this.#handler.onClose(code, reason, isRefused);
   }
 
   #flowOf(from: string | undefined, to: string): SimFlow | undefined {
@@ -202,7 +202,7 @@ export class SimConnection implements ClientConnection {
     const refusal =
       listener === undefined ? "connection refused" : listener.refusal(this.path, this.#options.subprotocol);
     if (listener === undefined || refusal !== undefined) {
-      this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, refusal ?? ""));
+      this.toClient.sendSignal(() => this.finish(CLOSE_ABNORMAL, refusal ?? "", listener === undefined));
       return;
     }
     this.toClient.sendSignal(() => this.#opened());
