@@ -205,7 +205,7 @@ export class PeerServer implements TransportHandler {
       answer = HELLO_RESPONSE.encodeView(HELLO_OP, FLAG_ANSWER, requestId, acceptHello(request, facts));
     } catch (error) {
       if (!isFaultOfPeer(error)) throw error;
-      connection.send(encodeErrorView(HELLO_OP, requestId, error, 0));
+      connection.send(encodeErrorView(HELLO_OP, requestId, error, { term: 0 }));
       throw error;
     }
     connection.send(answer);
