@@ -132,12 +132,12 @@ export const ERRORS = {
   CHANGE_REFUSED: rejected(222, "{change} is refused: {reason}", "Follow the reason."),
 
   PEER_NODE_ID: rejected(
-    221,
+    230,
     "node {target} was looked for, and this is node {nodeId}",
     "Correct the address that the configuration gives for that member.",
   ),
   NODE_ID_TAKEN: rejected(
-    222,
+    231,
     "node id {nodeId} is that of the SCM that was dialled",
     "Two SCMs run on copies of one directory, or one was given its own address as that of another.",
   ),
