@@ -15,6 +15,7 @@ import { NO_SESSION, OPERATION } from "./cluster/operation.js";
 import { errorOfOutcome } from "./cluster/operation-result.js";
 import { PipelineReports } from "./cluster/pipelines/pipeline-reports.js";
 import type { Config } from "./config/config.js";
+import { Group } from "./consensus/group.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
@@ -37,6 +38,7 @@ import { ScmPeers } from "./scm-peers.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
 import { PeriodicService } from "./services/periodic-service.js";
+import { promotionService } from "./services/promotion.js";
 import { ScmContext } from "./services/scm-context.js";
 import { ServiceManager } from "./services/service-manager.js";
 import type { StorageDirectories } from "./storage/directories.js";
@@ -123,6 +125,7 @@ export class Scm {
   #peers: ScmPeers | undefined;
   #addressBook: AddressBook | undefined;
   #raft: RaftHost | undefined;
+  #group: Group | undefined;
   #listener: Listener | undefined;
   #context: ScmContext | undefined;
   #services: ServiceManager | undefined;
@@ -172,6 +175,11 @@ export class Scm {
 
   get services(): ServiceManager {
     return required(this.#services);
+  }
+
+  /** Who is in the Raft group, and changes of it. */
+  get group(): Group {
+    return required(this.#group);
   }
 
   get shards(): ShardSet {
@@ -304,11 +312,16 @@ export class Scm {
       identity: this.identity,
       cluster: this.cluster,
       own: {
-        name: config.scm.nodeId ?? "",
+        name: config.group.name,
         host: host.name,
         ports: { ...NO_PORTS, strata: config.gateway.wsAddress.port, http: config.http.httpAddress.port },
       },
-      addressOf: () => undefined,
+      addressOf: (name) => {
+        const node = config.group.nodes.find((other) => other.name === name);
+        return node === undefined || node.raftPort === 0
+          ? undefined
+          : { host: node.host, port: node.raftPort };
+      },
       onMemberSeen: (member) => addressBook.heard(member),
     });
     this.#peers = peers;
@@ -340,6 +353,14 @@ export class Scm {
       this.#raftOptions(),
     );
     this.#raft = raft;
+    this.#group = new Group({
+      clock,
+      consensus: raft,
+      control: raft,
+      members: this.cluster.members,
+      own: () => required(this.#peers).own,
+      electionTimeoutMs: this.#parts.config.raft.electionTimeoutMs,
+    });
     this.#startServices();
     raft.start();
     if (
@@ -378,6 +399,14 @@ export class Scm {
       }),
     );
     services.register(required(this.#addressBook));
+    services.register(
+      promotionService({
+        scheduler,
+        group: this.group,
+        electionTimeoutMs: config.raft.electionTimeoutMs,
+        onPromoted: (member) => logger.info("a learner became a voter", { member }),
+      }),
+    );
     this.#context = context;
     this.#services = services;
     services.start();
@@ -467,7 +496,7 @@ export class Scm {
   }
 
   #adminServices(): AdminServices {
-    const { config, environment, audit, host } = this.#parts;
+    const { environment, audit, host } = this.#parts;
     return {
       clock: environment.clock,
       identity: this.identity,
@@ -476,10 +505,12 @@ export class Scm {
       pipelineReports: this.#pipelineReports,
       replicas: this.shards,
       consensus: this.raft,
+      group: this.group,
+      primaryScmId: required(this.#recovered).primaryScmId,
       tables: { scan: (request, onPage) => this.#scan(request, onPage) },
       audit,
       originOf: (number) => this.intake.originOf(number),
-      host: { ...host, ratisPort: config.scm.ratisPort },
+      host,
       figures: () => ({
         heartbeatCount: this.nodes.counters.heartbeatCount,
         operationCount: this.raft.counters.applied,

@@ -1,6 +1,7 @@
 import type { RpcServer } from "../gateway/rpc-server.js";
 import type { AdminServices } from "./admin-services.js";
 import { ContainerRequests } from "./container-requests.js";
+import { GroupRequests } from "./group-requests.js";
 import { HistoryRequests } from "./history-requests.js";
 import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
@@ -10,13 +11,21 @@ import { ScmRequests } from "./scm-requests.js";
 export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const mutations = new Mutations(services);
   const scm = new ScmRequests(services, mutations);
+  const group = new GroupRequests(services, mutations);
   const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
   const containers = new ContainerRequests(services, mutations);
 
   server.handle("openSession", (session, request, answer) => scm.openSession(session, request, answer));
   server.handle("scmInfo", (session, request, answer) => scm.info(session, request, answer));
-  server.handle("scmRoles", (session, request, answer) => scm.roles(session, request, answer));
+  server.handle("scmRoles", (session, request, answer) => group.roles(session, request, answer));
+  server.handle("addScm", (session, request, answer) => group.add(session, request, answer));
+  server.handle("decommissionScm", (session, request, answer) => {
+    group.decommission(session, request, answer);
+  });
+  server.handle("transferLeadership", (session, request, answer) => {
+    group.transfer(session, request, answer);
+  });
   server.handle("listHistory", (_, request, answer) => history.list(request, answer));
   server.handle("listPipelines", (session, request, answer) => scm.listPipelines(session, request, answer));
 

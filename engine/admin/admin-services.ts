@@ -5,6 +5,7 @@ import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { Operation } from "../cluster/operation.js";
 import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { Consensus } from "../consensus/consensus.js";
+import type { Group } from "../consensus/group.js";
 import type { TableReader } from "../consensus/table-scanner.js";
 import type { Clock } from "../core/clock.js";
 import type { Uuid } from "../core/uuid.js";
@@ -19,12 +20,15 @@ export interface AdminServices {
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly replicas: ReplicaStore;
   readonly consensus: Consensus<Operation>;
+  readonly group: Group;
+  /** SCM that founded the cluster and keeps its root certificate (spec 07 §1). */
+  readonly primaryScmId: Uuid;
   readonly tables: TableReader;
   readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
   /** Uuid of an origin's number, see `ReplicaFacts`. */
   originOf(number: number): Uuid;
-  /** Host name and address of this SCM, for `scm roles`. */
-  readonly host: { readonly name: string; readonly address: string; readonly ratisPort: number };
+  /** Address of this SCM, for `scm roles`. */
+  readonly host: { readonly address: string };
   /** Figures of other parts, for `scmInfo`. */
   figures(): {
     heartbeatCount: number;

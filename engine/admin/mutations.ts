@@ -2,7 +2,8 @@ import type { OperationName, ResponseOf } from "../../protocol/schema/messages.j
 import type { Operation } from "../cluster/operation.js";
 import { errorOfOutcome } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
-import type { StrataError } from "../core/errors.js";
+import type { GroupCallback } from "../consensus/consensus.js";
+import { StrataError } from "../core/errors.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
@@ -32,6 +33,32 @@ export class Mutations {
   ): void {
     const late = answer.defer();
     this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
+  }
+
+  /** The same for what goes another way than through an operation. What `task` throws is a refusal. */
+  carryOut<N extends OperationName>(
+    session: RpcSession,
+    answer: Answer<N>,
+    mutation: {
+      readonly audit: MutationAudit;
+      readonly task: (onOutcome: GroupCallback) => void;
+      readonly respond: () => ResponseOf<N>;
+    },
+  ): void {
+    const late = answer.defer();
+    const onOutcome = (error: StrataError | undefined): void => {
+      this.#record(session, 0, mutation.audit, error);
+      if (error !== undefined) late.fail(error);
+      else late.done(mutation.respond());
+    };
+    this.#whenRecordable(late, () => {
+      try {
+        mutation.task(onOutcome);
+      } catch (error) {
+        if (!(error instanceof StrataError)) throw error;
+        onOutcome(error);
+      }
+    });
   }
 
   /** Answers a mutation that is not even tried; it is on record too. */

@@ -10,7 +10,7 @@ import { checkCount } from "./request-checks.js";
 
 const LIST_COUNT_MAX = 128;
 
-/** Identity, figures, roles, sessions, pipelines. */
+/** Identity, figures, sessions, pipelines. */
 export class ScmRequests {
   readonly #services: AdminServices;
   readonly #mutations: Mutations;
@@ -32,7 +32,7 @@ export class ScmRequests {
   }
 
   info(_session: RpcSession, _request: RequestOf<"scmInfo">, answer: Answer<"scmInfo">): void {
-    const { identity, cluster, nodes, replicas, consensus, figures } = this.#services;
+    const { identity, primaryScmId, cluster, nodes, replicas, consensus, figures } = this.#services;
     const statistics = replicas.statistics();
     const { countByHealth } = nodeStatistics(nodes);
     answer.done({
@@ -48,24 +48,8 @@ export class ScmRequests {
       pipelineCount: cluster.pipelines.count,
       reportRowCount: statistics.rowCount,
       importAllowed: cluster.importAllowed,
+      primaryScmId,
       ...figures(),
-    });
-  }
-
-  roles(_session: RpcSession, _request: RequestOf<"scmRoles">, answer: Answer<"scmRoles">): void {
-    const { identity, host, consensus } = this.#services;
-    const role = consensus.leadership.isLeader ? "LEADER" : "CANDIDATE";
-    answer.done({
-      peers: [
-        {
-          nodeId: identity.nodeId,
-          scmId: identity.scmId,
-          host: host.name,
-          ratisPort: host.ratisPort,
-          role,
-          address: host.address,
-        },
-      ],
     });
   }
 

@@ -197,11 +197,14 @@ export const ERRORS = {
     "another change of membership is under way",
     "Repeat the command when it is done.",
   ),
-  TRANSFER_FAILED: unavailable(
-    312,
-    "member {member} did not become leader: {reason}",
-    "Check with `strata admin scm roles` that it is up and caught up, then repeat.",
-  ),
+  // Who asked must look first: repeating it by itself would make the group stop writes again and again.
+  TRANSFER_FAILED: {
+    wire: 312,
+    class: "UnavailableError",
+    template: "member {member} did not become leader: {reason}",
+    retry: "never",
+    action: "Check with `strata admin scm roles` that it is up and caught up, then repeat.",
+  },
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),

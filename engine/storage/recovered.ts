@@ -62,6 +62,8 @@ export interface TermSpan {
 /** What a start finds on disk, after the committed entries were applied to the state machine. */
 export interface Recovered {
   readonly identity: StorageIdentity;
+  /** SCM that founded the cluster and keeps its root certificate. */
+  readonly primaryScmId: Uuid;
   readonly floors: Floors;
   /** `commit` is at least the state machine's applied index, which it equals now. */
   readonly hardState: HardState;

@@ -47,7 +47,13 @@ export async function recover(
     const tail = await replay(store, log, hardState.commit, target, onStep);
     removeOldStates(disk, directories.state, truncation.stateDirectory);
     for (const path of [directories.raft, statePath]) removeCopy(disk, path);
-    return recovered(log, { hardState, tail, statePath, confState: target.confState });
+    return recovered(log, {
+      hardState,
+      tail,
+      statePath,
+      confState: target.confState,
+      primaryScmId: version.primaryScmId,
+    });
   } finally {
     await store.close();
   }
@@ -171,7 +177,7 @@ function replayConfChange(
 
 function recovered(
   log: ReadLog,
-  found: Pick<Recovered, "hardState" | "tail" | "statePath" | "confState">,
+  found: Pick<Recovered, "hardState" | "tail" | "statePath" | "confState" | "primaryScmId">,
 ): Recovered {
   const { localIdFloor, termFloor, given, clusterId, scmId, nodeId } = log.meta.identity;
   return {

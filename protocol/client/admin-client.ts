@@ -14,10 +14,13 @@ interface SessionFields {
 
 /** Operations that change the state of the cluster, each exactly once. */
 export type MutationName = "setNodeOperationalState" | "suppressContainers" | "import";
-/** Operations that only look. */
+/** Operations that only look, or say what is to be, so that a repetition does nothing. */
 export type ReadName =
   | "scmInfo"
   | "scmRoles"
+  | "addScm"
+  | "decommissionScm"
+  | "transferLeadership"
   | "listHistory"
   | "listNodes"
   | "getNode"
@@ -76,6 +79,21 @@ export class AdminClient {
   /** Members of the Raft group. */
   scmRoles(): Promise<ResponseOf<"scmRoles">> {
     return this.#asked("scmRoles", {}, false);
+  }
+
+  /** Adds an SCM to the Raft group as a learner. */
+  addScm(request: RequestOf<"addScm">): Promise<ResponseOf<"addScm">> {
+    return this.#asked("addScm", request, false);
+  }
+
+  /** Removes an SCM from the Raft group for good. */
+  decommissionScm(request: RequestOf<"decommissionScm">): Promise<ResponseOf<"decommissionScm">> {
+    return this.#asked("decommissionScm", request, false);
+  }
+
+  /** Lets another SCM lead. */
+  transferLeadership(request: RequestOf<"transferLeadership">): Promise<ResponseOf<"transferLeadership">> {
+    return this.#asked("transferLeadership", request, false);
   }
 
   /** A page of the mutations that the cluster has seen. */

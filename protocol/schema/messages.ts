@@ -223,11 +223,48 @@ export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live fi
   operationCount: field(count, "operations applied since start"),
   logBatchCount: field(count, "synced log batches since start"),
   importAllowed: field(bool, "the floors of --init were given"),
+  primaryScmId: field(uuid, "SCM that founded the cluster"),
   services: field(optional(list(recordOf(SERVICE), 64)), "work that this SCM does by itself"),
 });
 export const SCM_ROLES_REQUEST = record("ScmRolesRequest", "Members of the Raft group.", {});
 export const SCM_ROLES_RESPONSE = record("ScmRolesResponse", "One entry a member.", {
   peers: field(list(recordOf(SCM_PEER), 64), "members"),
+  term: field(count, "term known to this SCM"),
+  configVersion: field(count, "log index of the last change of membership, 0 = none yet"),
+  isJoint: field(bool, "a change of several voters is half done"),
+});
+export const ADD_SCM_REQUEST = record(
+  "AddScmRequest",
+  "Adds an SCM to the group as a learner; one that is in it already changes nothing.",
+  {
+    clusterId: field(text(64), "refused when it is another cluster"),
+    scm: field(recordOf(SCM_ADDRESS), "who, and where it is found; its nodeId is 0"),
+    expectedVersion: field(optional(count), "refused when configVersion is another one; nil = any"),
+  },
+);
+export const ADD_SCM_RESPONSE = record("AddScmResponse", "It is in the group.", {
+  nodeId: field(count, "its Raft node id, for ever"),
+  clusterId: field(text(64), "cluster id"),
+  primaryScmId: field(uuid, "SCM that founded the cluster"),
+  configVersion: field(count, "now"),
+});
+export const DECOMMISSION_SCM_REQUEST = record(
+  "DecommissionScmRequest",
+  "Removes an SCM from the group for good; one that was removed changes nothing.",
+  {
+    scmId: field(uuid, "which"),
+    force: field(bool, "also when a lone voter is left"),
+    expectedVersion: field(optional(count), "refused when configVersion is another one; nil = any"),
+  },
+);
+export const DECOMMISSION_SCM_RESPONSE = record("DecommissionScmResponse", "It is in the group no more.", {
+  configVersion: field(count, "now"),
+});
+export const TRANSFER_LEADERSHIP_REQUEST = record("TransferLeadershipRequest", "Lets another SCM lead.", {
+  scmId: field(optional(uuid), "which; nil = the one that has most of the log"),
+});
+export const TRANSFER_LEADERSHIP_RESPONSE = record("TransferLeadershipResponse", "It leads.", {
+  scmId: field(uuid, "the leader now"),
 });
 
 export const LIST_NODES_REQUEST = record("ListNodesRequest", "Datanodes, ordered by uuid.", {
@@ -374,6 +411,19 @@ export const OPERATIONS = {
   scmRoles: { op: 34, paths: ADMIN, request: SCM_ROLES_REQUEST, response: SCM_ROLES_RESPONSE },
   listHistory: { op: 35, paths: ADMIN, request: LIST_HISTORY_REQUEST, response: LIST_HISTORY_RESPONSE },
   findLeader: { op: 39, paths: ADMIN, request: FIND_LEADER_REQUEST, response: FIND_LEADER_RESPONSE },
+  addScm: { op: 36, paths: ADMIN, request: ADD_SCM_REQUEST, response: ADD_SCM_RESPONSE },
+  decommissionScm: {
+    op: 37,
+    paths: ADMIN,
+    request: DECOMMISSION_SCM_REQUEST,
+    response: DECOMMISSION_SCM_RESPONSE,
+  },
+  transferLeadership: {
+    op: 38,
+    paths: ADMIN,
+    request: TRANSFER_LEADERSHIP_REQUEST,
+    response: TRANSFER_LEADERSHIP_RESPONSE,
+  },
   listNodes: { op: 40, paths: ADMIN, request: LIST_NODES_REQUEST, response: LIST_NODES_RESPONSE },
   getNode: { op: 41, paths: ADMIN, request: GET_NODE_REQUEST, response: GET_NODE_RESPONSE },
   setNodeOperationalState: {

@@ -229,7 +229,11 @@ export const SCM_PEER = record("ScmPeer", "A member of the Raft group.", {
   host: field(text(255), "host name"),
   ratisPort: field(u32, "Raft port"),
   role: field(enumOf({ LEADER: 1, FOLLOWER: 2, CANDIDATE: 3, LEARNER: 4 }), "role"),
-  address: field(text(64), "IP address"),
+  address: field(text(64), "IP address; empty when unknown"),
+  name: field(text(255), "its name in ozone.scm.nodes.<service>; empty without a service"),
+  match: field(optional(count), "last entry that it has acknowledged; told by the leader"),
+  lagCount: field(optional(count), "entries that it lacks; told by the leader"),
+  isLive: field(optional(bool), "answered within an election timeout; told by the leader"),
 });
 
 export const SCM_ADDRESS = record("ScmAddress", "Where a member of the group is found (spec 12 §8.2 H14).", {

@@ -13,6 +13,8 @@ import {
 import { FakeScm } from "../../support/fake-scm.js";
 import { waitFor } from "../../support/wait.js";
 
+const NO_ROLES = { peers: [], term: 1, configVersion: 0, isJoint: false };
+
 const UUID = "0f6d2f3e-9c1a-4a86-8a4e-3f2d0b7a9c11" as Uuid;
 const ROW_COUNT = 10_000;
 const { clock, scheduler } = defaultEnvironment();
@@ -29,14 +31,14 @@ after(() => scm.close());
 
 test("an administrator's client asks, mutates and reconnects over real sockets", async () => {
   scm.on("openSession", (request) => request.answer({ sessionId: 8 }));
-  scm.on("scmRoles", (request) => request.answer({ peers: [] }));
+  scm.on("scmRoles", (request) => request.answer(NO_ROLES));
   let lossCount = 0;
   scm.on("suppressContainers", (request) => {
     if (lossCount++ === 0) request.connection.close(1001, "once");
     else request.answer({ failedContainerIds: request.body.containerIds });
   });
   const client = createAdminClient({ endpoints: [endpoint], clientName: "test 1.0" });
-  deepEqual(await client.scmRoles(), { peers: [] });
+  deepEqual(await client.scmRoles(), NO_ROLES);
   const request = { containerIds: [3, 2 ** 53 - 1], suppress: true };
   deepEqual(await client.suppressContainers(request), { failedContainerIds: request.containerIds });
   deepEqual(

@@ -26,6 +26,7 @@ const SCM_INFO = {
   operationCount: 0,
   logBatchCount: 0,
   importAllowed: false,
+  primaryScmId: SCM_ID,
 };
 
 describe("RPC server: hello", () => {

@@ -9,6 +9,8 @@ import { SESSION_WINDOW } from "../../../../protocol/schema/messages.js";
 import { ClientWorld, Outcome } from "../../../support/client-world.js";
 import type { FakeRequest, FakeScm } from "../../../support/fake-scm.js";
 
+const NO_ROLES = { peers: [], term: 1, configVersion: 0, isJoint: false };
+
 type Mutation = FakeRequest<"suppressContainers">;
 
 const DONE = { failedContainerIds: [] };
@@ -48,8 +50,8 @@ test("the client connects at the first call and needs no session to look", async
   const { world, client } = await clientOf(1);
   await world.pass(10_000);
   equal(world.scm().opened.length, 0);
-  world.scm().on("scmRoles", (request) => request.answer({ peers: [] }));
-  deepEqual(await world.scheduler.settle(client.scmRoles()), { peers: [] });
+  world.scm().on("scmRoles", (request) => request.answer(NO_ROLES));
+  deepEqual(await world.scheduler.settle(client.scmRoles()), NO_ROLES);
   deepEqual(
     world.scm().requests.map(({ name }) => name),
     ["scmRoles"],
@@ -193,8 +195,8 @@ test("without a hint the client looks for the leader among its endpoints", async
   for (const index of [0, 1]) {
     world.scm(index).on("scmRoles", (request) => request.fail(new StrataError("NOT_LEADER", { term: 4 })));
   }
-  world.scm(2).on("scmRoles", (request) => request.answer({ peers: [] }));
-  deepEqual(await world.scheduler.settle(client.scmRoles()), { peers: [] });
+  world.scm(2).on("scmRoles", (request) => request.answer(NO_ROLES));
+  deepEqual(await world.scheduler.settle(client.scmRoles()), NO_ROLES);
   deepEqual(
     world.scms.map((scm) => scm.requestsOf("scmRoles").length),
     [1, 1, 1],
@@ -206,7 +208,7 @@ test("what the SCM cannot do now is asked again after a pause, as long as the SC
   const times: number[] = [];
   world.scm().on("scmRoles", (request) => {
     times.push(world.nowMs);
-    if (times.length === 3) request.answer({ peers: [] });
+    if (times.length === 3) request.answer(NO_ROLES);
     else request.fail(new StrataError("OVERLOADED", { reason: "test", retryAfterMs: 4000 }));
   });
   await world.scheduler.settle(client.scmRoles());
@@ -284,7 +286,7 @@ test("mutations do not run further ahead than the session's window, reads pass t
   await world.until("all but the first are answered", () => client.openCount === 51);
   await world.pass(1000);
   equal(mutations().length, SESSION_WINDOW);
-  world.scm().on("scmRoles", (request) => request.answer({ peers: [] }));
+  world.scm().on("scmRoles", (request) => request.answer(NO_ROLES));
   await world.scheduler.settle(client.scmRoles());
   mutations()[0]?.answer(DONE);
   await arrived(SESSION_WINDOW + 50);
@@ -378,6 +380,6 @@ test("more waiting calls than the limit are refused at once", async () => {
 test("an SCM that stops says so, and the calls go to the next one", async () => {
   const { world, client } = await clientOf(2);
   world.scm(0).on("scmRoles", ({ connection }) => connection.close(closeCodeOf("SHUTTING_DOWN"), "stopping"));
-  world.scm(1).on("scmRoles", (request) => request.answer({ peers: [] }));
-  deepEqual(await world.scheduler.settle(client.scmRoles()), { peers: [] });
+  world.scm(1).on("scmRoles", (request) => request.answer(NO_ROLES));
+  deepEqual(await world.scheduler.settle(client.scmRoles()), NO_ROLES);
 });

@@ -12,8 +12,13 @@ const PEER = {
   ratisPort: 9894,
   role: "LEADER",
   address: "10.0.0.1",
+  name: "a",
+  match: 12,
+  lagCount: 0,
+  isLive: true,
 } as const;
-const connection = { scmRoles: async () => ({ peers: [PEER] }) };
+const GROUP = { term: 3, configVersion: 7, isJoint: false };
+const connection = { scmRoles: async () => ({ ...GROUP, peers: [PEER] }) };
 
 test("roles are a line, a table or JSON", async () => {
   const lines = await runCli(["admin", "scm", "roles"], { connection });
