@@ -15,16 +15,16 @@ import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
 import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallback } from "./consensus.js";
 import { ElectionGuard } from "./election-guard.js";
-import { EntryCache } from "./entry-cache.js";
-import { heirOf, isLoneVoter } from "./group-status.js";
+import { hasOthers, heirOf, isLoneVoter, slowestMatch } from "./group-status.js";
+import { HostLog } from "./host-log.js";
 import { HostTicker } from "./host-ticker.js";
 import { LeadershipState } from "./leadership.js";
-import { LogRetention } from "./log-retention.js";
 import { MessageGate } from "./message-gate.js";
 import { Office } from "./office.js";
 import { OrderlyStop } from "./orderly-stop.js";
 import type { Peers } from "./peers.js";
 import { ProposalQueue } from "./proposal-queue.js";
+import { Proposer } from "./proposer.js";
 import { raftConfig } from "./raft-config.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
@@ -34,9 +34,6 @@ import { SnapshotInstaller } from "./snapshot-installer.js";
 import type { Snapshots } from "./snapshots.js";
 import { StateFlusher } from "./state-flusher.js";
 import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
-
-/** Appends on their way to the disk before proposals gather. */
-const APPENDS_IN_FLIGHT_MAX = 2;
 
 /** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the
  * core's work to the log thread, applies what is committed, and has changed state written.
@@ -48,34 +45,30 @@ const APPENDS_IN_FLIGHT_MAX = 2;
 export class RaftHost implements Consensus<Operation>, GroupControl, TableReader {
   readonly #parts: RaftHostParts;
   readonly #options: RaftHostOptions;
-  readonly #cache: EntryCache;
+  readonly #log: HostLog;
   readonly #core: RaftCore;
   readonly #proposals: ProposalQueue;
   readonly #pipeline: AppendPipeline;
   readonly #applying: ApplyQueue;
   readonly #flusher: StateFlusher;
   readonly #scanner: TableScanner;
-  readonly #retention: LogRetention;
   readonly #leadership = new LeadershipState();
   readonly #gate: MessageGate;
   readonly #guard: ElectionGuard;
   readonly #reads: ReadQueue;
   readonly #office: Office;
   readonly #ticker: HostTicker;
+  readonly #proposer: Proposer;
   readonly #ending: OrderlyStop;
   readonly #snapshots: Snapshots;
   readonly #installer: SnapshotInstaller;
   #peers: Peers | undefined;
-  /** Since when proposals have waited for changed state to be written. */
-  #heldSinceMs: number | undefined;
   #resumeTimer: Timer | undefined;
   #isTurnScheduled = false;
-  /** Up to here the log was asked to be truncated. */
-  #truncating: LogIndex;
   /** Applied when `#afterApply` last looked. */
   #notedApplied: LogIndex;
-  /** The state store holds everything up to here, whatever happens. */
-  #durableApplied: LogIndex;
+  /** Of the last change of membership that was looked at. */
+  #notedConf = logIndex(0);
   #phase: "created" | "running" | "stopped" = "created";
   readonly counters: ProposalCounters = { proposed: 0, overloaded: 0, applied: 0, entries: 0, heldTurns: 0 };
   /** From proposing an entry to having applied it. */
@@ -90,15 +83,23 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     );
     this.#parts = parts;
     this.#options = options;
-    this.#cache = new EntryCache(
-      recovered,
-      { bytesMax: options.entryCacheBytesMax, fetchedBytesMax: options.fetchedBytesMax },
-      { snapshot: () => this.#snapshots.sender.snapshot() },
+    this.#log = new HostLog(
+      {
+        link: parts.log,
+        recovered,
+        snapshots: { snapshot: () => this.#snapshots.sender.snapshot() },
+        onFetched: () => {
+          this.#core.onEntriesFetched();
+          this.#scheduleTurn();
+        },
+        readers: () => ({
+          slowestMatch: slowestMatch(this.#core.status()),
+          neededIndex: this.#snapshots.sender.neededIndex,
+        }),
+      },
+      options,
     );
-    this.#truncating = recovered.truncated.index;
-    this.#durableApplied = recovered.truncated.index;
     this.#notedApplied = stateMachine.appliedIndex;
-    this.#retention = new LogRetention(options);
     this.#core = new RawNode(
       raftConfig(recovered, options),
       {
@@ -106,7 +107,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         confState: recovered.confState,
         applied: recovered.hardState.commit,
       },
-      this.#cache,
+      this.#log.view,
       (bound) => parts.random.below(bound),
       parts.trace,
     );
@@ -129,7 +130,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           this.#gate.onDurable(number);
           this.#deliver(responses);
         },
-        onTruncated: (index) => this.#onTruncated(index),
+        onTruncated: (index) => this.#log.onTruncated(index),
       },
       options.entryBytesMax,
     );
@@ -140,7 +141,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         link: parts.state,
         handler: {
           durableIndex: () => logIndex(this.#core.status().unstableOffset - 1),
-          wantsDurable: () => this.#ending.isUnderWay || this.#droppableIndex() > this.#truncating,
+          wantsDurable: () => this.#ending.isUnderWay || this.#log.isWorthCutting,
           onDrained: () => {
             if (!this.#proposals.isEmpty) this.#scheduleTurn();
           },
@@ -168,7 +169,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         scheduler,
         core,
         leadership,
-        waitingSinceMs: () => this.#pipeline.oldestUnansweredMs ?? this.#heldSinceMs,
+        waitingSinceMs: () => this.#pipeline.oldestUnansweredMs ?? this.#proposer.heldSinceMs,
         beforeTick: () => this.#takeReadies(),
         afterTick: () => {
           this.#reads.onTick();
@@ -190,6 +191,20 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       { clock, core, leadership, stateMachine, proposals, applying, reads, seed, scheduleTurn },
       timeoutMs,
     );
+    this.#proposer = new Proposer(
+      {
+        clock,
+        core,
+        proposals,
+        applying,
+        pipeline: this.#pipeline,
+        flusher: this.#flusher,
+        stateMachine,
+        office: this.#office,
+        counters: this.counters,
+      },
+      options.dirtyBytesMax,
+    );
     this.#ending = new OrderlyStop({
       scheduler,
       proposals,
@@ -200,7 +215,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     });
     this.#snapshots = parts.snapshots({
       chainAt: (index, onChain) => this.#pipeline.chainAt(index, onChain),
-      truncatedIndex: () => this.#cache.truncated.index,
+      truncatedIndex: () => this.#log.view.truncated.index,
       onOpened: () => {
         core.onEntriesFetched();
         scheduleTurn();
@@ -213,16 +228,13 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       receiver: this.#snapshots.receiver,
       applying,
       pipeline: this.#pipeline,
-      restoreLog: (id, entries) => {
-        this.#cache.restore(id);
-        this.#cache.append(entries);
-        this.#truncating = id.index;
-      },
+      restoreLog: (id, entries) => this.#log.restore(id, entries),
       deliver: (messages) => this.#deliver(messages),
       takeReadies: () => this.#takeReadies(),
       onInstalled: (index) => {
-        this.#durableApplied = index;
+        this.#log.restored(index);
         this.#notedApplied = index;
+        this.#noteMembers(index);
         scheduleTurn();
       },
     });
@@ -244,7 +256,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 
   /** Up to here the state survives a loss of power; the log may be truncated to it. */
   get durableAppliedIndex(): LogIndex {
-    return this.#durableApplied;
+    return this.#log.durableApplied;
   }
 
   /** Of the log thread's work, for metrics. */
@@ -267,6 +279,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     assert(this.#phase === "created", "the host starts once");
     this.#phase = "running";
     this.#ticker.start();
+    this.#noteMembers(this.#notedConf);
     this.#peers = this.#parts.peers({
       onMessage: (message) => this.#onMessage(message),
       onUnreachable: (peer) => {
@@ -349,13 +362,15 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       "only what is committed is applied",
     );
     assert(this.#parts.stateMachine.appliedIndex < status.unstableOffset, "only what is durable is applied");
-    assert(this.#truncating <= this.#durableApplied, "the log keeps what the state store may lose");
-    assert(this.#durableApplied <= this.#parts.stateMachine.appliedIndex, "durable ≤ applied");
+    this.#log.checkInvariants(this.#parts.stateMachine.appliedIndex);
   }
 
   #listen(): void {
     const { log, state } = this.#parts;
-    log.onRecord = (kind, offset) => this.#pipeline.onRecord(kind, offset, log.receiver.view);
+    log.onRecord = (kind, offset, bytes) => {
+      if (this.#log.onRecord(kind, offset, bytes)) return;
+      this.#pipeline.onRecord(kind, offset, log.receiver.view);
+    };
     log.onBatchEnd = () => {
       this.#pipeline.resume();
       this.#proposeGathered();
@@ -396,29 +411,11 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     });
   }
 
-  /** Hands what was gathered to the core, unless too much changed state waits to be written: then it waits
-   * too, until the flusher has brought some of it away and schedules a turn. */
   #proposeGathered(): void {
     if (this.#proposals.isEmpty || this.#phase === "stopped") return;
     // A message of this turn may have ended our term.
     this.#takeReadies();
-    if (this.#proposals.isEmpty || this.#office.isBeingHandedOver) return;
-    // One append is being synced, one lies ready for the moment the disk is free: more entries would only
-    // be smaller ones, each with its own way through core, ring and log. The next answer of the log thread
-    // goes on.
-    if (this.#pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
-    if (this.#parts.stateMachine.dirtyBytes() > this.#options.dirtyBytesMax) {
-      this.counters.heldTurns++;
-      this.#heldSinceMs ??= this.#parts.clock.monotonicMs();
-      this.#flusher.onApplied();
-      return;
-    }
-    this.#heldSinceMs = undefined;
-    const batches = this.#proposals.take();
-    const result = this.#core.propose(batches.map((batch) => batch.payload));
-    assert(result.kind === "accepted", "a leader takes what stays within its limits");
-    this.counters.entries += batches.length;
-    this.#applying.expect(result.first, batches, this.#parts.clock.monotonicMs());
+    this.#proposer.propose();
   }
 
   /** Does what the core wants done, and applies, as much as fits this turn. */
@@ -432,6 +429,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     } while (this.#core.hasReady());
     this.#afterApply();
     this.#peers?.flush();
+    this.#log.fetch();
     this.#pipeline.publish();
     if (this.#pipeline.isBlocked) this.#resumeLater();
     if (!this.#applying.isEmpty) this.#scheduleTurn();
@@ -466,8 +464,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       this.#installer.install(message);
       return;
     }
-    this.#cache.append(message.entries);
-    this.#retention.onAppended(message.entries);
+    this.#log.append(message.entries);
     this.#pipeline.append(message, mustSync);
   }
 
@@ -479,7 +476,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     }
     if (!isLeader || this.#leadership.isLeader) return;
     this.#snapshots.sender.cancelAll();
-    this.#heldSinceMs = undefined;
+    this.#log.leadershipLost();
   }
 
   #sendToMember(message: Message): void {
@@ -496,7 +493,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 
   readonly #onApplyComplete = (message: StorageApply): void => {
     this.#deliver(message.responses);
-    this.#cache.release((message.entries.at(-1) as Entry).index);
+    this.#log.applied((message.entries.at(-1) as Entry).index);
   };
 
   /** Everything handed out before is durable, or applied. */
@@ -521,28 +518,21 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       this.#notedApplied = appliedIndex;
       this.#flusher.onApplied();
     }
+    if (this.#applying.confIndex > this.#notedConf) this.#noteMembers(this.#applying.confIndex);
     this.#office.step();
     this.#reads.release(appliedIndex);
   }
 
-  #droppableIndex(): LogIndex {
-    return this.#retention.droppableIndex(this.#truncating, this.#cache.lastIndex);
+  #noteMembers(confIndex: LogIndex): void {
+    this.#notedConf = confIndex;
+    this.#log.keepForOthers(hasOthers(this.#core.status()));
   }
 
   #onFlushed(appliedIndex: LogIndex, isDurable: boolean): void {
     if (!isDurable) return;
-    this.#durableApplied = appliedIndex;
     this.#ending.onFlushed();
-    const droppable = this.#droppableIndex();
-    const target = droppable < appliedIndex ? droppable : appliedIndex;
-    if (target <= this.#truncating) return;
-    this.#truncating = target;
-    this.#pipeline.truncate(target);
-  }
-
-  #onTruncated(index: LogIndex): void {
-    this.#cache.truncate(index);
-    this.#retention.onTruncated(index);
+    const target = this.#log.onStateDurable(appliedIndex);
+    if (target !== undefined) this.#pipeline.truncate(target);
   }
 
   /** The log channel is full and tells nobody when it has room again. */

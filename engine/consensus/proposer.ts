@@ -1,0 +1,68 @@
+import type { StateMachine } from "../cluster/state-machine.js";
+import { assert } from "../core/assert.js";
+import type { Clock } from "../core/clock.js";
+import type { RaftCore } from "../raft/raw-node.js";
+import type { AppendPipeline } from "./append-pipeline.js";
+import type { ApplyQueue } from "./apply-queue.js";
+import type { Office } from "./office.js";
+import type { ProposalQueue } from "./proposal-queue.js";
+import type { ProposalCounters } from "./raft-host-parts.js";
+import type { StateFlusher } from "./state-flusher.js";
+
+/** Appends on their way to the disk before proposals gather. */
+const APPENDS_IN_FLIGHT_MAX = 2;
+
+export interface ProposerParts {
+  readonly clock: Clock;
+  readonly core: Pick<RaftCore, "propose">;
+  readonly proposals: ProposalQueue;
+  readonly applying: ApplyQueue;
+  readonly pipeline: Pick<AppendPipeline, "unansweredCount">;
+  readonly flusher: Pick<StateFlusher, "onApplied">;
+  readonly stateMachine: StateMachine & { dirtyBytes(): number };
+  readonly office: Pick<Office, "isBeingHandedOver">;
+  readonly counters: ProposalCounters;
+}
+
+/** Decides when what was gathered becomes entries of the log. */
+export class Proposer {
+  readonly #parts: ProposerParts;
+  readonly #dirtyBytesMax: number;
+  #heldSinceMs: number | undefined;
+
+  constructor(parts: ProposerParts, dirtyBytesMax: number) {
+    this.#parts = parts;
+    this.#dirtyBytesMax = dirtyBytesMax;
+  }
+
+  /** Since when proposals have waited for changed state to be written; undefined when they do not. */
+  get heldSinceMs(): number | undefined {
+    return this.#heldSinceMs;
+  }
+
+  /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which goes
+   * on by its next answer, or for the state to be written, when the flusher has brought some of it away. */
+  propose(): void {
+    const { clock, core, proposals, applying, pipeline, flusher, stateMachine, office, counters } =
+      this.#parts;
+    if (proposals.isEmpty || office.isBeingHandedOver) {
+      this.#heldSinceMs = undefined;
+      return;
+    }
+    // One append is being synced, one lies ready for the moment the disk is free: more entries would only
+    // be smaller ones, each with its own way through core, ring and log.
+    if (pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
+    if (stateMachine.dirtyBytes() > this.#dirtyBytesMax) {
+      counters.heldTurns++;
+      this.#heldSinceMs ??= clock.monotonicMs();
+      flusher.onApplied();
+      return;
+    }
+    this.#heldSinceMs = undefined;
+    const batches = proposals.take();
+    const result = core.propose(batches.map((batch) => batch.payload));
+    assert(result.kind === "accepted", "a leader takes what stays within its limits");
+    counters.entries += batches.length;
+    applying.expect(result.first, batches, clock.monotonicMs());
+  }
+}
