@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { loadConfig } from "../engine/config/load.js";
 import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
@@ -10,6 +10,7 @@ import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/
 import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
+import { commitHa } from "./scenarios/commit-ha.js";
 import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
@@ -21,6 +22,7 @@ const BENCHES: readonly Bench[] = [
   fullReport,
   incrementalReport,
   commit,
+  commitHa,
   append,
   raftStep,
   quorum,
@@ -36,11 +38,18 @@ const program = new Command("bench")
   .argument("<name>", `one of: ${BENCHES.map(({ name }) => name).join(", ")}; all = each in turn`)
   .option("--json <file>", "also writes the figures as JSON")
   .option("--vs <revision>", "alternates this tree with another revision (A B A B) and prints the ratios")
+  .option("--runs <count>", "of benches that repeat something: how often", wholeNumber)
+  .option("--only <word>", "of benches with several parts: those whose name contains the word")
   .addHelpText("after", `\n${BENCHES.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`).join("\n")}`)
   .parse();
 
 const [name] = program.args;
-const { json, vs } = program.opts<{ json?: string; vs?: string }>();
+const { json, vs, runs, only } = program.opts<{
+  json?: string;
+  vs?: string;
+  runs?: number;
+  only?: string;
+}>();
 const chosen = name === "all" ? BENCHES : BENCHES.filter((bench) => bench.name === name);
 if (chosen.length === 0) program.error(`no bench is called ${name}`);
 if (vs !== undefined) runVersus(String(name), vs, (line) => console.log(line));
@@ -55,6 +64,8 @@ async function runBenches(): Promise<void> {
     const figures = await bench.run({
       print: (line) => console.log(`  ${line}`),
       directory: join(directory, bench.name),
+      runs,
+      only,
     });
     console.log(`  ${describeYardsticks(yardsticks)}`);
     console.log(`  ${settings}`);
@@ -69,6 +80,12 @@ async function runBenches(): Promise<void> {
     writeFileSync(json, `${JSON.stringify({ settings, figures: results }, undefined, 2)}\n`);
   rmSync(directory, { recursive: true, force: true });
   if (Number.isNaN(yardstickSink())) console.log("the yardsticks' loops were optimised away");
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("must be a whole number above 0");
 }
 
 function environmentOf(): { directory: string; settings: string } {

@@ -12,4 +12,8 @@ export interface BenchContext {
   print(line: string): void;
   /** A directory that is removed afterwards. */
   readonly directory: string;
+  /** `--runs`: of benches that repeat something; undefined = as many as the figure wants. */
+  readonly runs?: number | undefined;
+  /** `--only`: parts of the bench whose name contains this. */
+  readonly only?: string | undefined;
 }

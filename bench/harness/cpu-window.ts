@@ -1,4 +1,4 @@
-import type { ScmUnderTest } from "./scm-under-test.js";
+import { bucketOf } from "./prom.js";
 
 /** What an SCM did between two looks: differences of its own counters. */
 export class Window {
@@ -22,6 +22,11 @@ export class Window {
     return this.#after.get(name) ?? 0;
   }
 
+  /** Upper bound of the bucket that holds the share `rank` of what the histogram `name` observed. */
+  bucket(name: string, rank: number): number {
+    return bucketOf(this.#after.keys(), name, rank, (bucket) => this.of(bucket));
+  }
+
   /** CPU time in µs of one thread: `main`, `log-0`, `state-0`, `shard-0`. */
   cpuUs(thread: string): number {
     return this.of(`strata_thread_cpu_seconds{thread="${thread}"}`) * 1e6;
@@ -36,11 +41,23 @@ export class Window {
   }
 }
 
+/** Whose numbers can be read. */
+export interface Metered {
+  metrics(): Promise<ReadonlyMap<string, number>>;
+}
+
 /** Runs `work` and tells what the SCM did meanwhile. */
-export async function measure(scm: ScmUnderTest, work: () => Promise<void>): Promise<Window> {
-  const before = await scm.metrics();
+export async function measure(scm: Metered, work: () => Promise<void>): Promise<Window> {
+  const [window] = await measureAll([scm], work);
+  return window as Window;
+}
+
+/** The same of several SCMs at once. */
+export async function measureAll(scms: readonly Metered[], work: () => Promise<void>): Promise<Window[]> {
+  const before = await Promise.all(scms.map((scm) => scm.metrics()));
   const startMs = performance.now();
   await work();
   const seconds = (performance.now() - startMs) / 1000;
-  return new Window(before, await scm.metrics(), seconds);
+  const after = await Promise.all(scms.map((scm) => scm.metrics()));
+  return after.map((values, i) => new Window(before[i] as ReadonlyMap<string, number>, values, seconds));
 }

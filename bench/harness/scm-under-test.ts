@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
+import { readMetrics } from "./prom.js";
 import { residentBytes } from "./thread-cpu.js";
 
 const MAIN = fileURLToPath(new URL("../../engine/main.js", import.meta.url));
@@ -58,13 +59,7 @@ export class ScmUnderTest {
 
   /** Every number of /prom by its name with labels, such as `strata_thread_cpu_seconds{thread="main"}`. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    const text = await (await fetch(`${this.#httpUrl}/prom`)).text();
-    const values = new Map<string, number>();
-    for (const line of text.split("\n")) {
-      const at = line.lastIndexOf(" ");
-      if (!line.startsWith("#") && at > 0) values.set(line.slice(0, at), Number(line.slice(at + 1)));
-    }
-    return values;
+    return await readMetrics(this.#httpUrl);
   }
 
   /** The steps of the start and how long each took, in ms. */

@@ -10,7 +10,8 @@ export type LoadRequest =
     }
   | {
       readonly kind: "suppress";
-      readonly endpoint: string;
+      /** Of one SCM, or of all members of a group. */
+      readonly endpoints: readonly string[];
       readonly clients: number;
       readonly seconds: number;
       /** Ids are drawn evenly from this range, both ends included. */

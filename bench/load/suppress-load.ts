@@ -9,9 +9,9 @@ export async function suppressLoad(
   tally: LoadTally,
   begin: () => void,
 ): Promise<void> {
-  const { endpoint, firstId, lastId, seed } = request;
+  const { endpoints, firstId, lastId, seed } = request;
   const clients = Array.from({ length: request.clients }, (_, i) =>
-    createAdminClient({ endpoints: [endpoint], clientName: `load ${i}` }),
+    createAdminClient({ endpoints, clientName: `load ${i}` }),
   );
   // The first request opens the session.
   await Promise.all(clients.map((c) => c.suppressContainers({ containerIds: [firstId], suppress: false })));

@@ -50,7 +50,7 @@ async function suppress(
   const request = { kind: "suppress", clients: CLIENTS, firstId, lastId, seconds, seed: 1 } as const;
   const loads: LoadSummary[] = [];
   const window = await measure(scm, async () => {
-    loads.push(await runLoad({ ...request, endpoint: scm.endpoint }));
+    loads.push(await runLoad({ ...request, endpoints: [scm.endpoint] }));
   });
   return { load: loads[0] as LoadSummary, window };
 }

@@ -124,7 +124,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: "engine/consensus/raft-host.ts",
-        find: " || this.#droppableIndex() > this.#truncating,",
+        find: " || this.#log.isWorthCutting,",
         replace: ",",
       },
     ],

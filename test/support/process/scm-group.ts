@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAdminClient, type ResponseOf } from "../../../protocol/client/index.js";
@@ -14,12 +14,16 @@ const LOOK_TIMEOUT_MS = 1_000;
 export interface ScmGroupOptions {
   /** Of the members, the first of which is initialised. */
   readonly names?: readonly string[];
+  /** Of others that are configured, and join when `join` is called. */
+  readonly laterNames?: readonly string[];
   /** `key=value`, of all members. */
   readonly settings?: readonly string[];
   /** The group takes imports of another cluster. */
   readonly takesImports?: boolean;
-  /** Where the members' directories are made. */
+  /** Where the group's directory is made. */
   readonly parent?: string;
+  /** Directories that lie elsewhere, by name. */
+  readonly directories?: Readonly<Record<string, string>>;
 }
 
 /** One SCM of a group: a metadata directory and ports that stay the same from start to start. */
@@ -33,11 +37,15 @@ export class ScmMember {
   readonly #group: ScmGroup;
   #process: StrataProcess | undefined;
 
-  constructor(group: ScmGroup, name: string, ports: readonly [number, number, number]) {
+  constructor(
+    group: ScmGroup,
+    place: { readonly name: string; readonly directory: string },
+    ports: readonly [number, number, number],
+  ) {
     this.#group = group;
-    this.name = name;
-    this.directory = join(group.directory, name);
-    this.logFile = join(group.directory, `${name}.log`);
+    this.name = place.name;
+    this.directory = place.directory;
+    this.logFile = join(group.directory, `${place.name}.log`);
     [this.wsPort, this.httpPort, this.raftPort] = ports;
   }
 
@@ -72,25 +80,45 @@ export class ScmMember {
     return runStrata([...words, ...this.options()]);
   }
 
-  /** Starts the process without waiting for it. */
-  spawn(settings: readonly string[] = [], options: StrataProcessOptions = {}): StrataProcess {
+  /** Makes it the first of a new group, without starting it. */
+  async initialize(): Promise<void> {
+    await this.#initialize("--init", ...this.#group.initWords);
+  }
+
+  /** Makes it one of a running group, without starting it. */
+  async bootstrap(): Promise<void> {
+    await this.#initialize("--bootstrap");
+  }
+
+  /** Starts the process without waiting for it; what it prints is added to `logFile`. */
+  spawn(settings: readonly string[] = []): StrataProcess {
     this.#process = new StrataProcess(["scm", ...this.options(settings)], {
       logFile: this.logFile,
-      ...options,
+      ...this.#group.processOptions(this),
     });
     return this.#process;
   }
 
   /** Starts the process and waits until its ports are open. */
-  async start(settings: readonly string[] = [], options: StrataProcessOptions = {}): Promise<StrataProcess> {
-    const scm = this.spawn(settings, options);
+  async start(settings: readonly string[] = []): Promise<StrataProcess> {
+    const scm = this.spawn(settings);
     await serving(scm);
     return scm;
+  }
+
+  /** Its disk is lost: an empty directory, the same ports. The process must have ended. */
+  loseDisk(): void {
+    for (const name of readdirSync(this.directory)) rmSync(join(this.directory, name), { recursive: true });
   }
 
   /** Ends it where it stands, also when it is stopped by SIGSTOP. */
   async kill(): Promise<void> {
     if (this.isAlive) await this.process.kill();
+  }
+
+  async #initialize(...words: string[]): Promise<void> {
+    const { code, text } = await this.run("scm", ...words);
+    if (code !== 0) throw new Error(`${words[0]} of ${this.name} ended with ${code}: ${text}`);
   }
 
   /** Members of the group as this one knows them; undefined when it does not answer. */
@@ -116,26 +144,36 @@ export class ScmMember {
 /** A group of SCMs on this machine, each a process of its own, in a temporary directory. */
 export class ScmGroup {
   readonly directory: string;
+  /** Those that join later are the last ones. */
   readonly members: readonly ScmMember[];
+  /** Of each process, from its next start on. */
+  processOptions: (member: ScmMember) => StrataProcessOptions = () => ({});
   /** Where `by` looks for the Raft port of `of`; set it before the start to put something in between. */
   raftPortOf: (by: ScmMember, of: ScmMember) => number = (_, { raftPort }) => raftPort;
   readonly #options: ScmGroupOptions;
 
   /** Nothing is initialised or started yet. */
   static async create(options: ScmGroupOptions = {}): Promise<ScmGroup> {
-    const { names = NAMES } = options;
+    const count = namesOf(options).length;
     const ports = new Set<number>();
-    while (ports.size < 3 * names.length) ports.add(await freePort());
-    return new ScmGroup(options, names, [...ports]);
+    while (ports.size < 3 * count) ports.add(await freePort());
+    return new ScmGroup(options, [...ports]);
   }
 
-  private constructor(options: ScmGroupOptions, names: readonly string[], ports: readonly number[]) {
+  private constructor(options: ScmGroupOptions, ports: readonly number[]) {
     this.#options = options;
     this.directory = mkdtempSync(join(options.parent ?? tmpdir(), "strata-group-"));
-    this.members = names.map((name, i) => {
+    this.members = namesOf(options).map((name, i) => {
       const [ws = 0, http = 0, raft = 0] = ports.slice(3 * i);
-      return new ScmMember(this, name, [ws, http, raft]);
+      const directory = options.directories?.[name] ?? join(this.directory, name);
+      mkdirSync(directory, { recursive: true });
+      return new ScmMember(this, { name, directory }, [ws, http, raft]);
     });
+  }
+
+  /** Of `--init`. */
+  get initWords(): string[] {
+    return this.#options.takesImports === true ? ["--local-id-floor", "1000", "--term-floor", "5"] : [];
   }
 
   /** For clients, in the order of the names. */
@@ -149,18 +187,21 @@ export class ScmGroup {
     return member;
   }
 
-  /** Initialises the first member, has the others join, one after the other, and waits until all may vote.
-   * `options` are those of each process. */
-  async start(options: (member: ScmMember) => StrataProcessOptions = () => ({})): Promise<void> {
-    const [first, ...others] = this.members as [ScmMember, ...ScmMember[]];
-    const floors = ["--local-id-floor", "1000", "--term-floor", "5"];
-    require0(await first.run("scm", "--init", ...(this.#options.takesImports === true ? floors : [])), first);
-    await first.start([], options(first));
-    for (const member of others) {
-      require0(await member.run("scm", "--bootstrap"), member);
-      await member.start([], options(member));
-    }
-    await this.whenAllVote();
+  /** Initialises the first member and has the others join, one after the other, but for those that come
+   * later. */
+  async start(): Promise<void> {
+    const { names = NAMES } = this.#options;
+    const [first, ...others] = this.members.slice(0, names.length) as [ScmMember, ...ScmMember[]];
+    await first.initialize();
+    await first.start();
+    for (const member of others) await this.join(member);
+  }
+
+  /** Bootstraps and starts `member`, waits until it may vote. */
+  async join(member: ScmMember): Promise<void> {
+    await member.bootstrap();
+    await member.start();
+    await this.whenVoter(member);
   }
 
   /** Who leads, by what the members that answer say; undefined when none knows, or they do not agree. */
@@ -180,22 +221,28 @@ export class ScmGroup {
     return await this.#soon("somebody leads", () => this.leader());
   }
 
-  /** Throws when not all members are voters soon. */
-  async whenAllVote(): Promise<void> {
-    await this.#soon("all members are voters", async () => {
+  /** Waits until the leader knows `member` as a voter. */
+  async whenVoter({ name, raftPort }: ScmMember): Promise<void> {
+    await this.#soon(`${name} is a voter`, async () => {
       const roles = await (await this.leader())?.roles();
-      const voters = roles?.peers.filter(({ role }) => role === "LEADER" || role === "FOLLOWER");
-      return voters?.length === this.members.length ? voters : undefined;
+      const own = roles?.peers.find(({ ratisPort }) => ratisPort === raftPort);
+      return own?.role === "LEADER" || own?.role === "FOLLOWER" ? own : undefined;
     });
   }
 
-  /** Ends all processes and removes the directory. */
+  /** Ends all processes and removes all directories. */
   async close(): Promise<void> {
     await this.kill();
+    this.remove();
+  }
+
+  /** Removes all directories; no process may run. */
+  remove(): void {
+    for (const { directory } of this.members) rmSync(directory, { recursive: true, force: true });
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Ends all processes; the directory stays. */
+  /** Ends all processes; the directories stay. */
   async kill(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
   }
@@ -228,6 +275,6 @@ export class ScmGroup {
   }
 }
 
-function require0({ code, text }: Ending & { readonly text: string }, { name }: ScmMember): void {
-  if (code !== 0) throw new Error(`initialising ${name} ended with ${code}: ${text}`);
+function namesOf({ names = NAMES, laterNames = [] }: ScmGroupOptions): string[] {
+  return [...names, ...laterNames];
 }
