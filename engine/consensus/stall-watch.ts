@@ -45,6 +45,8 @@ export class StallWatch {
   /** End of the last gap between two verdicts, or the beginning of the office. */
   #awakeSinceMs = 0;
   #verdictMs = 0;
+  /** When the office began, until the first verdict. */
+  #officeMs: number | undefined;
 
   /** @param timeoutMs the election timeout, electionTimeoutTicks × tickMs. */
   constructor(self: NodeId, timeoutMs: number) {
@@ -58,6 +60,7 @@ export class StallWatch {
     this.#heardMs.clear();
     this.#awakeSinceMs = nowMs;
     this.#verdictMs = nowMs;
+    this.#officeMs = nowMs;
   }
 
   /** A message of `peer` has arrived. */
@@ -73,6 +76,7 @@ export class StallWatch {
     this.#verdictMs = nowMs;
     // First, since it also notes who is seen for the first time.
     const quorumMs = this.#quorumHeardMs(status, nowMs);
+    this.#officeMs = undefined;
     if (oldestAppendMs !== undefined) {
       const waitsSinceMs = Math.max(oldestAppendMs, this.#awakeSinceMs);
       if (nowMs - waitsSinceMs > this.#timeoutMs) return this.#bad("storageStalled", status, nowMs);
@@ -91,8 +95,9 @@ export class StallWatch {
     if (id === this.#self) return nowMs;
     const heardMs = this.#heardMs.get(id);
     if (heardMs !== undefined) return heardMs;
-    this.#heardMs.set(id, nowMs);
-    return nowMs;
+    const seenMs = this.#officeMs ?? nowMs;
+    this.#heardMs.set(id, seenMs);
+    return seenMs;
   }
 
   #bad(

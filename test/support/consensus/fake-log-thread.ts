@@ -13,6 +13,7 @@ import {
   readEntryTerm,
   readEntryType,
   readLogAppend,
+  readLogFetch,
   readRecordIndex,
 } from "../../../workers/shared/log-records.js";
 import { MemoryLog } from "../raft/memory-log.js";
@@ -32,7 +33,8 @@ type Step =
   | { readonly kind: "hardState"; readonly hardState: HardState }
   | { readonly kind: "entry"; readonly entry: Entry }
   | { readonly kind: "answer"; readonly entryCount: number; readonly handOutTerm: number }
-  | { readonly kind: "truncate"; readonly index: LogIndex };
+  | { readonly kind: "truncate"; readonly index: LogIndex }
+  | { readonly kind: "fetch"; readonly low: LogIndex; readonly high: LogIndex; readonly bytesMax: number };
 
 /** The log thread in steps: `take` reads what main published, `sync` makes it durable and answers. */
 export class FakeLogThread {
@@ -44,6 +46,10 @@ export class FakeLogThread {
   #missing = 0;
   /** Taken, not durable. */
   #queue: Step[] = [];
+  /** Answers to a fetch that found no room. */
+  #fetched: (() => boolean)[] = [];
+  /** Entries that were read again. */
+  fetchedCount = 0;
 
   constructor(disk: LogDisk, ringBytes: number) {
     this.disk = disk;
@@ -68,6 +74,8 @@ export class FakeLogThread {
       else if (step.kind === "truncate") {
         this.disk.log.truncate(step.index);
         assert(this.#answers.truncated(step.index), "no room for an answer");
+      } else if (step.kind === "fetch") {
+        this.#fetch(step.low, step.high, step.bytesMax);
       } else {
         const { log } = this.disk;
         Object.assign(this.#answer, {
@@ -81,13 +89,26 @@ export class FakeLogThread {
         assert(this.#answers.appended(this.#answer), "no room for an answer");
       }
     }
+    while (this.#fetched[0]?.()) this.#fetched.shift();
     this.link.workerSender.publish();
+  }
+
+  #fetch(low: LogIndex, high: LogIndex, bytesMax: number): void {
+    const { log } = this.disk;
+    const entries = low <= log.truncated.index ? [] : log.entries(low, high, bytesMax);
+    this.fetchedCount += entries.length;
+    for (const entry of entries) this.#fetched.push(() => this.#answers.fetchedEntry(entry));
+    this.#fetched.push(() => this.#answers.fetched(entries.length));
   }
 
   readonly #onRecord = (kind: number, offset: number, bytes: number): void => {
     const { view } = this.link.workerReceiver;
     if (kind === LOG_RECORD.TRUNCATE) {
       this.#queue.push({ kind: "truncate", index: readRecordIndex(view, offset) });
+      return;
+    }
+    if (kind === LOG_RECORD.FETCH) {
+      this.#queue.push({ kind: "fetch", ...readLogFetch(view, offset) });
       return;
     }
     if (kind === LOG_RECORD.APPEND) {
