@@ -74,8 +74,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/raft/types.ts",
     "engine/cluster",
     "engine/storage/directories.ts",
+    "engine/storage/snapshot-chunk.ts",
+    "engine/storage/state-rows.ts",
     "type:engine/consensus",
-    "engine/telemetry",
+    "protocol/schema",
+    "protocol/codec",
     "workers/shared",
   ],
   "engine/gateway": [

@@ -1,4 +1,4 @@
-import type { ByteReader } from "../core/byte-reader.js";
+import { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
@@ -7,8 +7,9 @@ import { readConfState, writeConfState } from "../raft/conf-state-codec.js";
 import type { ConfState } from "../raft/types.js";
 import { countFrom } from "./count-from.js";
 import { HashSum } from "./hash-sum.js";
-import type { History } from "./history/history.js";
-import type { MemberTable } from "./members/member-table.js";
+import { History } from "./history/history.js";
+import { MemberTable } from "./members/member-table.js";
+import type { StateHead } from "./state-machine.js";
 import { TABLE } from "./tables.js";
 
 /** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
@@ -93,6 +94,14 @@ export class ClusterMeta {
     this.#members.write(writer);
     this.#history.write(writer);
   }
+}
+
+/** What a stored meta row says of the state that it belongs to. Throws RangeError, StorageError
+ * STORAGE_FORMAT. */
+export function readStateHead(row: Uint8Array): StateHead {
+  const meta = new ClusterMeta(new History(), new MemberTable());
+  const hash = meta.read(new ByteReader(row));
+  return { index: meta.appliedIndex, term: meta.appliedTerm, confState: meta.confState, hash };
 }
 
 const NO_MEMBERS: ConfState = {

@@ -5,7 +5,7 @@ import type { LogIndex, Term } from "../core/ids.js";
 import { isCount, logIndex, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
 import type { ConfState } from "../raft/types.js";
-import { ClusterMeta } from "./cluster-meta.js";
+import { ClusterMeta, readStateHead } from "./cluster-meta.js";
 import { Containers } from "./containers/containers.js";
 import type { ReplicationConfig } from "./containers/replication-config.js";
 import { applyTransition } from "./containers/transition.js";
@@ -35,9 +35,10 @@ import { SessionTable } from "./sessions/session-table.js";
 import type {
   FlushSink,
   FlushSource,
-  LoadTarget,
   OperationResult,
+  ReloadTarget,
   ResultSink,
+  StateHead,
   StateMachine,
   Tail,
   TailSource,
@@ -58,7 +59,7 @@ export interface ClusterStateOptions {
 
 /** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3):
  * what `apply` answers and changes depends on the state and the entry alone. */
-export class ClusterState implements StateMachine, FlushSource, TailSource, LoadTarget {
+export class ClusterState implements StateMachine, FlushSource, TailSource, ReloadTarget {
   readonly containers: Containers;
   readonly pipelines = new PipelineTable();
   readonly sequences = new SequenceTable();
@@ -73,6 +74,8 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
   #frozenMeta: Uint8Array | undefined;
   #loadedHash: string | undefined;
   #hasLoadedRows = false;
+  #isReloading = false;
+  readonly headKey = Uint8Array.of(TABLE.meta);
   /** Of the operation in hand; reused. */
   readonly #stamp = { sessionId: 0, sequence: 0, ackedSequence: 0 };
   readonly #use = { nowMs: 0, useNumber: 0 };
@@ -181,6 +184,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
 
   freeze(): number {
     assert(this.#frozenMeta === undefined, "the flush before is not drained");
+    assert(!this.#isReloading, "nothing is flushed while the tables are loaded");
     let count = 1;
     for (const part of this.#parts) count += part.freeze();
     this.#frozenMeta = this.#meta.write(this.hash());
@@ -208,13 +212,45 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
     return this.history.table.tail(from, to, rowCountMax);
   }
 
+  get isReloading(): boolean {
+    return this.#isReloading;
+  }
+
+  readHead(value: Uint8Array): StateHead {
+    let head: StateHead | undefined;
+    corruptUnless("STATE_CORRUPT", "meta row", () => {
+      head = readStateHead(value);
+    });
+    return head as StateHead;
+  }
+
+  /** The place in the log stays until the meta row, the first one, says where the state stands now. */
+  beginReload(): void {
+    assert(!this.#isReloading, "one reload at a time");
+    this.#isReloading = true;
+    this.#hasLoadedRows = false;
+    this.#loadedHash = undefined;
+    this.#frozenMeta = undefined;
+    this.containers.beginReload();
+    this.pipelines.clear();
+    this.sequences.rows.clear();
+    this.intents.rows.clear();
+    this.#sessions.clear();
+    this.history.table.clear();
+    this.members.rows.clear();
+  }
+
+  clearStep(): boolean {
+    return this.containers.table.clearStep();
+  }
+
   load(table: number, key: Uint8Array, value: Uint8Array): void {
     this.#hasLoadedRows = true;
     corruptUnless("STATE_CORRUPT", `table ${table}`, () => this.#loadRow(table, key, value));
   }
 
   loaded(firstMembers: ConfState): void {
-    if (!this.#hasLoadedRows) {
+    if (!this.#hasLoadedRows && !this.#isReloading) {
       this.#meta.confState = firstMembers;
       this.members.begin(firstMembers);
       return;
@@ -232,9 +268,12 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Load
       }
     });
     for (const [uuid, intent] of this.intents.rows.entries()) this.#options.onNodeIntent(uuid, intent);
+    if (this.#isReloading) this.members.onChanged();
+    this.#isReloading = false;
   }
 
   #checkPlace(index: LogIndex, term: Term): void {
+    assert(!this.#isReloading, "nothing is applied while the tables are loaded");
     assert(index === this.#meta.appliedIndex + 1, "entries are applied in order");
     assert(term >= this.#meta.appliedTerm, "the term fell");
   }

@@ -39,6 +39,14 @@ export class DirtyRows<K> implements FlushPart {
     return this.#epoch;
   }
 
+  /** All rows are on disk as they will be loaded. */
+  reset(): void {
+    this.#dirty.clear();
+    this.#frozen.clear();
+    this.#kept.clear();
+    this.#epoch++;
+  }
+
   /** To be called before the row of `key` is added, changed or removed. */
   touch(key: K): void {
     this.#dirty.add(key);

@@ -87,6 +87,14 @@ export class DiskTable implements FlushPart {
     this.#first = reader.bytes().slice();
   }
 
+  /** Nothing waits to be written: a snapshot with all rows has come, and `read` follows. */
+  clear(): void {
+    this.#dirty = new TailRows();
+    this.#isFirstDirty = false;
+    this.#frozenFirst = undefined;
+    this.flushed();
+  }
+
   tail(from: Uint8Array, to: Uint8Array | undefined, rowCountMax: number): Tail {
     const start = compareBytes(from, this.#first) < 0 ? this.#first : from;
     const rows: TailRow[] = [];

@@ -66,7 +66,14 @@ export class RowSet<K extends string | number, R> {
     return this.#scratch.view();
   }
 
-  /** At boot. Throws RangeError when the bytes are no row of this table. */
+  /** Empties the table, before it is loaded anew. */
+  clear(): void {
+    this.#rows.clear();
+    this.hash.clear();
+    this.dirty.reset();
+  }
+
+  /** At boot, or after `clear`. Throws RangeError when the bytes are no row of this table. */
   load(key: Uint8Array, value: Uint8Array): void {
     const keyReader = new ByteReader(key);
     const rowReader = new ByteReader(value);

@@ -88,8 +88,20 @@ export interface LoadTarget {
   loaded(firstMembers: ConfState): void;
 }
 
+/** What the rows of a state say of it as a whole. */
+export interface StateHead {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly confState: ConfState;
+  readonly hash: string;
+}
+
 /** A LoadTarget that can begin anew, when a snapshot takes the place of what it holds. */
 export interface ReloadTarget extends LoadTarget {
+  /** Key, with its table, of the row from whose value `readHead` reads. */
+  readonly headKey: Uint8Array;
+  /** Throws CorruptionError STATE_CORRUPT, StorageError STORAGE_FORMAT. */
+  readHead(value: Uint8Array): StateHead;
   /** Empties every table in place; whoever listens to them stays. Until `loaded` nothing is applied, flushed or
    * read. Memory that others look at is cleared by `clearStep`. */
   beginReload(): void;

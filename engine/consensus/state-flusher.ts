@@ -66,8 +66,8 @@ export class StateFlusher {
   /** Waits for the interval to pass, or for room in the channel. */
   #timer: Timer | undefined;
   #isStopped = false;
+  /** No flush begins: a snapshot is taking the place of the state. */
   #isSuspended = false;
-  /** Waits for the flush that is under way. */
   #onIdle: (() => void) | undefined;
   readonly counters: FlushCounters = { flushes: 0, durableFlushes: 0, rows: 0, bytes: 0 };
   /** Time of a write in µs. */
@@ -91,8 +91,9 @@ export class StateFlusher {
     this.#flushIndex = parts.source.appliedIndex;
   }
 
+  /** A flush may be started. */
   get isIdle(): boolean {
-    return this.#phase === "idle";
+    return this.#phase === "idle" && !this.#isSuspended;
   }
 
   /** Something was applied. Once per turn. */
@@ -110,7 +111,7 @@ export class StateFlusher {
 
   /** Starts a flush of all that has changed. There must be none under way. */
   start(): void {
-    assert(this.#phase === "idle", "one flush at a time");
+    assert(this.isIdle, "one flush at a time");
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#flushIndex = this.#source.appliedIndex;
@@ -134,23 +135,35 @@ export class StateFlusher {
     this.#source.flushed();
     this.#count(flushed);
     this.#handler.onFlushed(flushed.appliedIndex, flushed.durable);
-    const onIdle = this.#onIdle;
-    this.#onIdle = undefined;
-    onIdle?.();
+    if (this.#isSuspended) {
+      const onIdle = this.#onIdle;
+      this.#onIdle = undefined;
+      onIdle?.();
+      return;
+    }
     // What changed meanwhile waits no longer than anything else.
     if (this.#source.appliedIndex > this.#flushIndex) this.onApplied();
   }
 
-  /** No flush begins until `resume`; calls back when none is under way. */
+  /** Lets the flush that is under way end, then calls back, perhaps at once. No other one begins before
+   * `resume`. */
   suspend(onIdle: () => void): void {
-    assert(!this.#isSuspended, "flushes are suspended once");
+    assert(!this.#isSuspended, "flushes are suspended already");
     this.#isSuspended = true;
-    if (this.isIdle) onIdle();
-    else this.#onIdle = onIdle;
+    if (this.#phase !== "idle") {
+      this.#onIdle = onIdle;
+      return;
+    }
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    onIdle();
   }
 
+  /** The store holds what the state holds now. */
   resume(): void {
+    assert(this.#isSuspended, "flushes go on already");
     this.#isSuspended = false;
+    this.#flushIndex = this.#source.appliedIndex;
   }
 
   /** No more flushes. */

@@ -102,5 +102,8 @@ export type RowVisitor = (key: Uint8Array, value: Uint8Array) => void;
 export interface StoreCursor {
   /** Visits up to `rowCountMax` next rows, fewer when they are large; returns how many, 0 at the end. */
   next(rowCountMax: number, visit: RowVisitor): number;
+  /** Goes on, or back, to the first row at or after `key`, which lies in the range; what is seen stays as of
+   * the scan's call. */
+  seek(key: Uint8Array): void;
   close(): void;
 }

@@ -69,6 +69,7 @@ export const ERRORS = {
   REPORT_STALLED: protocol(121, "a report has credit, but no chunk came for {limitMs} ms"),
   PEER_MESSAGE_INVALID: protocol(122, "a member's message cannot be: {reason}"),
   PEER_SILENT: protocol(123, "nothing was heard for {limitMs} ms"),
+  SNAPSHOT_INVALID: protocol(130, "the snapshot is damaged: {reason}"),
 
   // 200 … refusals: a valid request that the state does not allow.
   CLUSTER_ID_MISMATCH: rejected(
@@ -205,6 +206,11 @@ export const ERRORS = {
     retry: "never",
     action: "Check with `strata admin scm roles` that it is up and caught up, then repeat.",
   },
+  SNAPSHOT_REFUSED: unavailable(
+    320,
+    "no snapshot is taken now: {reason}",
+    "Nothing: the leader offers another one.",
+  ),
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),

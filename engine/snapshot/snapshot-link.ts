@@ -27,8 +27,3 @@ export interface SnapshotDialer {
 
 /** A member opened a connection to send a snapshot. */
 export type SnapshotAcceptor = (connection: SnapshotConnection) => SnapshotConnectionHandler;
-
-/** Largest frame: a chunk, or a single row that is larger than that. */
-export const SNAPSHOT_FRAME_BYTES_MAX = 4 * 1024 * 1024;
-/** Largest sum of frames that the sender leaves unanswered: what a connection must be able to hold. */
-export const SNAPSHOT_WINDOW_BYTES = 1024 * 1024;

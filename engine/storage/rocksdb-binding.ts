@@ -49,6 +49,8 @@ export interface RocksBatch {
 export interface RocksIterator {
   /** Keys and values in turn, each a copy. */
   _nextvSync(rowCountMax: number): { readonly rows: readonly Uint8Array[]; readonly finished: boolean };
+  /** The next row read is the first at or after `key`. */
+  _seekSync(key: Uint8Array): void;
   close(): Promise<void>;
 }
 

@@ -195,6 +195,11 @@ class RocksStoreCursor implements StoreCursor {
     return rows.length / 2;
   }
 
+  seek(key: Uint8Array): void {
+    guard(this.#place, () => this.#iterator._seekSync(key));
+    this.#finished = false;
+  }
+
   close(): void {
     this.#finished = true;
     // The native iterator is gone when this returns; the promise only tells abstract-level's bookkeeping.

@@ -6,13 +6,12 @@ import { crc32 } from "./crc32.js";
 import { readIdentity, requireIdentity, writeIdentity } from "./identity.js";
 import type { StorageIdentity } from "./recovered.js";
 import { seal, unseal } from "./sealed-row.js";
+import { StateReader } from "./state-reader.js";
+import { checkedValue, ROWS_COLUMN, STATE_CHECKSUM_BYTES, scanTables } from "./state-rows.js";
 
 /** Bytes of the state store: keys are table u8 ‖ key, a value ends in the checksum of its row. What the rows
  * hold is the business of the state machine, whose meta row carries a format of its own. */
 export const STATE_FORMAT_VERSION = 1;
-
-/** Everything lies in one column, so that one cursor sees one state (raft.md §9). */
-const ROWS_COLUMN = "rows";
 
 /** A quarter of it is one write buffer. Also bounds what RocksDB reads again after a crash: its
  * write-ahead log holds about a flush or three such buffers, whichever is more. */
@@ -26,13 +25,6 @@ export const STATE_STORE_OPTIONS: StoreOptions = {
 
 /** Table 0 belongs to the store: one row says whose it is. */
 const IDENTITY_KEY = Uint8Array.of(0, 1);
-
-export const STATE_CHECKSUM_BYTES = 4;
-
-/** Checksum over key and value. */
-export function rowChecksum(key: Uint8Array, value: Uint8Array): number {
-  return crc32(value, 0, value.length, crc32(key, 0, key.length));
-}
 
 /** Gathers one flush and commits it as a whole. Belongs to the state thread. */
 export class StateStore {
@@ -54,7 +46,8 @@ export class StateStore {
     return new StateStore(store);
   }
 
-  private constructor(store: Store) {
+  /** A store that is open already and whose identity was checked or written. */
+  constructor(store: Store) {
     this.#store = store;
     this.#batch = store.batch();
   }
@@ -109,6 +102,11 @@ export class StateStore {
     } finally {
       cursor.close();
     }
+  }
+
+  /** Holds the state open as it is now, for a snapshot. Close it before the store. */
+  openReader(tables: "memory" | "all"): StateReader {
+    return openStateReader(this.#store, tables);
   }
 
   async close(): Promise<void> {
@@ -174,8 +172,7 @@ export class StateScan {
   /** With `memory` disk-resident tables are passed by. `onCorrupt` gets the error of each damaged row, which
    * is then passed by; without it the error is thrown. */
   constructor(store: Store, tables: "memory" | "all", onCorrupt: OnCorruptRow = throwError) {
-    const to = Uint8Array.of(tables === "all" ? 255 : DISK_TABLE_MIN);
-    this.#cursor = store.scan(ROWS_COLUMN, { from: Uint8Array.of(1), to });
+    this.#cursor = scanTables(store, tables);
     this.#onCorrupt = onCorrupt;
   }
 
@@ -200,21 +197,11 @@ export class StateScan {
   }
 }
 
-/** The value without its checksum. Throws CorruptionError STATE_CORRUPT. */
-function checkedValue(key: Uint8Array, stored: Uint8Array): Uint8Array {
-  const end = stored.length - STATE_CHECKSUM_BYTES;
-  if (end < 0) throw rowCorrupt(key, "cut off");
-  const value = stored.subarray(0, end);
-  const checksum = new DataView(stored.buffer, stored.byteOffset, stored.length).getUint32(end, true);
-  if (checksum !== rowChecksum(key, value)) throw rowCorrupt(key, "checksum mismatch");
-  return value;
+/** Holds the state in `store` open as it is now. */
+export function openStateReader(store: Store, tables: "memory" | "all"): StateReader {
+  return new StateReader(scanTables(store, tables));
 }
 
 function throwError(error: StrataError): void {
   throw error;
-}
-
-function rowCorrupt(key: Uint8Array, reason: string): StrataError {
-  const name = Buffer.from(key.subarray(1)).toString("hex");
-  return new StrataError("STATE_CORRUPT", { where: `table ${key[0]} key ${name}`, reason });
 }

@@ -1,7 +1,8 @@
 import { assert } from "../../engine/core/assert.js";
-import { StrataError } from "../../engine/core/errors.js";
+import type { StrataError } from "../../engine/core/errors.js";
 import { type LogIndex, logIndex } from "../../engine/core/ids.js";
 import type { ChannelSender } from "../../engine/core/shared-channel.js";
+import { decodeError, encodeError } from "./error-json.js";
 
 /** Records between main and the state thread.
  *
@@ -41,10 +42,8 @@ const SCAN_HEADER_BYTES = 12;
 /** SCANNED: flags u32, padding u32. */
 const SCANNED_BYTES = 8;
 const SCAN_COMPLETE = 1;
-/** UNREAD: bytes u32 of the error's code and details as JSON, then these. */
+/** UNREAD: bytes u32 of the error (error-json.ts), then it. */
 const UNREAD_HEADER_BYTES = 4;
-/** Reasons of RocksDB name a file and a place in it; whatever is longer is cut. */
-const REASON_CHARS_MAX = 500;
 /** FLUSHED: appliedIndex f64, bytes f64, flags u32, rowCount u32, writeUs f64. */
 const FLUSHED_BYTES = 32;
 
@@ -230,13 +229,9 @@ export function readScannedComplete(view: DataView, offset: number): boolean {
   return (view.getUint32(offset, true) & SCAN_COMPLETE) !== 0;
 }
 
-/** The state thread's side: the page cannot be read. The details of an error of the disk are texts. */
-export function writeUnread(sender: ChannelSender, { code, details }: StrataError): boolean {
-  const texts = Object.entries(details).map(([name, value]) => [
-    name,
-    String(value).slice(0, REASON_CHARS_MAX),
-  ]);
-  const json = Buffer.from(JSON.stringify({ code, details: Object.fromEntries(texts) }));
+/** The state thread's side: the page cannot be read. */
+export function writeUnread(sender: ChannelSender, error: StrataError): boolean {
+  const json = encodeError(error);
   const offset = sender.reserve(STATE_RECORD.UNREAD, UNREAD_HEADER_BYTES + json.length);
   if (offset < 0) return false;
   sender.view.setUint32(offset, json.length, true);
@@ -248,9 +243,7 @@ export function writeUnread(sender: ChannelSender, { code, details }: StrataErro
 /** Why the page of the UNREAD at `offset` cannot be read. */
 export function readUnread(bytes: Uint8Array, view: DataView, offset: number): StrataError {
   const start = offset + UNREAD_HEADER_BYTES;
-  const json = Buffer.from(bytes.slice(start, start + view.getUint32(offset, true))).toString();
-  const { code, details } = JSON.parse(json) as Pick<StrataError, "code" | "details">;
-  return new StrataError(code, details);
+  return decodeError(bytes.slice(start, start + view.getUint32(offset, true)));
 }
 
 export function newStateFlushed(): StateFlushed {

@@ -6,6 +6,7 @@ import { Fifo } from "../../engine/core/fifo.js";
 import type { RecordHandler } from "../../engine/core/shared-channel.js";
 import type { StorageIdentity } from "../../engine/storage/recovered.js";
 import { StateStore } from "../../engine/storage/state-store.js";
+import { isSnapshotRecord } from "../shared/snapshot-records.js";
 import {
   newStateFlushed,
   readCommitDurable,
@@ -21,6 +22,7 @@ import {
   writeUnread,
 } from "../shared/state-records.js";
 import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
+import { SnapshotKeeper } from "./snapshot-keeper.js";
 
 /** Records taken in one poll; each COMMIT among them ends the poll's flush and is answered. */
 const POLL_RECORDS = 1024;
@@ -35,8 +37,9 @@ export interface StateWriterData {
 /** The state thread: gathers the rows of a flush and commits them as one atomic batch, so that what is on
  * disk is always the state at one applied index (raft.md §11). Not synced, unless main asks for it before
  * it has the log truncated: what a loss of power takes away is replayed from the log. Between flushes it
- * reads pages of disk-resident tables for main. Any error of a write ends it; a page that cannot be read is
- * only told, since what main holds and writes is sound without it. */
+ * reads pages of disk-resident tables for main, and snapshots come and go (snapshot-keeper.ts). Any error of
+ * a write ends it; a page that cannot be read is only told, since what main holds and writes is sound without
+ * it. */
 export class StateWriter implements WorkerLoop {
   readonly #context: WorkerContext;
   readonly #disk: Disk;
@@ -48,6 +51,7 @@ export class StateWriter implements WorkerLoop {
   #rowCount = 0;
   #bytes = 0;
   #openStore: StateStore | undefined;
+  #snapshots: SnapshotKeeper | undefined;
 
   constructor(context: WorkerContext, disk: Disk, clock: Clock) {
     this.#context = context;
@@ -58,16 +62,39 @@ export class StateWriter implements WorkerLoop {
   async start(): Promise<void> {
     const { path, identity } = this.#context.data as StateWriterData;
     this.#openStore = await StateStore.open(this.#disk, path, identity);
+    this.#snapshots = new SnapshotKeeper({
+      context: this.#context,
+      disk: this.#disk,
+      path,
+      identity,
+      store: () => this.#store,
+      setStore: (store) => this.#setStore(store),
+      answer: (write) => this.#answer(write),
+    });
   }
 
   poll(): boolean {
     if (!this.#resume()) return false;
-    return this.#context.receiver.drain(this.#onRecord, POLL_RECORDS) > 0;
+    const taken = this.#context.receiver.drain(this.#onRecord, POLL_RECORDS);
+    return taken > 0 || this.#keeper.isBusy;
   }
 
   /** Rows of a flush that got no COMMIT are dropped: the log has them. */
   async stop(): Promise<void> {
+    await this.#keeper.stop();
     await this.#store.close();
+  }
+
+  get #keeper(): SnapshotKeeper {
+    assert(this.#snapshots !== undefined, "the state writer has not started");
+    return this.#snapshots;
+  }
+
+  /** A snapshot takes the place of the state: what was gathered of the old one goes with it. */
+  #setStore(store: StateStore): void {
+    this.#openStore = store;
+    this.#rowCount = 0;
+    this.#bytes = 0;
   }
 
   get #store(): StateStore {
@@ -93,7 +120,8 @@ export class StateWriter implements WorkerLoop {
         this.#onScan(offset);
         return;
       default:
-        assert(false, `unknown state record ${kind}`);
+        assert(isSnapshotRecord(kind), `unknown state record ${kind}`);
+        this.#keeper.onRecord(kind, offset);
     }
   };
 
@@ -150,8 +178,11 @@ export class StateWriter implements WorkerLoop {
     this.#answer(() => writeStateFlushed(this.#context.sender, flushed));
   }
 
-  #answer(write: () => boolean): void {
-    if (this.#answers.length > 0 || !write()) this.#answers.push(write);
+  /** False when it has to wait. */
+  #answer(write: () => boolean): boolean {
+    if (this.#answers.length === 0 && write()) return true;
+    this.#answers.push(write);
+    return false;
   }
 
   /** False when the channel still has no room for all of them. */

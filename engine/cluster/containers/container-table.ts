@@ -24,6 +24,8 @@ export const STRIPE_BYTES = STRIPE_ROWS * ROW_BYTES;
 
 /** Stripe numbers end here: 2^32 ids, 2^28 pages. */
 const STRIPE_COUNT_MAX = 65_536;
+/** Rows cleared in one step: a millisecond. */
+const CLEAR_ROWS = STRIPE_ROWS / 4;
 /** How far above the highest known id a new one may lie: room for the gaps of many leaders, and no more
  * stripes than that for a stray id. */
 export const CONTAINER_ID_REACH = 4_194_304;
@@ -90,6 +92,10 @@ export class ContainerTable {
   readonly #countByOwner = new Uint32Array(65_536);
   #suppressedCount = 0;
   #highestId = 0;
+  /** Others look at the rows while they are loaded. */
+  #isReloading = false;
+  /** Rows that are still to be cleared, by the first one of each piece. */
+  #toClear: number[] = [];
   readonly hash = new HashSum();
   readonly pages: PageTracker;
 
@@ -257,6 +263,44 @@ export class ContainerTable {
     return 0;
   }
 
+  /** All containers are going to be loaded anew. Stripes stay where they are, since the shards know them;
+   * `clearStep` clears their rows. */
+  beginReload(): void {
+    this.#isReloading = true;
+    this.#toClear = [];
+    for (const [number, stripe] of this.#stripes.entries()) {
+      if (stripe === undefined) continue;
+      for (let row = 0; row < STRIPE_ROWS; row += CLEAR_ROWS) this.#toClear.push(number * STRIPE_ROWS + row);
+    }
+    this.#countByState.fill(0);
+    this.#countByReplication.fill(0);
+    this.#countByOwner.fill(0);
+    this.#suppressedCount = 0;
+    this.#highestId = 0;
+    this.hash.clear();
+    this.pages.reset();
+  }
+
+  /** True when no row of before is left. */
+  clearStep(): boolean {
+    const first = this.#toClear.pop();
+    if (first === undefined) return true;
+    const stripe = this.#existing(first);
+    for (let row = first % STRIPE_ROWS, end = row + CLEAR_ROWS; row < end; row++) {
+      if (stripe.bytes[row * ROW_BYTES + AT.state.offset] === 0) continue;
+      const word = row * ROW_WORDS;
+      beginWrite(stripe.words, word + VERSION_WORD);
+      stripe.words.fill(0, word + HASHED_WORD, word + ROW_WORDS);
+      endWrite(stripe.words, word + VERSION_WORD);
+    }
+    return this.#toClear.length === 0;
+  }
+
+  loaded(): void {
+    assert(this.#toClear.length === 0, "rows of before are left");
+    this.#isReloading = false;
+  }
+
   /** At boot: takes a page as it stood on disk. Throws RangeError when it cannot be one. */
   loadPage(key: Uint8Array, value: Uint8Array): void {
     if (key.length !== 4) throw new RangeError(`page key of ${key.length} bytes`);
@@ -267,9 +311,12 @@ export class ContainerTable {
     if (stripeNumber >= STRIPE_COUNT_MAX) throw new RangeError(`page number ${page}`);
     const stripe = this.#stripes[stripeNumber] ?? this.#addStripe(stripeNumber);
     const firstRow = (page % STRIPE_PAGES) * PAGE_ROWS;
-    stripe.bytes.set(value, firstRow * ROW_BYTES);
+    if (this.#isReloading) setRows(stripe, firstRow, value);
+    else stripe.bytes.set(value, firstRow * ROW_BYTES);
     for (let row = firstRow; row < firstRow + PAGE_ROWS; row++) {
-      if (stripe.words[row * ROW_WORDS + VERSION_WORD] !== 0) throw new RangeError(`version in row ${row}`);
+      if (!this.#isReloading && stripe.words[row * ROW_WORDS + VERSION_WORD] !== 0) {
+        throw new RangeError(`version in row ${row}`);
+      }
       const problem = rowProblem(stripe, row);
       if (problem !== undefined) throw new RangeError(`row ${row}: ${problem}`);
       if (stripe.bytes[row * ROW_BYTES + AT.state.offset] === 0) continue;
@@ -394,6 +441,25 @@ function bump(counts: Float64Array | Uint32Array, index: number, by: number): vo
 function writeTime(stripe: Stripe, row: number, timeMs: number): void {
   stripe.halves[row * ROW_HALVES + TIME_LOW_HALF] = timeMs % 65_536;
   stripe.words[row * ROW_WORDS + TIME_HIGH_WORD] = Math.floor(timeMs / 65_536);
+}
+
+/** Puts the rows of a page where others may be reading. Throws RangeError. */
+function setRows(stripe: Stripe, firstRow: number, page: Uint8Array): void {
+  for (let i = 0; i < PAGE_ROWS; i++) {
+    const from = i * ROW_BYTES;
+    const version = page.subarray(from, from + HASHED_WORD * 4);
+    if (version.some((byte) => byte !== 0)) throw new RangeError(`version in row ${firstRow + i}`);
+    const row = page.subarray(from + HASHED_WORD * 4, from + ROW_BYTES);
+    const word = (firstRow + i) * ROW_WORDS;
+    if (page[from + AT.state.offset] === 0) {
+      if (row.some((byte) => byte !== 0))
+        throw new RangeError(`row ${firstRow + i}: bytes without a container`);
+      continue;
+    }
+    beginWrite(stripe.words, word + VERSION_WORD);
+    stripe.bytes.set(row, (word + HASHED_WORD) * 4);
+    endWrite(stripe.words, word + VERSION_WORD);
+  }
 }
 
 /** What no `apply` can have written; a row has one encoding. */

@@ -91,8 +91,16 @@ export class Containers {
     return { containers, nextContainerId };
   }
 
+  /** Before all are loaded anew; `table.clearStep` clears the rows. */
+  beginReload(): void {
+    this.table.beginReload();
+    this.owners.clear();
+    this.replications.clear();
+  }
+
   /** At boot, after the last row. Throws RangeError when rows name what the dictionaries lack. */
   loaded(): void {
+    this.table.loaded();
     this.owners.loaded();
     this.replications.loaded();
     const problem = this.#danglingNumber();

@@ -77,6 +77,14 @@ export class Dictionary<V> {
     return number;
   }
 
+  /** Before it is loaded anew. */
+  clear(): void {
+    this.#numbers.clear();
+    this.#lastValue = undefined;
+    this.#lastNumber = 0;
+    this.rows.clear();
+  }
+
   /** After the last `load`. Throws RangeError when numbers are missing or values occur twice. */
   loaded(): void {
     for (let number = 1; number <= this.rows.size; number++) {

@@ -49,6 +49,15 @@ export class PageTracker implements FlushPart {
     this.#flags[stripe] = new Uint8Array(this.#pagesPerStripe);
   }
 
+  /** All pages are on disk as they will be loaded. */
+  reset(): void {
+    for (const flags of this.#flags) flags?.fill(CLEAN);
+    for (const [page, copy] of [...this.#copies]) this.#release(page, copy);
+    this.#dirty.clear();
+    this.#frozen.clear();
+    this.#next = 0;
+  }
+
   /** To be called before a row of the page is changed. */
   touch(stripe: number, pageInStripe: number): void {
     const flags = this.#flags[stripe] as Uint8Array;

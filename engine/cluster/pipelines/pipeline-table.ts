@@ -63,6 +63,14 @@ export class PipelineTable {
     return this.#sorted.slice(start, start + countMax).map((id) => this.rows.get(id) as PipelineRecord);
   }
 
+  /** Before it is loaded anew. */
+  clear(): void {
+    this.rows.clear();
+    this.#openByNode.clear();
+    this.#sorted = [];
+    this.#unsorted = [];
+  }
+
   /** At boot, after the last row. Throws RangeError. */
   loaded(): void {
     for (const [id, pipeline] of this.rows.entries()) {

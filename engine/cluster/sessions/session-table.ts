@@ -106,6 +106,15 @@ export class SessionTable {
     this.#append(session);
   }
 
+  /** Before it is loaded anew. */
+  clear(): void {
+    this.#sessions.clear();
+    this.#oldest = undefined;
+    this.#newest = undefined;
+    this.hash.clear();
+    this.dirty.reset();
+  }
+
   /** At boot. Throws RangeError. */
   load(key: Uint8Array, value: Uint8Array): void {
     const keyReader = new ByteReader(key);

@@ -194,6 +194,36 @@ function scanContract(makeFixture: () => DiskFixture): void {
     await store.close();
   });
 
+  it("goes on and back to any row of a scan, which still shows what it showed", async ({
+    disk,
+    directory,
+  }) => {
+    const store = await disk.createStore(join(directory, "store"), OPTIONS);
+    for (const key of [[1], [2], [2, 0], [4], [9]]) put(store, "a", key, [1]);
+    const cursor = store.scan("a", { from: bytes(2), to: bytes(9) });
+    const rest = (): string => {
+      const found: string[] = [];
+      while (cursor.next(2, (key, value) => found.push(`${[...key]}=${[...value]}`)) > 0);
+      return found.join(" ");
+    };
+    put(store, "a", [3], [9]);
+    put(store, "a", [2], [9]);
+    assert.equal(rest(), "2=1 2,0=1 4=1");
+    cursor.seek(bytes(2, 0));
+    assert.equal(rest(), "2,0=1 4=1");
+    cursor.seek(bytes(3));
+    assert.equal(rest(), "4=1");
+    cursor.seek(bytes(2));
+    assert.equal(
+      cursor.next(1, () => {}),
+      1,
+    );
+    cursor.seek(bytes(5));
+    assert.equal(rest(), "");
+    cursor.close();
+    await store.close();
+  });
+
   it("ends a scan that is not read to its end", async ({ disk, directory }) => {
     const store = await disk.createStore(join(directory, "store"), OPTIONS);
     for (let i = 1; i <= 5; i++) put(store, "a", [i], []);

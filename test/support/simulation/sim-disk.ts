@@ -359,6 +359,13 @@ class SimCursor implements StoreCursor {
     return rows.length;
   }
 
+  seek(key: Uint8Array): void {
+    this.#check();
+    const wanted = keyText(key);
+    const index = this.#rows.findIndex(([found]) => found >= wanted);
+    this.#next = index < 0 ? this.#rows.length : index;
+  }
+
   close(): void {
     this.#next = this.#rows.length;
   }
