@@ -9,8 +9,8 @@ import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Snap } from "../raft/message.js";
 import { MessageLink } from "./message-link.js";
 import type { ChunkEnd, OpenSnapshot } from "./open-snapshots.js";
-import { encodeMembers } from "./snapshot-payload.js";
 import type { SnapshotConnection, SnapshotDialer } from "./snapshot-link.js";
+import { encodeMembers } from "./snapshot-payload.js";
 import type { SnapshotStore } from "./snapshot-store.js";
 
 /** Bytes of chunks that wait to be written at the other end: enough to keep its disk busy, and little in
