@@ -7,7 +7,8 @@
  *   FAULT_TIMES    how many fail from there on; 0 = all
  *   FAULT_ERRNO    number; 0 = none, the call is carried out
  *   FAULT_SHORT    1: a write writes half of its bytes (before failing, when there is an errno)
- *   FAULT_SLEEP_MS the call waits so long first
+ *   FAULT_SLEEP_MS the call waits so long first; -1 = so many ms as FAULT_ARM holds, and no longer than it
+ *                  exists
  *   FAULT_KILL     1: the process ends there by SIGKILL
  *   FAULT_NOTE     a file; a line is added to it for each call that was tampered with
  */
@@ -66,19 +67,33 @@ static void write_note(const char *call, const char *path) {
   syscall(SYS_close, file);
 }
 
+static int is_armed(void) { return syscall(SYS_faccessat, AT_FDCWD, arm, F_OK) == 0; }
+
+static void sleep_for(long ms) {
+  struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR);
+}
+
+static void sleep_while_armed(void) {
+  char text[32] = "";
+  int file = syscall(SYS_openat, AT_FDCWD, arm, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  syscall(SYS_read, file, text, sizeof text - 1);
+  syscall(SYS_close, file);
+  for (long left = strtol(text, NULL, 10); left > 0 && is_armed(); left -= 10) sleep_for(left < 10 ? left : 10);
+}
+
 /* Whether this call is to be tampered with; waits, or ends the process, if told to. */
 static int hits(const char *call, const char *path) {
   if (!is_chosen(call) || path == NULL) return 0;
   if (path_part != NULL && strstr(path, path_part) == NULL) return 0;
-  if (arm != NULL && syscall(SYS_faccessat, AT_FDCWD, arm, F_OK) != 0) return 0;
+  if (arm != NULL && !is_armed()) return 0;
   long count = atomic_fetch_add(&seen, 1) + 1;
   if (count < nth || (times > 0 && count >= nth + times)) return 0;
   write_note(call, path);
   if (must_kill) syscall(SYS_kill, getpid(), SIGKILL);
-  if (sleep_ms > 0) {
-    struct timespec left = {sleep_ms / 1000, (sleep_ms % 1000) * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR);
-  }
+  if (sleep_ms > 0) sleep_for(sleep_ms);
+  if (sleep_ms < 0) sleep_while_armed();
   return 1;
 }
 

@@ -34,7 +34,8 @@ export interface Tampering {
   readonly error?: ErrorName;
   /** Half of the bytes are written. */
   readonly isShort?: boolean;
-  readonly sleepMs?: number;
+  /** The call waits so long first; "armed": so many ms as the arm file holds, while it exists. */
+  readonly sleepMs?: number | "armed";
   /** The process is killed in the call, before it is carried out. */
   readonly mustKill?: boolean;
 }
@@ -59,6 +60,10 @@ export class Shim {
     this.#library = library;
   }
 
+  get library(): string {
+    return this.#library;
+  }
+
   /** Environment of a process that is tampered with. `note` is a file that tells what was done; with `arm`
    * nothing is done while that file does not exist. */
   environment(tampering: Tampering, note: string, arm?: string): Record<string, string> {
@@ -71,7 +76,7 @@ export class Shim {
       FAULT_TIMES: String(times),
       FAULT_ERRNO: String(error === undefined ? 0 : ERRORS[error]),
       FAULT_SHORT: isShort === true ? "1" : "0",
-      FAULT_SLEEP_MS: String(sleepMs ?? 0),
+      FAULT_SLEEP_MS: sleepMs === "armed" ? "-1" : String(sleepMs ?? 0),
       FAULT_KILL: mustKill === true ? "1" : "0",
       FAULT_NOTE: note,
       ...(arm === undefined ? {} : { FAULT_ARM: arm }),

@@ -12,7 +12,7 @@ function setOf(calls: Iterable<number>): CallSet {
   return set;
 }
 
-/** Two sets with the same hash: of 33 numbers of 32 bits some cancel each other out. The last call is in both,
+/** Two sets with the same hash: of 33 numbers of 32 bits some cancel each other out. The last call is in both
  * so that their words are the same ones. */
 function setsWithOneHash(): readonly [CallSet, CallSet] {
   const basis = new Map<number, { readonly hash: number; readonly calls: ReadonlySet<number> }>();
