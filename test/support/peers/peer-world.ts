@@ -6,6 +6,7 @@ import { type PeerEndpoint, PeerNetwork } from "../../../engine/peers/peer-netwo
 import type { Message } from "../../../engine/raft/message.js";
 import { type NodeId, nodeId } from "../../../engine/raft/types.js";
 import { silentLogger } from "../../../engine/telemetry/logger.js";
+import type { SimConnection } from "../simulation/sim-connection.js";
 import { SimProcess } from "../simulation/sim-process.js";
 import { SimWorld } from "../simulation/sim-world.js";
 
@@ -94,7 +95,7 @@ export class PeerWorld extends SimWorld {
     return node;
   }
 
-  /** Members that know and reach each other. */
+  /** Members that know each other, and reach each other. */
   async startGroup(ids: readonly number[], options: PeerNodeOptions = {}): Promise<PeerNode[]> {
     const nodes: PeerNode[] = [];
     for (const id of ids) nodes.push(await this.start(id, options));
@@ -105,6 +106,20 @@ export class PeerWorld extends SimWorld {
       nodes.every((node) => ids.every((other) => other === node.id || node.isReady(other))),
     );
     return nodes;
+  }
+
+  async startPair(limits: Partial<PeerLimits> = {}): Promise<[PeerNode, PeerNode]> {
+    const [one, two] = await this.startGroup([1, 2], { limits });
+    return [one as PeerNode, two as PeerNode];
+  }
+
+  /** The open connection by which one member sends to another. */
+  connectionOf(from: number, to: number): SimConnection {
+    const found = this.network.connections.find(({ clientHost, serverHost, isOpen }) => {
+      return isOpen && clientHost === hostOf(from) && serverHost === hostOf(to);
+    });
+    if (found === undefined) throw new Error(`no connection from ${from} to ${to}`);
+    return found;
   }
 
   until(what: string, condition: () => boolean, limitMs = 20_000): Promise<void> {
