@@ -4,21 +4,24 @@ import { StrataError } from "../../engine/core/errors.js";
 import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { RemoteError } from "../codec/errors.js";
 import type { OperationName, RequestOf, ResponseOf } from "../schema/messages.js";
-import { ADMIN_PATH } from "../schema/messages.js";
 import { AdminSession } from "./admin-session.js";
 import { Backoff } from "./backoff.js";
 import type { Completion, RpcError } from "./completion.js";
 import type { ClientEnvironment } from "./environment.js";
 import { Fifo } from "./fifo.js";
+import type { ScmLink } from "./leader-finder.js";
+import { LeaderFinder } from "./leader-finder.js";
 import type { ClientOptions } from "./reconnector.js";
-import { Reconnector } from "./reconnector.js";
-import type { RpcConnection } from "./rpc-connection.js";
 
 export interface AdminClientOptions extends ClientOptions {
   /** From the call to its outcome, with all repetitions; default 60 s. */
   readonly timeoutMs?: number;
-  /** One attempt; default 10 s. */
+  /** One attempt, after which the call is sent again; default 10 s. The shorter, the sooner the client notices
+   * a leader that hangs: at the latest after a second of silence. */
   readonly attemptTimeoutMs?: number;
+  /** Asks the endpoints and no other SCM, whether they lead or not: what only the leader does fails with
+   * NOT_LEADER. Left out: the client finds the leader and follows it. */
+  readonly pinned?: boolean;
   /** Calls that may wait to be sent; more fail with OVERLOADED. Default 65,536. */
   readonly waitingCountMax?: number;
 }
@@ -26,6 +29,11 @@ export interface AdminClientOptions extends ClientOptions {
 const TIMEOUT_MS = 60_000;
 const ATTEMPT_TIMEOUT_MS = 10_000;
 const WAITING_COUNT_MAX = 65_536;
+const DOUBT_MS_MAX = 1_000;
+/** Every SCM answers them, for itself. */
+const ANSWERED_BY_ALL: ReadonlySet<OperationName> = new Set(["scmInfo", "scmRoles"]);
+/** Signs that an SCM does not lead, or will not much longer. */
+const LOOK_ELSEWHERE: ReadonlySet<string> = new Set(["NOT_READY", "SHUTTING_DOWN", "OUTCOME_UNKNOWN"]);
 /** Pauses after "not now". */
 const PAUSE_OPTIONS = { initialMs: 50, maximumMs: 5_000 };
 /** How exactly the timeout of a waiting call is kept. */
@@ -52,6 +60,8 @@ class Call implements Completion<unknown> {
   session: AdminSession | undefined;
   sequence = 0;
   attemptCount = 0;
+  /** Of the attempt that is under way. */
+  link: ScmLink | undefined;
   /** It was refused once because its session was not known. */
   hasLostSession = false;
   lastError: RpcError | undefined;
@@ -91,7 +101,7 @@ export class AdminCalls {
   readonly #options: AdminClientOptions;
   readonly #timeoutMs: number;
   readonly #attemptTimeoutMs: number;
-  readonly #reconnector: Reconnector;
+  readonly #finder: LeaderFinder;
   readonly #pause: Backoff;
   /** Go before all others: the session's window moves on only when its oldest mutation has its answer. */
   readonly #repeats = new Fifo<Call>();
@@ -114,13 +124,24 @@ export class AdminCalls {
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#attemptTimeoutMs = options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_MS;
     this.#pause = new Backoff(PAUSE_OPTIONS, environment.random);
-    this.#reconnector = new Reconnector(environment, options, ADMIN_PATH, {
-      onReady: () => {
-        this.#lastLoss = undefined;
-        this.#pump();
+    const doubtMs = Math.min(DOUBT_MS_MAX, this.#attemptTimeoutMs);
+    this.#finder = new LeaderFinder(
+      environment,
+      { ...options, doubtMs },
+      {
+        onReady: () => {
+          this.#lastLoss = undefined;
+          this.#pump();
+        },
+        onLost: (error) => {
+          this.#lastLoss = error;
+        },
+        // What an SCM says about this client in answer to hello will not become better by asking again.
+        onRefused: (error) => {
+          for (const call of this.#takeWaiting(() => true)) this.#fail(call, error);
+        },
       },
-      onLost: (error) => this.#onLost(error),
-    });
+    );
   }
 
   /** Calls without an outcome. */
@@ -139,7 +160,7 @@ export class AdminCalls {
     if (this.#waitingCount >= (this.#options.waitingCountMax ?? WAITING_COUNT_MAX)) {
       throw new StrataError("OVERLOADED", { reason: "too many calls wait to be sent" });
     }
-    this.#reconnector.start();
+    this.#finder.start();
     const added = this.#newCall(call);
     if (call.isMutation) this.#mutations.push(added);
     else this.#reads.push(added);
@@ -153,14 +174,14 @@ export class AdminCalls {
     this.#isClosed = true;
     this.#pauseTimer?.cancel();
     this.#expiryTimer?.cancel();
-    this.#reconnector.stop("the client was closed");
+    this.#finder.stop("the client was closed");
     for (const call of this.#takeWaiting(() => true)) this.#fail(call, closedError());
   }
 
   /** For Call alone. */
   answered(call: Call, value: unknown): void {
     this.#inFlightCount--;
-    this.#reconnector.succeeded();
+    if (call.link !== undefined) this.#finder.succeeded(call.link);
     this.#pause.succeeded();
     call.session?.answered(call.sequence);
     (call.completion as Completion<unknown>).succeeded(value);
@@ -175,12 +196,25 @@ export class AdminCalls {
     else if (this.#clock.monotonicMs() >= call.deadlineMs) this.#fail(call, this.#timedOut(call));
     else if (error.code === "SESSION_EXPIRED") this.#sessionExpired(call, error);
     else if (error.retry === "never") this.#fail(call, error);
-    else if (error.retry === "elsewhere") {
-      this.#repeats.push(call);
-      this.#reconnector.follow(leaderHintOf(error));
-    } else if (error instanceof RemoteError) this.#pauseCall(call, error.retryAfterMs);
-    else this.#repeats.push(call);
+    else if (error instanceof RemoteError) this.#repeatAfterRefusal(call, error);
+    else this.#repeatAfterLoss(call, error);
     this.#pump();
+  }
+
+  #repeatAfterRefusal(call: Call, error: RemoteError): void {
+    const isElsewhere = error.retry === "elsewhere" || LOOK_ELSEWHERE.has(error.code);
+    if (!isElsewhere || this.#finder.isPinned) {
+      if (error.retry === "elsewhere") this.#fail(call, error);
+      else this.#pauseCall(call, error.retryAfterMs);
+      return;
+    }
+    this.#repeats.push(call);
+    if (call.link !== undefined) this.#finder.refused(call.link, error);
+  }
+
+  #repeatAfterLoss(call: Call, error: StrataError): void {
+    this.#repeats.push(call);
+    if (error.code === "REQUEST_TIMEOUT" && call.link !== undefined) this.#finder.doubt(call.link);
   }
 
   #newCall(call: NewCall): Call {
@@ -190,39 +224,51 @@ export class AdminCalls {
   /** Sends what can be sent. */
   #pump(): void {
     if (this.#isClosed) return;
-    const connection = this.#reconnector.connection;
-    if (connection !== undefined && this.#sendAll(this.#repeats, connection)) {
-      if (this.#sendAll(this.#reads, connection)) this.#sendMutations(connection);
+    const { leader } = this.#finder;
+    if (leader === undefined) this.#askAnybody();
+    else if (this.#sendAll(this.#repeats, leader) && this.#sendAll(this.#reads, leader)) {
+      this.#sendMutations(leader);
     }
     if (this.#expiryTimer === undefined && this.#waitingCount > 0) this.#armExpiry();
   }
 
+  /** Sends what does not need the leader. */
+  #askAnybody(): void {
+    const { anybody } = this.#finder;
+    if (anybody === undefined) return;
+    for (const queue of [this.#repeats, this.#reads]) {
+      for (const call of queue.takeWhere(({ name }) => ANSWERED_BY_ALL.has(name))) {
+        if (!this.#send(call, anybody)) queue.push(call);
+      }
+    }
+  }
+
   /** False when the connection takes no more. */
-  #sendAll(queue: Fifo<Call>, connection: RpcConnection): boolean {
+  #sendAll(queue: Fifo<Call>, link: ScmLink): boolean {
     for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
-      if (!this.#send(call, connection)) return false;
+      if (!this.#send(call, link)) return false;
       queue.shift();
     }
     return true;
   }
 
-  #sendMutations(connection: RpcConnection): void {
+  #sendMutations(link: ScmLink): void {
     for (let call = this.#mutations.peek(); call !== undefined; call = this.#mutations.peek()) {
       if (this.#session === undefined) {
-        this.#openSession(connection);
+        this.#openSession(link);
         return;
       }
-      if (!this.#session.hasRoom || connection.inFlightCount >= connection.inFlightMax) return;
+      if (!this.#session.hasRoom || !hasRoom(link)) return;
       call.session = this.#session;
       call.sequence = this.#session.take();
       this.#mutations.shift();
-      const isSent = this.#send(call, connection);
+      const isSent = this.#send(call, link);
       assert(isSent, "a ready connection below its limit takes a request");
     }
   }
 
   /** False, and nothing happens, when the connection does not take it now. */
-  #send(call: Call, connection: RpcConnection): boolean {
+  #send(call: Call, link: ScmLink): boolean {
     const leftMs = call.deadlineMs - this.#clock.monotonicMs();
     if (leftMs <= 0) {
       this.#failLater(call, this.#timedOut(call));
@@ -230,7 +276,9 @@ export class AdminCalls {
     }
     const body = call.session === undefined ? call.request : stamped(call, call.session);
     const timeoutMs = Math.min(leftMs, this.#attemptTimeoutMs);
+    const { connection } = link;
     try {
+      if (connection === undefined) return false;
       if (!connection.request(call.name, body as RequestOf<never>, call, timeoutMs)) return false;
     } catch (error) {
       if (!(error instanceof StrataError)) throw error;
@@ -238,17 +286,18 @@ export class AdminCalls {
       return true;
     }
     call.attemptCount++;
+    call.link = link;
     this.#inFlightCount++;
     return true;
   }
 
-  #openSession(connection: RpcConnection): void {
+  #openSession(link: ScmLink): void {
     if (this.#isOpeningSession) return;
     this.#isOpeningSession = true;
     const request = { clientName: this.#options.clientName };
     const completion = this.#sessionOpened;
     this.#reads.push(this.#newCall({ name: "openSession", request, completion, isMutation: false }));
-    this.#sendAll(this.#reads, connection);
+    this.#sendAll(this.#reads, link);
   }
 
   readonly #sessionOpened: Completion<ResponseOf<"openSession">> = {
@@ -286,13 +335,6 @@ export class AdminCalls {
       for (const paused of this.#paused.takeWhere(() => true)) this.#repeats.push(paused);
       this.#pump();
     });
-  }
-
-  #onLost(error: RpcError): void {
-    this.#lastLoss = error;
-    // What an SCM says about this client in answer to hello will not become better by asking again.
-    if (!(error instanceof RemoteError) || error.retry !== "never") return;
-    for (const call of this.#takeWaiting(() => true)) this.#fail(call, error);
   }
 
   #armExpiry(): void {
@@ -339,8 +381,8 @@ function stamped({ request, sequence }: Call, session: AdminSession): object {
   return body;
 }
 
-function leaderHintOf(error: RpcError): string | undefined {
-  return error instanceof RemoteError ? error.leaderHint : undefined;
+function hasRoom({ connection }: ScmLink): boolean {
+  return connection !== undefined && connection.inFlightCount < connection.inFlightMax;
 }
 
 function closedError(): StrataError {

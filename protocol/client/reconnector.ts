@@ -29,9 +29,6 @@ export interface ReconnectorHandler {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Hints that are followed without a pause: two SCMs that each call the other one leader must not be asked in
- * a loop. */
-const QUICK_FOLLOWS = 2;
 
 /** Keeps one connection to one of the endpoints: dials, and after a loss dials the next one after a pause
  * (backoff.ts), until it is stopped. */
@@ -45,9 +42,6 @@ export class Reconnector {
   #connection: RpcConnection | undefined;
   #timer: Timer | undefined;
   #endpointIndex = 0;
-  /** Endpoint to dial next instead of the list's. */
-  #hint: string | undefined;
-  #followCount = 0;
 
   constructor(
     environment: ClientEnvironment,
@@ -88,15 +82,6 @@ export class Reconnector {
     this.#connection?.close(reason);
   }
 
-  /** Leaves the present connection for `endpoint`, a leader hint, or for the next of the list when there is
-   * none. */
-  follow(endpoint: string | undefined): void {
-    if (!this.#isRunning) return;
-    this.#hint = endpoint;
-    if (endpoint !== undefined) this.#followCount++;
-    this.#connection?.close("looking for the leader");
-  }
-
   /** Leaves the present connection because of `error` and dials again. */
   reconnect(reason: string, error: RpcError): void {
     this.#connection?.close(reason, error);
@@ -106,13 +91,11 @@ export class Reconnector {
    * an SCM that greets and then refuses would be asked without a pause. */
   succeeded(): void {
     this.#backoff.succeeded();
-    this.#followCount = 0;
   }
 
   #dial(): void {
     const { endpoints, clientName, clusterId, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = this.#options;
-    const endpoint = this.#hint ?? (endpoints[this.#endpointIndex % endpoints.length] as string);
-    this.#hint = undefined;
+    const endpoint = endpoints[this.#endpointIndex % endpoints.length] as string;
     const url = endpoint.replace(/\/+$/, "") + this.#path;
     const connection: RpcConnection = new RpcConnection(
       this.#environment,
@@ -128,10 +111,8 @@ export class Reconnector {
   #onClosed(error: RpcError): void {
     this.#connection = undefined;
     if (this.#isRunning) {
-      const isQuick = this.#hint !== undefined && this.#followCount <= QUICK_FOLLOWS;
-      if (this.#hint === undefined) this.#endpointIndex++;
-      const delayMs = isQuick ? 0 : this.#backoff.nextMs();
-      this.#timer = this.#environment.scheduler.after(delayMs, this.#onTimer);
+      this.#endpointIndex++;
+      this.#timer = this.#environment.scheduler.after(this.#backoff.nextMs(), this.#onTimer);
     }
     this.#handler.onLost(error);
   }

@@ -99,6 +99,11 @@ export class RpcConnection implements DialHandler {
     return this.#inFlightMax;
   }
 
+  /** Messages that have come, of whatever kind. */
+  get receivedCount(): number {
+    return this.#receivedCount;
+  }
+
   /** Bytes that wait to be sent. */
   bufferedBytes(): number {
     return this.#socket.bufferedBytes();

@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { Completion, RpcError } from "../../protocol/client/completion.js";
 import type { ClientEnvironment } from "../../protocol/client/environment.js";
+import { uuidOf } from "./cluster/builders.js";
 import { FakeScm } from "./fake-scm.js";
 import { SimWorld } from "./simulation/sim-world.js";
 
@@ -28,9 +29,21 @@ export class ClientWorld extends SimWorld {
       const scm = new FakeScm(world.clock);
       const host = `10.0.0.${i + 1}`;
       await scm.listen(world.network.transport(host), host, SCM_PORT);
+      scm.hello = { ...scm.hello, scmId: uuidOf(100 + i) };
       world.scms.push(scm);
     }
+    world.lead(0, 3);
     return world;
+  }
+
+  /** One SCM leads from now on, and the others know it; undefined: none does. */
+  lead(index: number | undefined, term: number): void {
+    const leaderHint = index === undefined ? undefined : this.endpoints[index];
+    this.scms.forEach((scm, i) => {
+      const isLeader = i === index;
+      const { leaderHint: _, ...hello } = scm.hello;
+      scm.hello = { ...hello, term, isLeader, ...(isLeader || !leaderHint ? {} : { leaderHint }) };
+    });
   }
 
   scm(index = 0): FakeScm {

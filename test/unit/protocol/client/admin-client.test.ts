@@ -190,17 +190,20 @@ test("a follower's hint leads to the leader, and the session goes with it", asyn
   await world.until("both are answered", () => first.isDone && second.isDone);
 });
 
-test("without a hint the client looks for the leader among its endpoints", async () => {
+test("without a hint the client asks everybody who leads", async () => {
   const { world, client } = await clientOf(3);
-  for (const index of [0, 1]) {
-    world.scm(index).on("scmRoles", (request) => request.fail(new StrataError("NOT_LEADER", { term: 4 })));
-  }
-  world.scm(2).on("scmRoles", (request) => request.answer(NO_ROLES));
-  deepEqual(await world.scheduler.settle(client.scmRoles()), NO_ROLES);
+  world.scm(0).on("listNodes", (request) => {
+    world.lead(undefined, 4);
+    world.scheduler.after(500, () => world.lead(2, 5));
+    request.fail(new StrataError("NOT_LEADER", { term: 4 }));
+  });
+  world.scm(2).on("listNodes", (request) => request.answer({ nodes: [], more: false }));
+  await world.scheduler.settle(client.listNodes({ countMax: 1 }));
   deepEqual(
-    world.scms.map((scm) => scm.requestsOf("scmRoles").length),
-    [1, 1, 1],
+    world.scms.map((scm) => scm.requestsOf("listNodes").length),
+    [1, 0, 1],
   );
+  ok(world.nowMs < 600, `${world.nowMs} ms`);
 });
 
 test("what the SCM cannot do now is asked again after a pause, as long as the SCM advises", async () => {

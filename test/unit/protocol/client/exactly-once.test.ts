@@ -29,6 +29,7 @@ class TroubledCluster {
   readonly #random: SeededRandom;
   readonly #sessions = new Map<number, Session>();
   #leader = 0;
+  #term = 3;
 
   constructor(world: ClientWorld) {
     this.#world = world;
@@ -39,8 +40,19 @@ class TroubledCluster {
     });
     const trouble = world.scheduler.every(700, () => {
       if (world.nowMs > TROUBLE_MS) trouble.cancel();
-      else if (this.#chance(3)) this.#leader = this.#random.below(world.scms.length);
+      else if (this.#chance(3)) this.#elect();
       else for (const connection of world.network.connections) if (this.#chance(2)) connection.reset();
+    });
+  }
+
+  /** The others hear of it after a while; some never, until there is another leader. */
+  #elect(): void {
+    this.#leader = this.#random.below(this.#world.scms.length);
+    const term = ++this.#term;
+    const scm = this.#world.scm(this.#leader);
+    scm.hello = { ...scm.hello, term, isLeader: true };
+    this.#world.scheduler.after(this.#random.below(2000), () => {
+      if (term === this.#term) this.#world.lead(this.#leader, term);
     });
   }
 
@@ -54,7 +66,7 @@ class TroubledCluster {
     // The hint may be missing, or out of date.
     const hinted = this.#chance(4) ? this.#random.below(this.#world.scms.length) : this.#leader;
     const leaderHint = this.#chance(4) ? "" : (this.#world.endpoints[hinted] as string);
-    request.fail(new StrataError("NOT_LEADER", { term: 1, leaderHint }));
+    request.fail(new StrataError("NOT_LEADER", { term: this.#term, leaderHint }));
     return false;
   }
 

@@ -107,39 +107,6 @@ test("an SCM that did what it was asked is dialled again soon after a loss", asy
   }
 });
 
-test("a leader hint is followed at once, two that point at each other with pauses", async () => {
-  const world = await ClientWorld.withScms(2);
-  const followed = new Followed(world);
-  await world.until("it is ready", () => followed.urls.length === 1);
-  const startMs = world.nowMs;
-  followed.reconnector.follow(world.endpoints[1]);
-  await world.until("it has followed", () => followed.urls.length === 2);
-  ok(world.nowMs - startMs < 10, `${world.nowMs - startMs} ms`);
-  deepEqual(followed.urls, [urlOf(0), urlOf(1)]);
-
-  for (let i = 3; i <= 20; i++) {
-    followed.reconnector.follow(world.endpoints[i % 2]);
-    await world.until("it has followed", () => followed.urls.length === i);
-  }
-  ok(world.nowMs - startMs > 3000, `18 hints in ${world.nowMs - startMs} ms`);
-
-  followed.reconnector.succeeded();
-  const laterMs = world.nowMs;
-  followed.reconnector.follow(world.endpoints[0]);
-  await world.until("it has followed", () => followed.urls.length === 21);
-  ok(world.nowMs - laterMs < 10, `${world.nowMs - laterMs} ms`);
-});
-
-test("without a hint the next endpoint is looked at", async () => {
-  const world = await ClientWorld.withScms(3);
-  const followed = new Followed(world);
-  for (let i = 1; i <= 4; i++) {
-    await world.until("it is ready", () => followed.urls.length === i);
-    followed.reconnector.follow(undefined);
-  }
-  deepEqual(followed.urls, [urlOf(0), urlOf(1), urlOf(2), urlOf(0)]);
-});
-
 test("once stopped it dials no more, until it is started again", async () => {
   const world = await ClientWorld.withScms(1);
   const followed = new Followed(world);
