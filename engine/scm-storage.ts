@@ -1,8 +1,12 @@
+import { createAdminClient } from "../protocol/client/index.js";
 import { CONTAINER_ROW, STRIPE_ROWS } from "../workers/shared/container-layout.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { Config } from "./config/config.js";
+import type { Address } from "./config/fields.js";
+import { formatAddress } from "./config/values.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
+import { bootstrap } from "./scm-bootstrap.js";
 import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
 import { initialize } from "./storage/initialize.js";
 import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
@@ -44,6 +48,32 @@ export async function initializeScm(
       ...(termFloor === undefined ? {} : { termFloor }),
     },
   );
+  return { ...ids, created: isNew };
+}
+
+/** `strata scm --bootstrap` on this machine's disk and network. Throws as `bootstrap`. */
+export async function bootstrapScm(
+  config: Config,
+  clusterId: string | undefined,
+  listener: {
+    readonly onNotice: (notice: DiskNotice) => void;
+    readonly onWaiting: (text: string) => void;
+  },
+): Promise<{ clusterId: string; scmId: string; created: boolean }> {
+  const parts = {
+    disk: new NodeDisk(listener.onNotice),
+    directories: directoriesOf(config.storage),
+    clock: new NodeClock(),
+    random: new NodeRandom(),
+    connect: (endpoints: readonly Address[], timeoutMs: number) =>
+      createAdminClient({
+        endpoints: endpoints.map((endpoint) => `ws://${formatAddress(endpoint)}`),
+        clientName: "strata scm --bootstrap",
+        timeoutMs,
+      }),
+    onWaiting: listener.onWaiting,
+  };
+  const { isNew, ...ids } = await bootstrap(parts, config, clusterId);
   return { ...ids, created: isNew };
 }
 

@@ -19,6 +19,15 @@ export interface Parts {
     options: InitOptions,
     onNotice: (notice: DiskNotice) => void,
   ): Promise<InitResult>;
+  /** Becomes a member of the running group; `onWaiting` tells why that takes long. */
+  bootstrap(
+    config: Config,
+    clusterId: string | undefined,
+    listener: {
+      readonly onNotice: (notice: DiskNotice) => void;
+      readonly onWaiting: (text: string) => void;
+    },
+  ): Promise<InitResult>;
   verify(directories: Directories, onStep: OnRecoveryStep): Promise<VerifyReport>;
   connectAdmin(options: AdminOptions): Promise<AdminConnection>;
   /** Runs the demonstration to its end. */
@@ -60,7 +69,11 @@ export interface AdminOptions {
 /** A connection to the leader, made at the first call. Errors are StrataError or RemoteError. */
 export type AdminConnection = Pick<
   AdminClient,
+  | "scmInfo"
   | "scmRoles"
+  | "addScm"
+  | "decommissionScm"
+  | "transferLeadership"
   | "listHistory"
   | "listNodes"
   | "getNode"

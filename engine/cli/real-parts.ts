@@ -11,6 +11,10 @@ export const realParts: Parts = {
     const { initializeScm } = await import("../scm-storage.js");
     return initializeScm(config, options, onNotice);
   },
+  bootstrap: async (config, clusterId, listener) => {
+    const { bootstrapScm } = await import("../scm-storage.js");
+    return bootstrapScm(config, clusterId, listener);
+  },
   verify: async (directories, onStep) => {
     const { verifyScm } = await import("../scm-storage.js");
     return verifyScm(directories, onStep);

@@ -7,6 +7,7 @@ import type { DiskNotice } from "../storage/node-disk.js";
 import { createLogger } from "../telemetry/logger.js";
 import type { CommandContext } from "./context.js";
 import { CommandError, EXIT } from "./exit-code.js";
+import type { CommandIo } from "./io.js";
 import {
   addConfigOptions,
   type ConfigOptions,
@@ -14,10 +15,12 @@ import {
   wholeNumber,
   wholeNumber64,
 } from "./options.js";
+import type { InitResult } from "./parts.js";
 import { runScm } from "./run-scm.js";
 
 interface ScmOptions extends ConfigOptions {
   readonly init?: true;
+  readonly bootstrap?: true;
   readonly clusterid?: string;
   readonly localIdFloor?: bigint;
   readonly termFloor?: number;
@@ -28,10 +31,13 @@ const EXAMPLES = `
 Examples:
   strata scm --init -D ozone.metadata.dirs=/var/lib/strata
   strata scm -D ozone.metadata.dirs=/var/lib/strata
+  strata scm --bootstrap --config /etc/ozone
   strata scm --config /etc/ozone --print-config
 
-Without --init the SCM starts and runs until SIGTERM or SIGINT; a second one ends it at once.
-An initialised directory is never initialised again: --init then prints its ids.
+Without --init and --bootstrap the SCM starts and runs until SIGTERM or SIGINT; a second one ends it at once.
+An initialised directory is never initialised again: --init and --bootstrap then print its ids.
+--init founds a cluster, on one SCM. All others join it by --bootstrap, which asks those that run; each of
+them starts as a learner and votes when it has caught up.
 The floors are for taking over the datanodes of another cluster: new ids and terms start above them.`;
 
 /** `strata scm`. */
@@ -40,7 +46,12 @@ export function addScmCommand(parent: Command, context: CommandContext): void {
     .command("scm")
     .description("initialises or runs a Storage Container Manager")
     .option("--init", "initialises the metadata directory, prints the ids and ends")
-    .option("--clusterid <id>", "with --init: id of the cluster, a UUID or CID-UUID (default: a new one)")
+    .option("--bootstrap", "joins the running group of ozone.scm.nodes.<service>, prints the ids and ends")
+    .option(
+      "--clusterid <id>",
+      "with --init: id of the cluster, a UUID or CID-UUID (default: a new one); " +
+        "with --bootstrap: the only cluster to join",
+    )
     .addOption(
       new Option("--local-id-floor <n>", "with --init: local block ids start above n").argParser(
         wholeNumber64,
@@ -59,15 +70,21 @@ export function addScmCommand(parent: Command, context: CommandContext): void {
     for (const warning of config.warnings) context.io.err(`strata: warning: ${warning}`);
     if (options.printConfig === true) printConfig(config, context);
     else if (options.init === true) await initialize(config, options, context);
+    else if (options.bootstrap === true) await bootstrap(config, options, context);
     else await start(config, context);
   });
 }
 
 function checkOptions(options: ScmOptions): void {
-  const { init, clusterid, localIdFloor, termFloor } = options;
-  const needsInit = clusterid ?? localIdFloor ?? termFloor;
-  if (init !== true && needsInit !== undefined) {
-    throw new CommandError("--clusterid, --local-id-floor and --term-floor go with --init", EXIT.USAGE);
+  const { init, bootstrap, clusterid, localIdFloor, termFloor } = options;
+  if (init === true && bootstrap === true) {
+    throw new CommandError("--init founds a cluster, --bootstrap joins one: use one of them", EXIT.USAGE);
+  }
+  if (init !== true && (localIdFloor ?? termFloor) !== undefined) {
+    throw new CommandError("--local-id-floor and --term-floor go with --init", EXIT.USAGE);
+  }
+  if (init !== true && bootstrap !== true && clusterid !== undefined) {
+    throw new CommandError("--clusterid goes with --init or --bootstrap", EXIT.USAGE);
   }
   if (clusterid !== undefined && !isUuid(clusterid.replace(/^CID-/, ""))) {
     throw new CommandError(
@@ -85,8 +102,7 @@ function printConfig(config: Config, { io }: CommandContext): void {
 
 async function initialize(config: Config, options: ScmOptions, { io, parts }: CommandContext): Promise<void> {
   const primordial = config.scm.primordialNodeId;
-  const ownNames = [config.scm.nodeId, config.scm.hostName, hostname()];
-  if (primordial !== undefined && !ownNames.includes(primordial)) {
+  if (primordial !== undefined && !isPrimordial(config)) {
     io.err(`strata: nothing done: ozone.scm.primordial.node.id is ${primordial}, not this SCM`);
     return;
   }
@@ -94,6 +110,31 @@ async function initialize(config: Config, options: ScmOptions, { io, parts }: Co
   const result = await parts.initialize(config, { clusterId, localIdFloor, termFloor }, (notice) =>
     io.err(`strata: warning: ${noticeText(notice)}`),
   );
+  printIds(config, result, io);
+}
+
+async function bootstrap(config: Config, options: ScmOptions, { io, parts }: CommandContext): Promise<void> {
+  if (isPrimordial(config)) {
+    io.err(
+      "strata: nothing done: ozone.scm.primordial.node.id is this SCM, which founds the cluster by --init",
+    );
+    return;
+  }
+  const result = await parts.bootstrap(config, options.clusterid, {
+    onNotice: (notice) => io.err(`strata: warning: ${noticeText(notice)}`),
+    onWaiting: (text) => io.err(`strata: ${text}`),
+  });
+  printIds(config, result, io);
+}
+
+/** Whether this is the one SCM that founds the cluster (spec 07 §2); false when none is named. */
+function isPrimordial(config: Config): boolean {
+  const primordial = config.scm.primordialNodeId;
+  const ownNames = [config.group.name, config.scm.nodeId, config.scm.hostName, hostname()];
+  return primordial !== undefined && ownNames.includes(primordial);
+}
+
+function printIds(config: Config, result: InitResult, io: CommandIo): void {
   if (!result.created) io.err(`strata: ${config.storage.metadataDir} is initialised already, left as it is`);
   io.out(`clusterId=${result.clusterId}`);
   io.out(`scmId=${result.scmId}`);

@@ -1,35 +1,15 @@
-import { join } from "node:path";
 import type { Clock } from "../core/clock.js";
-import type { Disk, Store, StoreOptions } from "../core/disk.js";
+import type { Disk } from "../core/disk.js";
 import { StrataError } from "../core/errors.js";
-import { isCount, logIndex, term, UINT64_MAX } from "../core/ids.js";
+import { isCount, term, UINT64_MAX } from "../core/ids.js";
 import type { Random } from "../core/random.js";
 import { parseUuid, randomUuid, type Uuid } from "../core/uuid.js";
-import { NO_NODE, type NodeId, nodeId } from "../raft/types.js";
-import { BASE_STATE_DIRECTORY, type StorageDirectories, storageState } from "./directories.js";
-import { createMark, MARK_FILE } from "./durable-mark.js";
-import { requireIdentity } from "./identity.js";
-import { META_COLUMN } from "./log-format.js";
-import {
-  encodeHardState,
-  encodeLogIdentity,
-  encodeTruncation,
-  LOG_STORE_OPTIONS,
-  type LogIdentity,
-  META_KEY,
-  readLogMeta,
-} from "./log-meta.js";
-import type { Floors, LogPoint } from "./recovered.js";
-import { readStateIdentity, STATE_STORE_OPTIONS, writeStateIdentity } from "./state-store.js";
-import {
-  METADATA_LAYOUT_VERSION,
-  readVersionFile,
-  type VersionFile,
-  writeVersionFile,
-} from "./version-file.js";
-
-/** Number of the SCM that founds a Raft group. */
-const FIRST_NODE_ID: NodeId = nodeId(1);
+import { type StorageDirectories, storageState } from "./directories.js";
+import { joinTicket } from "./join.js";
+import { LOG_STORE_OPTIONS, type LogIdentity, readLogMeta } from "./log-meta.js";
+import { FIRST_NODE_ID, makeStores } from "./new-stores.js";
+import type { Floors } from "./recovered.js";
+import { readVersionFile } from "./version-file.js";
 
 const CLUSTER_ID_PREFIX = "CID-";
 
@@ -78,9 +58,15 @@ export async function initialize(
   disk.makeDirectory(directories.root);
   const lock = await disk.lock(directories.lock);
   try {
-    const identity = await initializeLog(disk, directories, wanted, options);
-    await initializeState(disk, directories, identity);
-    initializeVersion(disk, directories, identity, environment.clock.wallMs());
+    if (joinTicket(disk, directories) !== undefined) throw joining(directories);
+    const identity = await makeStores(disk, directories, wanted, {
+      primaryScmId: ({ scmId }) => scmId,
+      accept: (found) => {
+        requireClusterId(found.clusterId, options);
+        requireFloors(found, options);
+      },
+      wallMs: environment.clock.wallMs(),
+    });
     return { clusterId: identity.clusterId, scmId: identity.scmId, isNew: true };
   } finally {
     await lock.release();
@@ -124,81 +110,14 @@ function firstLocalId(nowMs: number): bigint {
   return BigInt(Date.UTC(new Date(nowMs).getUTCFullYear() + 1, 0, 1)) * 65_536n;
 }
 
-async function initializeLog(
-  disk: Disk,
-  directories: StorageDirectories,
-  wanted: LogIdentity,
-  options: InitializeOptions,
-): Promise<LogIdentity> {
-  disk.makeDirectory(directories.raft);
-  return await withNewStore(disk, directories.raft, LOG_STORE_OPTIONS, (store) => {
-    if (store.get(META_COLUMN, META_KEY.IDENTITY) === undefined) {
-      // The mark is there before the row that says that this is a log, since a log without one is damaged.
-      const mark = { last: LOG_START, term: wanted.termFloor, vote: NO_NODE };
-      createMark(disk, join(directories.raft, MARK_FILE), mark);
-      writeLogStart(store, wanted);
-      return wanted;
-    }
-    const { identity } = readLogMeta(store, directories.raft);
-    requireClusterId(identity.clusterId, options);
-    requireFloors(identity, options);
-    return identity;
-  });
-}
-
-const LOG_START: LogPoint = { index: logIndex(0), term: term(0), chain: 0 };
-
-function writeLogStart(store: Store, identity: LogIdentity): void {
-  const confState = {
-    voters: [identity.nodeId],
-    votersOutgoing: [],
-    learners: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  const truncation = { epoch: 1, truncated: LOG_START, confState, stateDirectory: BASE_STATE_DIRECTORY };
-  const hardState = { term: identity.termFloor, vote: NO_NODE, commit: logIndex(0) };
-  const batch = store.batch();
-  batch.put(META_COLUMN, META_KEY.IDENTITY, encodeLogIdentity(identity));
-  batch.put(META_COLUMN, META_KEY.HARD_STATE, encodeHardState(hardState));
-  batch.put(META_COLUMN, META_KEY.TRUNCATION, encodeTruncation(truncation));
-  batch.write({ sync: true });
-}
-
-async function initializeState(
-  disk: Disk,
-  directories: StorageDirectories,
-  identity: LogIdentity,
-): Promise<void> {
-  const path = join(directories.state, BASE_STATE_DIRECTORY);
-  disk.makeDirectory(path);
-  await withNewStore(disk, path, STATE_STORE_OPTIONS, (store) => {
-    const found = readStateIdentity(store, path);
-    if (found === undefined) writeStateIdentity(store, identity);
-    else requireIdentity(path, found, identity);
-  });
-}
-
-function initializeVersion(
-  disk: Disk,
-  directories: StorageDirectories,
-  { clusterId, scmId, createdMs }: LogIdentity,
-  wallMs: number,
-): void {
-  disk.makeDirectory(directories.current);
-  const version: VersionFile = {
-    clusterId,
-    scmId,
-    createdMs,
-    layoutVersion: METADATA_LAYOUT_VERSION,
-    scmHa: true,
-    primaryScmId: scmId,
-  };
-  writeVersionFile(disk, directories.versionFile, version, wallMs);
+/** Whether a person means `clusterId` by `given`: that of a fresh cluster has a prefix, which may be left
+ * out. */
+export function sameClusterId(clusterId: string, given: string): boolean {
+  return given === clusterId || CLUSTER_ID_PREFIX + given === clusterId;
 }
 
 function requireClusterId(clusterId: string, { clusterId: given }: InitializeOptions): void {
-  if (given === undefined || given === clusterId || CLUSTER_ID_PREFIX + given === clusterId) return;
+  if (given === undefined || sameClusterId(clusterId, given)) return;
   throw new StrataError("CLUSTER_ID_MISMATCH", { given, expected: clusterId });
 }
 
@@ -228,18 +147,9 @@ function requireFloors(floors: Floors, { localIdFloor, termFloor }: InitializeOp
   throw invalid("floors", `the directories were initialised with ${found}; initialise fresh ones`);
 }
 
-async function withNewStore<T>(
-  disk: Disk,
-  path: string,
-  options: StoreOptions,
-  use: (store: Store) => T,
-): Promise<T> {
-  const store = await disk.createStore(path, options);
-  try {
-    return use(store);
-  } finally {
-    await store.close();
-  }
+/** Its id may be in a group already. */
+function joining({ root }: StorageDirectories): StrataError {
+  return invalid("directory", `\`strata scm --bootstrap\` has begun in ${root}: end it, or use an empty one`);
 }
 
 function invalid(field: string, reason: string): StrataError {

@@ -7,6 +7,7 @@ import { addContainerSuppress } from "./container-suppress.js";
 import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
 import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
 import { addHistory } from "./history.js";
+import { addScmGroupCommands } from "./scm-group.js";
 import { addScmRoles } from "./scm-roles.js";
 
 /** `strata admin`: names, options and output of `ozone admin` (spec 09 §9). */
@@ -14,6 +15,7 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   const admin = parent.command("admin").description("asks and tells a running SCM");
   const scm = admin.command("scm").description("SCMs of the cluster");
   addScmRoles(scm, context);
+  addScmGroupCommands(scm, context);
   addHistory(admin, context);
   const datanode = admin.command("datanode").description("datanodes");
   addDatanodeList(datanode, context);

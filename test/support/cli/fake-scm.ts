@@ -42,6 +42,7 @@ const parts: Parts = {
     return scm;
   },
   initialize: refuse,
+  bootstrap: refuse,
   verify: refuse,
   runDemo: refuse,
   connectAdmin: refuse,

@@ -41,6 +41,7 @@ function strictParts(connection: Partial<AdminConnection> | undefined): Parts {
   return {
     startScm: refuse("startScm"),
     initialize: refuse("initialize"),
+    bootstrap: refuse("bootstrap"),
     verify: refuse("verify"),
     runDemo: refuse("runDemo"),
     connectAdmin: async () => strictConnection(connection ?? {}),
@@ -50,7 +51,11 @@ function strictParts(connection: Partial<AdminConnection> | undefined): Parts {
 function strictConnection(given: Partial<AdminConnection>): AdminConnection {
   const refuse = (name: string) => () => Promise.reject(new Error(`the test expects no ${name}`));
   return {
+    scmInfo: refuse("scmInfo"),
     scmRoles: refuse("scmRoles"),
+    addScm: refuse("addScm"),
+    decommissionScm: refuse("decommissionScm"),
+    transferLeadership: refuse("transferLeadership"),
     listHistory: refuse("listHistory"),
     listNodes: refuse("listNodes"),
     getNode: refuse("getNode"),

@@ -28,7 +28,17 @@ test("roles are a line, a table or JSON", async () => {
   assert.match(table.out, /\| Host Name \| Ratis Port \| Role {3}\| Node ID {30}\| Host Address \|/);
   const json = await runCli(["admin", "scm", "roles", "--json"], { connection });
   assert.deepEqual(JSON.parse(json.out), {
-    scm1: { address: "scm1:9894", raftPeerRole: "LEADER", ID: uuidOf(1), InetAddress: "10.0.0.1" },
+    scm1: {
+      address: "scm1:9894",
+      raftPeerRole: "LEADER",
+      ID: uuidOf(1),
+      InetAddress: "10.0.0.1",
+      name: "a",
+      number: 1,
+      lastEntry: 12,
+      lag: 0,
+      answers: true,
+    },
   });
 });
 
@@ -43,6 +53,10 @@ test("the SCM is that of --scm, else that of the configuration; the connection i
           const refuse = () => Promise.reject(new Error("not expected"));
           const others = { listNodes: refuse, getNode: refuse, listContainers: refuse, getContainer: refuse };
           const more = {
+            scmInfo: refuse,
+            addScm: refuse,
+            decommissionScm: refuse,
+            transferLeadership: refuse,
             listHistory: refuse,
             getContainerReplicas: refuse,
             listPipelines: refuse,
