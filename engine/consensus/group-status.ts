@@ -12,11 +12,15 @@ export function hasOthers({ id, confState }: RaftStatus): boolean {
   return [voters, votersOutgoing, learners].some((ids) => ids.some((other) => other !== id));
 }
 
+/** Whether a member was heard within the last election timeout. What the core says of that (`isRecentlyActive`)
+ * begins anew each time that it checks its quorum: for some moments then nobody seems to be alive. */
+export type IsAlive = (id: NodeId) => boolean;
+
 /** Who could lead in this leader's place: the voter that is nearest to the end of the log, and alive. */
-export function heirOf({ id, progress }: RaftStatus): NodeId | undefined {
+export function heirOf({ id, progress }: RaftStatus, isAlive: IsAlive): NodeId | undefined {
   let heir: ProgressStatus | undefined;
   for (const member of progress) {
-    if (member.id === id || member.isLearner || !member.isRecentlyActive) continue;
+    if (member.id === id || member.isLearner || !isAlive(member.id)) continue;
     if (heir === undefined || member.match > heir.match) heir = member;
   }
   return heir?.id;
@@ -24,10 +28,10 @@ export function heirOf({ id, progress }: RaftStatus): NodeId | undefined {
 
 /** Up to here the slowest of the other members that are alive has the log; undefined when there are none, or
  * this node does not lead. */
-export function slowestMatch({ id, progress }: RaftStatus): LogIndex | undefined {
+export function slowestMatch({ id, progress }: RaftStatus, isAlive: IsAlive): LogIndex | undefined {
   let slowest: LogIndex | undefined;
   for (const member of progress) {
-    if (member.id === id || !member.isRecentlyActive) continue;
+    if (member.id === id || !isAlive(member.id)) continue;
     if (slowest === undefined || member.match < slowest) slowest = member.match;
   }
   return slowest;

@@ -61,6 +61,11 @@ export class HostTicker {
     this.#stall.onHeard(peer, this.#parts.clock.monotonicMs());
   }
 
+  /** Whether `peer` was heard within an election timeout. */
+  isAlive(peer: NodeId): boolean {
+    return this.#stall.isAlive(peer, this.#parts.clock.monotonicMs());
+  }
+
   /** A term of office has begun. */
   becameLeader(): void {
     this.#stall.becomeLeader(this.#parts.clock.monotonicMs());

@@ -44,8 +44,6 @@ export interface RaftHostOptions {
    * that is kept for the others. */
   readonly fetchBytesMax: number;
   readonly fetchedBytesMax: number;
-  /** Barriers for reads that wait; more are refused as OVERLOADED. */
-  readonly readBarrierCountMax: number;
 }
 
 export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
@@ -70,7 +68,6 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
   entryCacheBytesMax: 64 * MIB,
   fetchBytesMax: MIB,
   fetchedBytesMax: 16 * MIB,
-  readBarrierCountMax: 100_000,
 };
 
 export function checkRaftHostOptions(options: RaftHostOptions): void {
@@ -80,4 +77,5 @@ export function checkRaftHostOptions(options: RaftHostOptions): void {
   assert(options.applyBytesPerTurnMax > 0, "something is applied each turn");
   assert(options.flushBytes <= options.dirtyBytesMax, "a flush must start before proposals wait for it");
   assert(options.drainBytesPerTurnMax > 0, "something is copied each turn");
+  assert(options.fetchBytesMax <= options.fetchedBytesMax, "what is fetched in one go is kept");
 }

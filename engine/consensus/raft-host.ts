@@ -93,7 +93,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           this.#scheduleTurn();
         },
         readers: () => ({
-          slowestMatch: slowestMatch(this.#core.status()),
+          slowestMatch: slowestMatch(this.#core.status(), this.#isAlive),
           neededIndex: this.#snapshots.sender.neededIndex,
         }),
       },
@@ -347,7 +347,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   stop(limitMs: number, onStopped: () => void): void {
     assert(this.#phase === "running" && !this.#ending.isUnderWay, "only a running host is stopped, once");
     this.#ending.begin(limitMs, () => this.#finishStop(onStopped));
-    const heir = limitMs > 0 && this.#leadership.leaderReady ? heirOf(this.#core.status()) : undefined;
+    const heir =
+      limitMs > 0 && this.#leadership.leaderReady ? heirOf(this.#core.status(), this.#isAlive) : undefined;
     if (heir !== undefined) this.#office.transfer(heir, () => {});
     this.#scheduleTurn();
   }
@@ -478,6 +479,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#snapshots.sender.cancelAll();
     this.#log.leadershipLost();
   }
+
+  readonly #isAlive = (peer: NodeId): boolean => this.#ticker.isAlive(peer);
 
   #sendToMember(message: Message): void {
     if (message.kind === MESSAGE_KIND.SNAP) {

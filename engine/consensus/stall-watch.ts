@@ -45,8 +45,10 @@ export class StallWatch {
   /** End of the last gap between two verdicts, or the beginning of the office. */
   #awakeSinceMs = 0;
   #verdictMs = 0;
-  /** When the office began, until the first verdict. */
-  #officeMs: number | undefined;
+  /** Beginning of the office. */
+  #officeMs = Number.NEGATIVE_INFINITY;
+  /** Since when those count who are seen for the first time. */
+  #unseenMs: number | undefined;
 
   /** @param timeoutMs the election timeout, electionTimeoutTicks × tickMs. */
   constructor(self: NodeId, timeoutMs: number) {
@@ -61,6 +63,7 @@ export class StallWatch {
     this.#awakeSinceMs = nowMs;
     this.#verdictMs = nowMs;
     this.#officeMs = nowMs;
+    this.#unseenMs = nowMs;
   }
 
   /** A message of `peer` has arrived. */
@@ -68,15 +71,25 @@ export class StallWatch {
     this.#heardMs.set(peer, nowMs);
   }
 
+  /** Whether `peer` was heard within the timeout, or the office is younger than that. */
+  isAlive(peer: NodeId, nowMs: number): boolean {
+    const heardMs = this.#heardMs.get(peer) ?? this.#officeMs;
+    return nowMs - heardMs <= this.#timeoutMs;
+  }
+
   /** Asked at each tick. Who was never heard, like a member that was just added, counts from the first verdict
    * on that sees it. */
   verdict(nowMs: number, { oldestAppendMs, status }: StallInput): StallVerdict {
     assert(nowMs >= this.#verdictMs, "time does not go back");
-    if (nowMs - this.#verdictMs > this.#timeoutMs / 2) this.#awakeSinceMs = nowMs;
+    if (nowMs - this.#verdictMs > this.#timeoutMs / 2) {
+      this.#awakeSinceMs = nowMs;
+      // A lone voter, who is not watched, has got company.
+      this.#unseenMs = nowMs;
+    }
     this.#verdictMs = nowMs;
     // First, since it also notes who is seen for the first time.
     const quorumMs = this.#quorumHeardMs(status, nowMs);
-    this.#officeMs = undefined;
+    this.#unseenMs = undefined;
     if (oldestAppendMs !== undefined) {
       const waitsSinceMs = Math.max(oldestAppendMs, this.#awakeSinceMs);
       if (nowMs - waitsSinceMs > this.#timeoutMs) return this.#bad("storageStalled", status, nowMs);
@@ -95,7 +108,7 @@ export class StallWatch {
     if (id === this.#self) return nowMs;
     const heardMs = this.#heardMs.get(id);
     if (heardMs !== undefined) return heardMs;
-    const seenMs = this.#officeMs ?? nowMs;
+    const seenMs = this.#unseenMs ?? nowMs;
     this.#heardMs.set(id, seenMs);
     return seenMs;
   }
@@ -122,8 +135,7 @@ export class StallWatch {
   ): boolean {
     if (member.id === this.#self || !confState.voters.includes(member.id)) return false;
     if (member.match === lastIndex) return true;
-    const heardMs = this.#heardMs.get(member.id) ?? Number.NEGATIVE_INFINITY;
-    return member.state === PROGRESS_STATE.REPLICATE && nowMs - heardMs <= this.#timeoutMs;
+    return member.state === PROGRESS_STATE.REPLICATE && this.isAlive(member.id, nowMs);
   }
 
   #isBetter(a: ProgressStatus, b: ProgressStatus): boolean {

@@ -126,9 +126,31 @@ test("a member that was just added has a timeout to be heard", () => {
   assert.equal(run(9000, undefined, grown)?.nowMs, 6200);
 });
 
+test("a lone voter that gets company has not been deaf for all the time before", () => {
+  const { stalls } = watch();
+  const input = { oldestAppendMs: undefined, status: statusOf({ voters: [1, 2] }) };
+  assert.equal(stalls.verdict(60_000, input).kind, "fine", "it is the first that anyone asks");
+  assert.equal(stalls.verdict(60_400, input).kind, "fine");
+  assert.equal(stalls.verdict(60_800, input).kind, "fine");
+  assert.equal(stalls.verdict(61_100, input).kind, "quorumLost");
+});
+
+test("who was heard within the timeout is alive, and everybody when an office begins", () => {
+  const { stalls } = watch();
+  const alive = (nowMs: number) => [2, 3].filter((id) => stalls.isAlive(nodeId(id), nowMs));
+  assert.deepEqual(alive(1000), [2, 3]);
+  assert.deepEqual(alive(1001), []);
+  stalls.onHeard(nodeId(3), 700);
+  assert.deepEqual(alive(1700), [3]);
+  assert.deepEqual(alive(1701), []);
+  stalls.becomeLeader(5000);
+  assert.deepEqual(alive(5100), [2, 3]);
+});
+
 test("each office begins with a full timeout", () => {
   const { stalls } = watch();
   const input = { oldestAppendMs: undefined, status: statusOf({}) };
+  assert.equal(stalls.verdict(400, input).kind, "fine");
   assert.equal(stalls.verdict(1001, input).kind, "quorumLost");
   stalls.becomeLeader(7000);
   assert.equal(stalls.verdict(8000, input).kind, "fine");
