@@ -1,4 +1,5 @@
 import { ELECTION_MUTANTS } from "./election-mutants.js";
+import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
 import type { Mutant } from "./mutant.js";
 import { REPLICATION_MUTANTS } from "./replication-mutants.js";
@@ -10,6 +11,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...ELECTION_MUTANTS,
   ...REPLICATION_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
+  ...HOST_MUTANTS,
   ...STORAGE_MUTANTS,
   ...STATE_MUTANTS,
 ];

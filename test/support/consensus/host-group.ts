@@ -27,6 +27,8 @@ export class HostGroup {
   readonly #voters: readonly number[];
   readonly #cuts = new Set<string>();
   #underWay: Message[] = [];
+  /** Of messages on their way, besides those that are cut off. */
+  isLost: (message: Message) => boolean = () => false;
 
   constructor(count: number, options: Partial<RaftHostOptions> = {}) {
     this.#options = options;
@@ -133,7 +135,7 @@ export class HostGroup {
     const messages = this.#underWay;
     this.#underWay = [];
     for (const message of messages) {
-      if (this.#cuts.has(`${message.from}>${message.to}`)) continue;
+      if (this.#cuts.has(`${message.from}>${message.to}`) || this.isLost(message)) continue;
       this.#places.find(({ id }) => id === message.to)?.handler?.onMessage(message);
     }
     this.scheduler.turn();

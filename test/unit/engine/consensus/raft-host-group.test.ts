@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
 import { nodeId } from "../../../../engine/raft/types.js";
 import { HostGroup } from "../../../support/consensus/host-group.js";
 
@@ -141,6 +142,33 @@ test("a leader whose disk hangs gives up its office within three election timeou
   group.until(() => group.leaders.some((id) => id !== first));
   assert.ok(group.scheduler.monotonicMs() - stalledMs <= 3 * T);
   group.until(() => rig.outcomes.length === 1);
+});
+
+test("such a leader falls silent, so that it is replaced although nobody hears its request (H4)", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  group.isLost = ({ kind }) => kind === MESSAGE_KIND.TIMEOUT_NOW;
+  group.stallDisk(first);
+  const stalledMs = group.scheduler.monotonicMs();
+  group.rig(first).propose(1);
+  group.until(() => group.leaders.some((id) => id !== first));
+  const gapMs = group.scheduler.monotonicMs() - stalledMs;
+  assert.ok(gapMs <= 4 * T, `${gapMs} ms`);
+});
+
+test("a member that was started again votes for nobody for an election timeout, whoever asks", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  group.pass(T);
+  const follower = (leader % 3) + 1;
+  group.kill(follower);
+  group.start(follower);
+  const startedMs = group.scheduler.monotonicMs();
+  // The third member campaigns at once, and needs the vote.
+  group.kill(leader, true);
+  group.elect();
+  assert.ok(group.scheduler.monotonicMs() - startedMs >= T);
 });
 
 test("a leader that can send but not hear steps down within three election timeouts", () => {

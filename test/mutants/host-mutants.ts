@@ -1,0 +1,114 @@
+import { type Mutant, tests } from "./mutant.js";
+
+const GROUP = "test/unit/engine/consensus/raft-host-group.test.ts";
+const READ_QUEUE = "test/unit/engine/consensus/read-queue.test.ts";
+const STALL_WATCH = "test/unit/engine/consensus/stall-watch.test.ts";
+
+/** Bugs of what drives the core of a member of several, and of what answers datanodes and administrators. */
+export const HOST_MUTANTS: readonly Mutant[] = [
+  {
+    name: "hung-disk-keeps-office",
+    bug: "rule H4 is dropped: a leader whose log thread hangs looks healthy for ever",
+    source: "raft.md §15 #17, §7 H4 (hashicorp/raft#503; etcd#13527)",
+    edits: [
+      {
+        file: "engine/consensus/stall-watch.ts",
+        find: "if (nowMs - waitsSinceMs > this.#timeoutMs) return",
+        replace: "if (nowMs - waitsSinceMs > this.#timeoutMs && nowMs < 0) return",
+      },
+    ],
+    catchers: [tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "deaf-leader-keeps-office",
+    bug: "a leader that sends and does not hear waits for its own next check of the quorum",
+    source: "raft.md §7 H4; verification.md §6 F5",
+    edits: [
+      {
+        file: "engine/consensus/stall-watch.ts",
+        find: 'if (nowMs - quorumMs > this.#timeoutMs) return this.#bad("quorumLost", status, nowMs);',
+        replace: "if (nowMs - quorumMs < 0) return FINE;",
+      },
+    ],
+    catchers: [tests(STALL_WATCH), tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "stalled-leader-goes-on-sending",
+    bug: "a leader whose disk hangs goes on sending heartbeats while it hands over",
+    source: "raft.md §7 H4, §15 #17 (tarantool#9399)",
+    edits: [
+      {
+        file: "engine/consensus/host-ticker.ts",
+        find: "if (!this.#isStalled) this.#parts.core.tick();",
+        replace: "this.#parts.core.tick();",
+      },
+      {
+        file: "engine/consensus/raft-host.ts",
+        find: "if (this.#ticker.isStalled && isFromOffice(message)) return;",
+        replace: "if (this.#ticker.isStalled && isFromOffice(message) && message.term < 0) return;",
+      },
+    ],
+    catchers: [tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "vote-grace-off",
+    bug: "a member votes at once after its start, although a leader may still count on its lease",
+    source: "raft.md §9, §15 #18 (tikv#15035)",
+    edits: [
+      {
+        file: "engine/consensus/election-guard.ts",
+        find: "if (graceMs === 0) this.#isVoting = true;",
+        replace: "if (graceMs >= 0) this.#isVoting = true;",
+      },
+    ],
+    catchers: [tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "read-without-quorum",
+    bug: "a leader answers reads without asking whether it still leads",
+    source: "raft.md §9; verification.md §7 S2 (etcd#20418)",
+    edits: [
+      {
+        file: "engine/consensus/raft-host.ts",
+        find: `const refusal = this.#refusal() ?? this.#reads.add(onReady);
+    if (refusal !== undefined)`,
+        replace: `const refusal = this.#refusal();
+    if (refusal !== null)`,
+      },
+    ],
+    catchers: [tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "read-before-applied",
+    bug: "a read is served when it is confirmed, before what it must see is applied",
+    source: "raft.md §9 (thesis §6.4)",
+    edits: [
+      {
+        file: "engine/consensus/read-queue.ts",
+        find: "if (first.index > appliedIndex) return;",
+        replace: "if (first.index > appliedIndex && appliedIndex < 0) return;",
+      },
+    ],
+    catchers: [tests(READ_QUEUE)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "read-confirms-later-ones",
+    bug: "the answer to one read confirms those that were asked for after it, too",
+    source: "raft.md §15 #19 (etcd-io/raft#397)",
+    edits: [
+      {
+        file: "engine/consensus/read-queue.ts",
+        find: "if (next === undefined || next.context > context) break;",
+        replace: "if (next === undefined || next.context < 0) break;",
+      },
+    ],
+    catchers: [tests(READ_QUEUE)],
+    budgetSeconds: 60,
+  },
+];
