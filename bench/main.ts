@@ -11,6 +11,7 @@ import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
 import { commitHa } from "./scenarios/commit-ha.js";
+import { failover } from "./scenarios/failover.js";
 import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
@@ -23,6 +24,7 @@ const BENCHES: readonly Bench[] = [
   incrementalReport,
   commit,
   commitHa,
+  failover,
   append,
   raftStep,
   quorum,
