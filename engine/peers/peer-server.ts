@@ -200,8 +200,13 @@ export class PeerServer implements TransportHandler {
   #greet(session: PeerSession, requestId: number, request: Parameters<typeof acceptHello>[0]): void {
     const { facts, counters, logger } = this.#parts;
     const { connection } = session;
+    const acceptor = this.#parts.snapshotAcceptor();
+    const isSnapshot = connection.path === SNAPSHOT_PATH;
     let answer: Uint8Array;
     try {
+      if (isSnapshot && acceptor === undefined) {
+        throw new StrataError("UNSUPPORTED_OPERATION", { op: SNAPSHOT_PART_OP });
+      }
       answer = HELLO_RESPONSE.encodeView(HELLO_OP, FLAG_ANSWER, requestId, acceptHello(request, facts));
     } catch (error) {
       if (!isFaultOfPeer(error)) throw error;
@@ -217,8 +222,8 @@ export class PeerServer implements TransportHandler {
       address: connection.remoteAddress,
       path: connection.path,
     });
-    if (connection.path === SNAPSHOT_PATH) this.#acceptSnapshot(session, member);
-    else this.#acceptMessages(session, member);
+    if (!isSnapshot) this.#acceptMessages(session, member);
+    else if (acceptor !== undefined) this.#acceptSnapshot(session, member.nodeId, acceptor);
   }
 
   #acceptMessages(session: PeerSession, member: Member): void {
@@ -229,10 +234,8 @@ export class PeerServer implements TransportHandler {
     this.#parts.onOpened(member);
   }
 
-  #acceptSnapshot(session: PeerSession, member: Member): void {
-    const acceptor = this.#parts.snapshotAcceptor();
-    if (acceptor === undefined) throw new StrataError("UNSUPPORTED_OPERATION", { op: SNAPSHOT_PART_OP });
-    session.snapshot = new AcceptedSnapshot(session.connection, member.nodeId, acceptor, () => {
+  #acceptSnapshot(session: PeerSession, peer: NodeId, acceptor: SnapshotAcceptor): void {
+    session.snapshot = new AcceptedSnapshot(session.connection, peer, acceptor, () => {
       session.isClosedHere = true;
     });
   }

@@ -174,7 +174,7 @@ test("a process that ends while it is being dialled is known to be gone too", as
   assert.deepEqual(one.gone, []);
 });
 
-test("a machine that falls silent is not said to be gone, but its links are given up and dialled anew", async () => {
+test("a machine that falls silent is not gone, but its links are given up and dialled anew", async () => {
   const world = new PeerWorld(10);
   const [one, two] = await world.startPair();
   world.kill(1, "machine");
@@ -244,7 +244,7 @@ test("a newer connection of a member takes the place of the older", async () => 
   assert.deepEqual(two.received, [heartbeat([1, 2, 5], 3)]);
 });
 
-test("an address of the own configuration goes before what a member says, and that before the table", async () => {
+test("the own configuration of an address goes before what a member says, that before the table", async () => {
   const world = new PeerWorld(15);
   const one = await world.start(1, {
     addressOf: ({ name }) => (name === "scm2" ? { host: hostOf(2), port: RAFT_PORT } : undefined),
