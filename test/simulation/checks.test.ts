@@ -31,7 +31,7 @@ describe("a simulation", () => {
   });
 
   test("sees that a disk has lost what was synced", async () => {
-    const harmed = playWith(({ scm }) => {
+    const harmed = playWith(({ group: { first: scm } }) => {
       scm.crash("process");
       scm.disk.loseBatches(RAFT_DIRECTORY, 60);
       scm.start();
@@ -40,7 +40,7 @@ describe("a simulation", () => {
   });
 
   test("sees a container that changes outside of the log", async () => {
-    const harmed = playWith(({ scm }) => {
+    const harmed = playWith(({ group: { first: scm } }) => {
       const table = scm.serving?.cluster.containers.table;
       table?.suppress(1, !table.isSuppressed(1));
     });
@@ -48,7 +48,7 @@ describe("a simulation", () => {
   });
 
   test("sees replicas that the SCM has forgotten", async () => {
-    const harmed = playWith(({ scm }) => {
+    const harmed = playWith(({ group: { first: scm } }) => {
       const nodes = scm.serving?.nodes;
       for (const { slot } of nodes?.index.all() ?? []) scm.serving?.shards.purgeNode(slot);
     });

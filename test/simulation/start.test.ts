@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimWorld } from "../support/simulation/sim-world.js";
-import { Journal } from "../support/simulation/system/journal.js";
+import { Journal, NodeJournal } from "../support/simulation/system/journal.js";
 import { optionsOf } from "../support/simulation/system/run-seed.js";
 import { SimScm } from "../support/simulation/system/sim-scm.js";
 import { SimTrace } from "../support/simulation/system/trace.js";
@@ -15,9 +15,10 @@ for (let writeCount = 0; writeCount < WRITES; writeCount++) {
     const trace = new SimTrace(world.clock);
     const scm = new SimScm({
       world,
+      number: 1,
       options: optionsOf(1),
       trace,
-      journal: new Journal(() => {}),
+      journal: new NodeJournal(new Journal(() => {})),
       random: world.random.stream("disk"),
       onFailure: (error) => {
         throw error;

@@ -1,5 +1,4 @@
 import type { Random } from "../../../engine/core/random.js";
-import type { CoreNetwork } from "./network.js";
 import { pick } from "./options.js";
 
 export const PARTITION_KINDS = [
@@ -22,7 +21,7 @@ export type PartitionKind = (typeof PARTITION_KINDS)[number];
  *   isolated    one alone; deaf: hears nobody; mute: nobody hears it
  *   scattered   any link, in any direction */
 export function cutLinks(
-  network: CoreNetwork,
+  network: { cut(from: number, to: number): void },
   kind: PartitionKind,
   members: readonly number[],
   random: Random,

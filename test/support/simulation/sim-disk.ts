@@ -26,6 +26,9 @@ export class SimDisk implements Disk {
   /** Called before anything is written or synced, with the path of its store or file. A throw is the fault:
    * what was asked for has not been done. */
   beforeWrite: (path: string) => void = () => {};
+  /** Called after each change of what of a store would survive a loss of power: with the changes in order, or
+   * with none when its whole content is to be looked at anew. */
+  onDurable: (path: string, changes: readonly StoreChange[] | undefined) => void = () => {};
   /** Handles of an earlier life are dead: whoever uses one should have died with it. */
   #life = 1;
 
@@ -34,13 +37,16 @@ export class SimDisk implements Disk {
   crash(random: Random): void {
     this.#life++;
     this.#locks.clear();
-    for (const data of this.#stores.values()) data.crash(random);
+    for (const [path, data] of this.#stores) {
+      data.crash(random);
+      this.onDurable(path, undefined);
+    }
     for (const file of this.#files.values()) file.crash(random);
   }
 
   async createStore(path: string, options: StoreOptions): Promise<Store> {
     this.makeDirectory(path);
-    if (!this.#stores.has(path)) this.#stores.set(path, new StoredData());
+    if (!this.#stores.has(path)) this.#stores.set(path, this.#newData(path));
     // A directory with a store in it is not empty.
     this.#files.set(`${path}/CURRENT`, new SimFile(new Uint8Array(0)));
     return await this.openStore(path, options);
@@ -136,6 +142,31 @@ export class SimDisk implements Disk {
     const data = this.#stores.get(path);
     assert(data !== undefined, "there is no such store");
     data.lose(count);
+    this.onDurable(path, undefined);
+  }
+
+  /** Rows of a store's column as they are now, by key as text of one character a byte. */
+  rows(path: string, column: string): ReadonlyMap<string, Uint8Array> {
+    return this.#dataOf(path).rows(column);
+  }
+
+  hasStore(path: string): boolean {
+    return this.#stores.has(path);
+  }
+
+  /** With everything as it is now, as if all of it were synced. */
+  clone(): SimDisk {
+    const copy = new SimDisk();
+    for (const directory of this.#directories) copy.#directories.add(directory);
+    for (const [name, file] of this.#files) copy.#files.set(name, new SimFile(file.bytes.slice()));
+    for (const [path, data] of this.#stores) copy.#stores.set(path, data.clone());
+    return copy;
+  }
+
+  #newData(path: string): StoredData {
+    const data = new StoredData();
+    data.onSynced = (changes) => this.onDurable(path, changes);
+    return data;
   }
 
   #dataOf(path: string): StoredData {
@@ -169,7 +200,7 @@ function keyText(key: Uint8Array): string {
   return Buffer.from(key).toString("latin1");
 }
 
-type Change =
+export type StoreChange =
   | { readonly kind: "put"; readonly column: string; readonly key: string; readonly value: Uint8Array }
   | { readonly kind: "delete"; readonly column: string; readonly key: string }
   | { readonly kind: "clear"; readonly column: string; readonly from: string; readonly to: string };
@@ -180,9 +211,10 @@ const HISTORY_BATCHES = 64;
 /** One store's rows: a base, and batches on top of it, of which the first `#syncedCount` are durable. */
 class StoredData {
   #base = new Map<string, Map<string, Uint8Array>>();
-  #batches: (readonly Change[])[] = [];
+  #batches: (readonly StoreChange[])[] = [];
   #syncedCount = 0;
   #visible = new Map<string, Map<string, Uint8Array>>();
+  onSynced: (changes: readonly StoreChange[]) => void = () => {};
 
   /** With what is visible now, as if all of it were synced. */
   clone(): StoredData {
@@ -200,13 +232,14 @@ class StoredData {
     return rowsOf(this.#visible, column);
   }
 
-  write(changes: readonly Change[], sync: boolean): void {
+  write(changes: readonly StoreChange[], sync: boolean): void {
     this.#batches.push(changes);
     apply(this.#visible, changes);
     if (sync) this.sync();
   }
 
   sync(): void {
+    for (let i = this.#syncedCount; i < this.#batches.length; i++) this.onSynced(this.#batches[i]!);
     this.#syncedCount = this.#batches.length;
     while (this.#syncedCount > HISTORY_BATCHES) {
       apply(this.#base, this.#batches.shift()!);
@@ -243,7 +276,7 @@ function rowsOf(data: Map<string, Map<string, Uint8Array>>, column: string): Map
   return rows;
 }
 
-function apply(data: Map<string, Map<string, Uint8Array>>, changes: readonly Change[]): void {
+function apply(data: Map<string, Map<string, Uint8Array>>, changes: readonly StoreChange[]): void {
   for (const change of changes) {
     const rows = rowsOf(data, change.column);
     if (change.kind === "put") rows.set(change.key, change.value);
@@ -319,10 +352,10 @@ class SimStore implements Store {
 }
 
 class SimBatch implements StoreBatch {
-  readonly #write: (changes: readonly Change[], sync: boolean) => void;
-  #changes: Change[] = [];
+  readonly #write: (changes: readonly StoreChange[], sync: boolean) => void;
+  #changes: StoreChange[] = [];
 
-  constructor(write: (changes: readonly Change[], sync: boolean) => void) {
+  constructor(write: (changes: readonly StoreChange[], sync: boolean) => void) {
     this.#write = write;
   }
 

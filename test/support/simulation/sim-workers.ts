@@ -75,8 +75,9 @@ export class SimWorkerPool implements WorkerStarter {
     link.terminate();
   }
 
-  /** Lets a worker do nothing for a while, as one whose disk hangs; nothing happens when there is none. */
-  stall(role: string, index: number, durationMs: number): void {
+  /** Lets a worker do nothing for a while, or for good, as one whose disk hangs; nothing happens when there is
+   * none. */
+  stall(role: string, index: number, durationMs?: number): void {
     this.#running.get(`${role} ${index}`)?.stall(durationMs);
   }
 
@@ -165,9 +166,10 @@ class SimWorkerLink implements WorkerLink {
     this.#end(new StrataError("WORKER_TERMINATED", { role, index }));
   }
 
-  stall(durationMs: number): void {
+  stall(durationMs: number | undefined): void {
     if (this.#isStalled) return;
     this.#isStalled = true;
+    if (durationMs === undefined) return;
     this.#options.scheduler.after(durationMs, () => {
       this.#isStalled = false;
       this.#wakeWorker();

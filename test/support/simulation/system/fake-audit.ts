@@ -6,11 +6,13 @@ import type { SimTrace } from "./trace.js";
 export class FakeAudit {
   readonly counts = { done: 0, refused: 0 };
   readonly #trace: SimTrace;
+  readonly #name: string;
   #isFull = false;
   #waiting: ((reason: StrataError | undefined) => void)[] = [];
 
-  constructor(trace: SimTrace) {
+  constructor(trace: SimTrace, name: string) {
     this.#trace = trace;
+    this.#name = name;
   }
 
   fill(): void {
@@ -38,6 +40,6 @@ export class FakeAudit {
   write({ timeMs, sessionId, operation, error }: AuditRecord): void {
     if (error === undefined) this.counts.done++;
     else this.counts.refused++;
-    this.#trace.line("audit", `${operation} session=${sessionId} time=${timeMs} ${error ?? "done"}`);
+    this.#trace.line(this.#name, `audit ${operation} session=${sessionId} time=${timeMs} ${error ?? "done"}`);
   }
 }

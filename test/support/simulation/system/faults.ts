@@ -2,10 +2,12 @@ import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Timer } from "../../../../engine/core/scheduler.js";
 import type { SimConnection } from "../sim-connection.js";
 import type { SimWorld } from "../sim-world.js";
+import { NetworkFaults } from "./network-faults.js";
 import { type FaultName, pick, type SimOptions } from "./options.js";
 import type { SimAdmin } from "./sim-admin.js";
 import type { SimDatanode } from "./sim-datanode.js";
-import { SCM_HOST, type SimScm } from "./sim-scm.js";
+import type { SimGroup } from "./sim-group.js";
+import type { SimScm } from "./sim-scm.js";
 import type { SimTrace } from "./trace.js";
 
 /** Silence after which a datanode is dead (intervals of sim-scm.ts), before its connection is given up or
@@ -13,6 +15,11 @@ import type { SimTrace } from "./trace.js";
 const DEAD_MS = 6_600;
 const SHORT_MS_MAX = 2_500;
 const DOWN_MS_MAX = 5_000;
+const PAUSE_MS_MAX = 4_000;
+const LONG_PAUSE_MS_MAX = 30_000;
+/** Until somebody ends a process whose disk hangs. */
+const STALL_MS_MIN = 4_000;
+const DRIFT_MAX = 0.01;
 /** Writes of the SCM until a crash that follows one. */
 const WRITES_MAX = 60;
 
@@ -21,7 +28,7 @@ export interface FaultParts {
   readonly options: SimOptions;
   readonly trace: SimTrace;
   readonly random: SeededRandom;
-  readonly scm: SimScm;
+  readonly group: SimGroup;
   readonly datanodes: readonly SimDatanode[];
   readonly admins: readonly SimAdmin[];
 }
@@ -32,13 +39,29 @@ export class Faults {
   readonly #timers: Timer[] = [];
   /** What undoes a fault before its time. */
   readonly #undo = new Set<() => void>();
+  readonly #network: NetworkFaults;
+  /** Their disks hang for good. */
+  readonly #hanging = new Set<SimScm>();
   readonly counts = new Map<FaultName, number>();
   #isOn = false;
 
   constructor(parts: FaultParts) {
     this.#parts = parts;
-    const { scm } = parts;
-    scm.onDeath = () => this.#restartLater();
+    const { world, group, trace, random, datanodes, admins } = parts;
+    this.#network = new NetworkFaults({
+      network: world.network,
+      group,
+      trace,
+      random,
+      clientHosts: () => [...datanodes, ...admins].map(({ host }) => host),
+      undoAfter: (delayMs, undo) => this.#undoAfter(delayMs, undo),
+      isOn: () => this.#isOn,
+    });
+  }
+
+  /** A machine came. */
+  watch(scm: SimScm): void {
+    scm.onDeath = () => this.#restartLater(scm);
   }
 
   start(): void {
@@ -53,9 +76,15 @@ export class Faults {
     this.#isOn = false;
     for (const timer of this.#timers.splice(0)) timer.cancel();
     for (const undo of [...this.#undo]) undo();
-    const { scm, datanodes } = this.#parts;
-    scm.disk.beforeWrite = () => {};
-    if (!scm.isUp) scm.start();
+    const { group, datanodes } = this.#parts;
+    for (const scm of this.#hanging) scm.crash("process");
+    this.#hanging.clear();
+    for (const scm of group.present) {
+      scm.disk.beforeWrite = () => {};
+      scm.clock.rate = 1;
+      scm.clock.thawWall();
+      if (!scm.isUp && scm.isInstalled) scm.start();
+    }
     for (const datanode of datanodes) if (!datanode.isUp) datanode.start();
   }
 
@@ -75,7 +104,7 @@ export class Faults {
   }
 
   #faults(): Readonly<Record<FaultName, () => void>> {
-    const { random, scm } = this.#parts;
+    const { random, options } = this.#parts;
     return {
       connectionLoss: () => this.#onConnection("reset", (connection) => connection.reset()),
       halfOpen: () => this.#onConnection("silent", (connection) => connection.goSilent()),
@@ -83,16 +112,36 @@ export class Faults {
       longSilence: () => this.#partition(DEAD_MS + random.fraction() * 2_000),
       datanodeRestart: () => this.#restartDatanode(),
       slowReader: () => this.#slowReader(),
-      scmCrash: () => this.#crashScm(),
-      scmStop: () => scm.stop(() => this.#restartLater()),
-      scmPause: () => this.#pauseScm(random.fraction() * 4_000),
-      shardTermination: () => scm.terminate("shard", random.below(this.#parts.options.shardCount)),
-      storageTermination: () => scm.terminate(pick(random, ["log", "state"]), 0),
-      storageStall: () => scm.stall(pick(random, ["log", "state"]), random.fraction() * 2_000),
-      diskError: () => this.#breakDisk(0),
-      wallClockJump: () => this.#jump(),
-      auditStall: () => this.#stallAudit(),
+      scmCrash: () => this.#withVictim((scm) => this.#crashScm(scm)),
+      scmStop: () => this.#withVictim((scm) => scm.stop(() => this.#restartLater(scm))),
+      scmPause: () => this.#withVictim((scm) => scm.pause(random.fraction() * PAUSE_MS_MAX)),
+      shardTermination: () =>
+        this.#withVictim((scm) => scm.terminate("shard", random.below(options.shardCount))),
+      storageTermination: () => this.#withVictim((scm) => scm.terminate(pick(random, ["log", "state"]), 0)),
+      storageStall: () =>
+        this.#withVictim((scm) => scm.stall(pick(random, ["log", "state"]), random.fraction() * 2_000)),
+      diskError: () => this.#withVictim((scm) => this.#breakDisk(scm, 0)),
+      wallClockJump: () => this.#withVictim((scm) => this.#jump(scm)),
+      auditStall: () => this.#withVictim((scm) => this.#stallAudit(scm)),
+      groupPartition: () => this.#network.partition(),
+      clientPartition: () => this.#withVictim((scm) => this.#network.cutFromClients(scm)),
+      linkTrouble: () => this.#network.hurtLink(),
+      peerLoss: () => this.#network.resetPeer(),
+      massCrash: () => this.#crashMany(),
+      longPause: () => this.#withVictim((scm) => scm.pause(random.fraction() * LONG_PAUSE_MS_MAX)),
+      endlessStall: () => this.#withVictim((scm) => this.#hang(scm)),
+      clockTrouble: () => this.#withVictim((scm) => this.#troubleClock(scm)),
     };
+  }
+
+  /** Any SCM, often the leader. A lone one is taken whatever its state. */
+  #withVictim(hurt: (scm: SimScm) => void): void {
+    const { random, group } = this.#parts;
+    const { present, leader } = group;
+    const [only] = present;
+    if (only === undefined) return;
+    if (present.length === 1) hurt(only);
+    else hurt(leader !== undefined && random.below(2) === 0 ? leader : pick(random, present));
   }
 
   #onConnection(what: string, hurt: (connection: SimConnection) => void): void {
@@ -105,13 +154,15 @@ export class Faults {
   }
 
   #partition(durationMs: number): void {
-    const { world, random, trace, datanodes } = this.#parts;
+    const { world, random, trace, datanodes, group } = this.#parts;
     const { network } = world;
     const { host } = pick(random, datanodes);
-    if (network.isPartitioned(host, SCM_HOST)) return;
-    trace.line("fault", `${host} is cut off for ${Math.round(durationMs)} ms`);
-    network.partition(host, SCM_HOST);
-    this.#undoAfter(durationMs, () => network.heal(host, SCM_HOST));
+    const { present } = group;
+    const scm = present.length === 1 ? group.first : pick(random, present);
+    if (network.isPartitioned(host, scm.host)) return;
+    trace.line("fault", `${host} is cut off from ${scm.name} for ${Math.round(durationMs)} ms`);
+    network.partition(host, scm.host);
+    this.#undoAfter(durationMs, () => network.heal(host, scm.host));
   }
 
   #restartDatanode(): void {
@@ -136,8 +187,8 @@ export class Faults {
     });
   }
 
-  #crashScm(): void {
-    const { random, scm, options } = this.#parts;
+  #crashScm(scm: SimScm): void {
+    const { random, options } = this.#parts;
     const what = pick(random, ["process", "machine"] as const);
     if (random.below(2) === 0) {
       scm.crash(what);
@@ -148,43 +199,66 @@ export class Faults {
     }
   }
 
-  #restartLater(): void {
-    const { random, scm, options } = this.#parts;
-    this.#undoAfter(random.fraction() * DOWN_MS_MAX, () => {
-      if (scm.isUp) return;
+  #crashMany(): void {
+    const { random, group } = this.#parts;
+    const what = pick(random, ["process", "machine"] as const);
+    const sparedCount = random.below(2);
+    for (const scm of group.present.slice(sparedCount)) {
+      if (!scm.isUp) continue;
+      scm.crash(what);
+      scm.onDeath();
+    }
+  }
+
+  #restartLater(scm: SimScm): void {
+    const { random, options, group } = this.#parts;
+    // In a group it is often back before anybody has noticed.
+    const isQuick = group.present.length > 1 && random.below(2) === 0;
+    this.#hanging.delete(scm);
+    this.#undoAfter(random.fraction() * (isQuick ? 300 : DOWN_MS_MAX), () => {
+      if (scm.isUp || scm.isRetired) return;
       scm.start();
       if (this.#isOn && options.faults.diskError > 0 && random.below(3) === 0)
-        this.#breakDisk(random.below(8));
+        this.#breakDisk(scm, random.below(8));
     });
   }
 
-  #breakDisk(writeCount: number): void {
-    const { random, scm } = this.#parts;
-    scm.breakDisk(pick(random, ["STORAGE_FULL", "STORAGE_IO"]), writeCount);
+  #breakDisk(scm: SimScm, writeCount: number): void {
+    scm.breakDisk(pick(this.#parts.random, ["STORAGE_FULL", "STORAGE_IO"]), writeCount);
   }
 
-  /** Nothing reaches it meanwhile, and nothing is lost. */
-  #pauseScm(durationMs: number): void {
-    const { world, scm, datanodes, admins } = this.#parts;
-    const { network } = world;
-    const hosts = [...datanodes, ...admins]
-      .map(({ host }) => host)
-      .filter((host) => !network.isPartitioned(host, SCM_HOST));
-    for (const host of hosts) network.partition(host, SCM_HOST);
-    scm.pause(durationMs);
-    world.scheduler.after(durationMs, () => {
-      for (const host of hosts) network.heal(host, SCM_HOST);
+  #hang(scm: SimScm): void {
+    const { random } = this.#parts;
+    if (!scm.isUp) return;
+    scm.stall(pick(random, ["log", "state"]), undefined);
+    this.#hanging.add(scm);
+    this.#undoAfter(STALL_MS_MIN + random.fraction() * DOWN_MS_MAX, () => {
+      if (!this.#hanging.delete(scm)) return;
+      scm.crash("process");
+      scm.onDeath();
     });
   }
 
-  #jump(): void {
-    const { world, random, trace } = this.#parts;
-    world.clock.wallOffsetMs = random.below(7_200_000) - 3_600_000;
-    trace.line("fault", `wall clock is off by ${world.clock.wallOffsetMs} ms`);
+  #jump(scm: SimScm): void {
+    const { random, trace } = this.#parts;
+    scm.clock.wallOffsetMs = random.below(7_200_000) - 3_600_000;
+    trace.line("fault", `wall clock of ${scm.name} is off by ${scm.clock.wallOffsetMs} ms`);
   }
 
-  #stallAudit(): void {
-    const { scm, trace, random } = this.#parts;
+  #troubleClock(scm: SimScm): void {
+    const { random, trace } = this.#parts;
+    if (random.below(2) === 0) {
+      scm.clock.rate = 1 + (2 * random.fraction() - 1) * DRIFT_MAX;
+      trace.line("fault", `clock of ${scm.name} goes at ${scm.clock.rate}`);
+      return;
+    }
+    trace.line("fault", `wall clock of ${scm.name} stands still`);
+    scm.clock.freezeWall();
+    this.#undoAfter(random.fraction() * DEAD_MS, () => scm.clock.thawWall());
+  }
+
+  #stallAudit(scm: SimScm): void {
+    const { trace, random } = this.#parts;
     trace.line("fault", "audit log is full");
     scm.audit.fill();
     this.#undoAfter(random.fraction() * 2_000, () => scm.audit.empty());

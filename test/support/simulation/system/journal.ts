@@ -1,33 +1,144 @@
+import { decodeChangeContext } from "../../../../engine/cluster/members/change-context.js";
 import type { Operation } from "../../../../engine/cluster/operation.js";
 import { readTurnBatch } from "../../../../engine/cluster/turn-batch.js";
 import { assert } from "../../../../engine/core/assert.js";
 import type { ChannelReceiver, RecordHandler } from "../../../../engine/core/shared-channel.js";
+import { changeConfState } from "../../../../engine/raft/conf-change.js";
+import { decodeConfChange } from "../../../../engine/raft/conf-change-codec.js";
+import { type ConfState, ENTRY_TYPE, nodeId } from "../../../../engine/raft/types.js";
 import {
   LOG_ENTRY_HEADER_BYTES,
   LOG_RECORD,
   readEntryIndex,
   readEntryTerm,
+  readEntryType,
 } from "../../../../workers/shared/log-records.js";
 import type { WorkerContext } from "../../../../workers/shared/worker-link.js";
 import { NaiveCluster } from "../../cluster/naive-cluster.js";
 
 interface JournalEntry {
+  readonly index: number;
   readonly term: number;
+  readonly type: number;
   readonly payload: Uint8Array;
+  /** Term of the entry before it. */
+  readonly previousTerm: number | undefined;
 }
 
-/** What went to the log, noted on its way there, and the model that it leads to: an SCM may only ever hold
- * what the entries up to its applied index say, whatever happened to it. */
+/** What all SCMs wrote to their logs, noted on its way there, and the model that the entries lead to that were
+ * applied: whatever happens, an SCM may only ever hold what the model holds at the same index. */
 export class Journal {
   readonly model: NaiveCluster;
-  readonly #entries = new Map<number, JournalEntry>();
-  #appliedIndex = 0;
+  /** By index and term: there is one of each in the world (R3). */
+  readonly #entries = new Map<string, JournalEntry>();
+  /** Term of each entry that somebody has applied: from then on it stands (R5). */
+  readonly #chosen: number[] = [0];
+  #confState: ConfState = {
+    voters: [nodeId(1)],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  /** Index of the last change of membership that was applied. */
+  #confIndex = 0;
 
   /** `onDone` is called for each operation that the model has carried out, with its result. */
   constructor(onDone: (operation: Operation, value: unknown) => void) {
     this.model = new NaiveCluster(onDone);
   }
 
+  /** Highest index that anybody has applied. */
+  get appliedIndex(): number {
+    return this.#chosen.length - 1;
+  }
+
+  /** As of `appliedIndex`. */
+  get confState(): ConfState {
+    return this.#confState;
+  }
+
+  get confIndex(): number {
+    return this.#confIndex;
+  }
+
+  /** Of an entry that was applied. */
+  chosenTerm(index: number): number {
+    const term = this.#chosen[index];
+    assert(term !== undefined, `nobody has applied ${index}`);
+    return term;
+  }
+
+  /** Two entries of one index and term are the same, and follow the same (R2, R3). */
+  note(entry: JournalEntry): void {
+    const key = `${entry.index} ${entry.term}`;
+    const before = this.#entries.get(key);
+    if (before === undefined) {
+      this.#entries.set(key, entry);
+      return;
+    }
+    const isSame = before.type === entry.type && Buffer.compare(before.payload, entry.payload) === 0;
+    assert(isSame, `there are two entries ${entry.index} of term ${entry.term}`);
+    const [a, b] = [before.previousTerm, entry.previousTerm];
+    assert(
+      a === undefined || b === undefined || a === b,
+      `entry ${entry.index} of term ${entry.term} follows one of term ${a} and one of term ${b}`,
+    );
+    if (a === undefined) this.#entries.set(key, entry);
+  }
+
+  /** Somebody has applied the entry. */
+  apply(index: number, term: number): void {
+    const chosen = this.#chosen[index];
+    if (chosen !== undefined) {
+      assert(chosen === term, `entry ${index} was applied with term ${chosen} and with term ${term}`);
+      return;
+    }
+    assert(index === this.#chosen.length, `entry ${index} was applied after ${this.appliedIndex}`);
+    const entry = this.#entries.get(`${index} ${term}`);
+    assert(entry !== undefined, `entry ${index} was applied and never written`);
+    this.#chosen.push(term);
+    if (entry.type === ENTRY_TYPE.NORMAL) {
+      const { nowMs, operations } = readTurnBatch(entry.payload);
+      if (operations.length > 0) this.model.apply(nowMs, operations);
+    } else {
+      this.#changeMembers(entry);
+    }
+  }
+
+  #changeMembers({ index, payload }: JournalEntry): void {
+    const change = decodeConfChange(payload);
+    const confState = change && changeConfState(this.#confState, change);
+    assert(
+      change !== undefined && confState !== undefined,
+      `the change of membership at ${index} is illegal`,
+    );
+    this.#confState = confState;
+    this.#confIndex = index;
+    const { model } = this;
+    const added = decodeChangeContext(change.context);
+    if (added !== undefined) model.members.set(added.nodeId, added);
+    model.group = membersOf(confState);
+    model.nextNodeId = Math.max(model.nextNodeId, ...model.group.map((id) => id + 1));
+    model.configVersion = index;
+  }
+}
+
+/** What one SCM wrote to its log, in all its lives. */
+export class NodeJournal {
+  readonly journal: Journal;
+  /** By index, with all that was written, durable or not. */
+  readonly #entries: (JournalEntry | undefined)[] = [];
+  #lastIndex = 0;
+  #appliedIndex = 0;
+  /** Called with each change of membership that is written. */
+  onConfChange: (index: number) => void = () => {};
+
+  constructor(journal: Journal) {
+    this.journal = journal;
+  }
+
+  /** In this life. */
   get appliedIndex(): number {
     return this.#appliedIndex;
   }
@@ -48,35 +159,66 @@ export class Journal {
     };
   }
 
-  /** Brings the model to where the SCM is. */
-  catchUp(appliedIndex: number): void {
+  /** It has applied everything up to `appliedIndex`: entry by entry, or by a snapshot of what others have. */
+  catchUp(appliedIndex: number, appliedTerm: number): void {
     assert(appliedIndex >= this.#appliedIndex, `applied fell from ${this.#appliedIndex} to ${appliedIndex}`);
-    while (this.#appliedIndex < appliedIndex) {
-      const index = this.#appliedIndex + 1;
-      const entry = this.#entries.get(index);
-      assert(entry !== undefined, `entry ${index} was applied and never written`);
-      const { nowMs, operations } = readTurnBatch(entry.payload);
-      if (operations.length > 0) this.model.apply(nowMs, operations);
-      this.#appliedIndex = index;
+    for (let index = this.#appliedIndex + 1; index <= appliedIndex; index++) {
+      const entry = this.#entries[index];
+      if (entry !== undefined && (index < appliedIndex || entry.term === appliedTerm)) {
+        this.journal.apply(index, entry.term);
+      }
     }
+    if (appliedIndex > 0) this.journal.apply(appliedIndex, appliedTerm);
+    this.#appliedIndex = appliedIndex;
+  }
+
+  crashed(): void {
+    this.#appliedIndex = 0;
+  }
+
+  /** Changes of membership from `index` on that it has written. */
+  confChangesAfter(index: number): number[] {
+    const found: number[] = [];
+    for (let at = index + 1; at <= this.#lastIndex; at++) {
+      const type = this.#entries[at]?.type ?? ENTRY_TYPE.NORMAL;
+      if (type !== ENTRY_TYPE.NORMAL) found.push(at);
+    }
+    return found;
   }
 
   #noting(receiver: ChannelReceiver, handler: RecordHandler): RecordHandler {
     return (kind, offset, payloadBytes) => {
       if (kind === LOG_RECORD.ENTRY) {
         const { view, bytes } = receiver;
-        const payload = bytes.slice(offset + LOG_ENTRY_HEADER_BYTES, offset + payloadBytes);
-        this.#note(readEntryIndex(view, offset), { term: readEntryTerm(view, offset), payload });
+        this.#note({
+          index: readEntryIndex(view, offset),
+          term: readEntryTerm(view, offset),
+          type: readEntryType(view, offset),
+          payload: bytes.slice(offset + LOG_ENTRY_HEADER_BYTES, offset + payloadBytes),
+          previousTerm: this.#entries[readEntryIndex(view, offset) - 1]?.term,
+        });
       }
       handler(kind, offset, payloadBytes);
     };
   }
 
-  /** An entry that a crash took away may be written anew with other content, but not one that was applied. */
-  #note(index: number, entry: JournalEntry): void {
+  /** What was not applied may be written anew with other content, and then all that followed it is gone. */
+  #note(entry: JournalEntry): void {
+    const { index } = entry;
     assert(index > this.#appliedIndex, `entry ${index} is written again after it was applied`);
-    const before = this.#entries.get(index);
-    assert(before === undefined || before.term < entry.term, `two entries ${index} in term ${entry.term}`);
-    this.#entries.set(index, entry);
+    // An entry that this machine wrote before is not what the log has when a snapshot is in its place.
+    const isNext = index <= this.#lastIndex + 1;
+    this.journal.note(isNext ? entry : { ...entry, previousTerm: undefined });
+    if (!isNext) this.#entries.fill(undefined, this.#lastIndex + 1, index);
+    this.#entries.length = index;
+    this.#entries[index] = entry;
+    this.#lastIndex = index;
+    if (entry.type !== ENTRY_TYPE.NORMAL) this.onConfChange(index);
   }
+}
+
+/** All members, in whatever part. */
+export function membersOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): number[] {
+  const ids = new Set<number>([...voters, ...votersOutgoing, ...learners, ...learnersNext]);
+  return [...ids].sort((a, b) => a - b);
 }

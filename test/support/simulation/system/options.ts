@@ -1,7 +1,8 @@
-import type { Random } from "../../../../engine/core/random.js";
+import type { Random, SeededRandom } from "../../../../engine/core/random.js";
 
-/** What hurts in a run. Rates are events per virtual second over the whole cluster; 0 = the fault is off. */
-export interface FaultRates {
+/** What may hurt any cluster. Rates are events per virtual second over the whole cluster; 0 = the fault is
+ * off. */
+export interface ScmFaultRates {
   /** A client's connection is reset. */
   readonly connectionLoss: number;
   /** A client's machine is gone without a word; the client starts again elsewhere in the network's eyes. */
@@ -31,10 +32,33 @@ export interface FaultRates {
   /** The audit log is full for a while: mutations wait. */
   readonly auditStall: number;
 }
+
+/** What may hurt a group of several SCMs, besides. */
+export interface GroupFaultRates {
+  /** SCMs do not hear each other, some of them, in one direction or in both. */
+  readonly groupPartition: number;
+  /** An SCM is cut off from datanodes and administrators, not from its peers. */
+  readonly clientPartition: number;
+  /** What goes from one SCM to another takes long, or nothing passes for a while. */
+  readonly linkTrouble: number;
+  /** A connection between two SCMs is reset, with what is on its way. */
+  readonly peerLoss: number;
+  /** Two or more SCMs die at once, or all. */
+  readonly massCrash: number;
+  /** An SCM stands still for up to half a minute. */
+  readonly longPause: number;
+  /** A disk takes nothing any more, and says nothing, until somebody ends the process. */
+  readonly endlessStall: number;
+  /** A machine's clocks run fast or slow, or its wall clock stands still. */
+  readonly clockTrouble: number;
+}
+export type FaultRates = ScmFaultRates & GroupFaultRates;
 export type FaultName = keyof FaultRates;
 
 /** Everything that a seed decides about a run beforehand. */
 export interface SimOptions {
+  /** SCMs at the beginning. */
+  readonly groupSize: number;
   readonly rounds: number;
   /** Of the part of a round in which there are faults. */
   readonly roundMs: number;
@@ -61,7 +85,7 @@ export interface SimOptions {
 }
 
 /** Highest rate of each fault that is drawn. */
-const RATES_MAX: FaultRates = {
+const RATES_MAX: ScmFaultRates = {
   connectionLoss: 2,
   halfOpen: 0.4,
   shortPartition: 0.5,
@@ -79,18 +103,33 @@ const RATES_MAX: FaultRates = {
   auditStall: 0.2,
 };
 
-export const NO_FAULTS: FaultRates = mapRates(() => 0);
+const GROUP_RATES_MAX: GroupFaultRates = {
+  groupPartition: 0.3,
+  clientPartition: 0.2,
+  linkTrouble: 0.5,
+  peerLoss: 0.5,
+  massCrash: 0.1,
+  longPause: 0.05,
+  endlessStall: 0.05,
+  clockTrouble: 0.2,
+};
+
+const NO_GROUP_FAULTS = mapRates(GROUP_RATES_MAX, () => 0);
+export const NO_FAULTS: FaultRates = { ...mapRates(RATES_MAX, () => 0), ...NO_GROUP_FAULTS };
+export const FAULT_NAMES = Object.keys(NO_FAULTS) as readonly FaultName[];
+
+const GROUP_SIZES = [1];
 
 /** Swarm testing: which faults are on is drawn for each seed, so that rare combinations come up, the one with
  * a single fault among them. */
-export function drawOptions(random: Random): SimOptions {
+export function drawOptions(random: SeededRandom): SimOptions {
   const shareOn = pick(random, [0, 0.2, 0.4, 0.7]);
-  const faults = mapRates((max) => {
-    const isOn = random.fraction() < shareOn;
-    const rate = max * (0.2 + 0.8 * random.fraction());
-    return isOn ? Math.round(rate * 1000) / 1000 : 0;
-  });
+  const faults = mapRates(RATES_MAX, (max) => drawRate(random, max, shareOn));
+  const group = random.stream("group");
+  const groupSize = pick(group, GROUP_SIZES);
+  const groupFaults = mapRates(GROUP_RATES_MAX, (max) => drawRate(group, max, shareOn));
   return {
+    groupSize,
     rounds: 2 + random.below(2),
     roundMs: 8_000 + random.below(10_000),
     datanodeCount: 20,
@@ -107,13 +146,18 @@ export function drawOptions(random: Random): SimOptions {
     changeRate: pick(random, [0.2, 1, 3]),
     fullReportIntervalMs: pick(random, [4_000, 10_000, 30_000]),
     callTimeoutMs: pick(random, [600_000, 600_000, 600_000, 3_000]),
-    faults,
+    faults: { ...faults, ...(groupSize === 1 ? NO_GROUP_FAULTS : groupFaults) },
   };
 }
 
-function mapRates(rateOf: (max: number) => number): FaultRates {
-  const rates = Object.entries(RATES_MAX).map(([name, max]) => [name, rateOf(max)]);
-  return Object.fromEntries(rates) as FaultRates;
+function drawRate(random: Random, max: number, shareOn: number): number {
+  const isOn = random.fraction() < shareOn;
+  const rate = max * (0.2 + 0.8 * random.fraction());
+  return isOn ? Math.round(rate * 1000) / 1000 : 0;
+}
+
+function mapRates<T extends object>(max: T, rateOf: (max: number) => number): T {
+  return Object.fromEntries(Object.entries(max).map(([name, rate]) => [name, rateOf(rate)])) as T;
 }
 
 export function pick<T>(random: Random, choices: readonly T[]): T {

@@ -49,7 +49,7 @@ export class ReplicaWorkload {
       );
       this.#repeat(
         () => options.fullReportIntervalMs * (0.5 + this.#parts.random.fraction()),
-        () => datanode.fullReport(false),
+        () => datanode.fullReport(),
       );
     }
   }

@@ -10,7 +10,7 @@ import type { Timer } from "../../../../engine/core/scheduler.js";
 import type { SimWorld } from "../sim-world.js";
 import { pick } from "./options.js";
 import type { SimPlan } from "./plan.js";
-import type { SimScm } from "./sim-scm.js";
+import type { SimGroup } from "./sim-group.js";
 import type { SimTrace } from "./trace.js";
 
 const INTERVAL_MS = 400;
@@ -32,7 +32,7 @@ interface Range {
 
 export interface ServicesParts {
   readonly world: SimWorld;
-  readonly scm: SimScm;
+  readonly group: SimGroup;
   readonly plan: SimPlan;
   readonly trace: SimTrace;
   readonly random: SeededRandom;
@@ -103,10 +103,13 @@ export class Services {
     });
   }
 
-  /** What has no outcome when the SCM dies never gets one. */
+  /** On every SCM that thinks it leads. What has no outcome when it dies never gets one. */
   #propose(operation: Operation, onDone: (result: OperationResult) => void): void {
-    this.#parts.scm.serving?.raft.propose(operation, (outcome) => {
-      if (!(outcome instanceof StrataError) && outcome.error === 0) onDone(outcome);
-    });
+    for (const scm of this.#parts.group.all) {
+      if (!scm.leads) continue;
+      scm.serving?.raft.propose(operation, (outcome) => {
+        if (!(outcome instanceof StrataError) && outcome.error === 0) onDone(outcome);
+      });
+    }
   }
 }

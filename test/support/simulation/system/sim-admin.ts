@@ -11,7 +11,7 @@ import type { Glimpse, Ledger, Outcome } from "./ledger.js";
 import { containerKey, type Mutation, type MutationSource, NOT_SUPPRESSED, SUPPRESSED } from "./mutations.js";
 import { pick, type SimOptions } from "./options.js";
 import type { SimPlan } from "./plan.js";
-import { SCM_ENDPOINT } from "./sim-scm.js";
+import type { SimGroup } from "./sim-group.js";
 import type { SimTrace } from "./trace.js";
 
 /** Calls that one client has open at a time by itself. */
@@ -28,6 +28,7 @@ export interface SimAdminParts {
   readonly ledger: Ledger;
   readonly mutations: MutationSource;
   readonly number: number;
+  readonly group: SimGroup;
 }
 
 /** An administrator: mutations over a session, with repetitions through all that happens to connections
@@ -44,7 +45,7 @@ export class SimAdmin {
   readonly answered = { done: 0, refused: 0 };
 
   constructor(parts: SimAdminParts) {
-    const { world, options, random, number } = parts;
+    const { world, options, random, number, group } = parts;
     this.#parts = parts;
     this.#name = `admin${number}`;
     this.host = `10.200.0.${number + 1}`;
@@ -56,7 +57,7 @@ export class SimAdmin {
         network: world.network.network(this.host),
       },
       {
-        endpoints: [SCM_ENDPOINT],
+        endpoints: group.endpoints,
         clientName: this.#name,
         handshakeTimeoutMs: 3_000,
         timeoutMs: options.callTimeoutMs,

@@ -2,49 +2,30 @@ import { assert } from "../../../../engine/core/assert.js";
 import type { OperationalState } from "../../../../engine/core/enums.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
-import type { RpcError } from "../../../../protocol/client/completion.js";
 import type {
   HeartbeatRequest,
   HeartbeatResponse,
   RegisterRequest,
 } from "../../../../protocol/client/datanode-client.js";
-import { DatanodeClient } from "../../../../protocol/client/datanode-client.js";
-import { reportRows } from "../../../../protocol/client/report-source.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../../../protocol/codec/report-rows.js";
 import type { NodeReport } from "../../../../protocol/schema/records.js";
 import { SimProcess } from "../sim-process.js";
 import type { SimWorld } from "../sim-world.js";
-import { LiveReport } from "./live-report.js";
+import { DatanodeLink } from "./datanode-link.js";
 import type { SimPlan } from "./plan.js";
-import { SCM_ENDPOINT } from "./sim-scm.js";
+import type { SimGroup } from "./sim-group.js";
+import type { SimScm } from "./sim-scm.js";
 import type { SimTrace } from "./trace.js";
 
 /** Every how many heartbeats the volumes are reported. */
 const NODE_REPORT_BEATS = 3;
-const NEVER = Number.NEGATIVE_INFINITY;
-/** Heartbeats this far apart have had an answer between them: without one the next waits for the timeout. */
-const STEADY_MS = 2_000;
-const REQUEST_TIMEOUT_MS = 4_000;
 
-/** One process of the datanode: a client and what belongs to it. */
-class DatanodeLife {
+/** One process of the datanode. */
+interface DatanodeLife {
   readonly process: SimProcess;
-  readonly client: DatanodeClient;
-  /** When the last heartbeat or registration left, on the present connection. */
-  sentMs = NEVER;
-  /** When the last one that was answered had left. */
-  answeredMs = NEVER;
-  /** When the first one of an unbroken row of answered ones had left. */
-  steadySinceMs = NEVER;
-  beatCount = 0;
-  /** Incremental reports without an answer. */
-  unansweredCount = 0;
-
-  constructor(process: SimProcess, client: DatanodeClient) {
-    this.process = process;
-    this.client = client;
-  }
+  readonly random: SeededRandom;
+  readonly links: Map<SimScm, DatanodeLink>;
 }
 
 export interface SimDatanodeParts {
@@ -54,6 +35,8 @@ export interface SimDatanodeParts {
   readonly random: SeededRandom;
   readonly number: number;
   readonly layoutVersion: number;
+  /** It registers with every SCM of it. */
+  readonly group: SimGroup;
 }
 
 /** A datanode: what it holds stays, the process that reports it comes and goes. */
@@ -72,8 +55,6 @@ export class SimDatanode {
   /** As on its disk. */
   #persisted: { state: OperationalState; expiry: number } = { state: "IN_SERVICE", expiry: 0 };
   #highestTerm = 0;
-  /** Something changed of which no incremental report told. */
-  #mustReport = false;
 
   constructor(parts: SimDatanodeParts) {
     const { plan, number, random } = parts;
@@ -97,58 +78,44 @@ export class SimDatanode {
     return this.#persisted.state;
   }
 
-  /** The SCM has heard of it, and answered, without a pause from the one time to the other at least. */
-  get steady(): { readonly fromMs: number; readonly toMs: number } | undefined {
-    const life = this.#life;
-    if (life === undefined || life.answeredMs === NEVER) return undefined;
-    return { fromMs: life.steadySinceMs, toMs: life.answeredMs };
+  /** DatanodeLink.steady of the SCM. */
+  steadyWith(scm: SimScm): DatanodeLink["steady"] {
+    return this.#life?.links.get(scm)?.steady;
   }
 
-  /** Registered, and the SCM has been told all there is. */
+  /** Registered with every SCM, and they have been told all there is. */
   get isAtRest(): boolean {
     const life = this.#life;
-    if (life === undefined || !life.client.isRegistered || life.client.isReporting) return false;
-    return !this.#mustReport && life.unansweredCount === 0;
+    if (life === undefined) return false;
+    return this.#parts.group.present.every((scm) => life.links.get(scm)?.isAtRest === true);
   }
 
   /** For a message about who is not at rest. */
   describe(): string {
-    const life = this.#life;
-    if (life === undefined) return `${this.#name}: down`;
-    const { isConnected, isRegistered, isReporting } = life.client;
-    const facts = { isConnected, isRegistered, isReporting, unanswered: life.unansweredCount };
-    return `${this.#name}: ${JSON.stringify({ ...facts, mustReport: this.#mustReport })}`;
+    const links = [...(this.#life?.links.values() ?? [])].filter(({ isAtRest }) => !isAtRest);
+    const what = this.#life === undefined ? "down" : links.map((link) => link.describe()).join(", ");
+    return `${this.#name}: ${what}`;
   }
 
   start(): void {
     assert(this.#life === undefined, "one process at a time");
-    const { world, random } = this.#parts;
+    const { world, random, group } = this.#parts;
     const process = new SimProcess(world.scheduler);
-    const client: DatanodeClient = new DatanodeClient(
-      {
-        clock: world.clock,
-        scheduler: process,
-        random: random.stream(`client ${++this.#lifeCount}`),
-        network: world.network.network(this.#host),
-      },
-      {
-        endpoints: [SCM_ENDPOINT],
-        clientName: this.#name,
-        handshakeTimeoutMs: 3_000,
-        requestTimeoutMs: REQUEST_TIMEOUT_MS,
-        reportTimeoutMs: 10_000,
-        backoff: { initialMs: 50, maximumMs: 2_000 },
-      },
-      {
-        onRegistered: () => this.#onRegistered(),
-        onFullReportWanted: () => this.fullReport(false),
-        onCommands: (commands, response) => this.#onCommands(commands, response),
-        onLost: (error) => this.#onLost(error),
-      },
-      { registration: () => this.#registration(), heartbeat: () => this.#heartbeat() },
-    );
-    this.#life = new DatanodeLife(process, client);
-    client.start();
+    this.#life = { process, random: random.stream(`client ${++this.#lifeCount}`), links: new Map() };
+    for (const scm of group.present) this.#link(scm);
+  }
+
+  /** From now on it talks to exactly those who are there. */
+  groupChanged(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    const { present } = this.#parts.group;
+    for (const scm of present) if (!life.links.has(scm)) this.#link(scm);
+    for (const [scm, link] of life.links) {
+      if (present.includes(scm)) continue;
+      link.close();
+      life.links.delete(scm);
+    }
   }
 
   /** The process ends; with `silently` nobody is told. `moves` gives it another address for its next
@@ -161,7 +128,7 @@ export class SimDatanode {
     if (silently) {
       for (const connection of this.connections()) connection.goSilent();
     } else {
-      life.client.close();
+      for (const link of life.links.values()) link.close();
     }
     life.process.kill();
     if (moves) this.#host = hostOf(this.number, ++this.#moveCount);
@@ -187,59 +154,52 @@ export class SimDatanode {
 
   /** A replica is gone, and only the next full report shows it. */
   lose(containerId: number): void {
-    if (this.replicas.delete(containerId)) this.#mustReport = true;
+    if (this.replicas.delete(containerId)) this.#eachLink((link) => link.noteLoss());
   }
 
   /** Tells what no incremental report has told. */
   reportWhenNeeded(): void {
-    if (this.#mustReport) this.fullReport(false);
+    this.#eachLink((link) => link.reportWhenNeeded());
   }
 
-  fullReport(fromRegistration: boolean): void {
-    const life = this.#life;
-    if (life === undefined || !life.client.isRegistered || life.client.isReporting) return;
-    const { trace, plan } = this.#parts;
-    const origins = Array.from({ length: plan.fleet.nodeCount }, (_, node) => plan.uuid(node));
-    const wasNeeded = this.#mustReport;
-    this.#mustReport = false;
-    life.client.fullReport(new LiveReport(this.replicas, origins, this.#rowBytes), fromRegistration, {
-      succeeded: ({ rowCount, chunkCount }) => {
-        trace.line(this.#name, `full report of ${rowCount} rows in ${chunkCount} chunks`);
-      },
-      failed: (error) => {
-        trace.line(this.#name, `full report: ${error.code}`);
-        if (wasNeeded || error.code === "REQUEST_TIMEOUT") this.#mustReport = true;
-      },
-    });
+  fullReport(): void {
+    this.#eachLink((link) => link.fullReport(false));
   }
 
   #tell(rows: readonly ReportRow[]): void {
-    const life = this.#life;
-    if (life === undefined || !life.client.isRegistered) return;
-    life.unansweredCount++;
-    life.client.incrementalReport(reportRows(rows, "free", this.#rowBytes), {
-      succeeded: () => {
-        life.unansweredCount--;
-      },
-      failed: (error) => {
-        life.unansweredCount--;
-        this.#notTold(error);
-      },
-    });
+    this.#eachLink((link) => link.incrementalReport(rows));
   }
 
-  /** After a lost connection comes a registration, and with it a full report; what the SCM could not take
-   * it asks for by itself. */
-  #notTold(error: RpcError): void {
-    this.#parts.trace.line(this.#name, `incremental report: ${error.code}`);
-    if (error.code === "REQUEST_TIMEOUT") this.#mustReport = true;
+  #eachLink(task: (link: DatanodeLink) => void): void {
+    for (const link of this.#life?.links.values() ?? []) task(link);
+  }
+
+  #link(scm: SimScm): void {
+    const { process, random, links } = this.#life as DatanodeLife;
+    const { world, plan, trace } = this.#parts;
+    const link = new DatanodeLink({
+      world,
+      process,
+      random: scm.number === 1 ? random : random.stream(scm.name),
+      scm,
+      host: this.#host,
+      name: this.#name,
+      rowBytes: this.#rowBytes,
+      origins: Array.from({ length: plan.fleet.nodeCount }, (_, node) => plan.uuid(node)),
+      replicas: this.replicas,
+      registration: () => this.#registration(),
+      heartbeat: (beat) => this.#heartbeat(beat),
+      onCommands: (commands, response) => this.#onCommands(commands, response),
+      onLine: (line) => trace.line(this.#name, line),
+    });
+    links.set(scm, link);
+    link.start();
   }
 
   #registration(): RegisterRequest {
     const { plan, layoutVersion } = this.#parts;
     const { state, expiry } = this.#persisted;
     const details = plan.details(this.number, this.#host);
-    this.#sent();
     return {
       details: { ...details, persistedOpState: state, persistedOpStateExpiry: expiry },
       report: this.#nodeReport(),
@@ -248,47 +208,22 @@ export class SimDatanode {
     };
   }
 
-  #heartbeat(): HeartbeatRequest {
-    const life = this.#life as DatanodeLife;
+  #heartbeat(beat: number): HeartbeatRequest {
     const { state, expiry } = this.#persisted;
-    this.#sent();
     return {
       persistedOpState: state,
       persistedOpStateExpiry: expiry,
-      ...(life.beatCount++ % NODE_REPORT_BEATS === 0 ? { nodeReport: this.#nodeReport() } : {}),
-      commandCounts: [{ type: "deleteContainerCommand", count: life.beatCount % 4 }],
+      ...(beat % NODE_REPORT_BEATS === 0 ? { nodeReport: this.#nodeReport() } : {}),
+      commandCounts: [{ type: "deleteContainerCommand", count: (beat + 1) % 4 }],
     };
   }
 
-  #sent(): void {
-    const life = this.#life as DatanodeLife;
-    const nowMs = this.#parts.world.clock.monotonicMs();
-    if (nowMs - life.sentMs < STEADY_MS) life.answeredMs = life.sentMs;
-    else life.steadySinceMs = nowMs;
-    life.sentMs = nowMs;
-  }
-
-  #onRegistered(): void {
-    const life = this.#life as DatanodeLife;
-    life.answeredMs = life.sentMs;
-    this.#parts.trace.line(this.#name, "registered");
-    this.fullReport(true);
-  }
-
-  #onLost(error: RpcError): void {
-    this.#parts.trace.line(this.#name, `lost ${error.code}`);
-    const life = this.#life;
-    if (life === undefined) return;
-    life.sentMs = NEVER;
-    life.answeredMs = NEVER;
-  }
-
-  /** A datanode drops commands of an older term than it has seen: the SCM must not send any (S10). */
+  /** A datanode obeys nobody of an older term than it has seen (S10). */
   #onCommands(commands: HeartbeatResponse["commands"], { term }: HeartbeatResponse): void {
     for (const command of commands) {
       this.#parts.trace.line(this.#name, `command ${command.type} of term ${command.term}`);
       assert(command.term === term, `a command of term ${command.term} in an answer of term ${term}`);
-      assert(term >= this.#highestTerm, `a command of term ${term} after one of ${this.#highestTerm}`);
+      if (term < this.#highestTerm) continue;
       this.#highestTerm = term;
       if (command.type !== "setNodeOperationalStateCommand") continue;
       assert(command.operationalState !== undefined, "the command names no state");

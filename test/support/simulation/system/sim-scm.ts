@@ -10,18 +10,18 @@ import type { Logger } from "../../../../engine/telemetry/logger.js";
 import { LogWriter } from "../../../../workers/log/log-writer.js";
 import { Shard } from "../../../../workers/shard/shard.js";
 import { StateWriter } from "../../../../workers/state/state-writer.js";
+import { SimClock } from "../sim-clock.js";
 import { SimDisk } from "../sim-disk.js";
 import { SimProcess } from "../sim-process.js";
 import { SimWorkerPool } from "../sim-workers.js";
 import type { SimWorld } from "../sim-world.js";
+import { DurableLog } from "./durable-log.js";
 import { FakeAudit } from "./fake-audit.js";
-import type { Journal } from "./journal.js";
+import type { NodeJournal } from "./journal.js";
 import type { SimOptions } from "./options.js";
 import type { SimTrace } from "./trace.js";
 
-export const SCM_HOST = "10.0.0.1";
 const SCM_PORT = 9865;
-export const SCM_ENDPOINT = `ws://${SCM_HOST}:${SCM_PORT}`;
 const STOP_LIMIT_MS = 4_000;
 
 /** Intervals that let nodes die and come back within seconds. */
@@ -46,6 +46,8 @@ const SETTINGS = [
 /** One start of the SCM and what belongs to it. */
 class Life {
   readonly process: SimProcess;
+  /** Timers of its connections: an orderly end may leave some to the operating system. */
+  readonly sockets: SimProcess;
   readonly pool: SimWorkerPool;
   /** By index; a shard that was started again is another one. */
   readonly shards = new Map<number, Shard>();
@@ -53,18 +55,21 @@ class Life {
   awakeSinceMs: number;
   scm: Scm | undefined;
   isStopping = false;
+  /** Ends a pause. */
+  thaw: () => void = () => {};
 
-  constructor(parent: SimScm, process: SimProcess, wakeMsMax: number) {
-    this.process = process;
-    const { world, disk, journal } = parent;
+  constructor(parent: SimScm, wakeMsMax: number) {
+    const { world, disk, clock, journal } = parent;
+    this.process = new SimProcess(world.scheduler, clock);
+    this.sockets = new SimProcess(world.scheduler, clock);
     this.awakeSinceMs = world.clock.monotonicMs();
     this.pool = new SimWorkerPool({
-      scheduler: process,
+      scheduler: this.process,
       random: parent.random.stream(`workers ${parent.lifeCount}`),
       wakeMsMax,
       roles: {
-        log: (context) => new LogWriter(journal.tap(context), disk, world.clock),
-        state: (context) => new StateWriter(context, disk, world.clock),
+        log: (context) => new LogWriter(journal.tap(context), disk, clock),
+        state: (context) => new StateWriter(context, disk, clock),
         shard: (context) => {
           const shard = new Shard(context);
           this.shards.set((context.data as { shard: number }).shard, shard);
@@ -77,9 +82,11 @@ class Life {
 
 export interface SimScmParts {
   readonly world: SimWorld;
+  /** From 1 on, in the order in which the machines came; no machine has the number of another. */
+  readonly number: number;
   readonly options: SimOptions;
   readonly trace: SimTrace;
-  readonly journal: Journal;
+  readonly journal: NodeJournal;
   readonly random: SeededRandom;
   /** Something happened that no fault explains. */
   readonly onFailure: (error: unknown) => void;
@@ -87,16 +94,31 @@ export interface SimScmParts {
 
 /** A whole SCM with its disk, which outlives its deaths. */
 export class SimScm {
+  readonly number: number;
+  readonly name: string;
+  readonly host: string;
+  readonly endpoint: string;
   readonly world: SimWorld;
-  readonly journal: Journal;
+  /** Its machine's. */
+  readonly clock: SimClock;
+  readonly journal: NodeJournal;
   readonly random: SeededRandom;
   readonly disk = new SimDisk();
+  readonly durableLog: DurableLog;
   readonly audit: FakeAudit;
   readonly config: Config;
   readonly #parts: SimScmParts;
   readonly #crashRandom: SeededRandom;
   #life: Life | undefined;
   #lifeCount = 0;
+  /** Its number in the group; 0 until it is known. */
+  #nodeId = 0;
+  /** What was done to its disk beyond what disks may do: it must never take part again. */
+  damage: string | undefined;
+  /** It is out of the group for good, and off. */
+  isRetired = false;
+  /** Its disk holds what a start needs. */
+  isInstalled = false;
   /** A fault is at work that ends the process. */
   #deathReason: string | undefined;
   /** Called when an SCM serves, with its number. */
@@ -105,16 +127,21 @@ export class SimScm {
   onDeath: () => void = () => {};
 
   constructor(parts: SimScmParts) {
-    const { world, options, random } = parts;
+    const { world, options, random, number } = parts;
     this.#parts = parts;
+    this.number = number;
+    this.name = `scm${number}`;
+    this.host = `10.0.0.${number}`;
+    this.endpoint = `ws://${this.host}:${SCM_PORT}`;
     this.world = world;
+    this.clock = new SimClock(world.scheduler);
     this.journal = parts.journal;
     this.random = random;
     this.#crashRandom = random.stream("disk outcomes");
-    this.audit = new FakeAudit(parts.trace);
+    this.audit = new FakeAudit(parts.trace, this.name);
     this.config = loadConfig({
       env: {},
-      host: { hostName: "scm", addresses: [SCM_HOST], coreCount: 2 },
+      host: { hostName: this.name, addresses: [this.host], coreCount: 2 },
       overrides: [
         ...SETTINGS,
         `strata.shard.count=${options.shardCount}`,
@@ -122,13 +149,32 @@ export class SimScm {
         `strata.raft.log.entries.max=${options.logEntryCountMax}`,
       ],
     });
+    this.durableLog = new DurableLog(this.disk, directoriesOf(this.config.storage).raft);
+  }
+
+  get nodeId(): number {
+    return this.#nodeId;
+  }
+
+  /** The SCM once its process has started, stopping or not. */
+  get running(): Scm | undefined {
+    return this.#life?.scm;
+  }
+
+  /** It takes mutations, or thinks that it may. */
+  get leads(): boolean {
+    return this.serving?.raft.leadership.leaderReady === true;
+  }
+
+  get term(): number {
+    return this.#life?.scm?.raft.leadership.term ?? 0;
   }
 
   get lifeCount(): number {
     return this.#lifeCount;
   }
 
-  /** The SCM while it serves. */
+  /** The SCM while its process runs and is not asked to stop. */
   get serving(): Scm | undefined {
     return this.#life?.isStopping === true ? undefined : this.#life?.scm;
   }
@@ -148,9 +194,10 @@ export class SimScm {
   }
 
   async initialize(): Promise<void> {
-    const environment = { clock: this.world.clock, random: this.random.stream("init") };
+    const environment = { clock: this.clock, random: this.random.stream("init") };
     const floors = { localIdFloor: 1_000_000n, termFloor: 5 };
     await initialize(this.disk, directoriesOf(this.config.storage), environment, floors);
+    this.isInstalled = true;
   }
 
   start(): void {
@@ -158,25 +205,25 @@ export class SimScm {
     this.#lifeCount++;
     this.#deathReason = undefined;
     const { world, options, trace } = this.#parts;
-    const process = new SimProcess(world.scheduler);
-    const life = new Life(this, process, options.wakeMsMax);
+    const life = new Life(this, options.wakeMsMax);
+    const { process, sockets } = life;
     this.#life = life;
-    trace.line("scm", `start ${this.#lifeCount}`);
-    world.network.revive(SCM_HOST);
+    trace.line(this.name, `start ${this.#lifeCount}`);
+    world.network.revive(this.host);
     const starting = Scm.start({
       config: this.config,
       environment: {
-        clock: world.clock,
+        clock: this.clock,
         random: this.random.stream(`scm ${this.#lifeCount}`),
         scheduler: process,
         disk: this.disk,
-        network: world.network.network(SCM_HOST),
-        transport: world.network.transport(SCM_HOST),
+        network: world.network.network(this.host, sockets),
+        transport: world.network.transport(this.host, process),
       },
       workers: life.pool,
-      logger: traceLogger(trace),
+      logger: traceLogger(trace, this.name),
       audit: this.audit,
-      host: { name: "scm", address: SCM_HOST },
+      host: { name: this.host, address: this.host },
     });
     starting.then(
       (scm) => this.#started(life, scm),
@@ -191,11 +238,14 @@ export class SimScm {
   crash(what: "process" | "machine"): void {
     const life = this.#life;
     if (life === undefined) return;
-    this.#parts.trace.line("scm", `${what} dies, applied ${life.scm?.cluster.appliedIndex ?? "?"}`);
+    this.#parts.trace.line(this.name, `${what} dies, applied ${life.scm?.cluster.appliedIndex ?? "?"}`);
     this.#life = undefined;
     life.process.kill();
-    this.world.network.die(SCM_HOST, what);
+    life.sockets.kill();
+    life.thaw();
+    this.world.network.die(this.host, what);
     this.disk.crash(this.#crashRandom);
+    this.journal.crashed();
     this.disk.beforeWrite = () => {};
     this.audit.processDied();
   }
@@ -205,7 +255,7 @@ export class SimScm {
     const life = this.#life;
     const scm = this.serving;
     if (life === undefined || scm === undefined) return;
-    this.#parts.trace.line("scm", "stop");
+    this.#parts.trace.line(this.name, "stop");
     life.isStopping = true;
     scm.stop(STOP_LIMIT_MS).then(
       () => {
@@ -218,12 +268,17 @@ export class SimScm {
     );
   }
 
-  /** Everything in the process stands still. */
+  /** Everything in the process stands still, and nothing is taken from its sockets. */
   pause(durationMs: number): void {
-    this.#parts.trace.line("scm", `pause ${Math.round(durationMs)} ms`);
+    this.#parts.trace.line(this.name, `pause ${Math.round(durationMs)} ms`);
     const life = this.#life;
     if (life === undefined) return;
     life.process.pause(durationMs);
+    life.sockets.pause(durationMs);
+    life.thaw();
+    const thaw = this.world.network.freeze(this.host);
+    life.thaw = thaw;
+    this.world.scheduler.after(durationMs, thaw);
     life.awakeSinceMs = Math.max(life.awakeSinceMs, this.world.clock.monotonicMs() + durationMs);
   }
 
@@ -232,14 +287,16 @@ export class SimScm {
     const life = this.#life;
     if (life === undefined || life.isStopping) return;
     if (!life.pool.isRunning(role, index)) return;
-    this.#parts.trace.line("scm", `${role} ${index} is terminated`);
+    this.#parts.trace.line(this.name, `${role} ${index} is terminated`);
     if (role !== "shard" || life.scm === undefined) this.#deathReason = `${role} terminated`;
     life.pool.terminate(role, index);
   }
 
-  stall(role: "log" | "state", durationMs: number): void {
+  /** `durationMs` undefined: for good. */
+  stall(role: "log" | "state", durationMs: number | undefined): void {
     if (this.#life === undefined) return;
-    this.#parts.trace.line("scm", `${role} stalls ${Math.round(durationMs)} ms`);
+    const howLong = durationMs === undefined ? "for good" : `${Math.round(durationMs)} ms`;
+    this.#parts.trace.line(this.name, `${role} stalls ${howLong}`);
     this.#life.pool.stall(role, 0, durationMs);
   }
 
@@ -247,7 +304,7 @@ export class SimScm {
   breakDisk(code: "STORAGE_FULL" | "STORAGE_IO", writeCount: number): void {
     if (this.#life === undefined) return;
     let left = writeCount;
-    this.#parts.trace.line("scm", `disk fails with ${code}`);
+    this.#parts.trace.line(this.name, `disk fails with ${code}`);
     this.#deathReason = code;
     this.disk.beforeWrite = (path) => {
       if (left-- > 0) return;
@@ -273,9 +330,10 @@ export class SimScm {
     void scm.fatal.then((error) => this.#failed(life, error));
     if (this.#life !== life) return;
     life.scm = scm;
+    this.#nodeId = scm.identity.nodeId;
     const { cluster, raft } = scm;
     this.#parts.trace.line(
-      "scm",
+      this.name,
       `serves, term ${raft.leadership.term}, applied ${cluster.appliedIndex} ${cluster.hash()}`,
     );
     this.onServing(scm);
@@ -294,7 +352,7 @@ export class SimScm {
       this.#parts.onFailure(error);
       return;
     }
-    this.#parts.trace.line("scm", `gives up: ${error.code}`);
+    this.#parts.trace.line(this.name, `gives up: ${error.code}`);
     this.world.scheduler.after(0, () => {
       if (this.#life === life) this.#die("process");
     });
@@ -307,9 +365,9 @@ export class SimScm {
 }
 
 /** Log lines become lines of the trace: what an SCM says is part of what it does. */
-function traceLogger(trace: SimTrace): Logger {
+function traceLogger(trace: SimTrace, name: string): Logger {
   const write = (message: string, details?: Readonly<Record<string, unknown>>): void => {
-    trace.line("log", `${message}${details === undefined ? "" : ` ${textOf(details)}`}`);
+    trace.line(name, `${message}${details === undefined ? "" : ` ${textOf(details)}`}`);
   };
   const logger: Logger = {
     trace: write,

@@ -17,7 +17,8 @@ import { ReplicaWorkload } from "./replica-workload.js";
 import { Services } from "./services.js";
 import { SimAdmin } from "./sim-admin.js";
 import { SimDatanode } from "./sim-datanode.js";
-import { SimScm } from "./sim-scm.js";
+import { SimGroup } from "./sim-group.js";
+import type { SimScm } from "./sim-scm.js";
 import { SimTrace } from "./trace.js";
 
 /** Everything has healed within this virtual time after the last fault. */
@@ -26,12 +27,11 @@ const SETUP_MS_MAX = 20_000;
 const HEALTH_LOOK_MS = 250;
 const MEND_MS = 1_000;
 
-/** A whole cluster in one thread: an SCM on a disk that fails, datanodes, administrators, and what goes
- * wrong. */
+/** A whole cluster in one thread: SCMs on disks that fail, datanodes, administrators, and what goes wrong. */
 export class Simulation {
   readonly world: SimWorld;
   readonly trace: SimTrace;
-  readonly scm: SimScm;
+  readonly group: SimGroup;
   readonly ledger = new Ledger();
   readonly faults: Faults;
   readonly #options: SimOptions;
@@ -62,8 +62,9 @@ export class Simulation {
       this.#failure ??= error;
     };
     const disk = random.stream("disk");
-    this.scm = new SimScm({ world, options, trace, journal: this.#journal, random: disk, onFailure });
-    const { scm } = this;
+    this.group = new SimGroup({ world, options, trace, journal: this.#journal, random: disk, onFailure });
+    const { group } = this;
+    for (let i = 0; i < options.groupSize; i++) group.add();
     this.#datanodes = Array.from({ length: options.datanodeCount }, (_, number) => {
       const stream = workload.stream(`datanode ${number}`);
       return new SimDatanode({
@@ -73,12 +74,13 @@ export class Simulation {
         random: stream,
         number,
         layoutVersion: METADATA_LAYOUT_VERSION,
+        group,
       });
     });
     const mutations = new MutationSource(workload.stream("mutations"), plan, ledger);
     this.#admins = Array.from({ length: options.adminCount }, (_, number) => {
       const stream = workload.stream(`admin ${number}`);
-      return new SimAdmin({ world, plan, options, trace, random: stream, ledger, mutations, number });
+      return new SimAdmin({ world, plan, options, trace, random: stream, ledger, mutations, number, group });
     });
     const datanodes = this.#datanodes;
     this.#replicas = new ReplicaWorkload({
@@ -88,19 +90,26 @@ export class Simulation {
       random: workload.stream("replicas"),
       datanodes,
     });
-    this.#services = new Services({ world, scm, plan, trace, random: workload.stream("services") });
-    this.#observer = new Observer({ world, scm, trace, datanodes });
+    this.#services = new Services({ world, group, plan, trace, random: workload.stream("services") });
+    this.#observer = new Observer({ world, group, datanodes });
     const admins = this.#admins;
     this.faults = new Faults({
       world,
       options,
       trace,
       random: random.stream("faults"),
-      scm,
+      group,
       datanodes,
       admins,
     });
-    scm.onServing = (serving) => this.#restarted(serving);
+    group.onAdded = (scm) => this.#watch(scm);
+    for (const scm of group.all) this.#watch(scm);
+  }
+
+  #watch(scm: SimScm): void {
+    this.faults.watch(scm);
+    scm.onServing = (serving) => this.#restarted(scm, serving);
+    for (const datanode of this.#datanodes) datanode.groupChanged();
   }
 
   /** Throws the first thing that is wrong. */
@@ -117,8 +126,8 @@ export class Simulation {
 
   /** A first container, so that its stripe is there; then the datanodes come. */
   async #prepare(): Promise<void> {
-    await this.scm.initialize();
-    this.scm.start();
+    await this.group.first.initialize();
+    this.group.first.start();
     this.#admins[0]?.importFirst();
     await this.#until("the first container is there", () => this.ledger.counts.done === 1, SETUP_MS_MAX);
     this.#replicas.prepare();
@@ -161,23 +170,31 @@ export class Simulation {
 
   /** Who is not at rest. */
   #unrest(): string | undefined {
-    const scm = this.scm.serving;
-    if (scm === undefined) return "the SCM does not serve";
+    const { leader, present } = this.group;
+    if (leader === undefined) return "nobody leads";
+    const index = leader.running?.cluster.appliedIndex;
+    for (const { name, serving } of present) {
+      if (serving === undefined) return `${name} does not serve`;
+      if (serving.cluster.appliedIndex !== index) return `${name} is behind ${leader.name}`;
+    }
     for (const admin of this.#admins)
       if (admin.openCount > 0) return `${admin.host} waits for ${admin.openCount} answers`;
     for (const datanode of this.#datanodes) {
       if (!datanode.isAtRest) return datanode.describe();
-      const unrest = this.#unrestOf(scm, datanode);
-      if (unrest !== undefined) return `dn${datanode.number}: ${unrest}`;
+      for (const scm of present) {
+        const unrest = this.#unrestOf(scm, datanode);
+        if (unrest !== undefined) return `dn${datanode.number} on ${scm.name}: ${unrest}`;
+      }
     }
     return undefined;
   }
 
-  #unrestOf({ nodes, intake, cluster }: Scm, datanode: SimDatanode): string | undefined {
+  #unrestOf({ serving, clock }: SimScm, datanode: SimDatanode): string | undefined {
+    const { nodes, intake, cluster } = serving as Scm;
     const slot = nodes.slotOf(datanode.uuid);
     if (slot === undefined) return "not known";
     const counts = { containerCount: 0, pipelineCount: 0 };
-    const node = nodes.node(slot, counts, this.world.clock.monotonicMs());
+    const node = nodes.node(slot, counts, clock.monotonicMs());
     if (node.health !== "HEALTHY") return node.health;
     if (!intake.fullReportComplete(slot) || !node.fullReportComplete) return "has not reported in full";
     const intent = cluster.intents.rows.get(datanode.uuid);
@@ -188,20 +205,22 @@ export class Simulation {
   }
 
   async #checkAll(): Promise<void> {
-    const scm = this.scm.serving as Scm;
-    scm.cluster.checkInvariants();
-    scm.raft.checkInvariants();
-    for (const shard of this.scm.shards) shard.checkInvariants();
-    this.#checkReplicated(scm);
     this.#checkAudit();
-    await checkReplicas(scm, this.world.scheduler, this.#plan, this.#datanodes);
-    const { replicaCount, unknownReplicaCount } = scm.shards.statistics();
-    this.trace.line("check", `replicas ${replicaCount}, unknown ${unknownReplicaCount}`);
+    for (const scm of this.group.present) await this.#check(scm, scm.serving as Scm);
+  }
+
+  async #check(scm: SimScm, serving: Scm): Promise<void> {
+    serving.cluster.checkInvariants();
+    serving.raft.checkInvariants();
+    for (const shard of scm.shards) shard.checkInvariants();
+    this.#checkReplicated(serving);
+    await checkReplicas(serving, this.world.scheduler, this.#plan, this.#datanodes);
+    const { replicaCount, unknownReplicaCount } = serving.shards.statistics();
+    this.trace.line(scm.name, `replicas ${replicaCount}, unknown ${unknownReplicaCount}`);
   }
 
   /** The log's model, the clients' ledger and the SCM's tables say the same (S1). */
   #checkReplicated(scm: Scm): void {
-    this.#journal.catchUp(scm.cluster.appliedIndex);
     checkModel(scm, this.#journal.model);
     checkLedger(scm, this.ledger, this.#plan);
     this.ledger.checkAcknowledged();
@@ -209,40 +228,42 @@ export class Simulation {
 
   /** Every mutation that was answered is on record, done or refused. */
   #checkAudit(): void {
-    const { counts } = this.scm.audit;
     for (const outcome of ["done", "refused"] as const) {
+      const recorded = this.group.all.reduce((sum, { audit }) => sum + audit.counts[outcome], 0);
       const answered = this.#admins.reduce((sum, admin) => sum + admin.answered[outcome], 0);
-      assert(
-        counts[outcome] >= answered,
-        `${answered} mutations were ${outcome}, ${counts[outcome]} are on record`,
-      );
+      assert(recorded >= answered, `${answered} mutations were ${outcome}, ${recorded} are on record`);
     }
   }
 
-  #restarted(scm: Scm): void {
-    this.#observer.restarted(scm);
-    this.#checkReplicated(scm);
+  #restarted(scm: SimScm, serving: Scm): void {
+    this.#observer.restarted(scm, serving);
+    // Of several, one that has just started may be behind.
+    if (this.group.present.length === 1) this.#checkReplicated(serving);
   }
 
   /** An orderly stop, and an offline check of what it leaves. */
   async #finish(): Promise<void> {
+    for (const scm of this.group.present) await this.#stop(scm);
+    for (const admin of this.#admins) admin.close();
+    const { eventCount, digest } = this.world.scheduler;
+    this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
+  }
+
+  async #stop(scm: SimScm): Promise<void> {
     let isStopped = false;
-    this.scm.stop(() => {
+    scm.stop(() => {
       isStopped = true;
     });
-    await this.#until("the SCM stops", () => isStopped, HEAL_MS_MAX);
+    await this.#until(`${scm.name} stops`, () => isStopped, HEAL_MS_MAX);
     const state = new ClusterState({
       allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
       onReplicationConfig: () => {},
       onNodeIntent: () => {},
     });
-    const { config, disk } = this.scm;
+    const { config, disk } = scm;
     const report = await verify(disk, directoriesOf(config.storage), state, () => {});
     assert(report.findings.length === 0, `verify: ${JSON.stringify(report.findings)}`);
-    this.trace.line("verify", JSON.stringify(report.summary));
-    for (const admin of this.#admins) admin.close();
-    const { eventCount, digest } = this.world.scheduler;
-    this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
+    this.trace.line(scm.name, `verify ${JSON.stringify(report.summary)}`);
   }
 
   /** Runs until `isDone`, looking at everything after each event. */
