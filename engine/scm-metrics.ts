@@ -59,6 +59,7 @@ export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: Repo
     vanishedCount: "Replicas taken away by a report or because their datanode died.",
     rejectedCount: "Rows left out.",
     reportCount: "Chunks and incremental reports merged.",
+    recheckedCount: "Containers with replicas that were checked anew, since a snapshot replaced the table.",
   });
   metrics.addCounters("report", intake.counters, {
     granted: "Full reports that were given credit.",

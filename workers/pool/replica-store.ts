@@ -9,6 +9,8 @@ export interface ReplicaStore {
   /** Says how many replica indexes the containers with replication configuration `number` have: data +
    * parity for EC, 0 for all others. To be called before a container with this number is written. */
   setReplicaIndexCount(number: number, indexCount: number): void;
+  /** A snapshot has taken the place of the container table: looks at every container with replicas anew. */
+  recheckContainers(): void;
   /** Takes all replicas of a dead node away (spec 01 §7.4). The set of its container ids is kept. */
   purgeNode(slot: NodeSlot): void;
   /** Size of the set of container ids that the datanode last reported. Trails reports by a moment. */
@@ -54,6 +56,8 @@ export interface ShardStatistics {
   readonly rejectedCount: number;
   /** Chunks and incremental reports, counted once by each shard that they touch. */
   readonly reportCount: number;
+  /** Containers with replicas that were looked at anew, since a snapshot has replaced the container table. */
+  readonly recheckedCount: number;
   /** Memory of the tables: rows of containers and replicas, overflow, and the datanodes' lists. */
   readonly tableBytes: number;
 }

@@ -15,6 +15,7 @@ import {
 } from "../../protocol/codec/report-rows.js";
 import {
   NODE_COUNTS_BYTES,
+  type RecheckMessage,
   SHARD_LAYOUTS,
   SHARD_STATISTICS,
   type ShardStartData,
@@ -85,7 +86,7 @@ export class ShardClient {
     return this.#heldPurges.length > 0;
   }
 
-  postStripe(message: StripeMessage): void {
+  postMessage(message: StripeMessage | RecheckMessage): void {
     this.link.post(message);
   }
 

@@ -60,6 +60,7 @@ const PAST_FIGURES = [
   "vanishedCount",
   "rejectedCount",
   "reportCount",
+  "recheckedCount",
 ] as const;
 
 /** Queries that may be without an answer. */
@@ -92,6 +93,7 @@ export class ShardSet implements ReplicaStore {
     vanishedCount: 0,
     rejectedCount: 0,
     reportCount: 0,
+    recheckedCount: 0,
   };
 
   constructor(options: ShardSetOptions) {
@@ -106,6 +108,11 @@ export class ShardSet implements ReplicaStore {
     assert(!this.#stripes.has(stripe), `stripe ${stripe} was added before`);
     this.#stripes.set(stripe, containers);
     postStripe(this.#clientOf(stripe), stripe, containers);
+  }
+
+  /** The rows of the container table are others than before. Whatever was derived from them is checked. */
+  recheckContainers(): void {
+    for (const client of this.#clients) client.postMessage({ kind: "recheck" });
   }
 
   setReplicaIndexCount(number: number, indexCount: number): void {
@@ -322,5 +329,5 @@ export class ShardSet implements ReplicaStore {
 }
 
 function postStripe(client: ShardClient, stripe: number, containers: SharedArrayBuffer): void {
-  client.postStripe({ kind: "stripe", stripe, containers, replicas: allocateReplicaStripe() });
+  client.postMessage({ kind: "stripe", stripe, containers, replicas: allocateReplicaStripe() });
 }

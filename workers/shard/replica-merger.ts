@@ -31,6 +31,9 @@ const ROW_IDENTITY_WORD = ROW_ORIGIN / 4;
 const ROW_CHECKSUM_WORD = ROW_CHECKSUM / 4;
 const ROW_STEP_WITH_CHECKSUM = ROW_BYTES_WITH_CHECKSUM / 8;
 
+/** Containers looked at in one step of a recheck: well below a millisecond. */
+const RECHECK_ROWS = 8192;
+
 export interface MergerOptions {
   readonly counters: ShardCounters;
   readonly replicaIndexCounts: SharedArrayBuffer;
@@ -52,6 +55,8 @@ export class ReplicaMerger {
   readonly #side: SideTable;
   readonly #counters: ShardCounters;
   readonly #cursor = emptyMergeCursor(NO_STRIPE);
+  /** Next row of the recheck that is under way, counted over all stripes in order of arrival. */
+  #recheckAt = Number.POSITIVE_INFINITY;
   /** The present row, and what was recorded in its place. */
   readonly #values = emptyReplicaWords();
   readonly #oldValues = emptyReplicaWords();
@@ -80,6 +85,28 @@ export class ReplicaMerger {
       if (end > from) this.#side.remove(node, from, end - from);
     }
     this.#show();
+  }
+
+  /** The container table is another one than before: looks at every container with replicas anew, in steps. */
+  beginRecheck(): void {
+    this.#recheckAt = 0;
+  }
+
+  /** False when there is nothing to look at. A replica index that does not fit is found by the next report,
+   * as ever when a container becomes known after its replica. */
+  recheckStep(): boolean {
+    const place = Math.floor(this.#recheckAt / STRIPE_ROWS);
+    if (place >= this.#stripes.count) return false;
+    const stripe = this.#stripes.at(place);
+    const first = this.#recheckAt % STRIPE_ROWS;
+    for (let offset = first; offset < first + RECHECK_ROWS; offset++) {
+      if (replicaCount(stripe, offset) === 0) continue;
+      this.#counters.recheckedCount++;
+      if (this.#stripes.replicaIndexCount(stripe, offset) >= 0) this.#noteKnown(stripe, offset);
+    }
+    this.#recheckAt += RECHECK_ROWS;
+    this.#show();
+    return true;
   }
 
   /** A chunk of a full report: the node has exactly these replicas with ids in [fromId, toId]. The rows

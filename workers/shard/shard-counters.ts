@@ -14,6 +14,7 @@ export class ShardCounters implements Record<ShardStatistic, number> {
   rejectedCount = 0;
   reportCount = 0;
   listBytes = 0;
+  recheckedCount = 0;
 
   readonly #shown: Float64Array;
   readonly #nodeCounts: Uint32Array;

@@ -10,7 +10,7 @@ import {
   ROW_USED_BYTES,
 } from "../../protocol/codec/report-rows.js";
 import { REPLICA_COUNT_MAX } from "../shared/replica-layout.js";
-import type { ShardStartData, StripeMessage } from "../shared/shard-layout.js";
+import type { RecheckMessage, ShardStartData, StripeMessage } from "../shared/shard-layout.js";
 import {
   REPLICAS_HEADER_BYTES,
   type ReplicaQuery,
@@ -68,11 +68,12 @@ export class Shard implements WorkerLoop {
 
   poll(): boolean {
     for (let message = this.#context.receiveMessage(); message !== undefined; ) {
-      this.#addStripe(message as StripeMessage);
+      this.#onMessage(message as StripeMessage | RecheckMessage);
       message = this.#context.receiveMessage();
     }
     if (!this.#sendHeld()) return false;
-    return this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL) > 0;
+    const taken = this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL);
+    return this.#merger.recheckStep() || taken > 0;
   }
 
   async stop(): Promise<void> {}
@@ -110,6 +111,11 @@ export class Shard implements WorkerLoop {
         assert(false, `the shard got a record of kind ${kind}`);
     }
   };
+
+  #onMessage(message: StripeMessage | RecheckMessage): void {
+    if (message.kind === "recheck") this.#merger.beginRecheck();
+    else this.#addStripe(message);
+  }
 
   #addStripe(message: StripeMessage): void {
     assert(

@@ -36,6 +36,11 @@ export class StripeDirectory {
     return this.#ascending;
   }
 
+  /** Places in use: 0 … count − 1. */
+  get count(): number {
+    return this.#byPlace.length;
+  }
+
   at(place: number): Stripe {
     return this.#byPlace[place] as Stripe;
   }

@@ -26,6 +26,11 @@ export const SHARD_STATISTICS = layout({
     },
     reportCount: { type: "f64", offset: 72, doc: "chunks and incremental reports" },
     listBytes: { type: "f64", offset: 80, doc: "memory of the datanodes' lists" },
+    recheckedCount: {
+      type: "f64",
+      offset: 88,
+      doc: "containers with replicas that were looked at anew, since the container table was replaced",
+    },
   },
 });
 export type ShardStatistic = keyof typeof SHARD_STATISTICS.fields;
@@ -56,6 +61,12 @@ export interface StripeMessage {
   readonly containers: SharedArrayBuffer;
   /** Rows of REPLICA_ROW, zeros. */
   readonly replicas: SharedArrayBuffer;
+}
+
+/** Posted when the rows of the container table are others than before: those of a snapshot. What the shard
+ * derived from them is looked at anew, for every container. */
+export interface RecheckMessage {
+  readonly kind: "recheck";
 }
 
 /** Shared memory that main and a shard see together; compared at start. */

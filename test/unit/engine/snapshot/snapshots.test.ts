@@ -3,10 +3,20 @@ import { test } from "node:test";
 import { logIndex } from "../../../../engine/core/ids.js";
 import { nodeId } from "../../../../engine/raft/types.js";
 import { recover } from "../../../../engine/storage/recovery.js";
-import { containerRecord, importBatch, seedCluster, suppressContainers } from "../../../support/cluster/builders.js";
+import {
+  containerRecord,
+  importBatch,
+  seedCluster,
+  suppressContainers,
+} from "../../../support/cluster/builders.js";
 import { SimWorld } from "../../../support/simulation/sim-world.js";
 import { MemoryConnections } from "../../../support/snapshot/memory-connections.js";
-import { DIRECTORIES, newMachine, newMemberDisk, StoredMember } from "../../../support/snapshot/stored-member.js";
+import {
+  DIRECTORIES,
+  newMachine,
+  newMemberDisk,
+  StoredMember,
+} from "../../../support/snapshot/stored-member.js";
 
 /** Two members in one world; the first has a state. */
 async function pair(seed: number, batches = 20) {

@@ -130,6 +130,27 @@ describe("a query", () => {
   });
 });
 
+test("after the container table was replaced, every container with replicas is checked anew", () => {
+  const system = new ShardSystem({ shardCount: 2 });
+  for (const stripe of [0, 1]) system.addStripe(stripe);
+  const ids = [3, 60_000, STRIPE_ROWS + 7, 2 * STRIPE_ROWS + 1, 3 * STRIPE_ROWS + 1];
+  const rows = ids.map((id) => ({ id }));
+  for (const node of [1, 2]) system.set.mergeChunk(chunkOf(node, rows), () => {});
+  system.settle();
+  assert.equal(system.set.statistics().unknownReplicaCount, 10);
+  assert.equal(system.set.statistics().sideReplicaCount, 4);
+  // A snapshot brings most of them, one in a stripe that was not there.
+  system.addStripe(2);
+  for (const id of [3, STRIPE_ROWS + 7, 2 * STRIPE_ROWS + 1]) system.addContainer(id);
+  system.set.recheckContainers();
+  system.settle();
+  const { unknownReplicaCount, sideReplicaCount, replicaCount, recheckedCount } = system.set.statistics();
+  assert.deepEqual([unknownReplicaCount, sideReplicaCount, replicaCount], [4, 2, 10]);
+  assert.equal(recheckedCount, 4, "those in stripes");
+  for (const id of ids) assert.equal(system.replicasOf(id).length, 2);
+  system.checkInvariants();
+});
+
 test("replicas count as unknown until their node reports them after the container came", () => {
   const system = new ShardSystem({ shardCount: 1 });
   system.addStripe(0);
