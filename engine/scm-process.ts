@@ -14,6 +14,7 @@ import { NodeScheduler } from "./host/node-scheduler.js";
 import { openFileLimit } from "./host/open-file-limit.js";
 import { ownAddress } from "./host/own-address.js";
 import { WsNetwork } from "./host/ws-network.js";
+import { addPeerMetrics } from "./peers/peer-metrics.js";
 import { type BootStepName, Scm } from "./scm.js";
 import { addClusterMetrics, addNodeMetrics, addServiceMetrics, addShardMetrics } from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
@@ -215,6 +216,7 @@ async function listenPages(
 function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addGatewayMetrics(metrics, scm.gatewayMetrics);
   addRaftMetrics(metrics, scm.raft);
+  addPeerMetrics(metrics, scm.peerNetwork);
   addNodeMetrics(metrics, scm.nodes);
   addClusterMetrics(metrics, scm.cluster);
   addShardMetrics(metrics, scm.shards, scm.intake);

@@ -34,6 +34,7 @@ import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 
+import type { PeerNetwork } from "./peers/peer-network.js";
 import { ScmPeers } from "./scm-peers.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
@@ -72,7 +73,6 @@ const NO_SNAPSHOTS: Snapshots = {
   receiver: { onArrived: () => {}, install: () => {}, discard: () => {}, sources: [], stop: () => {} },
   onStateRecord: () => false,
 };
-const PEERS_BIND_HOST = "0.0.0.0";
 const NO_PORTS = { raft: 0, strata: 0, http: 0, client: 0, datanode: 0, block: 0, security: 0 } as const;
 
 export interface ScmParts {
@@ -163,6 +163,11 @@ export class Scm {
 
   get port(): number {
     return required(this.#listener).port;
+  }
+
+  /** The way to the other members. */
+  get peerNetwork(): PeerNetwork {
+    return required(this.#peers).network;
   }
 
   get raft(): RaftHost {
@@ -326,7 +331,7 @@ export class Scm {
     });
     this.#peers = peers;
     this.#addressBook = addressBook;
-    await peers.listen(PEERS_BIND_HOST, config.scm.ratisPort);
+    await peers.listen(config.scm.raftBindHost, config.scm.ratisPort);
   }
 
   async #startRaft(): Promise<void> {

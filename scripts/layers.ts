@@ -23,6 +23,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/cli": [...ENGINE, "bench/fleet", "bench/harness", "!engine/main.ts"],
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-metrics.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/services": [...ENGINE, "!engine/main.ts", "!engine/cli", "!engine/scm.ts"],

@@ -244,7 +244,7 @@ test("a newer connection of a member takes the place of the older", async () => 
   assert.deepEqual(two.received, [heartbeat([1, 2, 5], 3)]);
 });
 
-test("the own configuration of an address goes before what a member says, that before the table", async () => {
+test("an own configuration goes before what a member says, this before the table", async () => {
   const world = new PeerWorld(15);
   const one = await world.start(1, {
     addressOf: ({ name }) => (name === "scm2" ? { host: hostOf(2), port: RAFT_PORT } : undefined),
