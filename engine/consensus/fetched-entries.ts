@@ -59,7 +59,7 @@ export class FetchedEntries {
       }
       return limitBytes(run.entries.slice(from, high - run.first), bytesMax);
     }
-    const isKnown = this.#fetching?.low === low || this.#wanted.some((range) => range.low === low);
+    const isKnown = this.#wanted.some((range) => range.low === low);
     if (!isKnown && this.#wanted.length < WANTED_COUNT_MAX) this.#wanted.push({ low, high });
     return "pending";
   }

@@ -47,7 +47,8 @@ export class EntryFetch {
   /** The entry to read now, undefined at the end; `pass` moves on. Its payload is a view of what was read.
    * Throws CorruptionError LOG_CORRUPT. */
   entry(): Entry | undefined {
-    if (this.#rewriteCount !== this.#store.rewriteCount) this.#entry = undefined;
+    const { rewriteCount, truncated } = this.#store;
+    if (rewriteCount !== this.#rewriteCount || this.#next <= truncated.index) this.#entry = undefined;
     this.#entry ??= this.#read();
     return this.#entry;
   }

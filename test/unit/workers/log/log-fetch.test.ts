@@ -39,7 +39,7 @@ async function start({ queueBytes = 4 * 1024 * 1024, answerBytes = 4 * 1024 * 10
   const fetch = (low: number, high: number, bytesMax = ALL): void => {
     assert.ok(writer.fetch({ low: logIndex(low), high: logIndex(high), bytesMax }));
   };
-  const answers = (): string[] => {
+  const answers = (countMax = 1_000_000): string[] => {
     harness.context.sender.publish();
     const taken: string[] = [];
     harness.fromWorker.drain((kind, offset, payloadBytes) => {
@@ -55,7 +55,7 @@ async function start({ queueBytes = 4 * 1024 * 1024, answerBytes = 4 * 1024 * 10
         assert.ok(payload.every((byte) => byte === (index & 0xff)));
         taken.push(`${index}`);
       }
-    }, 1_000_000);
+    }, countMax);
     return taken;
   };
   const poll = (): boolean => {
@@ -161,6 +161,24 @@ describe("fetching from the log writer", () => {
     const left = 10 - sent;
     assert.deepEqual(second.slice(0, left), new Array<string>(left).fill("appended"), "before entries");
     assert.match(second[left] as string, /^[0-9]+$/);
+  });
+
+  test("does not end before it is told that the log was truncated", async () => {
+    const { writer, append, fetch, answers, poll } = await start({ answerBytes: 4096 });
+    append(1, 100, 0);
+    append(101, 200, 0);
+    poll();
+    answers();
+    fetch(1, 201);
+    poll();
+    assert.deepEqual(answers(1), ["1"]);
+    append(201, 201, 0);
+    writer.truncate(logIndex(180));
+    poll();
+    const sent = answers();
+    assert.match(sent.at(-1) as string, /^[0-9]+$/, "there was room for an end, but not for the answers");
+    poll();
+    assert.deepEqual(answers(), ["appended", "truncated 180", `fetched ${sent.length + 1}`]);
   });
 
   test("gives nothing of what is truncated, and ends early when that happens meanwhile", async () => {
