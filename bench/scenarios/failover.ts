@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FaultyNetwork } from "../../test/support/chaos/faulty-network.js";
 import { NO_SHIM, Shim } from "../../test/support/disk-faults/shim.js";
@@ -86,6 +87,7 @@ async function prepareDeaf({ print }: BenchContext): Promise<Prepared> {
 }
 
 async function prepareStall({ print, directory }: BenchContext): Promise<Prepared | undefined> {
+  mkdirSync(directory, { recursive: true });
   const shim = Shim.build(directory);
   if (shim === undefined) {
     print(`stall: left out, ${NO_SHIM}`);

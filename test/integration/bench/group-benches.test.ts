@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { failover } from "../../../bench/scenarios/failover.js";
+
+/** A run of each is enough to see that they work; on a busy machine the times mean nothing. */
+for (const only of ["kill9", "deaf", "transfer"]) {
+  test(`a group of real processes goes on without its leader (${only}), and all answers are right`, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "strata-bench-test-"));
+    try {
+      const print = (line: string): void => t.diagnostic(line);
+      const figures = await failover.run({ directory, print, runs: 1, only });
+      const values = new Map(figures.map(({ name, value }) => [name, value]));
+      assert.equal(values.get(`failover.${only}.wrong`), 0);
+      assert.ok((values.get(`failover.${only}.max`) ?? 0) > 0);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+}
