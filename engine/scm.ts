@@ -20,7 +20,6 @@ import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
 import { loggingTrace } from "./consensus/raft-log.js";
-import type { Snapshots } from "./consensus/snapshots.js";
 import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
@@ -36,6 +35,7 @@ import { RpcServer } from "./gateway/rpc-server.js";
 
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { ScmPeers } from "./scm-peers.js";
+import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
 import { PeriodicService } from "./services/periodic-service.js";
@@ -62,17 +62,6 @@ const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 /** Page bytes of a flush item, for turning the configured number of items into bytes. */
 const FLUSH_ITEM_BYTES = 4096;
 
-const NO_SNAPSHOTS: Snapshots = {
-  sender: {
-    snapshot: () => "pending",
-    send: () => {},
-    neededIndex: undefined,
-    cancelAll: () => {},
-    stop: () => {},
-  },
-  receiver: { onArrived: () => {}, install: () => {}, discard: () => {}, sources: [], stop: () => {} },
-  onStateRecord: () => false,
-};
 const NO_PORTS = { raft: 0, strata: 0, http: 0, client: 0, datanode: 0, block: 0, security: 0 } as const;
 
 export interface ScmParts {
@@ -352,7 +341,17 @@ export class Scm {
           network.handler = handler;
           return network;
         },
-        snapshots: () => NO_SNAPSHOTS,
+        snapshots: (host) =>
+          startSnapshots(host, {
+            nodeId: recovered.identity.nodeId,
+            environment: this.#parts.environment,
+            logger: this.#parts.logger.child({ part: "snapshot" }),
+            state: required(this.#state),
+            cluster: this.cluster,
+            network: required(this.#peers).network,
+            recheckContainers: () => this.shards.recheckContainers(),
+            onFatal: (error) => this.#raiseFatal(error),
+          }),
         seed: () => this.#seed(),
       },
       this.#raftOptions(),

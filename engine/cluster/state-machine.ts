@@ -74,6 +74,8 @@ export interface Tail {
 
 /** Disk-resident tables as far as they are in memory. */
 export interface TailSource {
+  /** Its tables are being loaded anew from a snapshot: nothing may be read. */
+  readonly isReloading: boolean;
   /** Changes to rows with `from` ≤ key < `to` since the last flush that is known to be committed, enough of
    * them for a page of `rowCountMax` rows. Without `to` up to the end of the table. */
   tail(table: number, from: Uint8Array, to: Uint8Array | undefined, rowCountMax: number): Tail;
@@ -107,6 +109,4 @@ export interface ReloadTarget extends LoadTarget {
   beginReload(): void;
   /** Goes on with clearing; true when all is clear. Then come `load` … `loaded`. */
   clearStep(): boolean;
-  /** From `beginReload` to `loaded`. */
-  readonly isReloading: boolean;
 }

@@ -45,7 +45,7 @@ export type ScanCallback = (outcome: ScanPage | StrataError) => void;
 
 /** Reads disk-resident tables. */
 export interface TableReader {
-  /** Calls back once, later; with OVERLOADED or SHUTTING_DOWN perhaps at once. STATE_CORRUPT or
+  /** Calls back once, later; with OVERLOADED, NOT_READY or SHUTTING_DOWN perhaps at once. STATE_CORRUPT or
    * STORAGE_IO: the rows on disk cannot be read. */
   scan(request: ScanRequest, onPage: ScanCallback): void;
 }
@@ -136,7 +136,18 @@ export class TableScanner implements TableReader {
     for (const { onPage } of unfinished) onPage(new StrataError("SHUTTING_DOWN"));
   }
 
+  /** What is sent shows the state of before; what is not would show none. */
+  #refuseWaiting(): void {
+    const waiting = this.#waiting.slice(0, this.#waiting.length);
+    this.#waiting.clear();
+    for (const { onPage } of waiting) onPage(new StrataError("NOT_READY", { step: "snapshot" }));
+  }
+
   #send(): void {
+    if (this.#source.isReloading) {
+      this.#refuseWaiting();
+      return;
+    }
     for (let next = this.#waiting.at(0); next !== undefined; next = this.#waiting.at(0)) {
       const { table, from, to, rowCountMax } = next.request;
       const tail = this.#source.tail(table, from, to, rowCountMax);

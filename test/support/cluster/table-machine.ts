@@ -44,6 +44,7 @@ function readChanges(payload: Uint8Array): TableChange[] {
 
 /** A machine with one disk-resident table, and one keyed row that counts its changes. */
 export class TableMachine implements LivingState {
+  isReloading = false;
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);
   confState: ConfState = LONE_CONF_STATE;

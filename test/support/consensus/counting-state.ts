@@ -32,6 +32,7 @@ export class CountingState implements StateMachine, FlushSource, TailSource {
   appliedIndex: LogIndex = logIndex(0);
   appliedTerm: Term = term(0);
   confState: ConfState = LONE_CONF_STATE;
+  readonly isReloading = false;
   readonly counts = new Map<number, number>();
   /** Ids in the order in which they were noted since this object was made. */
   readonly order: number[] = [];
