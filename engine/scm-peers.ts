@@ -1,5 +1,6 @@
 import type { ClusterState } from "./cluster/cluster-state.js";
 import type { Member } from "./cluster/members/member.js";
+import type { MemberRow } from "./cluster/members/member-table.js";
 import type { PeerAddress } from "./consensus/peers.js";
 import type { Environment } from "./core/environment.js";
 import type { Uuid } from "./core/uuid.js";
@@ -17,6 +18,8 @@ export interface ScmPeersParts {
   readonly own: Omit<Member, "nodeId" | "scmId">;
   /** Where this SCM's own configuration says that a member of this name is. */
   readonly addressOf: (name: string) => PeerEndpoint | undefined;
+  /** This SCM is in the group no more: it has applied that, or `by` says so. */
+  readonly onRemoved: (by: NodeId) => void;
   /** A member has said where it is. */
   readonly onMemberSeen: (member: Member) => void;
 }
@@ -39,6 +42,8 @@ export class ScmPeers {
       clusterId: identity.clusterId,
       own: () => this.#own,
       isMember: (id, scmId) => this.#isMember(id, scmId),
+      wasMember: (id, scmId) => isTombstone(parts.cluster.members.get(id), scmId),
+      onRemoved: parts.onRemoved,
       addressOf: ({ name }) => (name === "" ? undefined : parts.addressOf(name)),
       onMemberSeen: parts.onMemberSeen,
     });
@@ -82,10 +87,15 @@ export class ScmPeers {
   }
 
   #update(): void {
-    const { cluster, identity } = this.#parts;
+    const { cluster, identity, onRemoved } = this.#parts;
+    if (isTombstone(cluster.members.get(identity.nodeId), identity.scmId)) onRemoved(identity.nodeId);
     const others = cluster.members.list().filter((member) => member.nodeId !== identity.nodeId);
     this.network.setPeers(others.map(addressOf));
   }
+}
+
+function isTombstone(row: MemberRow | undefined, scmId: Uuid): boolean {
+  return row?.scmId === scmId && row.isRemoved;
 }
 
 function addressOf({ nodeId, scmId, name, host, ports }: Member): PeerAddress {

@@ -34,6 +34,7 @@ import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 
 import type { PeerNetwork } from "./peers/peer-network.js";
+import type { NodeId } from "./raft/types.js";
 import { ScmPeers } from "./scm-peers.js";
 import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
@@ -317,10 +318,19 @@ export class Scm {
           : { host: node.host, port: node.raftPort };
       },
       onMemberSeen: (member) => addressBook.heard(member),
+      onRemoved: (by) => this.#onRemoved(by),
     });
     this.#peers = peers;
     this.#addressBook = addressBook;
     await peers.listen(config.scm.raftBindHost, config.scm.ratisPort);
+  }
+
+  /** It would campaign for ever among SCMs that do not listen; that it ends is what an operator sees first. */
+  #onRemoved(by: NodeId): void {
+    if (this.#hasFailed) return;
+    const { scmId, nodeId } = this.identity;
+    this.#parts.logger.error("this SCM was removed from the group", { scmId, nodeId, toldBy: by });
+    this.#raiseFatal(new StrataError("MEMBER_REMOVED", { scmId }));
   }
 
   async #startRaft(): Promise<void> {

@@ -21,7 +21,9 @@ const WORKER = ["engine/core", "protocol", "workers/shared"];
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
   "engine/cli": [...ENGINE, "bench/fleet", "bench/harness", "!engine/main.ts"],
+  "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-bootstrap.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-metrics.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-snapshots.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

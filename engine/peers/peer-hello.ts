@@ -32,6 +32,8 @@ export interface PeerFacts {
   readonly own: () => Member;
   /** Whether such an SCM may speak here. One that does not know its group yet says yes to all. */
   readonly isMember: (nodeId: NodeId, scmId: Uuid) => boolean;
+  /** Whether such an SCM, which may not speak here, was a member once. Left out: not known of anybody. */
+  readonly wasMember?: (nodeId: NodeId, scmId: Uuid) => boolean;
 }
 
 /** A name, an IPv4 or an IPv6 address: it becomes part of an URL. */
@@ -53,7 +55,7 @@ export function helloRequest({ clusterId, own }: PeerFacts, target: NodeId): Hel
 
 /** The answer.
  * @throws StrataError that refuses who dialled: CLUSTER_ID_MISMATCH, NODE_ID_TAKEN, PEER_NODE_ID,
- * MEMBER_UNKNOWN; or that says what is wrong with its hello */
+ * MEMBER_UNKNOWN, MEMBER_REMOVED; or that says what is wrong with its hello */
 export function acceptHello(request: HelloRequest, facts: PeerFacts): HelloResponse {
   const { clusterId, isMember } = facts;
   const own = facts.own();
@@ -66,11 +68,15 @@ export function acceptHello(request: HelloRequest, facts: PeerFacts): HelloRespo
   if (request.target !== own.nodeId) {
     throw new StrataError("PEER_NODE_ID", { target: request.target, nodeId: own.nodeId });
   }
-  if (!isMember(member.nodeId, member.scmId)) {
-    throw new StrataError("MEMBER_UNKNOWN", { scmId: member.scmId });
-  }
+  if (!isMember(member.nodeId, member.scmId)) throw strangerRefusal(member, facts);
   const protocolVersion = Math.min(request.protocolVersionMax, PEER_PROTOCOL_VERSION);
   return { protocolVersion, clusterId, member: own };
+}
+
+/** What is said to one that may not speak here: who was removed has to learn it, since the entry that removes
+ * it may never reach it. */
+export function strangerRefusal({ nodeId: id, scmId }: Member, { wasMember }: PeerFacts): StrataError {
+  return new StrataError(wasMember?.(id, scmId) === true ? "MEMBER_REMOVED" : "MEMBER_UNKNOWN", { scmId });
 }
 
 /** Who answered, when it is the one that was dialled.

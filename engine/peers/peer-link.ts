@@ -36,6 +36,8 @@ export interface PeerLinkParts extends DialParts {
   readonly onDropped: (nodeId: NodeId) => void;
   /** Never within a call of the link. */
   readonly onGone: (nodeId: NodeId) => void;
+  /** The member says that this SCM was removed from the group. */
+  readonly onRemoved: (by: NodeId) => void;
 }
 
 /** The way to one member: keeps a connection, and carries what Raft says to it.
@@ -199,6 +201,7 @@ export class PeerLink {
     if (isStable) this.#dial();
     else this.#redial = scheduler.after(this.#backoff.nextMs(), () => this.#dial());
     if (isGone) onGone(this.nodeId);
+    if (end.code === "MEMBER_REMOVED") this.#parts.onRemoved(this.nodeId);
   }
 
   #log(end: PeerConnectionEnd, endpoint: PeerEndpoint, wasReady: boolean): void {

@@ -37,6 +37,8 @@ export interface PeerNetworkParts extends PeerFacts {
   readonly addressOf: (peer: PeerAddress) => PeerEndpoint | undefined;
   /** A member has told who it is and where: at every connection, and whenever that changes. */
   readonly onMemberSeen: (member: Member) => void;
+  /** Member `by` has refused this SCM, since it was removed from the group. */
+  readonly onRemoved?: (by: NodeId) => void;
   readonly limits?: Partial<PeerLimits>;
 }
 
@@ -102,6 +104,7 @@ export class PeerNetwork implements Peers, SnapshotDialer {
       onMember: (member) => this.#saw(member),
       onDropped: (nodeId) => this.#dropped(nodeId),
       onGone: (nodeId) => this.handler?.onGone(nodeId),
+      onRemoved: (by) => parts.onRemoved?.(by),
     };
     this.#server = new PeerServer({
       clock,

@@ -30,6 +30,7 @@ import {
   type PeerFacts,
   PING_OP,
   PONG,
+  strangerRefusal,
 } from "./peer-hello.js";
 import type { PeerLimits } from "./peer-limits.js";
 import { AcceptedSnapshot } from "./snapshot-link.js";
@@ -125,11 +126,11 @@ export class PeerServer implements TransportHandler {
 
   /** Closes the connections of those who are no members any more. */
   checkMembers(): void {
-    const { isMember } = this.#parts.facts;
+    const { facts } = this.#parts;
     for (const session of [...this.#sessions]) {
       const { member } = session;
-      if (member === undefined || isMember(member.nodeId, member.scmId)) continue;
-      this.#refuse(session, new StrataError("MEMBER_UNKNOWN", { scmId: member.scmId }));
+      if (member === undefined || facts.isMember(member.nodeId, member.scmId)) continue;
+      this.#refuse(session, strangerRefusal(member, facts));
     }
   }
 

@@ -14,8 +14,8 @@ import { makeStores } from "./new-stores.js";
 const JOIN_DIRECTORY = "joining";
 const TICKET_FILE = "ids.json";
 
-/** What an SCM remembers of its first request to join: whatever becomes of the answer, it asks again under the
- * same id, and so never becomes two members. */
+/** What an SCM remembers of its first request to join: whatever becomes of the answer, it asks again under
+ * the same id, and so never becomes two members. */
 export interface JoinTicket {
   readonly scmId: Uuid;
   readonly clusterId: string;

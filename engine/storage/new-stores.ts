@@ -23,8 +23,8 @@ import { METADATA_LAYOUT_VERSION, type VersionFile, writeVersionFile } from "./v
 /** Number of the SCM that founds a Raft group. */
 export const FIRST_NODE_ID: NodeId = nodeId(1);
 
-/** With whom every log of a group begins, that of an SCM that joins too: so it can take the log from its first
- * entry on, or a snapshot, and is a member when it has applied that it is one. */
+/** With whom every log of a group begins, that of an SCM that joins too: so it can take the log from its
+ * first entry on, or a snapshot, and is a member when it has applied that it is one. */
 const FIRST_MEMBERS: ConfState = {
   voters: [FIRST_NODE_ID],
   votersOutgoing: [],

@@ -35,8 +35,8 @@ export type Plan = { readonly kind: "done" } | { readonly kind: "change"; readon
 
 const DONE: Plan = { kind: "done" };
 
-/** Adds `candidate` as a learner, which counts for nothing until it is promoted. A repetition changes nothing:
- * the answer to the first request may have been lost.
+/** Adds `candidate` as a learner, which counts for nothing until it is promoted. A repetition changes
+ * nothing: the answer to the first request may have been lost.
  *
  * Throws StrataError as all rules do: CONFIG_VERSION, CHANGE_REFUSED, MEMBER_REMOVED. */
 export function planAdd(facts: GroupFacts, candidate: Candidate, expected: LogIndex | undefined): Plan {
@@ -106,7 +106,8 @@ export function planPromotion(facts: GroupFacts, row: MemberRow): Plan {
   return change({ type: CONF_CHANGE.ADD_VOTER, nodeId });
 }
 
-/** Who is to lead: `scmId`, else the voter that is furthest. The leader itself when there is nothing to do. */
+/** Who is to lead: `scmId`, else the voter that is furthest. The leader itself when there is nothing to
+ * do. */
 export function planTransfer(facts: GroupFacts, scmId: Uuid | undefined): NodeId {
   const { leaderId, members } = facts;
   const { voters } = facts.confState;
