@@ -25,7 +25,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-bootstrap.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-metrics.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
-  "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-snapshots.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-process.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
