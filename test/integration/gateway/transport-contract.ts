@@ -71,6 +71,7 @@ export class RecordingClient implements DialHandler {
   readonly received: Uint8Array[] = [];
   isOpened = false;
   closed: { code: number; reason: string } | undefined;
+  isRefused: boolean | undefined;
   closeCount = 0;
   connection!: ClientConnection;
 
@@ -82,8 +83,9 @@ export class RecordingClient implements DialHandler {
     this.received.push(message.slice());
   }
 
-  onClose(code: number, reason: string): void {
+  onClose(code: number, reason: string, isRefused: boolean): void {
     this.closed = { code, reason };
+    this.isRefused = isRefused;
     this.closeCount++;
   }
 }

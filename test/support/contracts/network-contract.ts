@@ -109,6 +109,7 @@ function refusalTests(contract: Contract): void {
     const client = stage.dial(`ws://${stage.world.host}:1/admin`);
     assert.equal((await stage.closed(client)).code, 1006);
     assert.equal(client.isOpened, false);
+    assert.equal(client.isRefused, true);
   });
 
   contract("something that is no address closes the connection with 1006, but later", async (stage) => {
@@ -126,6 +127,7 @@ function refusalTests(contract: Contract): void {
     assert.equal((await stage.closed(client)).code, 1006);
     assert.equal(client.isOpened, false);
     assert.equal(client.closeCount, 1);
+    assert.equal(client.isRefused, false, "silence is no refusal");
   });
 
   contract("a refusal tells the status", async (stage) => {
@@ -133,6 +135,14 @@ function refusalTests(contract: Contract): void {
     const { code, reason } = await stage.closed(client);
     assert.equal(code, 1006);
     assert.match(reason, /404/);
+    assert.equal(client.isRefused, false, "somebody is there");
+  });
+
+  contract("a connection that was open is not refused, however it ends", async (stage) => {
+    const { client } = await stage.connect();
+    await stage.world.settle(stage.listener.close());
+    await stage.closed(client);
+    assert.equal(client.isRefused, false);
   });
 }
 

@@ -1,0 +1,141 @@
+import { deepStrictEqual, equal, fail, ok } from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { test } from "node:test";
+import fc from "fast-check";
+import { StrataError } from "../../engine/core/errors.js";
+import type { Random } from "../../engine/core/random.js";
+import { SeededRandom } from "../../engine/core/random.js";
+import { decodeMessage, encodeMessage } from "../../engine/peers/message-codec.js";
+import { readFrames } from "../../engine/peers/peer-frames.js";
+import {
+  HELLO_OP,
+  HELLO_REQUEST,
+  MEMBER_CHANGED,
+  memberOf,
+  PING,
+  PING_OP,
+} from "../../engine/peers/peer-hello.js";
+import { violationOfForm } from "../../engine/raft/violation.js";
+import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../protocol/codec/frame.js";
+import { PEER_MESSAGES } from "../../protocol/schema/peer-messages.js";
+import { mutate } from "../support/mutate-frame.js";
+import { memberNumber, PeerWorld } from "../support/peers/peer-world.js";
+import { raftMessage } from "../support/peers/raft-message-arbitrary.js";
+import { helloOf, RawPeer } from "../support/peers/raw-peer.js";
+
+/** To replay a failed run, put the seed of its test name here. */
+const REPLAY_SEED: number | undefined = undefined;
+const SEED = REPLAY_SEED ?? randomInt(2 ** 31);
+const MUTATED_COUNT = 30_000;
+const RAW_COUNT = 20_000;
+const CONNECTION_COUNT = 400;
+const SAMPLE_COUNT = 300;
+/** Far above what any case takes, also on a busy machine; a quadratic reader would take longer. */
+const CASE_MS_MAX = 500;
+
+/** Reads a message as a member would. Whatever the bytes are, they give messages, which come back as the same
+ * when they are sent again, or an error that closes the connection. Returns its code. */
+function receive(message: Uint8Array): string | undefined {
+  const startMs = performance.now();
+  try {
+    readFrames(message, ({ op, bodyStart, bodyEnd }, bytes) => {
+      if (op === HELLO_OP) memberOf(HELLO_REQUEST.decode(bytes, bodyStart, bodyEnd).member);
+      else if (op === PING_OP) PING.decode(bytes, bodyStart, bodyEnd);
+      else if (op === PEER_MESSAGES.memberChanged.op) {
+        memberOf(MEMBER_CHANGED.decode(bytes, bodyStart, bodyEnd).member);
+      } else {
+        const decoded = decodeMessage(op, bytes, bodyStart, bodyEnd);
+        violationOfForm(decoded);
+        const again = encodeMessage(decoded, 1);
+        deepStrictEqual(decodeMessage(op, again, FRAME_HEADER_BYTES, again.length), decoded);
+      }
+      return true;
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof StrataError)) throw error;
+    ok(error.class === "ProtocolError" || error.code === "UNSUPPORTED_OPERATION", error.message);
+    return error.code;
+  } finally {
+    const tookMs = performance.now() - startMs;
+    ok(tookMs < CASE_MS_MAX, `a message of ${message.length} bytes took ${tookMs} ms`);
+  }
+}
+
+function receiveOrExplain(bytes: Uint8Array): string | undefined {
+  try {
+    return receive(bytes);
+  } catch (error) {
+    fail(`message ${Buffer.from(bytes).toString("hex")}: ${String(error)}`);
+  }
+}
+
+/** Valid messages of every kind, some of several frames. */
+function samples(): Uint8Array[] {
+  const frames = fc
+    .sample(raftMessage, { seed: SEED, numRuns: SAMPLE_COUNT })
+    .map((message) => Uint8Array.from(encodeMessage(message, 1)));
+  const several = frames.slice(0, 50).map((frame, i) => Buffer.concat([frame, frames[i + 50] as Uint8Array]));
+  const changed = MEMBER_CHANGED.encode(PEER_MESSAGES.memberChanged.op, 0, 1, { member: memberNumber(1) });
+  return [...frames, ...several, helloOf(1, 2), changed, PING.encode(PING_OP, 0, 1, {})];
+}
+
+/** A copy with a header that is right for the length. */
+function reframe(bytes: Uint8Array, random: Random): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + Math.max(0, bytes.length - FRAME_HEADER_BYTES));
+  frame.set(bytes.subarray(FRAME_HEADER_BYTES), FRAME_HEADER_BYTES);
+  const op = random.below(20) === 0 ? 1 + random.below(255) : (bytes[0] ?? 0) || 1;
+  writeFrameHeader(frame, op, 0, 2);
+  return frame;
+}
+
+test(`${MUTATED_COUNT} damaged messages of members give messages or errors (seed ${SEED})`, () => {
+  const random = new SeededRandom(SEED);
+  const valid = samples();
+  for (const bytes of valid) equal(receive(bytes), undefined);
+  const outcomes = new Map<string, number>();
+  for (let i = 0; i < MUTATED_COUNT; i++) {
+    let bytes = valid[random.below(valid.length)] as Uint8Array;
+    for (let n = 1 + random.below(3); n > 0; n--) bytes = mutate(bytes, random, valid);
+    // Most get a header that fits, or next to none would be read further than that.
+    if (random.below(10) > 0) bytes = reframe(bytes, random);
+    const outcome = receiveOrExplain(bytes) ?? "taken";
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+  // A fuzzer that never gets past the first check tests nothing.
+  for (const outcome of ["taken", "BODY_MALFORMED", "FIELD_INVALID"]) {
+    ok((outcomes.get(outcome) ?? 0) > MUTATED_COUNT / 200, `${outcome}: ${outcomes.get(outcome)}`);
+  }
+  ok(outcomes.has("PEER_MESSAGE_INVALID"));
+});
+
+test(`${RAW_COUNT} messages of random bytes give messages or errors (seed ${SEED})`, () => {
+  const random = new SeededRandom(SEED).stream("raw");
+  for (let i = 0; i < RAW_COUNT; i++) {
+    const bytes = new Uint8Array(random.below(200));
+    random.fill(bytes);
+    receiveOrExplain(
+      random.below(2) === 0 || bytes.length < FRAME_HEADER_BYTES ? bytes : reframe(bytes, random),
+    );
+  }
+});
+
+test(`a member outlives ${CONNECTION_COUNT} connections of damaged messages (seed ${SEED})`, async () => {
+  const random = new SeededRandom(SEED).stream("connections");
+  const world = new PeerWorld(SEED);
+  const two = await world.start(2, { addressOf: () => ({ host: "10.0.0.99", port: 1 }) });
+  const good = await world.start(3);
+  good.peers.setPeers([{ ...memberNumber(2), port: memberNumber(2).ports.raft }]);
+  const valid = samples();
+  for (let i = 0; i < CONNECTION_COUNT; i++) {
+    const peer = await RawPeer.open(world, 1, 2);
+    if (random.below(4) > 0) peer.send(helloOf(1, 2));
+    for (let n = 1 + random.below(4); n > 0; n--) {
+      peer.send(reframe(mutate(valid[random.below(valid.length)] as Uint8Array, random, valid), random));
+    }
+    await world.pass(5);
+    if (random.below(2) === 0) peer.connection.reset();
+  }
+  for (const message of two.received) equal(message.to, 2);
+  await world.until("the good one is still connected", () => good.isReady(2));
+});
