@@ -118,7 +118,7 @@ const NO_GROUP_FAULTS = mapRates(GROUP_RATES_MAX, () => 0);
 export const NO_FAULTS: FaultRates = { ...mapRates(RATES_MAX, () => 0), ...NO_GROUP_FAULTS };
 export const FAULT_NAMES = Object.keys(NO_FAULTS) as readonly FaultName[];
 
-const GROUP_SIZES = [1];
+const GROUP_SIZES = [1, 1, 2, 3, 3, 3, 3, 3, 4, 5];
 
 /** Swarm testing: which faults are on is drawn for each seed, so that rare combinations come up, the one with
  * a single fault among them. */

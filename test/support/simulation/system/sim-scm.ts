@@ -4,9 +4,12 @@ import { AssertionError, assert } from "../../../../engine/core/assert.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import { Scm } from "../../../../engine/scm.js";
+import { bootstrap } from "../../../../engine/scm-bootstrap.js";
 import { directoriesOf } from "../../../../engine/scm-storage.js";
+import type { StorageDirectories } from "../../../../engine/storage/directories.js";
 import { initialize } from "../../../../engine/storage/initialize.js";
 import type { Logger } from "../../../../engine/telemetry/logger.js";
+import { AdminClient } from "../../../../protocol/client/admin-client.js";
 import { LogWriter } from "../../../../workers/log/log-writer.js";
 import { Shard } from "../../../../workers/shard/shard.js";
 import { StateWriter } from "../../../../workers/state/state-writer.js";
@@ -106,7 +109,7 @@ export class SimScm {
   readonly disk = new SimDisk();
   readonly durableLog: DurableLog;
   readonly audit: FakeAudit;
-  readonly config: Config;
+  #config: Config;
   readonly #parts: SimScmParts;
   readonly #crashRandom: SeededRandom;
   #life: Life | undefined;
@@ -127,7 +130,7 @@ export class SimScm {
   onDeath: () => void = () => {};
 
   constructor(parts: SimScmParts) {
-    const { world, options, random, number } = parts;
+    const { world, random, number } = parts;
     this.#parts = parts;
     this.number = number;
     this.name = `scm${number}`;
@@ -139,17 +142,16 @@ export class SimScm {
     this.random = random;
     this.#crashRandom = random.stream("disk outcomes");
     this.audit = new FakeAudit(parts.trace, this.name);
-    this.config = loadConfig({
-      env: {},
-      host: { hostName: this.name, addresses: [this.host], coreCount: 2 },
-      overrides: [
-        ...SETTINGS,
-        `strata.shard.count=${options.shardCount}`,
-        `strata.state.flush.interval=${options.flushIntervalMs}ms`,
-        `strata.raft.log.entries.max=${options.logEntryCountMax}`,
-      ],
-    });
-    this.durableLog = new DurableLog(this.disk, directoriesOf(this.config.storage).raft);
+    this.#config = this.#configFor([]);
+    this.durableLog = new DurableLog(this.disk, this.directories.raft);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get directories(): StorageDirectories {
+    return directoriesOf(this.#config.storage);
   }
 
   get nodeId(): number {
@@ -196,8 +198,67 @@ export class SimScm {
   async initialize(): Promise<void> {
     const environment = { clock: this.clock, random: this.random.stream("init") };
     const floors = { localIdFloor: 1_000_000n, termFloor: 5 };
-    await initialize(this.disk, directoriesOf(this.config.storage), environment, floors);
+    await initialize(this.disk, this.directories, environment, floors);
     this.isInstalled = true;
+  }
+
+  /** Of a service of several from now on. */
+  joinService(members: readonly SimScm[]): void {
+    this.#config = this.#configFor(members);
+  }
+
+  /** `strata scm --bootstrap`: ends when a group has taken it in, however long that takes. */
+  async bootstrap(): Promise<void> {
+    const { world, trace } = this.#parts;
+    const random = this.random.stream("bootstrap");
+    await bootstrap(
+      {
+        disk: this.disk,
+        directories: this.directories,
+        clock: this.clock,
+        random,
+        connect: (endpoints, timeoutMs) => {
+          const environment = {
+            clock: this.clock,
+            scheduler: world.scheduler,
+            random,
+            network: world.network.network(this.host),
+          };
+          return new AdminClient(environment, {
+            endpoints: endpoints.map(({ host, port }) => `ws://${host}:${port}`),
+            clientName: `${this.name} --bootstrap`,
+            timeoutMs,
+          });
+        },
+        onWaiting: (text) => trace.line(this.name, text),
+      },
+      this.#config,
+      undefined,
+    );
+    trace.line(this.name, "has joined");
+    this.isInstalled = true;
+  }
+
+  /** Names of all machines, its own too, when there are several. */
+  #configFor(members: readonly SimScm[]): Config {
+    const { options } = this.#parts;
+    const service = [
+      "ozone.scm.service.ids=s",
+      `ozone.scm.nodes.s=${members.map(({ name }) => name).join(",")}`,
+      `ozone.scm.node.id=${this.name}`,
+      ...members.map(({ name, host }) => `ozone.scm.address.s.${name}=${host}`),
+    ];
+    return loadConfig({
+      env: {},
+      host: { hostName: this.host, addresses: [this.host], coreCount: 2 },
+      overrides: [
+        ...SETTINGS,
+        `strata.shard.count=${options.shardCount}`,
+        `strata.state.flush.interval=${options.flushIntervalMs}ms`,
+        `strata.raft.log.entries.max=${options.logEntryCountMax}`,
+        ...(members.length === 0 ? [] : service),
+      ],
+    });
   }
 
   start(): void {
@@ -211,7 +272,7 @@ export class SimScm {
     trace.line(this.name, `start ${this.#lifeCount}`);
     world.network.revive(this.host);
     const starting = Scm.start({
-      config: this.config,
+      config: this.#config,
       environment: {
         clock: this.clock,
         random: this.random.stream(`scm ${this.#lifeCount}`),
@@ -369,15 +430,16 @@ function traceLogger(trace: SimTrace, name: string): Logger {
   const write = (message: string, details?: Readonly<Record<string, unknown>>): void => {
     trace.line(name, `${message}${details === undefined ? "" : ` ${textOf(details)}`}`);
   };
+  const ignore = (): void => {};
   const logger: Logger = {
-    trace: write,
-    debug: write,
+    trace: ignore,
+    debug: ignore,
     info: write,
     warn: write,
     error: write,
     fatal: write,
     child: () => logger,
-    isEnabled: () => true,
+    isEnabled: (level) => level !== "trace" && level !== "debug",
   };
   return logger;
 }

@@ -126,12 +126,29 @@ export class Simulation {
 
   /** A first container, so that its stripe is there; then the datanodes come. */
   async #prepare(): Promise<void> {
-    await this.group.first.initialize();
-    this.group.first.start();
+    const { first, present } = this.group;
+    if (present.length > 1) for (const scm of present) scm.joinService(present);
+    await first.initialize();
+    first.start();
+    for (const scm of present) if (scm !== first) this.#join(scm);
+    await this.#until("all vote", () => this.#votersCount() === present.length, SETUP_MS_MAX);
     this.#admins[0]?.importFirst();
     await this.#until("the first container is there", () => this.ledger.counts.done === 1, SETUP_MS_MAX);
     this.#replicas.prepare();
     for (const datanode of this.#datanodes) datanode.start();
+  }
+
+  #join(scm: SimScm): void {
+    scm.bootstrap().then(
+      () => scm.start(),
+      (error: unknown) => {
+        this.#failure ??= error;
+      },
+    );
+  }
+
+  #votersCount(): number {
+    return this.group.leader?.serving?.raft.status().confState.voters.length ?? 0;
   }
 
   async #disturb(): Promise<void> {
