@@ -31,8 +31,37 @@ export class Mutations {
     audit: MutationAudit,
     respond: (body: Uint8Array) => ResponseOf<N>,
   ): void {
+    this.runUnless(() => undefined, session, answer, operation, audit, respond);
+  }
+
+  /** `run` for what this SCM knows a reason against that is not in the log. The reason counts only while it
+   * certainly leads and has applied everything: an earlier attempt of the same request may have gone through
+   * another leader. */
+  runUnless<N extends OperationName>(
+    reason: () => StrataError | undefined,
+    session: RpcSession,
+    answer: Answer<N>,
+    operation: Operation,
+    audit: MutationAudit,
+    respond: (body: Uint8Array) => ResponseOf<N>,
+  ): void {
     const late = answer.defer();
-    this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
+    const propose = (): void => this.#propose(session, late, operation, audit, respond);
+    this.#whenRecordable(late, () => {
+      if (reason() === undefined) {
+        propose();
+        return;
+      }
+      this.#services.consensus.readBarrier((unready) => {
+        const error = unready ?? reason();
+        if (error === undefined) {
+          propose();
+          return;
+        }
+        this.#record(session, operation.session.sessionId, audit, error);
+        late.fail(error);
+      });
+    });
   }
 
   /** The same for what goes another way than through an operation. What `task` throws is a refusal. */
@@ -58,20 +87,6 @@ export class Mutations {
         if (!(error instanceof StrataError)) throw error;
         onOutcome(error);
       }
-    });
-  }
-
-  /** Answers a mutation that is not even tried; it is on record too. */
-  refuse<N extends OperationName>(
-    session: RpcSession,
-    answer: Answer<N>,
-    mutation: { readonly sessionId: number; readonly audit: MutationAudit },
-    error: StrataError,
-  ): void {
-    const late = answer.defer();
-    this.#whenRecordable(late, () => {
-      this.#record(session, mutation.sessionId, mutation.audit, error);
-      late.fail(error);
     });
   }
 

@@ -47,12 +47,12 @@ export class NodeRequests {
     };
     // After a restart a datanode is not known until it registers; an intent that was recorded before stays
     // done.
-    if (nodes.slotOf(uuid) === undefined && !cluster.isRepeated(stamp)) {
-      const error = new StrataError("NO_SUCH_DATANODE", { uuid });
-      this.#mutations.refuse(session, answer, { sessionId: stamp.sessionId, audit }, error);
-      return;
-    }
-    this.#mutations.run<"setNodeOperationalState">(
+    const reason = (): StrataError | undefined =>
+      nodes.slotOf(uuid) === undefined && !cluster.isRepeated(stamp)
+        ? new StrataError("NO_SUCH_DATANODE", { uuid })
+        : undefined;
+    this.#mutations.runUnless<"setNodeOperationalState">(
+      reason,
       session,
       answer,
       {
