@@ -120,8 +120,8 @@ export class StalledDisks {
   }
 }
 
-/** A leader that can be heard, and hears nobody. Its group reaches each other through `network`; clients reach
- * all of them. */
+/** A leader that can be heard, and hears nobody. Its group reaches each other through `network`; clients
+ * reach all of them. */
 export class DeafLeader {
   readonly #network: FaultyNetwork;
   #group: ScmGroup | undefined;

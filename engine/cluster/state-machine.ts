@@ -104,8 +104,8 @@ export interface ReloadTarget extends LoadTarget {
   readonly headKey: Uint8Array;
   /** Throws CorruptionError STATE_CORRUPT, StorageError STORAGE_FORMAT. */
   readHead(value: Uint8Array): StateHead;
-  /** Empties every table in place; whoever listens to them stays. Until `loaded` nothing is applied, flushed or
-   * read. Memory that others look at is cleared by `clearStep`. */
+  /** Empties every table in place; whoever listens to them stays. Until `loaded` nothing is applied, flushed
+   * or read. Memory that others look at is cleared by `clearStep`. */
   beginReload(): void;
   /** Goes on with clearing; true when all is clear. Then come `load` … `loaded`. */
   clearStep(): boolean;

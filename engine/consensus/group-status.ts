@@ -12,8 +12,9 @@ export function hasOthers({ id, confState }: RaftStatus): boolean {
   return [voters, votersOutgoing, learners].some((ids) => ids.some((other) => other !== id));
 }
 
-/** Whether a member was heard within the last election timeout. What the core says of that (`isRecentlyActive`)
- * begins anew each time that it checks its quorum: for some moments then nobody seems to be alive. */
+/** Whether a member was heard within the last election timeout. What the core says of that
+ * (`isRecentlyActive`) begins anew each time that it checks its quorum: for some moments then nobody seems to
+ * be alive. */
 export type IsAlive = (id: NodeId) => boolean;
 
 /** Who could lead in this leader's place: the voter that is nearest to the end of the log, and alive. */

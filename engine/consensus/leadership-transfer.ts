@@ -14,8 +14,8 @@ interface Transfer {
 }
 
 /** Hands leadership to another member without leaving anybody in doubt: new proposals are held back, those
- * under way get their outcomes, then the target is told to campaign. What was held goes on here when it fails,
- * and is refused as NOT_LEADER when it succeeds. */
+ * under way get their outcomes, then the target is told to campaign. What was held goes on here when it
+ * fails, and is refused as NOT_LEADER when it succeeds. */
 export class LeadershipTransfer {
   readonly #clock: Clock;
   readonly #core: Pick<RaftCore, "transferLeadership">;

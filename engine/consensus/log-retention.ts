@@ -13,8 +13,8 @@ export interface LogRetentionLimits {
 
 /** For whom the log is kept besides this member's own start. */
 export interface LogReaders {
-  /** Up to here the slowest of the other members that are alive has the log; undefined when there are none, or
-   * this one does not lead. */
+  /** Up to here the slowest of the other members that are alive has the log; undefined when there are none,
+   * or this one does not lead. */
   readonly slowestMatch: LogIndex | undefined;
   /** What follows this index is needed, because a member is being filled with a snapshot up to it; undefined
    * when none is. */
@@ -35,9 +35,10 @@ interface Mark {
   readonly bytes: number;
 }
 
-/** Says up to where the log is not needed any more (architecture.md §3): what all live members have may go but
- * for a reserve, what is beyond the limits goes in any case, since whoever lacks it gets a snapshot; unless it
- * is to follow a snapshot that is under way. What stood in the log at start counts by its entries only. */
+/** Says up to where the log is not needed any more (architecture.md §3): what all live members have may go
+ * but for a reserve, what is beyond the limits goes in any case, since whoever lacks it gets a snapshot;
+ * unless it is to follow a snapshot that is under way. What stood in the log at start counts by its entries
+ * only. */
 export class LogRetention {
   readonly #limits: LogRetentionLimits;
   readonly #pieceCount: number;

@@ -33,8 +33,8 @@ interface PendingChange {
   readonly onOutcome: GroupCallback;
 }
 
-/** What a term of office is about: when it begins to serve, changes of membership, handing it over, and who is
- * to be told what when it is lost. */
+/** What a term of office is about: when it begins to serve, changes of membership, handing it over, and who
+ * is to be told what when it is lost. */
 export class Office {
   readonly #parts: OfficeParts;
   readonly #transfer: LeadershipTransfer;
@@ -131,8 +131,8 @@ export class Office {
     change.onOutcome(isApplied ? undefined : new StrataError("MEMBERSHIP_BUSY"));
   }
 
-  /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know whose
-   * it was. What only waited will not happen. */
+  /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know
+   * whose it was. What only waited will not happen. */
   #lost(): void {
     const { leadership, proposals, applying, reads } = this.#parts;
     const inLog = applying.takeExpected();

@@ -40,8 +40,9 @@ export class Proposer {
     return this.#heldSinceMs;
   }
 
-  /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which goes
-   * on by its next answer, or for the state to be written, when the flusher has brought some of it away. */
+  /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which
+   * goes on by its next answer, or for the state to be written, when the flusher has brought some of it
+   * away. */
   propose(): void {
     const { clock, core, proposals, applying, pipeline, flusher, stateMachine, office, counters } =
       this.#parts;

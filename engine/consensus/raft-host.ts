@@ -83,10 +83,51 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     );
     this.#parts = parts;
     this.#options = options;
-    this.#log = new HostLog(
+    this.#notedApplied = stateMachine.appliedIndex;
+    this.#log = this.#newLog();
+    this.#core = this.#newCore();
+    this.#proposals = this.#newProposals();
+    this.#applying = new ApplyQueue(stateMachine, this.#core, (batch, proposedMs) => {
+      this.#proposals.settle(batch);
+      this.counters.applied += batch.callbacks.length;
+      this.commitMs.observe(parts.clock.monotonicMs() - proposedMs);
+    });
+    this.#pipeline = this.#newPipeline();
+    this.#flusher = this.#newFlusher();
+    this.#scanner = new TableScanner({
+      scheduler: parts.scheduler,
+      source: stateMachine,
+      link: parts.state,
+    });
+    this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
+    this.#guard = new ElectionGuard({
+      ...parts,
+      core: this.#core,
+      leadership: this.#leadership,
+      work: () => this.#work(),
+    });
+    this.#reads = this.#newReads();
+    this.#office = this.#newOffice();
+    this.#proposer = this.#newProposer();
+    this.#ticker = this.#newTicker();
+    this.#ending = new OrderlyStop({
+      scheduler: parts.scheduler,
+      proposals: this.#proposals,
+      applying: this.#applying,
+      office: this.#office,
+      flusher: this.#flusher,
+      pipeline: this.#pipeline,
+    });
+    this.#snapshots = this.#newSnapshots();
+    this.#installer = this.#newInstaller();
+    this.#listen();
+  }
+
+  #newLog(): HostLog {
+    return new HostLog(
       {
-        link: parts.log,
-        recovered,
+        link: this.#parts.log,
+        recovered: this.#parts.recovered,
         snapshots: { snapshot: () => this.#snapshots.sender.snapshot() },
         onFetched: () => {
           this.#core.onEntriesFetched();
@@ -97,34 +138,38 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           neededIndex: this.#snapshots.sender.neededIndex,
         }),
       },
-      options,
+      this.#options,
     );
-    this.#notedApplied = stateMachine.appliedIndex;
-    this.#core = new RawNode(
-      raftConfig(recovered, options),
+  }
+
+  #newCore(): RaftCore {
+    const { recovered, random, trace } = this.#parts;
+    return new RawNode(
+      raftConfig(recovered, this.#options),
       {
         hardState: recovered.hardState,
         confState: recovered.confState,
         applied: recovered.hardState.commit,
       },
       this.#log.view,
-      (bound) => parts.random.below(bound),
-      parts.trace,
+      (bound) => random.below(bound),
+      trace,
     );
-    this.#proposals = new ProposalQueue(parts.clock, {
-      batchBytesMax: options.batchBytesMax,
-      entryBytesMax: options.entryBytesMax,
-      inflightCountMax: options.inflightCountMax,
-      inflightBytesMax: options.uncommittedBytesMax,
+  }
+
+  #newProposals(): ProposalQueue {
+    return new ProposalQueue(this.#parts.clock, {
+      batchBytesMax: this.#options.batchBytesMax,
+      entryBytesMax: this.#options.entryBytesMax,
+      inflightCountMax: this.#options.inflightCountMax,
+      inflightBytesMax: this.#options.uncommittedBytesMax,
     });
-    this.#applying = new ApplyQueue(stateMachine, this.#core, (batch, proposedMs) => {
-      this.#proposals.settle(batch);
-      this.counters.applied += batch.callbacks.length;
-      this.commitMs.observe(parts.clock.monotonicMs() - proposedMs);
-    });
-    this.#pipeline = new AppendPipeline(
-      parts.log,
-      parts.clock,
+  }
+
+  #newPipeline(): AppendPipeline {
+    return new AppendPipeline(
+      this.#parts.log,
+      this.#parts.clock,
       {
         onDurable: (responses, number) => {
           this.#gate.onDurable(number);
@@ -132,13 +177,16 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         },
         onTruncated: (index) => this.#log.onTruncated(index),
       },
-      options.entryBytesMax,
+      this.#options.entryBytesMax,
     );
-    this.#flusher = new StateFlusher(
+  }
+
+  #newFlusher(): StateFlusher {
+    return new StateFlusher(
       {
-        scheduler: parts.scheduler,
-        source: stateMachine,
-        link: parts.state,
+        scheduler: this.#parts.scheduler,
+        source: this.#parts.stateMachine,
+        link: this.#parts.state,
         handler: {
           durableIndex: () => logIndex(this.#core.status().unstableOffset - 1),
           wantsDurable: () => this.#ending.isUnderWay || this.#log.isWorthCutting,
@@ -148,27 +196,56 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           onFlushed: (index, isDurable) => this.#onFlushed(index, isDurable),
         },
       },
-      options,
+      this.#options,
     );
-    this.#scanner = new TableScanner({
-      scheduler: parts.scheduler,
-      source: stateMachine,
-      link: parts.state,
-    });
-    this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
-    const { clock, scheduler, random, seed } = parts;
-    const core = this.#core;
-    const leadership = this.#leadership;
-    const applying = this.#applying;
-    const proposals = this.#proposals;
-    const timeoutMs = options.electionTimeoutTicks * options.tickMs;
-    this.#guard = new ElectionGuard({ scheduler, random, core, leadership, work: () => this.#work() });
-    this.#ticker = new HostTicker(
+  }
+
+  #newReads(): ReadQueue {
+    const { inflightCountMax, electionTimeoutTicks } = this.#options;
+    // Answers to what was asked before a restart may still come: they must not be taken for later ones.
+    const contextFloor = this.#parts.random.below(CONTEXT_FLOORS) * CONTEXTS_PER_LIFE;
+    const limits = { waitingCountMax: inflightCountMax, retryTicks: electionTimeoutTicks };
+    return new ReadQueue(this.#core, limits, contextFloor);
+  }
+
+  #newOffice(): Office {
+    return new Office(
       {
-        clock,
-        scheduler,
-        core,
-        leadership,
+        ...this.#parts,
+        core: this.#core,
+        leadership: this.#leadership,
+        proposals: this.#proposals,
+        applying: this.#applying,
+        reads: this.#reads,
+        seed: () => this.#parts.seed(),
+        scheduleTurn: () => this.#scheduleTurn(),
+      },
+      this.#options.electionTimeoutTicks * this.#options.tickMs,
+    );
+  }
+
+  #newProposer(): Proposer {
+    return new Proposer(
+      {
+        ...this.#parts,
+        core: this.#core,
+        proposals: this.#proposals,
+        applying: this.#applying,
+        pipeline: this.#pipeline,
+        flusher: this.#flusher,
+        office: this.#office,
+        counters: this.counters,
+      },
+      this.#options.dirtyBytesMax,
+    );
+  }
+
+  #newTicker(): HostTicker {
+    return new HostTicker(
+      {
+        ...this.#parts,
+        core: this.#core,
+        leadership: this.#leadership,
         waitingSinceMs: () => this.#pipeline.oldestUnansweredMs ?? this.#proposer.heldSinceMs,
         beforeTick: () => this.#takeReadies(),
         afterTick: () => {
@@ -176,57 +253,33 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
           this.#work();
         },
       },
-      options,
+      this.#options,
     );
-    // Answers to what was asked before a restart may still come: they must not be taken for later ones.
-    const contextFloor = random.below(CONTEXT_FLOORS) * CONTEXTS_PER_LIFE;
-    const readLimits = {
-      waitingCountMax: options.inflightCountMax,
-      retryTicks: options.electionTimeoutTicks,
-    };
-    this.#reads = new ReadQueue(core, readLimits, contextFloor);
-    const reads = this.#reads;
-    const scheduleTurn = (): void => this.#scheduleTurn();
-    this.#office = new Office(
-      { clock, core, leadership, stateMachine, proposals, applying, reads, seed, scheduleTurn },
-      timeoutMs,
-    );
-    this.#proposer = new Proposer(
-      {
-        clock,
-        core,
-        proposals,
-        applying,
-        pipeline: this.#pipeline,
-        flusher: this.#flusher,
-        stateMachine,
-        office: this.#office,
-        counters: this.counters,
-      },
-      options.dirtyBytesMax,
-    );
-    this.#ending = new OrderlyStop({
-      scheduler,
-      proposals,
-      applying,
-      office: this.#office,
-      flusher: this.#flusher,
-      pipeline: this.#pipeline,
-    });
-    this.#snapshots = parts.snapshots({
+  }
+
+  #newSnapshots(): Snapshots {
+    const snapshots = this.#parts.snapshots({
       chainAt: (index, onChain) => this.#pipeline.chainAt(index, onChain),
       truncatedIndex: () => this.#log.view.truncated.index,
       onOpened: () => {
-        core.onEntriesFetched();
-        scheduleTurn();
+        this.#core.onEntriesFetched();
+        this.#scheduleTurn();
       },
       suspendFlushes: (onIdle) => this.#flusher.suspend(onIdle),
       resumeFlushes: () => this.#flusher.resume(),
     });
-    this.#installer = new SnapshotInstaller({
-      core,
+    snapshots.receiver.onArrived = (arrived) => {
+      this.#installer.offer(arrived);
+      this.#scheduleTurn();
+    };
+    return snapshots;
+  }
+
+  #newInstaller(): SnapshotInstaller {
+    return new SnapshotInstaller({
+      core: this.#core,
       receiver: this.#snapshots.receiver,
-      applying,
+      applying: this.#applying,
       pipeline: this.#pipeline,
       restoreLog: (id, entries) => this.#log.restore(id, entries),
       deliver: (messages) => this.#deliver(messages),
@@ -235,14 +288,9 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         this.#log.restored(index);
         this.#notedApplied = index;
         this.#noteMembers(index);
-        scheduleTurn();
+        this.#scheduleTurn();
       },
     });
-    this.#snapshots.receiver.onArrived = (arrived) => {
-      this.#installer.offer(arrived);
-      scheduleTurn();
-    };
-    this.#listen();
   }
 
   get leadership(): Leadership {
@@ -342,8 +390,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   }
 
   /** Hands leadership over when another member can take it, refuses new proposals, finishes those under way,
-   * writes the state and the commit index durably, then calls `onStopped`; after `limitMs` at the latest, with
-   * what is left unfinished answered SHUTTING_DOWN. The caller then stops the workers. */
+   * writes the state and the commit index durably, then calls `onStopped`; after `limitMs` at the latest,
+   * with what is left unfinished answered SHUTTING_DOWN. The caller then stops the workers. */
   stop(limitMs: number, onStopped: () => void): void {
     assert(this.#phase === "running" && !this.#ending.isUnderWay, "only a running host is stopped, once");
     this.#ending.begin(limitMs, () => this.#finishStop(onStopped));

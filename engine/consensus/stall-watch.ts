@@ -77,8 +77,8 @@ export class StallWatch {
     return nowMs - heardMs <= this.#timeoutMs;
   }
 
-  /** Asked at each tick. Who was never heard, like a member that was just added, counts from the first verdict
-   * on that sees it. */
+  /** Asked at each tick. Who was never heard, like a member that was just added, counts from the first
+   * verdict on that sees it. */
   verdict(nowMs: number, { oldestAppendMs, status }: StallInput): StallVerdict {
     assert(nowMs >= this.#verdictMs, "time does not go back");
     if (nowMs - this.#verdictMs > this.#timeoutMs / 2) {

@@ -11,8 +11,9 @@ interface FetchRange {
   readonly bytesMax: number;
 }
 
-/** Reads stored entries again, in order, with pauses in which the log may be appended to, truncated or go over
- * to a snapshot. It ends early where entries are truncated or not durable. Its checksum proves each entry.
+/** Reads stored entries again, in order, with pauses in which the log may be appended to, truncated or go
+ * over to a snapshot. It ends early where entries are truncated or not durable. Its checksum proves each
+ * entry.
  *
  * The blob that was read last stays in memory, so that a range which follows the one before goes on in it. */
 export class EntryFetch {

@@ -16,8 +16,8 @@ import type { ClientOptions } from "./reconnector.js";
 export interface AdminClientOptions extends ClientOptions {
   /** From the call to its outcome, with all repetitions; default 60 s. */
   readonly timeoutMs?: number;
-  /** One attempt, after which the call is sent again; default 10 s. The shorter, the sooner the client notices
-   * a leader that hangs: at the latest after a second of silence. */
+  /** One attempt, after which the call is sent again; default 10 s. The shorter, the sooner the client
+   * notices a leader that hangs: at the latest after a second of silence. */
   readonly attemptTimeoutMs?: number;
   /** Asks the endpoints and no other SCM, whether they lead or not: what only the leader does fails with
    * NOT_LEADER. Left out: the client finds the leader and follows it. */

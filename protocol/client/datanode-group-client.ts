@@ -35,8 +35,8 @@ export interface DatanodeGroupHandler {
 export interface DatanodeGroupDriver extends Omit<DatanodeDriver, "heartbeat"> {
   /** What goes to `scm` now. The client adds `termSeen`. */
   heartbeat(scm: DatanodeClient): HeartbeatRequest;
-  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left out:
-   * the owner sends reports by hand. */
+  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left
+   * out: the owner sends reports by hand. */
   report?(): ReportSource;
 }
 
@@ -129,8 +129,8 @@ export class DatanodeGroupClient {
     return this.#terms.mayStart(command, this.#environment.clock.wallMs());
   }
 
-  /** Tells every SCM of changed replicas. One that has not registered this datanode gets a full report when it
-   * has; one that does not take it is reported everything anew. */
+  /** Tells every SCM of changed replicas. One that has not registered this datanode gets a full report when
+   * it has; one that does not take it is reported everything anew. */
   incrementalReport(rows: ReportRows): void {
     for (const scm of this.#scms.values()) {
       if (!scm.isRegistered) continue;

@@ -113,8 +113,9 @@ export class LeaderFinder {
     return this.#leader;
   }
 
-  /** Where to send what every SCM answers: to the leader, or, when it has been looked for in vain, to anybody.
-   */
+  /** Where to send what every SCM answers: to the leader, or, when it has been looked for in vain, to
+   * anybody.
+   * */
   get anybody(): ScmLink | undefined {
     const { leader } = this;
     if (leader !== undefined) return leader;

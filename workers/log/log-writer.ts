@@ -229,8 +229,8 @@ export class LogWriter implements WorkerLoop {
     this.#isFetching = true;
   }
 
-  /** Goes on with the fetch under way; true when there is more to do at once. Whatever else has an answer goes
-   * first. */
+  /** Goes on with the fetch under way; true when there is more to do at once. Whatever else has an answer
+   * goes first. */
   #sendFetched(): boolean {
     if (!this.#isFetching || this.#answerCount > 0) return false;
     for (let bytes = 0; bytes < FETCH_BYTES_PER_POLL; ) {

@@ -111,9 +111,9 @@ export class SimNetwork {
     return once(() => this.links.quicken(from, to, delayMs));
   }
 
-  /** The process behind `host` dies: its listeners are gone and none of its handlers is called any more. Those
-   * it was connected with hear of a reset; when the `machine` died with it they hear nothing until it is
-   * back. What was on its way still arrives, or is lost with it. */
+  /** The process behind `host` dies: its listeners are gone and none of its handlers is called any more.
+   * Those it was connected with hear of a reset; when the `machine` died with it they hear nothing until it
+   * is back. What was on its way still arrives, or is lost with it. */
   die(host: string, what: "process" | "machine"): void {
     for (const [key, listener] of this.#listeners) {
       if (listener.host !== host) continue;

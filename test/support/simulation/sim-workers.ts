@@ -75,8 +75,8 @@ export class SimWorkerPool implements WorkerStarter {
     link.terminate();
   }
 
-  /** Lets a worker do nothing for a while, or for good, as one whose disk hangs; nothing happens when there is
-   * none. */
+  /** Lets a worker do nothing for a while, or for good, as one whose disk hangs; nothing happens when there
+   * is none. */
   stall(role: string, index: number, durationMs?: number): void {
     this.#running.get(`${role} ${index}`)?.stall(durationMs);
   }

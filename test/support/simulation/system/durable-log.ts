@@ -3,8 +3,8 @@ import { BlobReader, indexOfLogKey, LOG_COLUMN, META_COLUMN } from "../../../../
 import { type LogMeta, readLogMeta } from "../../../../engine/storage/log-meta.js";
 import type { SimDisk, StoreChange } from "../sim-disk.js";
 
-/** What of one SCM's log is durable: what it may answer for (raft.md §6). Follows the disk below it, and knows
- * nothing of what the SCM thinks. */
+/** What of one SCM's log is durable: what it may answer for (raft.md §6). Follows the disk below it, and
+ * knows nothing of what the SCM thinks. */
 export class DurableLog {
   readonly #disk: SimDisk;
   readonly #path: string;

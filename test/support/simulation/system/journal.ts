@@ -25,8 +25,8 @@ interface JournalEntry {
   readonly previousTerm: number | undefined;
 }
 
-/** What all SCMs wrote to their logs, noted on its way there, and the model that the entries lead to that were
- * applied: whatever happens, an SCM may only ever hold what the model holds at the same index. */
+/** What all SCMs wrote to their logs, noted on its way there, and the model that the entries lead to that
+ * were applied: whatever happens, an SCM may only ever hold what the model holds at the same index. */
 export class Journal {
   readonly model: NaiveCluster;
   /** By index and term: there is one of each in the world (R3). */
