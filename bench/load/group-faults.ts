@@ -96,7 +96,8 @@ export class StalledDisks {
     };
     const note = join(this.#directory, `${name}.note`);
     const environment = this.#shim.environment(tampering, note, this.#armFile(name));
-    return { prefix: ["env", ...Object.entries(environment).map(([key, value]) => `${key}=${value}`)] };
+    const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
+    return { prefix: ["env", ...variables] };
   }
 
   fault(): GroupFault {

@@ -7,7 +7,7 @@ import { failover } from "../../../bench/scenarios/failover.js";
 
 /** A run of each is enough to see that they work; on a busy machine the times mean nothing. */
 for (const only of ["kill9", "deaf", "transfer"]) {
-  test(`a group of real processes goes on without its leader (${only}), and all answers are right`, async (t) => {
+  test(`real processes go on without their leader (${only}), and all answers are right`, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), "strata-bench-test-"));
     try {
       const print = (line: string): void => t.diagnostic(line);
