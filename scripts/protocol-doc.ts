@@ -1,12 +1,13 @@
-import * as enums from "../engine/core/enums.js";
 import { ERRORS } from "../engine/core/errors.js";
 import { UNKNOWN_DEPTH_MAX } from "../protocol/codec/body-reader.js";
 import { closeCodeOf } from "../protocol/codec/errors.js";
 import { FLAG_ANSWER, FLAG_ERROR, FRAME_HEADER_BYTES, FRAME_VERSION } from "../protocol/codec/frame.js";
 import * as rows from "../protocol/codec/report-rows.js";
-import type { Field, FieldType, RecordSchema } from "../protocol/schema/fields.js";
+import type { RecordSchema } from "../protocol/schema/fields.js";
 import type { OperationName } from "../protocol/schema/messages.js";
 import * as messages from "../protocol/schema/messages.js";
+import { PEER_CHAPTER } from "./peer-protocol-doc.js";
+import { cell, enumTable, fieldTable, messageTable, namedEnums, recordsWithin } from "./protocol-tables.js";
 
 /** Text of `docs/PROTOCOL.md`: prose about the connection, and every message from its declaration. */
 export function renderProtocolDoc(): string {
@@ -22,9 +23,12 @@ export function renderProtocolDoc(): string {
     ...operationNames().map(operationSection),
     `## Error answers\n\n${messageTable(messages.ERROR_BODY)}`,
     `## Records\n\nRecords that messages carry; on the wire an array within the array.`,
-    ...sharedRecords().map((schema) => `### ${schema.name}\n\n${schema.doc}\n\n${fieldTable(schema)}`),
+    ...recordsWithin(requestsAndResponses()).map(
+      (schema) => `### ${schema.name}\n\n${schema.doc}\n\n${fieldTable(schema)}`,
+    ),
     `## Enumerations\n\nNumbers on the wire, names everywhere else.`,
     ...namedEnums().map(([name, values]) => `### ${name}\n\n${enumTable(values)}`),
+    ...PEER_CHAPTER,
   ].join("\n\n");
 }
 
@@ -187,82 +191,6 @@ function operationSection(name: OperationName): string {
   return `### ${name}\n\nOp ${op}. ${messageTable(request)}\n\n${messageTable(response)}`;
 }
 
-function messageTable(schema: RecordSchema): string {
-  const title = `**${schema.name}**: ${schema.doc}`;
-  const isEmpty = Object.keys(schema.fields).length === 0;
-  return `${title}${isEmpty ? " No fields." : `\n\n${fieldTable(schema)}`}`;
-}
-
-function fieldTable(schema: RecordSchema): string {
-  const lines = Object.entries(schema.fields).map(([name, field], i) => fieldRow(name, field, i));
-  const header = "| # | field | type | unit | since | meaning |\n| --: | --- | --- | --- | --: | --- |";
-  return `${header}\n${lines.join("\n")}`;
-}
-
-function fieldRow(name: string, { type, unit = "", since, doc }: Field, position: number): string {
-  return `| ${position} | ${name} | ${typeText(type)} | ${unit} | ${since} | ${cell(doc)} |`;
-}
-
-function typeText(type: FieldType): string {
-  switch (type.kind) {
-    case "text":
-      return `text ≤ ${type.lengthMax.toLocaleString("en-US")}`;
-    case "bytes":
-      return `bytes ≤ ${type.bytesMax.toLocaleString("en-US")}`;
-    case "list":
-      return `list ≤ ${type.countMax.toLocaleString("en-US")} of ${typeText(type.of)}`;
-    case "record":
-      return `[${type.record.name}](#${type.record.name.toLowerCase()})`;
-    case "optional":
-      return `${typeText(type.of)}, optional`;
-    case "enum": {
-      const name = namedEnums().find(([, values]) => values === type.values)?.[0];
-      if (name !== undefined) return `[${name}](#${name.toLowerCase()})`;
-      const values = Object.entries(type.values).map(([value, number]) => `${number} ${value}`);
-      return values.join(", ");
-    }
-    default:
-      return type.kind;
-  }
-}
-
-/** Records within messages, by name, each once. */
-function sharedRecords(): RecordSchema[] {
-  const found = new Map<string, RecordSchema>();
-  const collect = (type: FieldType): void => {
-    if (type.kind === "list" || type.kind === "optional") collect(type.of);
-    if (type.kind !== "record") return;
-    found.set(type.record.name, type.record);
-    for (const field of Object.values(type.record.fields)) collect(field.type);
-  };
-  for (const { request, response } of Object.values(messages.OPERATIONS)) {
-    for (const schema of [request, response] as RecordSchema[]) {
-      for (const field of Object.values(schema.fields)) collect(field.type);
-    }
-  }
-  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** The enumerations of the domain that messages use, under a readable name. */
-function namedEnums(): [string, Readonly<Record<string, number>>][] {
-  return [
-    ["CommandType", enums.COMMAND_TYPE],
-    ["ContainerState", enums.CONTAINER_STATE],
-    ["NodeHealth", enums.NODE_HEALTH],
-    ["OperationalState", enums.OPERATIONAL_STATE],
-    ["PipelineState", enums.PIPELINE_STATE],
-    ["ReplicaState", enums.REPLICA_STATE],
-    ["ReplicationType", enums.REPLICATION_TYPE],
-    ["StorageType", enums.STORAGE_TYPE],
-  ];
-}
-
-function enumTable(values: Readonly<Record<string, number>>): string {
-  const lines = Object.entries(values).map(([name, number]) => `| ${number} | ${name} |`);
-  return `| number | name |\n| --: | --- |\n${lines.join("\n")}`;
-}
-
-/** Text for a cell of a table. */
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|");
+function requestsAndResponses(): RecordSchema[] {
+  return Object.values(messages.OPERATIONS).flatMap(({ request, response }) => [request, response]);
 }
