@@ -238,5 +238,5 @@ function isChange(plan: Plan | StrataError | undefined): plan is Extract<Plan, {
 /** The host names members by their number, people by their id. */
 function withScmId(refusal: StrataError, scmId: Uuid): StrataError {
   if (refusal.code !== "TRANSFER_FAILED") return refusal;
-  return new StrataError("TRANSFER_FAILED", { ...refusal.details, scmId });
+  return new StrataError("TRANSFER_FAILED", { ...refusal.details, member: scmId });
 }
