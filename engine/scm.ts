@@ -39,6 +39,7 @@ import { ScmPeers } from "./scm-peers.js";
 import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
+import { DatanodeGate } from "./services/datanode-gate.js";
 import { PeriodicService } from "./services/periodic-service.js";
 import { promotionService } from "./services/promotion.js";
 import { ScmContext } from "./services/scm-context.js";
@@ -118,6 +119,7 @@ export class Scm {
   #group: Group | undefined;
   #listener: Listener | undefined;
   #context: ScmContext | undefined;
+  #gate: DatanodeGate | undefined;
   #services: ServiceManager | undefined;
 
   private constructor(parts: ScmParts) {
@@ -412,6 +414,12 @@ export class Scm {
         task: () => this.nodes.tick(clock.monotonicMs()),
       }),
     );
+    const gate = new DatanodeGate({
+      scheduler,
+      whenCaughtUp: (onReady) => this.raft.whenCaughtUp(onReady),
+      isReloading: () => this.cluster.isReloading,
+    });
+    services.register(gate);
     services.register(required(this.#addressBook));
     services.register(
       promotionService({
@@ -422,6 +430,7 @@ export class Scm {
       }),
     );
     this.#context = context;
+    this.#gate = gate;
     this.#services = services;
     services.start();
   }
@@ -504,6 +513,7 @@ export class Scm {
       onPipelineReports: (uuid, reports) => {
         this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
       },
+      busyWith: () => required(this.#gate).step,
       leader: () => this.context.leader,
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
     };

@@ -1,3 +1,4 @@
+import type { OperationName } from "../../protocol/schema/messages.js";
 import type { RpcServer } from "../gateway/rpc-server.js";
 import type { AdminServices } from "./admin-services.js";
 import { ContainerRequests } from "./container-requests.js";
@@ -5,6 +6,7 @@ import { GroupRequests } from "./group-requests.js";
 import { HistoryRequests } from "./history-requests.js";
 import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
+import { linearizable, type Read } from "./reads.js";
 import { ScmRequests } from "./scm-requests.js";
 
 /** Serves `/admin`: which operation is whose. */
@@ -15,6 +17,9 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
   const containers = new ContainerRequests(services, mutations);
+  const read = <N extends OperationName>(name: N, handler: Read<N>): void => {
+    server.handle(name, linearizable(services.consensus, handler));
+  };
 
   server.handle("openSession", (session, request, answer) => scm.openSession(session, request, answer));
   server.handle("scmInfo", (session, request, answer) => scm.info(session, request, answer));
@@ -26,20 +31,18 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   server.handle("transferLeadership", (session, request, answer) => {
     group.transfer(session, request, answer);
   });
-  server.handle("listHistory", (_, request, answer) => history.list(request, answer));
-  server.handle("listPipelines", (session, request, answer) => scm.listPipelines(session, request, answer));
+  read("listHistory", (request, answer) => history.list(request, answer));
+  read("listPipelines", (request, answer) => scm.listPipelines(request, answer));
 
-  server.handle("listNodes", (session, request, answer) => nodes.list(session, request, answer));
-  server.handle("getNode", (session, request, answer) => nodes.get(session, request, answer));
+  read("listNodes", (request, answer) => nodes.list(request, answer));
+  read("getNode", (request, answer) => nodes.get(request, answer));
   server.handle("setNodeOperationalState", (session, request, answer) => {
     nodes.setOperationalState(session, request, answer);
   });
 
-  server.handle("listContainers", (session, request, answer) => containers.list(session, request, answer));
-  server.handle("getContainer", (session, request, answer) => containers.get(session, request, answer));
-  server.handle("getContainerReplicas", (session, request, answer) => {
-    containers.replicas(session, request, answer);
-  });
+  read("listContainers", (request, answer) => containers.list(request, answer));
+  read("getContainer", (request, answer) => containers.get(request, answer));
+  read("getContainerReplicas", (request, answer) => containers.replicas(request, answer));
   server.handle("suppressContainers", (session, request, answer) => {
     containers.suppress(session, request, answer);
   });

@@ -7,7 +7,7 @@ import { readFailedContainerIds, readImportCounts } from "../cluster/operation-r
 import { REPLICA_STATE } from "../core/enums.js";
 import { StrataError } from "../core/errors.js";
 import { containerId } from "../core/ids.js";
-import type { Answer } from "../gateway/answer.js";
+import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
 import type { Mutations } from "./mutations.js";
@@ -25,14 +25,14 @@ export class ContainerRequests {
     this.#mutations = mutations;
   }
 
-  list(_session: RpcSession, request: RequestOf<"listContainers">, answer: Answer<"listContainers">): void {
+  list(request: RequestOf<"listContainers">, answer: LateAnswer<"listContainers">): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
     const { containers } = this.#services.cluster;
     const page = containers.list(Math.max(1, request.startContainerId), request, request.countMax);
     answer.done({ ...page, totalCount: containers.table.count });
   }
 
-  get(_session: RpcSession, request: RequestOf<"getContainer">, answer: Answer<"getContainer">): void {
+  get(request: RequestOf<"getContainer">, answer: LateAnswer<"getContainer">): void {
     const { cluster, pipelineReports } = this.#services;
     const container = cluster.containers.get(request.containerId);
     if (container === undefined) {
@@ -46,16 +46,12 @@ export class ContainerRequests {
   }
 
   /** Answers for ids that the SCM does not know too: what datanodes reported is worth seeing. */
-  replicas(
-    _session: RpcSession,
-    request: RequestOf<"getContainerReplicas">,
-    answer: Answer<"getContainerReplicas">,
-  ): void {
+  replicas(request: RequestOf<"getContainerReplicas">, answer: LateAnswer<"getContainerReplicas">): void {
     checkId(request.containerId);
-    const late = answer.defer();
     this.#services.replicas.queryReplicas(containerId(request.containerId), (facts) => {
-      if (facts instanceof StrataError) late.fail(facts);
-      else late.done({ replicas: facts.map((f) => this.#replica(request.containerId, f)).sort(byDatanode) });
+      if (facts instanceof StrataError) answer.fail(facts);
+      else
+        answer.done({ replicas: facts.map((f) => this.#replica(request.containerId, f)).sort(byDatanode) });
     });
   }
 

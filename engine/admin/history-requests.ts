@@ -12,14 +12,14 @@ import { OPERATION } from "../cluster/operation.js";
 import { TABLE } from "../cluster/tables.js";
 import type { ScanPage } from "../consensus/table-scanner.js";
 import { errorCodeOfWire, StrataError } from "../core/errors.js";
-import type { Answer, LateAnswer } from "../gateway/answer.js";
+import type { LateAnswer } from "../gateway/answer.js";
 import type { AdminServices } from "./admin-services.js";
 import { checkCount } from "./request-checks.js";
 
 /** Also keeps an answer below the size of a frame. */
 const LIST_COUNT_MAX = 256;
 
-/** The history of mutations, from whatever SCM is asked. */
+/** The history of mutations. */
 export class HistoryRequests {
   readonly #services: Pick<AdminServices, "cluster" | "tables">;
 
@@ -27,13 +27,13 @@ export class HistoryRequests {
     this.#services = services;
   }
 
-  list({ start, countMax }: RequestOf<"listHistory">, answer: Answer<"listHistory">): void {
+  list({ start, countMax }: RequestOf<"listHistory">, answer: LateAnswer<"listHistory">): void {
     checkCount("countMax", countMax, LIST_COUNT_MAX);
     const { firstNumber, nextNumber } = this.#services.cluster.history;
     const first = Math.max(firstNumber, start ?? nextNumber - countMax);
     // The row that holds the first one may begin before it.
     const from = historyKey(Math.max(1, first - ROW_OPERATION_COUNT_MAX + 1));
-    this.#scan(from, { first, countMax }, answer.defer());
+    this.#scan(from, { first, countMax }, answer);
   }
 
   #scan(

@@ -123,6 +123,8 @@ export class Mutations {
     { operation, parameters }: MutationAudit,
     error: StrataError | undefined,
   ): void {
+    // Nothing was done, and the client asks the leader, which writes the record.
+    if (error?.code === "NOT_LEADER") return;
     this.#services.audit.write({
       timeMs: this.#services.clock.wallMs(),
       sessionId,

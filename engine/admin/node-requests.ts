@@ -3,7 +3,7 @@ import type { NodeRecord } from "../../protocol/schema/records.js";
 import { OPERATION } from "../cluster/operation.js";
 import { StrataError } from "../core/errors.js";
 import type { NodeSlot } from "../core/ids.js";
-import type { Answer } from "../gateway/answer.js";
+import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
 import type { Mutations } from "./mutations.js";
@@ -21,13 +21,13 @@ export class NodeRequests {
     this.#mutations = mutations;
   }
 
-  list(_session: RpcSession, request: RequestOf<"listNodes">, answer: Answer<"listNodes">): void {
+  list(request: RequestOf<"listNodes">, answer: LateAnswer<"listNodes">): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
     const { slots, more } = this.#services.nodes.list(request, request.after, request.countMax);
     answer.done({ nodes: slots.map((slot) => this.#node(slot)), more });
   }
 
-  get(_session: RpcSession, request: RequestOf<"getNode">, answer: Answer<"getNode">): void {
+  get(request: RequestOf<"getNode">, answer: LateAnswer<"getNode">): void {
     const slot = this.#services.nodes.slotOf(request.uuid);
     if (slot === undefined) answer.fail(new StrataError("NO_SUCH_DATANODE", { uuid: request.uuid }));
     else answer.done({ node: this.#node(slot) });

@@ -2,7 +2,8 @@ import type { RequestOf } from "../../protocol/schema/messages.js";
 import { nodeStatistics } from "../cluster/nodes/node-statistics.js";
 import { NO_SESSION, OPERATION } from "../cluster/operation.js";
 import { readSessionId } from "../cluster/operation-result.js";
-import type { Answer } from "../gateway/answer.js";
+import { StrataError } from "../core/errors.js";
+import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
 import type { Mutations } from "./mutations.js";
@@ -32,6 +33,8 @@ export class ScmRequests {
   }
 
   info(_session: RpcSession, _request: RequestOf<"scmInfo">, answer: Answer<"scmInfo">): void {
+    // There is nothing to show until a snapshot is loaded.
+    if (this.#services.cluster.isReloading) throw new StrataError("NOT_READY", { step: "snapshot" });
     const { identity, primaryScmId, cluster, nodes, replicas, consensus, figures } = this.#services;
     const statistics = replicas.statistics();
     const { countByHealth } = nodeStatistics(nodes);
@@ -53,11 +56,7 @@ export class ScmRequests {
     });
   }
 
-  listPipelines(
-    _session: RpcSession,
-    request: RequestOf<"listPipelines">,
-    answer: Answer<"listPipelines">,
-  ): void {
+  listPipelines(request: RequestOf<"listPipelines">, answer: LateAnswer<"listPipelines">): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
     const { cluster, pipelineReports } = this.#services;
     const pipelines = cluster.pipelines.list(request.after, request.countMax + 1);

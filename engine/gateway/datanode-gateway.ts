@@ -89,9 +89,14 @@ export class DatanodeGateway {
     peer: PeerAddress,
     answer: Answer<"register"> | LateAnswer<"register">,
   ): void {
-    const { nodes, reports, clock, clusterId, onPipelineReports } = this.#services;
+    const { nodes, reports, clock, clusterId, busyWith, onPipelineReports } = this.#services;
     const datanode = datanodeOf(session);
     const { uuid } = request.details;
+    const step = busyWith();
+    if (step !== undefined) {
+      answer.fail(new StrataError("NOT_READY", { step }));
+      return;
+    }
     if (datanode.uuid !== undefined && datanode.uuid !== uuid) {
       const reason = `this connection belongs to ${datanode.uuid}`;
       answer.fail(

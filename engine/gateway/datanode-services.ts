@@ -15,6 +15,8 @@ export interface DatanodeServices {
   readonly clusterId: string;
   /** A datanode's pipelines as it sees them, at registration and in heartbeats. */
   readonly onPipelineReports: (uuid: Uuid, reports: readonly PipelineReport[]) => void;
+  /** What this SCM is busy with before it can judge reports, undefined when datanodes may register. */
+  readonly busyWith: () => string | undefined;
   /** This SCM's standing now. */
   readonly leader: () => LeaderView;
   /** The host name of a peer, as the operator's name service tells it; undefined when it does not know.

@@ -1,7 +1,10 @@
 import { StrataError } from "../../engine/core/errors.js";
 import type { Timer } from "../../engine/core/scheduler.js";
+import { RemoteError } from "../codec/errors.js";
 import type { OperationName, RequestOf, ResponseOf } from "../schema/messages.js";
 import { DATANODE_PATH } from "../schema/messages.js";
+import type { BackoffOptions } from "./backoff.js";
+import { Backoff } from "./backoff.js";
 import type { Completion, RpcError } from "./completion.js";
 import { promised } from "./completion.js";
 import type { ClientEnvironment } from "./environment.js";
@@ -29,7 +32,7 @@ export interface DatanodeClientOptions extends ClientOptions {
 
 /** What happens to a datanode's connection, and what the SCM orders. */
 export interface DatanodeHandler {
-  /** Hello was answered. Whoever drives the client by hand registers now; `automatic` has done so already. */
+  /** Hello was answered. Whoever drives the client by hand registers now; with a driver it has been done. */
   onConnected?(hello: HelloResponse): void;
   onRegistered?(response: RegisterResponse): void;
   /** A heartbeat was answered; called before its orders are handed out. */
@@ -38,22 +41,25 @@ export interface DatanodeHandler {
   onCommands?(commands: HeartbeatResponse["commands"], response: HeartbeatResponse): void;
   /** The SCM wants a full report: call `fullReport`. Not called while one is being sent. */
   onFullReportWanted?(): void;
-  /** The SCM does not know the datanode any more. `automatic` registers again by itself. */
+  /** The SCM does not know the datanode any more. With a driver the client registers again by itself. */
   onReregister?(): void;
   /** The connection ended, could not be made, or the registration was refused; the client tries again. */
   onLost?(error: RpcError): void;
 }
 
-/** What `automatic` asks for when it is time. */
+/** What the client asks for when it is time. */
 export interface DatanodeDriver {
   registration(): RegisterRequest;
-  heartbeat(): HeartbeatRequest;
+  /** Left out: heartbeats are the owner's affair. */
+  heartbeat?(): HeartbeatRequest;
   /** Between heartbeats; absent = as the SCM says in hello. */
   readonly heartbeatIntervalMs?: number;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const REPORT_TIMEOUT_MS = 120_000;
+/** Pauses before an SCM is asked again that cannot register anybody yet. */
+const NOT_READY_BACKOFF: BackoffOptions = { initialMs: 200, maximumMs: 5_000 };
 
 /** A datanode's side of the protocol towards one SCM: connects and reconnects, registers, sends heartbeats
  * and reports, hands out what the SCM orders.
@@ -73,6 +79,8 @@ export class DatanodeClient {
   #isRegistered = false;
   #heartbeatIntervalMs = 0;
   #heartbeatTimer: Timer | undefined;
+  #registerTimer: Timer | undefined;
+  readonly #registerBackoff: Backoff;
   #isHeartbeatUnderWay = false;
   #isReporting = false;
 
@@ -88,6 +96,7 @@ export class DatanodeClient {
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#reportTimeoutMs = options.reportTimeoutMs ?? REPORT_TIMEOUT_MS;
     this.#termSeen = options.termSeen;
+    this.#registerBackoff = new Backoff(NOT_READY_BACKOFF, environment.random);
     this.#reconnector = new Reconnector(environment, options, DATANODE_PATH, {
       onReady: (_connection, hello) => this.#onReady(hello),
       onLost: (error) => this.#onLost(error),
@@ -117,6 +126,7 @@ export class DatanodeClient {
   /** Closes the connection for good; unanswered requests fail with CONNECTION_LOST. `start` begins again. */
   close(): void {
     this.#heartbeatTimer?.cancel();
+    this.#registerTimer?.cancel();
     this.#reconnector.stop("the datanode stops");
   }
 
@@ -231,31 +241,48 @@ export class DatanodeClient {
     this.#isRegistered = false;
     this.#heartbeatTimer?.cancel();
     this.#heartbeatTimer = undefined;
+    this.#registerTimer?.cancel();
     this.#isHeartbeatUnderWay = false;
     this.#handler.onLost?.(error);
   }
 
   #registerByItself(driver: DatanodeDriver): void {
+    this.#registerTimer?.cancel();
     this.register(driver.registration(), {
       succeeded: () => {
+        this.#registerBackoff.succeeded();
+        this.#heartbeatTimer?.cancel();
+        if (driver.heartbeat === undefined) return;
         // A fleet that registers at one moment must not beat at one moment ever after.
         const phaseMs = this.#environment.random.fraction() * this.#heartbeatIntervalMs;
-        this.#heartbeatTimer?.cancel();
         this.#heartbeatTimer = this.#environment.scheduler.after(phaseMs, () => this.#beat(driver));
       },
-      // Does nothing when it failed because the connection was lost.
-      failed: (error) => this.#reconnector.reconnect("the registration was refused", error),
+      failed: (error) => this.#notRegistered(driver, error),
     });
   }
 
+  /** An SCM that is not ready yet is asked again on the same connection. Does nothing when the connection was
+   * lost. */
+  #notRegistered(driver: DatanodeDriver, error: RpcError): void {
+    if (!this.isConnected) return;
+    if (!(error instanceof RemoteError) || error.retry !== "later") {
+      this.#reconnector.reconnect("the registration was refused", error);
+      return;
+    }
+    const delayMs = Math.max(error.retryAfterMs, this.#registerBackoff.nextMs());
+    this.#registerTimer = this.#environment.scheduler.after(delayMs, () => this.#registerByItself(driver));
+  }
+
   #beat(driver: DatanodeDriver): void {
+    const { heartbeat } = driver;
+    if (heartbeat === undefined) return;
     this.#heartbeatTimer = this.#environment.scheduler.after(this.#heartbeatIntervalMs, () =>
       this.#beat(driver),
     );
     // One that has no answer yet tells the SCM nothing less than a second one would.
     if (this.#isHeartbeatUnderWay) return;
     this.#isHeartbeatUnderWay = true;
-    this.heartbeat(driver.heartbeat(), this.#beaten);
+    this.heartbeat(heartbeat.call(driver), this.#beaten);
   }
 
   readonly #beaten: Completion<HeartbeatResponse> = {
@@ -279,6 +306,7 @@ export class DatanodeClient {
   };
 
   #reregister(): void {
+    this.#isRegistered = false;
     this.#handler.onReregister?.();
     if (this.#driver !== undefined && this.isConnected) this.#registerByItself(this.#driver);
   }

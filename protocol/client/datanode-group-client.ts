@@ -1,7 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { Command } from "../schema/records.js";
 import { CommandTerms } from "./command-terms.js";
-import type { Completion, RpcError } from "./completion.js";
+import type { RpcError } from "./completion.js";
 import type {
   DatanodeClientOptions,
   DatanodeDriver,
@@ -10,6 +10,7 @@ import type {
 } from "./datanode-client.js";
 import { DatanodeClient } from "./datanode-client.js";
 import type { ClientEnvironment } from "./environment.js";
+import type { FullReportResult } from "./full-report.js";
 import type { ReportRows, ReportSource } from "./report-source.js";
 import type { HelloResponse } from "./rpc-connection.js";
 
@@ -27,16 +28,18 @@ export interface DatanodeGroupHandler {
   onCommands?(): void;
   /** Send a full report on `scm`. Not called while one is being sent, nor with a driver that has reports. */
   onFullReportWanted?(scm: DatanodeClient, fromRegistration: boolean): void;
+  /** How a full report of the driver's ended. After a failure another one follows. */
+  onReported?(scm: DatanodeClient, outcome: FullReportResult | RpcError): void;
   onReregister?(scm: DatanodeClient): void;
   onLost?(scm: DatanodeClient, error: RpcError): void;
 }
 
 /** What the group's client asks for when it is time. Each SCM has its own heartbeats and reports. */
 export interface DatanodeGroupDriver extends Omit<DatanodeDriver, "heartbeat"> {
-  /** What goes to `scm` now. The client adds `termSeen`. */
-  heartbeat(scm: DatanodeClient): HeartbeatRequest;
-  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left
-   * out: the owner sends reports by hand. */
+  /** What goes to `scm` now; the client adds `termSeen`. Left out: heartbeats are the owner's affair. */
+  heartbeat?(scm: DatanodeClient): HeartbeatRequest;
+  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left out:
+   * the owner sends reports by hand. */
   report?(): ReportSource;
 }
 
@@ -190,17 +193,18 @@ export class DatanodeGroupClient {
       return;
     }
     // When it fails, the SCM asks for another one with its next answer, or the connection is lost.
-    scm.fullReport(this.#driver.report(), fromRegistration, IGNORED);
+    scm.fullReport(this.#driver.report(), fromRegistration, {
+      succeeded: (result) => this.#handler.onReported?.(scm, result),
+      failed: (error) => this.#handler.onReported?.(scm, error),
+    });
   }
 }
 
-const IGNORED: Completion<unknown> = { succeeded: () => undefined, failed: () => undefined };
-
 function driverFor(driver: DatanodeGroupDriver, scm: () => DatanodeClient): DatanodeDriver {
-  const { heartbeatIntervalMs } = driver;
+  const { heartbeat, heartbeatIntervalMs } = driver;
   return {
     registration: () => driver.registration(),
-    heartbeat: () => driver.heartbeat(scm()),
+    ...(heartbeat === undefined ? {} : { heartbeat: () => heartbeat.call(driver, scm()) }),
     ...(heartbeatIntervalMs === undefined ? {} : { heartbeatIntervalMs }),
   };
 }

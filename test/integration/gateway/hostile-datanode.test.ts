@@ -120,6 +120,7 @@ class Stage {
       scheduler,
       clusterId: CLUSTER_ID,
       onPipelineReports: () => undefined,
+      busyWith: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };
     new DatanodeGateway(server, services, this.metrics);

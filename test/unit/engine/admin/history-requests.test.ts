@@ -15,6 +15,7 @@ import {
   suppressContainers,
   uuidOf,
 } from "../../../support/cluster/builders.js";
+import { FakeBarrier } from "../../../support/gateway/fake-barrier.js";
 import { RpcWorld } from "../../../support/gateway/rpc-world.js";
 
 /** The admin gateway on a state whose rows are all in memory yet; pages hold `rowCountMax` rows at most. */
@@ -32,7 +33,12 @@ function admin(rowCountMax = 1000) {
     const page = mergeTail({ rows: [], isComplete: true }, tail, count);
     onPage({ ...page, appliedIndex: applied.state.appliedIndex });
   };
-  serveAdmin(world.server, { cluster: applied.state, tables: { scan } } as unknown as AdminServices);
+  const services = {
+    cluster: applied.state,
+    tables: { scan },
+    consensus: { readBarrier: new FakeBarrier().ask },
+  };
+  serveAdmin(world.server, services as unknown as AdminServices);
   const connection = world.greeted(ADMIN_PATH);
   const ask = (request: RequestOf<"listHistory">) => {
     world.ask(connection, "listHistory", request);

@@ -4,10 +4,12 @@ import { serveAdmin } from "../../../../engine/admin/admin-gateway.js";
 import type { AdminServices } from "../../../../engine/admin/admin-services.js";
 import { NO_SESSION, OPERATION, type Operation } from "../../../../engine/cluster/operation.js";
 import type { OperationResult } from "../../../../engine/cluster/state-machine.js";
+import { StrataError } from "../../../../engine/core/errors.js";
 import type { AuditRecord } from "../../../../engine/telemetry/audit.js";
 import { ADMIN_PATH } from "../../../../protocol/schema/messages.js";
 import { AppliedState } from "../../../support/cluster/applied-state.js";
 import { seedCluster, uuidOf } from "../../../support/cluster/builders.js";
+import { FakeBarrier } from "../../../support/gateway/fake-barrier.js";
 import { RpcWorld } from "../../../support/gateway/rpc-world.js";
 
 const KNOWN = uuidOf(1);
@@ -21,11 +23,12 @@ function admin() {
   const propose = (operation: Operation, onOutcome: (outcome: OperationResult) => void): void => {
     onOutcome(applied.apply(operation)[0] as OperationResult);
   };
+  const barrier = new FakeBarrier();
   const services = {
     clock: world.clock,
     cluster: applied.state,
     nodes: { slotOf: (uuid: string) => (knownUuids.has(uuid as never) ? 0 : undefined) },
-    consensus: { propose },
+    consensus: { propose, readBarrier: barrier.ask },
     audit: {
       ready: () => true,
       whenReady: () => Promise.resolve(),
@@ -42,7 +45,7 @@ function admin() {
     world.turn();
     return connection.lastAnswer.error?.code;
   };
-  return { applied, audited, knownUuids, setState };
+  return { applied, audited, knownUuids, setState, barrier };
 }
 
 test("an intent for a datanode that is not known is refused, and on record", () => {
@@ -62,4 +65,17 @@ test("an intent that was carried out is not refused when it is repeated after a 
   knownUuids.clear();
   assert.equal(setState(KNOWN, 1), undefined);
   assert.equal(setState(KNOWN, 2), "NO_SUCH_DATANODE");
+});
+
+test("who does not lead any more refuses no mutation for what it knows or does not know", () => {
+  const { applied, audited, knownUuids, setState, barrier } = admin();
+  knownUuids.clear();
+  barrier.refusal = new StrataError("NOT_LEADER", { term: 9 });
+  assert.equal(setState(KNOWN, 1), "NOT_LEADER");
+  assert.deepEqual(audited, []);
+  // It turns out that the new leader's datanode, or the operation itself, has come meanwhile.
+  barrier.refusal = undefined;
+  barrier.onAsked = () => knownUuids.add(KNOWN);
+  assert.equal(setState(KNOWN, 1), undefined);
+  assert.equal(applied.state.intents.rows.get(KNOWN)?.operationalState, "IN_MAINTENANCE");
 });

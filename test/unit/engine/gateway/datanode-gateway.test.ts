@@ -85,6 +85,20 @@ describe("datanode gateway: registration", () => {
     );
   });
 
+  test("is put off until this SCM can judge what is reported", () => {
+    let step: string | undefined = "catching up";
+    const stage = new Stage({ busyWith: () => step });
+    const connection = stage.world.greeted();
+    stage.world.ask(connection, "register", registration(uuidOf(1)));
+    assert.equal(connection.lastAnswer.error?.code, "NOT_READY");
+    assert.match(connection.lastAnswer.error?.message ?? "", /catching up/);
+    assert.equal(connection.isOpen, true);
+    assert.equal(stage.fakes.nodes.registrations.length, 0);
+    step = undefined;
+    stage.world.ask(connection, "register", registration(uuidOf(1)));
+    assert.equal(connection.lastAnswer.error, undefined);
+  });
+
   test("may come again on the same connection, but not for another datanode", () => {
     const stage = new Stage();
     const connection = stage.registered(1);

@@ -176,6 +176,39 @@ test("a refused registration is told and tried again with pauses", async () => {
   equal(node.client.isRegistered, false);
 });
 
+test("an SCM that is not ready is asked again on the same connection, with pauses", async () => {
+  const w = await world();
+  let refusals = 6;
+  w.scm().on("register", (request) => {
+    if (refusals-- > 0) request.fail(new StrataError("NOT_READY", { step: "catching up" }));
+    else request.answer(REGISTERED);
+  });
+  const node = new Node(w, DRIVER);
+  await w.until("the node is registered", () => node.client.isRegistered);
+  equal(w.scm().opened.length, 1);
+  equal(w.scm().requestsOf("register").length, 7);
+  ok(w.nowMs > 500, `${w.nowMs} ms`);
+  deepEqual(node.errors, []);
+});
+
+test("an SCM that is not ready is not asked any more once the node is closed", async () => {
+  const w = await world();
+  w.scm().on("register", (request) => request.fail(new StrataError("NOT_READY", { step: "catching up" })));
+  const node = new Node(w, DRIVER);
+  await w.until("it was asked", () => w.scm().requestsOf("register").length === 2);
+  node.client.close();
+  await w.pass(60_000);
+  equal(w.scm().requestsOf("register").length, 2);
+});
+
+test("with a driver that has no heartbeats the owner sends them", async () => {
+  const w = await world();
+  const node = new Node(w, { registration: () => REGISTRATION });
+  await w.until("the node is registered", () => node.client.isRegistered);
+  await w.pass(100_000);
+  equal(w.scm().requestsOf("heartbeat").length, 0);
+});
+
 test("after a lost connection a driven node connects, registers and beats again", async () => {
   const w = await world();
   const node = new Node(w, DRIVER);
