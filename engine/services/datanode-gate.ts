@@ -7,8 +7,8 @@ const RETRY_MS = 100;
 
 export interface DatanodeGateParts {
   readonly scheduler: Scheduler;
-  /** Calls back when everything is applied here that was committed when it was called, or with why that cannot
-   * be said. */
+  /** Calls back when everything is applied here that was committed when it was called, or with why that
+   * cannot be said. */
   whenCaughtUp(onReady: (refusal: StrataError | undefined) => void): void;
   /** A snapshot is being loaded into the tables. */
   isReloading(): boolean;
