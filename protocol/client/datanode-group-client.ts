@@ -38,8 +38,8 @@ export interface DatanodeGroupHandler {
 export interface DatanodeGroupDriver extends Omit<DatanodeDriver, "heartbeat"> {
   /** What goes to `scm` now; the client adds `termSeen`. Left out: heartbeats are the owner's affair. */
   heartbeat?(scm: DatanodeClient): HeartbeatRequest;
-  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left out:
-   * the owner sends reports by hand. */
+  /** Everything that the datanode holds: sent to each SCM after registration and when that SCM asks. Left
+   * out: the owner sends reports by hand. */
   report?(): ReportSource;
 }
 

@@ -114,8 +114,7 @@ export class LeaderFinder {
   }
 
   /** Where to send what every SCM answers: to the leader, or, when it has been looked for in vain, to
-   * anybody.
-   * */
+   * anybody. */
   get anybody(): ScmLink | undefined {
     const { leader } = this;
     if (leader !== undefined) return leader;

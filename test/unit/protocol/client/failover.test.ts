@@ -246,7 +246,7 @@ test("an SCM that refuses and still calls itself leader is asked again with paus
   ok(length > 20 && length < 200, `${length} attempts in 10 s`);
 });
 
-test("SCMs that the client was not told of are learned, and dialled when the leader is looked for", async () => {
+test("SCMs that the client was not told of are learned, and dialled to look for the leader", async () => {
   const group = await Group.of(3);
   const { world } = group;
   const members = [0, 1, 2].map((index) => address(index, group));
@@ -313,7 +313,7 @@ test("a pinned client asks its SCM though it does not lead, and follows nobody",
   equal(world.scm(0).opened.length, 0);
 });
 
-test("a leader that loses an operation's outcome is asked again, or its successor, under the same number", async () => {
+test("an operation whose outcome was lost is repeated under its number, at the next leader", async () => {
   const group = await Group.of(3);
   const { world } = group;
   await group.mutated();
