@@ -1,0 +1,158 @@
+import { FleetPlan } from "../../bench/fleet/plan.js";
+import { importPlan } from "../../engine/cli/demo/workload.js";
+import { SeededRandom } from "../../engine/core/random.js";
+import { checkHistory } from "../../test/support/linearizability/check.js";
+import { HistoryRecorder, type Partition } from "../../test/support/linearizability/history.js";
+import { waitFor } from "../../test/support/wait.js";
+import { Account } from "./account.js";
+import { Acknowledgements } from "./acknowledgements.js";
+import { ChaosClient, containerName, nodeName } from "./chaos-client.js";
+import { ChaosDatanodes } from "./chaos-datanodes.js";
+import { HistoryViolation } from "./history-violation.js";
+import { Tags } from "./tag.js";
+
+/** Few, so that several clients meet at each. */
+const NODES = 4;
+const CONTAINERS_PER_NODE = 9;
+const REGISTER_LIMIT_MS = 30_000;
+/** Half of the clients wait for an outcome as long as a round may take, the others give up early. */
+const PATIENT_MS = 60_000;
+const IMPATIENT_MS = 1_500;
+const HISTORY_PAGE = 256;
+/** For a whole round's calls; far more than it takes. */
+const CHECK_MS_MAX = 20_000;
+const READ_AGAIN_COUNT = 20;
+
+export interface ChaosLoadOptions {
+  readonly endpoints: readonly string[];
+  readonly seed: number;
+  readonly clients: number;
+}
+
+/** Datanodes and administrators at work on a group, and everything that they have seen. Goes on through
+ * whatever happens to the SCMs. */
+export class ChaosLoad {
+  readonly acknowledgements = new Acknowledgements();
+  readonly #plan: FleetPlan;
+  readonly #datanodes: ChaosDatanodes;
+  readonly #account = new Account();
+  readonly #clients: readonly ChaosClient[];
+  /** Asks what is left when the others pause. */
+  readonly #checker: ChaosClient;
+  #recorder = new HistoryRecorder(() => performance.now());
+  /** Of each thing, at the end of the round before. */
+  #values = new Map<string, string | boolean>();
+  #problem: unknown;
+
+  constructor({ endpoints, seed, clients }: ChaosLoadOptions) {
+    const random = new SeededRandom(seed);
+    const plan = new FleetPlan({ nodeCount: NODES, containersPerNode: CONTAINERS_PER_NODE, seed });
+    this.#plan = plan;
+    this.#datanodes = new ChaosDatanodes(plan, endpoints);
+    const shared = {
+      endpoints,
+      plan,
+      account: this.#account,
+      acknowledgements: this.acknowledgements,
+      tags: new Tags(),
+      onProblem: (error: unknown) => {
+        this.#problem ??= error;
+      },
+    };
+    const client = (number: number, timeoutMs: number) =>
+      new ChaosClient({ ...shared, number, timeoutMs, random: random.stream(`client ${number}`) });
+    this.#clients = Array.from({ length: clients }, (_, i) =>
+      client(i + 1, i % 2 === 0 ? PATIENT_MS : IMPATIENT_MS),
+    );
+    this.#checker = client(0, PATIENT_MS);
+    for (let id = 1; id <= plan.containerCount; id++) this.#values.set(containerName(id), false);
+    for (let node = 0; node < NODES; node++) this.#values.set(nodeName(node), "IN_SERVICE 0");
+  }
+
+  /** Brings containers into a group that serves, and starts the datanodes. */
+  async prepare(): Promise<void> {
+    await importPlan(this.#checker.client, this.#plan, () => {});
+    this.#datanodes.start();
+    await waitFor("the datanodes register", () => this.#datanodes.areRegistered, REGISTER_LIMIT_MS);
+    await this.#readHistory();
+  }
+
+  /** Begins a round. */
+  start(): void {
+    this.#recorder = new HistoryRecorder(() => performance.now());
+    for (const [name, value] of this.#values) this.#recorder.declare(name, "register", value);
+    this.#account.startRound();
+    for (const client of this.#clients) client.start(this.#recorder);
+  }
+
+  /** Nothing new is asked; resolves when every call has its outcome. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.stop()));
+    this.throwProblem();
+  }
+
+  /** Throws when an answer was wrong by itself. */
+  throwProblem(): void {
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  /** What has been seen in this round. */
+  get history(): Partition[] {
+    return this.#recorder.partitions;
+  }
+
+  /** Reads everything once more and requires that all that was seen can be explained, that what was
+   * acknowledged happened, and nothing twice. While the load stands still and the group is whole. */
+  async check(): Promise<string> {
+    await this.#readAll();
+    const history = this.history;
+    const checked = checkHistory(history, { timeMsMax: CHECK_MS_MAX });
+    if (checked.some(({ result }) => result.verdict !== "linearizable")) throw new HistoryViolation(checked);
+    await this.#readHistory();
+    this.#account.requireAcknowledged();
+    this.#values = lastValues(history);
+    const callCount = history.reduce((sum, { calls }) => sum + calls.length, 0);
+    const account = this.#account;
+    return `${callCount} calls, ${account.count("acknowledged")} mutations, ${account.count("unknown")} unknown`;
+  }
+
+  close(): void {
+    for (const client of [...this.#clients, this.#checker]) client.close();
+    this.#datanodes.close();
+  }
+
+  async #readAll(): Promise<void> {
+    const recorder = this.#recorder;
+    const checker = this.#checker;
+    for (let id = 1; id <= this.#plan.containerCount; id++) {
+      await again(containerName(id), () => checker.readContainer(recorder, id));
+    }
+    await waitFor("the datanodes register", () => this.#datanodes.areRegistered, REGISTER_LIMIT_MS);
+    for (let node = 0; node < NODES; node++) {
+      await again(nodeName(node), () => checker.readNode(recorder, node));
+    }
+  }
+
+  async #readHistory(): Promise<void> {
+    const account = this.#account;
+    for (let more = true; more; ) {
+      const request = { start: account.lastNumber + 1, countMax: HISTORY_PAGE };
+      const { entries, next } = await this.#checker.client.listHistory(request);
+      for (const entry of entries) account.read(entry);
+      more = next !== undefined;
+    }
+  }
+}
+
+async function again(what: string, read: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < READ_AGAIN_COUNT; i++) {
+    if (await read()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${what} cannot be read`);
+}
+
+/** The last call of each thing is a read. */
+function lastValues(history: readonly Partition[]): Map<string, string | boolean> {
+  return new Map(history.map(({ name, calls }) => [name, calls.at(-1)?.answer as string | boolean]));
+}
