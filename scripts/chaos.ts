@@ -4,10 +4,10 @@ import { runChaos } from "./chaos/chaos-run.js";
 /** `npm run chaos -- --minutes M --seed X`: three real SCMs under whatever can happen to them. */
 const program = new Command("chaos")
   .description(
-    "Lets faults happen to three SCMs on loopback, a round each: processes killed and stopped, networks cut, " +
-      "disks slow, full and corrupted, clocks that jump, members that come and go. After each it checks that " +
-      "what clients have seen is linearizable, that nothing acknowledged is lost or done twice, that all " +
-      "members have the same state, and how long nobody led.",
+    "Lets faults happen to three SCMs on loopback, a round each: processes killed and stopped, networks " +
+      "cut, disks slow, full and corrupted, clocks that jump, members that come and go. After each it " +
+      "checks that what clients have seen is linearizable, that nothing acknowledged is lost or done " +
+      "twice, that all members have the same state, and how long nobody led.",
   )
   .option("--minutes <m>", "no round begins later", above0)
   .option("--rounds <n>", "so many rounds", wholeNumber)

@@ -171,7 +171,8 @@ export class ChaosGroup {
       );
       const first = infos[0]?.info;
       const told = infos.map(({ member, info }) => {
-        return `${member.name}: ${info === undefined ? "no answer" : `${info.appliedIndex} ${info.stateHash}`}`;
+        const what = info === undefined ? "no answer" : `${info.appliedIndex} ${info.stateHash}`;
+        return `${member.name}: ${what}`;
       });
       const isEqual = infos.every(
         ({ info }) => info !== undefined && info.appliedIndex === first?.appliedIndex,
@@ -203,7 +204,8 @@ export class ChaosGroup {
     const { process } = member;
     process.signal("SIGTERM");
     const ending = await Promise.race([process.ended, sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
-    if (ending?.code !== 0) throw new Error(`${member.name} ended with ${JSON.stringify(ending)} on SIGTERM`);
+    if (ending?.code === 0) return;
+    throw new Error(`${member.name} ended with ${JSON.stringify(ending)} on SIGTERM`);
   }
 
   /** A fresh directory for a member that has left. */

@@ -113,7 +113,8 @@ export class ChaosLoad {
     this.#values = lastValues(history);
     const callCount = history.reduce((sum, { calls }) => sum + calls.length, 0);
     const account = this.#account;
-    return `${callCount} calls, ${account.count("acknowledged")} mutations, ${account.count("unknown")} unknown`;
+    const mutations = `${account.count("acknowledged")} mutations, ${account.count("unknown")} unknown`;
+    return `${callCount} calls, ${mutations}`;
   }
 
   close(): void {

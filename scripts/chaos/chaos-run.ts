@@ -63,9 +63,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
         const kept = await site.keep(error);
         site = undefined;
         print(`logs and data are kept in ${kept}`);
-        print(
-          `again: npm run chaos -- --rounds 1 --seed ${roundSeed} --clients ${options.clients} --only "${fault.name}"`,
-        );
+        const words = `--rounds 1 --seed ${roundSeed} --clients ${options.clients} --only "${fault.name}"`;
+        print(`again: npm run chaos -- ${words}`);
       }
     }
   } finally {
