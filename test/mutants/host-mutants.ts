@@ -111,4 +111,46 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     catchers: [tests(READ_QUEUE)],
     budgetSeconds: 60,
   },
+  {
+    name: "lost-leadership-told-as-not-done",
+    bug: "what is in the log of a deposed leader is refused as if it would never happen",
+    source: "raft.md §13; verification.md §4 (commit_unknown_result)",
+    edits: [
+      {
+        file: "engine/consensus/office.ts",
+        find: "for (const batch of inLog) this.#fail(batch, unknown);",
+        replace: "for (const batch of inLog) this.#fail(batch, notLeader);",
+      },
+    ],
+    catchers: [tests(GROUP)],
+    budgetSeconds: 60,
+  },
+  {
+    name: "commands-outlive-their-leader",
+    bug: "commands that were queued in an earlier term are sent by the same SCM in a later one",
+    source: "raft.md §13 fencing (HDDS-7621); verification.md §7 S10",
+    edits: [
+      {
+        file: "engine/cluster/nodes/command-queue.ts",
+        find: "if (command.term === term) drained.push(command);",
+        replace: "if (command.term <= term) drained.push({ ...command, term });",
+      },
+    ],
+    catchers: [tests("test/unit/engine/cluster/nodes/heartbeat.test.ts")],
+    budgetSeconds: 30,
+  },
+  {
+    name: "delete-before-earlier-ones-are-over",
+    bug: "a new leader has replicas deleted while deletes of the one before may still take away others",
+    source: "verification.md §7 S8 (HDDS-4589)",
+    edits: [
+      {
+        file: "engine/cluster/deletion/delete-fence.ts",
+        find: "if (termSeen !== undefined && termSeen >= this.#term && deleteCount === 0)",
+        replace: "if (termSeen !== undefined)",
+      },
+    ],
+    catchers: [tests("test/unit/engine/cluster/nodes/heartbeat.test.ts")],
+    budgetSeconds: 30,
+  },
 ];
