@@ -41,7 +41,7 @@ interface HandedOut {
   readonly term: Term;
   readonly atMs: number;
   /** Called after that. */
-  readonly onAnswered?: () => void;
+  readonly onAnswered: (() => void) | undefined;
 }
 
 /** What the log must know of a snapshot besides what the core says. */
@@ -156,7 +156,8 @@ export class AppendPipeline {
     const onAnswered = (): void => onInstalled(message.responses);
     const isWhole = entries.length === 0;
     const atMs = this.#clock.monotonicMs();
-    this.#handedOut.push({ responses: [], entryCount: 0, term, atMs, ...(isWhole ? { onAnswered } : {}) });
+    const onEnd = isWhole ? onAnswered : undefined;
+    this.#handedOut.push({ responses: [], entryCount: 0, term, atMs, onAnswered: onEnd });
     this.counters.appends++;
     const { id, confState } = snapshot;
     const install = { handOutTerm: term, hardState, ...id, confState, ...place };
@@ -228,7 +229,7 @@ export class AppendPipeline {
       entryCount: message.entries.length,
       term: message.term,
       atMs: this.#clock.monotonicMs(),
-      ...(onAnswered === undefined ? {} : { onAnswered }),
+      onAnswered,
     });
     this.counters.appends++;
     this.counters.entries += message.entries.length;

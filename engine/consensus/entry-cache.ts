@@ -3,7 +3,7 @@ import { Fifo } from "../core/fifo.js";
 import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex } from "../core/ids.js";
 import type { Entry, EntryId, LogView, Snapshot } from "../raft/types.js";
-import { entryBytes } from "../raft/types.js";
+import { entryBytes, entryMemoryBytes } from "../raft/types.js";
 import type { Recovered, TermSpan } from "../storage/recovered.js";
 import { FetchedEntries } from "./fetched-entries.js";
 
@@ -17,9 +17,6 @@ export interface EntryCacheLimits {
   /** Bytes of older entries that were fetched for members that lag behind. */
   readonly fetchedBytesMax: number;
 }
-
-/** Memory that an entry takes beyond its payload: its object, its array and that array's buffer. */
-const CACHED_ENTRY_BYTES = 256;
 
 /** The log as main keeps it: its last entries, and the terms of all.
  *
@@ -175,13 +172,13 @@ export class EntryCache implements LogView {
 
   #push(entry: Entry): void {
     this.#entries.push(entry);
-    this.#bytes += cachedBytes(entry);
+    this.#bytes += entryMemoryBytes(entry);
   }
 
   #dropTail(from: number): void {
     const kept = from - this.#dropped - 1;
     for (let i = kept; i < this.#entries.length; i++)
-      this.#bytes -= cachedBytes(this.#entries.at(i) as Entry);
+      this.#bytes -= entryMemoryBytes(this.#entries.at(i) as Entry);
     this.#entries.truncate(kept);
   }
 
@@ -189,7 +186,7 @@ export class EntryCache implements LogView {
     const appliedCount = this.#applied - this.#dropped;
     let count = 0;
     for (; this.#bytes > this.#bytesMax && count < appliedCount; count++) {
-      this.#bytes -= cachedBytes(this.#entries.at(count) as Entry);
+      this.#bytes -= entryMemoryBytes(this.#entries.at(count) as Entry);
     }
     this.#entries.drop(count);
     this.#dropped += count;
@@ -198,12 +195,8 @@ export class EntryCache implements LogView {
   #dropTo(index: number): void {
     const count = index - this.#dropped;
     if (count <= 0) return;
-    for (let i = 0; i < count; i++) this.#bytes -= cachedBytes(this.#entries.at(i) as Entry);
+    for (let i = 0; i < count; i++) this.#bytes -= entryMemoryBytes(this.#entries.at(i) as Entry);
     this.#entries.drop(count);
     this.#dropped = index;
   }
-}
-
-function cachedBytes(entry: Entry): number {
-  return entry.payload.length + CACHED_ENTRY_BYTES;
 }

@@ -1,7 +1,7 @@
 import { assert } from "../core/assert.js";
 import type { LogIndex } from "../core/ids.js";
-import { bytesOf, limitBytes } from "../raft/log.js";
-import type { Entry } from "../raft/types.js";
+import { limitBytes } from "../raft/log.js";
+import { type Entry, entryMemoryBytes } from "../raft/types.js";
 
 /** Entries with `low` ≤ index < `high`. */
 export interface EntryRange {
@@ -72,7 +72,7 @@ export class FetchedEntries {
     const first = entries[0];
     if (first === undefined) return;
     assert(first.index === fetched.low, "what was fetched is what was wanted");
-    const bytes = bytesOf(entries);
+    const bytes = entries.reduce((sum, entry) => sum + entryMemoryBytes(entry), 0);
     this.#runs.push({ first: first.index, entries, bytes });
     this.#bytes += bytes;
     const end = first.index + entries.length;

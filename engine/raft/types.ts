@@ -43,6 +43,14 @@ export function entryBytes(entry: Entry): number {
   return ENTRY_OVERHEAD_BYTES + entry.payload.length;
 }
 
+/** What an entry takes in memory beyond its payload: its object, its array and that array's buffer. */
+const ENTRY_MEMORY_OVERHEAD_BYTES = 256;
+
+/** For limits of memory, or of the work with each entry, which are far off for small ones otherwise. */
+export function entryMemoryBytes(entry: Entry): number {
+  return ENTRY_MEMORY_OVERHEAD_BYTES + entry.payload.length;
+}
+
 /** What must survive a crash besides the entries. `commit` is an optimisation: it need not be synced
  * alone. */
 export interface HardState {

@@ -1,10 +1,10 @@
 import { assert } from "../core/assert.js";
 import { type LogIndex, logIndex } from "../core/ids.js";
-import { type Entry, type EntryType, entryBytes } from "../raft/types.js";
+import { type Entry, type EntryType, entryMemoryBytes } from "../raft/types.js";
 import { BlobReader, entryCorrupt } from "./log-format.js";
 import type { LogStore } from "./log-store.js";
 
-/** Entries with `low` ≤ index < `high`, as many as fit `bytesMax`, at least one. */
+/** Entries with `low` ≤ index < `high`, as many as fit `bytesMax` of memory, at least one. */
 interface FetchRange {
   readonly low: LogIndex;
   readonly high: LogIndex;
@@ -57,7 +57,7 @@ export class EntryFetch {
   /** Moves behind the entry that `entry` told. */
   pass(): void {
     assert(this.#entry !== undefined, "there is no entry to pass");
-    this.#bytesLeft -= entryBytes(this.#entry);
+    this.#bytesLeft -= entryMemoryBytes(this.#entry);
     this.#entryCount++;
     this.#next = logIndex(this.#next + 1);
     this.#entry = undefined;
@@ -70,7 +70,7 @@ export class EntryFetch {
     this.#moveTo(index);
     const { term, type } = this.#reader;
     const entry = { index, term, type: type as EntryType, payload: this.#reader.payload() };
-    return entryBytes(entry) > this.#bytesLeft && this.#entryCount > 0 ? undefined : entry;
+    return entryMemoryBytes(entry) > this.#bytesLeft && this.#entryCount > 0 ? undefined : entry;
   }
 
   #moveTo(index: LogIndex): void {

@@ -34,6 +34,7 @@ const STEP_RECORDS_MAX = 16;
 const STEP_RECORD_BYTES = 256 * 1024;
 /** Fetched entries sent between two looks at what is queued: appends never wait for a long fetch. */
 const FETCH_BYTES_PER_POLL = 256 * 1024;
+const FETCH_ENTRIES_PER_POLL = 1024;
 
 /** What main gives the log thread at its start. */
 export interface LogWriterData {
@@ -233,7 +234,8 @@ export class LogWriter implements WorkerLoop {
    * goes first. */
   #sendFetched(): boolean {
     if (!this.#isFetching || this.#answerCount > 0) return false;
-    for (let bytes = 0; bytes < FETCH_BYTES_PER_POLL; ) {
+    let bytes = 0;
+    for (let count = 0; count < FETCH_ENTRIES_PER_POLL && bytes < FETCH_BYTES_PER_POLL; count++) {
       const entry = this.#fetch.entry();
       if (entry === undefined) {
         this.#isFetching = !this.#writer.fetched(this.#fetch.entryCount);

@@ -91,7 +91,7 @@ export interface LogEntryFields {
 }
 
 /** What a FETCH asks for: entries with `low` ≤ index < `high`, all durable and never replaced, as many as fit
- * `bytesMax` (as `entryBytes` counts them), at least one. */
+ * `bytesMax` (as `entryMemoryBytes` counts them), at least one. */
 export interface LogFetch {
   readonly low: LogIndex;
   readonly high: LogIndex;

@@ -6,8 +6,9 @@ import type { Entry } from "../../../../engine/raft/types.js";
 import { makeEntries } from "../../../support/raft/memory-log.js";
 
 const ALL = Number.POSITIVE_INFINITY;
-/** What one entry of `entriesFrom` counts for. */
-const ENTRY = 100;
+/** What one entry of `entriesFrom` counts for in a message, and in memory. */
+const SENT = 100;
+const KEPT = 324;
 
 function entriesFrom(first: number, count: number): Entry[] {
   return makeEntries(first, new Array<number>(count).fill(1), 68);
@@ -19,7 +20,7 @@ function find(fetched: FetchedEntries, low: number, high: number, bytesMax = ALL
 }
 
 test("what is asked for and not there is wanted once, in order", () => {
-  const fetched = new FetchedEntries(1000);
+  const fetched = new FetchedEntries(10_000);
   assert.equal(fetched.begin(), undefined);
   assert.equal(find(fetched, 5, 20), "pending");
   find(fetched, 5, 30);
@@ -34,20 +35,20 @@ test("what is asked for and not there is wanted once, in order", () => {
 });
 
 test("what is there is given, as far as it reaches and fits", () => {
-  const fetched = new FetchedEntries(1000);
+  const fetched = new FetchedEntries(10_000);
   find(fetched, 5, 20);
   fetched.begin();
   fetched.put(entriesFrom(5, 4));
   assert.deepEqual(find(fetched, 5, 20), [5, 6, 7, 8]);
   assert.deepEqual(find(fetched, 6, 8), [6, 7]);
-  assert.deepEqual(find(fetched, 6, 20, 2 * ENTRY), [6, 7]);
+  assert.deepEqual(find(fetched, 6, 20, 2 * SENT), [6, 7]);
   assert.deepEqual(find(fetched, 8, 20, 1), [8]);
   assert.equal(find(fetched, 9, 20), "pending");
   assert.equal(find(fetched, 4, 20), "pending");
 });
 
 test("who waits for what has come with another range is not fetched for", () => {
-  const fetched = new FetchedEntries(1000);
+  const fetched = new FetchedEntries(10_000);
   find(fetched, 5, 20);
   find(fetched, 7, 20);
   find(fetched, 9, 20);
@@ -57,7 +58,7 @@ test("who waits for what has come with another range is not fetched for", () => 
 });
 
 test("the bytes are bounded: what was used longest ago goes, the newest stays", () => {
-  const fetched = new FetchedEntries(7 * ENTRY);
+  const fetched = new FetchedEntries(7 * KEPT);
   const fetch = (first: number, count: number) => {
     find(fetched, first, first + count);
     fetched.begin();
@@ -67,7 +68,7 @@ test("the bytes are bounded: what was used longest ago goes, the newest stays", 
   fetch(20, 3);
   assert.deepEqual(find(fetched, 10, 11), [10]);
   fetch(30, 3);
-  assert.equal(fetched.bytes, 6 * ENTRY);
+  assert.equal(fetched.bytes, 6 * KEPT);
   assert.deepEqual(find(fetched, 10, 11), [10]);
   assert.equal(find(fetched, 20, 21), "pending");
   assert.deepEqual(find(fetched, 30, 31), [30]);
@@ -76,11 +77,11 @@ test("the bytes are bounded: what was used longest ago goes, the newest stays", 
   fetch(40, 9);
   assert.deepEqual(find(fetched, 40, 41), [40], "also when it is too large alone");
   fetch(60, 1);
-  assert.equal(fetched.bytes, ENTRY);
+  assert.equal(fetched.bytes, KEPT);
 });
 
 test("no more than a few ranges are wanted at a time", () => {
-  const fetched = new FetchedEntries(1000);
+  const fetched = new FetchedEntries(10_000);
   for (let low = 1; low <= 1000; low += 2) find(fetched, low, low + 1);
   let count = 0;
   for (; fetched.begin() !== undefined; count++) fetched.put([]);

@@ -27,7 +27,7 @@ interface Options {
 }
 
 /** A cache that keeps nothing, a fetcher, and a log thread over a disk; main and thread move when told. */
-async function make({ ringBytes = 1 << 20, bytesMax = 1000, fetchedBytesMax = 100_000 }: Options = {}) {
+async function make({ ringBytes = 1 << 20, bytesMax = 2500, fetchedBytesMax = 100_000 }: Options = {}) {
   const disk = new SimDisk();
   const { raft: path } = await initialized(disk, "/data");
   const { log } = await readWholeLog(disk, path);

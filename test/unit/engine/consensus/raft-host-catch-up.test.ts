@@ -34,14 +34,14 @@ test("a member that was away gets what it missed from memory when that is still 
 });
 
 test("it gets the rest from the disk, piece by piece", () => {
-  const small = { entryCacheBytesMax: 3000, fetchBytesMax: 500, fetchedBytesMax: 1000, appendBytesMax: 300 };
+  const small = { entryCacheBytesMax: 3000, fetchBytesMax: 2000, fetchedBytesMax: 4000, appendBytesMax: 300 };
   const count = missAndReturn(small, 60);
   assert.ok(count >= 40, `${count} entries were read again`);
   assert.ok(count <= 120, `${count} entries were read again: most of them once`);
 });
 
 test("two that are behind at different places both catch up, while others go on", () => {
-  const small = { entryCacheBytesMax: 1000, fetchBytesMax: 400, fetchedBytesMax: 800, appendBytesMax: 200 };
+  const small = { entryCacheBytesMax: 1000, fetchBytesMax: 1500, fetchedBytesMax: 3000, appendBytesMax: 200 };
   const group = new HostGroup(5, small);
   const leader = group.elect();
   const [first, second] = [1, 2, 3, 4, 5].filter((id) => id !== leader) as [number, number];
@@ -59,8 +59,8 @@ test("two that are behind at different places both catch up, while others go on"
   }
 });
 
-test("a new leader, whose memory holds only what it wrote since its start, serves those who are behind", () => {
-  const group = new HostGroup(3, { fetchBytesMax: 500, fetchedBytesMax: 1000 });
+test("a new leader that was started anew reads from disk for those who are behind", () => {
+  const group = new HostGroup(3, { fetchBytesMax: 2000, fetchedBytesMax: 4000 });
   const leader = group.elect();
   const away = (leader % 3) + 1;
   const other = 6 - leader - away;

@@ -69,7 +69,7 @@ test("an answer counts for all questions before it, whose own answers may be los
   assert.deepEqual(answers, ["a", "b", "c"]);
 });
 
-test("while one waits it is asked anew every election timeout, and not when it only waits for applying", () => {
+test("while one waits it is asked anew each election timeout, but not for applying", () => {
   const { queue, asked, answers, add } = make({ retryTicks: 3 });
   const tick = (count: number) => {
     for (let i = 0; i < count; i++) queue.onTick();

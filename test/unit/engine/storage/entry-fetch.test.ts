@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Store } from "../../../../engine/core/disk.js";
 import { logIndex, term } from "../../../../engine/core/ids.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
-import { ENTRY_OVERHEAD_BYTES, type Entry } from "../../../../engine/raft/types.js";
+import { type Entry, entryMemoryBytes } from "../../../../engine/raft/types.js";
 import { EntryFetch } from "../../../../engine/storage/entry-fetch.js";
 import { LOG_COLUMN } from "../../../../engine/storage/log-format.js";
 import { LogStore } from "../../../../engine/storage/log-store.js";
@@ -96,7 +96,7 @@ describe("fetch of stored entries", () => {
     const { store, fetch } = await fresh();
     appendRange(store, 1, 5);
     store.commit();
-    const entryBytes = ENTRY_OVERHEAD_BYTES + 2;
+    const entryBytes = entryMemoryBytes(normalEntry(1, 1, new Uint8Array(2)));
     for (const [bytesMax, count] of [
       [0, 1],
       [entryBytes, 1],
@@ -114,7 +114,7 @@ describe("fetch of stored entries", () => {
     appendRange(store, 1, 100);
     store.commit();
     const before = reads();
-    const entryBytes = ENTRY_OVERHEAD_BYTES + 2;
+    const entryBytes = entryMemoryBytes(normalEntry(1, 1, new Uint8Array(2)));
     const got: number[] = [];
     for (let low = 1; low <= 100; low += 10) {
       begin(fetch, low, 101, 10 * entryBytes);
@@ -249,7 +249,7 @@ async function runSeed(random: SeededRandom): Promise<void> {
       }
       case 3: {
         next = truncated + 1 + random.below(durable.length + 1);
-        begin(fetch, next, next + 1 + random.below(20), random.below(400));
+        begin(fetch, next, next + 1 + random.below(20), random.below(3000));
         isFetching = true;
         break;
       }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { logIndex, term } from "../../../../engine/core/ids.js";
-import { ENTRY_OVERHEAD_BYTES } from "../../../../engine/raft/types.js";
+import { entryMemoryBytes } from "../../../../engine/raft/types.js";
 import { logPosition } from "../../../../engine/storage/read-log.js";
 import { LogWriter, type LogWriterData } from "../../../../workers/log/log-writer.js";
 import {
@@ -80,7 +80,7 @@ describe("fetching from the log writer", () => {
   test("keeps to the limit of bytes", async () => {
     const { append, fetch, answers, poll } = await start();
     append(1, 9, 68);
-    fetch(3, 10, 2 * (ENTRY_OVERHEAD_BYTES + 68));
+    fetch(3, 10, 2 * entryMemoryBytes(normalEntry(1, 1, new Uint8Array(68))));
     poll();
     assert.deepEqual(answers(), ["appended", "3", "4", "fetched 2"]);
     fetch(5, 10, 1);
