@@ -145,6 +145,7 @@ export class CheckedWriters {
       ...CLIENT_OPTIONS,
       timeoutMs: REQUEST_TIMEOUT_MS,
       endpoints: [endpoint],
+      pinned: true,
       clientName: "watcher",
     });
     for (let i = 0; !isOver; i++) {

@@ -126,6 +126,7 @@ export class ScmMember {
     const timeoutMs = LOOK_TIMEOUT_MS;
     const client = createAdminClient({
       endpoints: [this.endpoint],
+      pinned: true,
       clientName: "group",
       timeoutMs,
       attemptTimeoutMs: timeoutMs,
