@@ -6,6 +6,7 @@ import type { Clock } from "./core/clock.js";
 import type { Disk } from "./core/disk.js";
 import { StrataError } from "./core/errors.js";
 import type { Random } from "./core/random.js";
+import type { Uuid } from "./core/uuid.js";
 import { nodeId } from "./raft/types.js";
 import { type StorageDirectories, storageState } from "./storage/directories.js";
 import { sameClusterId } from "./storage/initialize.js";
@@ -18,6 +19,7 @@ const ATTEMPT_MS = 5000;
 /** The group as an SCM asks it that wants to join. */
 export interface GroupClient {
   scmInfo(): Promise<ResponseOf<"scmInfo">>;
+  scmRoles(): Promise<ResponseOf<"scmRoles">>;
   addScm(request: RequestOf<"addScm">): Promise<ResponseOf<"addScm">>;
   close(): void;
 }
@@ -41,8 +43,8 @@ export interface Bootstrapped {
 }
 
 /** `strata scm --bootstrap`: becomes a member of the running group, as a learner that is told everything and
- * votes when it has caught up (spec 07 §2.2). On initialised directories it only checks that they belong to
- * the group's cluster. May be repeated after whatever went wrong: the group knows this SCM again by the id
+ * votes when it has caught up (spec 07 §2.2). On initialised directories it only checks that they are a
+ * member's of this group. May be repeated after whatever went wrong: the group knows this SCM again by the id
  * that it chose first.
  *
  * `clusterId` is the only cluster to be joined, when it is given. Throws RejectedError CLUSTER_ID_MISMATCH or
@@ -60,6 +62,7 @@ export async function bootstrap(
     if (!config.bootstrap.skipValidation) {
       await ask(parts, config, async (client) => {
         requireCluster((await client.scmInfo()).clusterId, version.clusterId);
+        await requireMember(client, version.scmId);
       });
     }
     return { clusterId: version.clusterId, scmId: version.scmId, isNew: false };
@@ -140,6 +143,12 @@ function requestOf(config: Config, { scmId, clusterId }: JoinTicket): RequestOf<
       securityPort: 0,
     },
   };
+}
+
+/** One that was removed has nothing to start for. */
+async function requireMember(client: GroupClient, scmId: Uuid): Promise<void> {
+  const { peers } = await client.scmRoles();
+  if (!peers.some((peer) => peer.scmId === scmId)) throw new StrataError("MEMBER_UNKNOWN", { scmId });
 }
 
 function requireCluster(found: string, expected: string | undefined): void {

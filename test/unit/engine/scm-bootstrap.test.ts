@@ -79,6 +79,10 @@ class World {
         if (this.lostAnswers-- > 0) failed(timedOut());
         return { nodeId, clusterId: this.clusterId, primaryScmId: PRIMARY, configVersion: 5 };
       },
+      scmRoles: async () => {
+        const peers = [...this.members.keys()].map((scmId) => ({ scmId }));
+        return { peers, term: 3, configVersion: 5, isJoint: false } as unknown as ResponseOf<"scmRoles">;
+      },
       close: () => this.closedCount++,
     };
   }
@@ -113,6 +117,13 @@ test("a second time it tells the ids, and asks nobody to be added", async () => 
   world.disk.beforeWrite = () => assert.fail("something was written");
   assert.deepEqual(await world.run(2), { ...joined, isNew: false });
   assert.equal(world.requests.length, 1);
+});
+
+test("a second time for one that was removed is refused", async () => {
+  const world = new World();
+  await world.run(1);
+  world.members.clear();
+  await assert.rejects(world.run(1), { code: "MEMBER_UNKNOWN" });
 });
 
 test("another cluster is refused, be it given, found, or that of the directories", async () => {
