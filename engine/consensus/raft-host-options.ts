@@ -1,3 +1,4 @@
+import { ENTRY_PAYLOAD_BYTES_MAX } from "../../protocol/schema/peer-messages.js";
 import { assert } from "../core/assert.js";
 
 const KIB = 1024;
@@ -73,6 +74,8 @@ export const DEFAULT_RAFT_HOST_OPTIONS: RaftHostOptions = {
 export function checkRaftHostOptions(options: RaftHostOptions): void {
   assert(options.tickMs > 0, "tickMs must be positive");
   assert(options.batchBytesMax <= options.entryBytesMax, "a closed batch must fit an entry");
+  assert(options.entryBytesMax <= ENTRY_PAYLOAD_BYTES_MAX, "an entry must fit a frame");
+  assert(options.appendBytesMax <= ENTRY_PAYLOAD_BYTES_MAX, "an append must fit a frame");
   assert(options.entryBytesMax <= options.uncommittedBytesMax, "an entry must fit uncommittedBytesMax");
   assert(options.applyBytesPerTurnMax > 0, "something is applied each turn");
   assert(options.flushBytes <= options.dirtyBytesMax, "a flush must start before proposals wait for it");

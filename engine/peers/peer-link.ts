@@ -64,6 +64,8 @@ export class PeerLink {
   #queueBytes = 0;
   /** A connection with it was closed by the other side; what comes of the next dial tells more. */
   #isSuspect = false;
+  /** `onGone` was called, and there was no connection since. */
+  #isGone = false;
   #isClosed = false;
   /** Of the last failure that was logged: the same one is not logged twice. */
   #loggedCode: string | undefined;
@@ -135,12 +137,13 @@ export class PeerLink {
   /** A connection from the member was opened. */
   inboundOpened(): void {
     this.#isSuspect = false;
+    this.#isGone = false;
     this.retry();
   }
 
   /** A connection from the member was closed by it, or by its system. */
   inboundClosed(): void {
-    this.#isSuspect = true;
+    this.#isSuspect = !this.#isGone;
     this.retry();
   }
 
@@ -174,6 +177,7 @@ export class PeerLink {
   #onReady(member: Member, endpoint: PeerEndpoint): void {
     this.#readySinceMs = this.#parts.clock.monotonicMs();
     this.#isSuspect = false;
+    this.#isGone = false;
     this.#loggedCode = undefined;
     this.#parts.counters.connects++;
     this.#parts.logger.info("connected to a member", { nodeId: this.nodeId, ...endpoint });
@@ -181,26 +185,26 @@ export class PeerLink {
   }
 
   #onEnded(end: PeerConnectionEnd, endpoint: PeerEndpoint): void {
+    const wasGone = this.#isGone;
     const { clock, limits, scheduler, onGone } = this.#parts;
     const wasReady = this.#readySinceMs !== undefined;
     const livedMs = clock.monotonicMs() - (this.#readySinceMs ?? clock.monotonicMs());
     this.#connection = undefined;
     this.#readySinceMs = undefined;
     this.#log(end, endpoint, wasReady);
-    let isGone = false;
     if (wasReady) {
       // What was on its way is lost too.
       this.#drop(this.#stopSending());
       if (end.isByOther) this.#isSuspect = true;
     } else if (this.#isSuspect) {
       this.#isSuspect = false;
-      isGone = end.isRefused;
+      this.#isGone = end.isRefused;
     }
     const isStable = wasReady && livedMs >= limits.stableMs;
     if (isStable) this.#backoff.succeeded();
     if (isStable) this.#dial();
     else this.#redial = scheduler.after(this.#backoff.nextMs(), () => this.#dial());
-    if (isGone) onGone(this.nodeId);
+    if (this.#isGone && !wasGone) onGone(this.nodeId);
     if (end.code === "MEMBER_REMOVED") this.#parts.onRemoved(this.nodeId);
   }
 

@@ -56,8 +56,11 @@ export interface PeerServerParts {
 const SEND_BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 /** The transport pings a silent connection, and closes it when it stays silent. */
 const IDLE_TIMEOUT_SECONDS = 8;
-/** A group has few members, each with one connection for messages and one for a snapshot. */
-const CONNECTION_COUNT_MAX = 128;
+/** A group has few members, each with one connection for messages and one for a snapshot; those that are
+ * refused and dial again count for a while after they were closed. */
+const CONNECTION_COUNT_MAX = 1024;
+/** Refusals that are remembered, so that each is logged once as a warning and not with every attempt. */
+const REFUSAL_COUNT_MAX = 100;
 
 /** One connection of another member. */
 class PeerSession {
@@ -87,6 +90,8 @@ export class PeerServer implements TransportHandler {
   readonly #sessions = new Set<PeerSession>();
   /** Those that carry messages, by who sends them. */
   readonly #byMember = new Map<NodeId, PeerSession>();
+  /** Address, path and code. */
+  readonly #refusals = new Set<string>();
   #listener: Listener | undefined;
   #deadlines: Timer | undefined;
 
@@ -260,9 +265,13 @@ export class PeerServer implements TransportHandler {
   #refuse(session: PeerSession, error: StrataError): void {
     if (!session.connection.isOpen) return;
     this.#parts.counters.refusals++;
-    const { remoteAddress, path } = session.connection;
+    const { remoteAddress: address, path } = session.connection;
+    const key = `${address} ${path} ${error.code}`;
+    const level = this.#refusals.has(key) ? "debug" : "warn";
+    if (this.#refusals.size >= REFUSAL_COUNT_MAX) this.#refusals.clear();
+    this.#refusals.add(key);
     const nodeId = session.member?.nodeId;
-    this.#parts.logger.warn("a connection of a member is closed", { remoteAddress, path, nodeId, error });
+    this.#parts.logger[level]("a connection of a member is closed", { address, path, nodeId, error });
     session.close(error);
   }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Member } from "../../../../engine/cluster/members/member.js";
+import { DEFAULT_RAFT_HOST_OPTIONS } from "../../../../engine/consensus/raft-host-options.js";
+import { DEFAULT_PEER_LIMITS } from "../../../../engine/peers/peer-limits.js";
 import { entryBytes, nodeId } from "../../../../engine/raft/types.js";
 import { makeEntries } from "../../../support/peers/make-entries.js";
 import {
@@ -378,4 +380,10 @@ test("an SCM that listens on a port of the system's choice says which", async ()
   const two = new PeerNode(world, 2);
   two.peers.setPeers([addressNumber(1, { port })]);
   await world.until("connected", () => two.isReady(1));
+});
+
+test("all that Raft leaves unanswered fits the queue of a member", () => {
+  const { inflightAppendBytesMax, inflightAppendsMax, appendBytesMax } = DEFAULT_RAFT_HOST_OPTIONS;
+  const headers = 128 * (inflightAppendsMax + 1);
+  assert.ok(DEFAULT_PEER_LIMITS.queueBytesMax >= inflightAppendBytesMax + appendBytesMax + headers);
 });
