@@ -44,8 +44,8 @@ class Way {
     return own.some((message) => (message as AppReq | Heartbeat).commit === this.#lastNumber);
   }
 
-  /** No message twice, none that was not sent or is not as it was sent, and each kind in its order: those that
-   * were under way on an older connection never come behind later ones. */
+  /** No message twice, none that was not sent or is not as it was sent, and each kind in its order: those
+   * that were under way on an older connection never come behind later ones. */
   check(received: readonly Message[]): void {
     const last = { append: 0, heartbeat: 0 };
     for (const message of received) {
@@ -83,7 +83,7 @@ function hurt(world: PeerWorld, random: SeededRandom): () => void {
   }
 }
 
-test(`messages survive faults in order, unchanged, at most once (seed ${SEED}, ${RUN_COUNT} runs)`, async () => {
+test(`faults change, repeat and reorder no message (seed ${SEED}, ${RUN_COUNT} runs)`, async () => {
   for (let run = 0; run < RUN_COUNT; run++) {
     const world = new PeerWorld(SEED + run);
     const random = world.random.stream("test");
@@ -120,7 +120,7 @@ test(`messages survive faults in order, unchanged, at most once (seed ${SEED}, $
   }
 });
 
-test(`who comes back is found, and who ends is known to be gone, whatever came before (seed ${SEED})`, async () => {
+test(`whatever came before, who ends is known to be gone, who is back is found (seed ${SEED})`, async () => {
   for (let run = 0; run < RUN_COUNT; run++) {
     const world = new PeerWorld(SEED + run);
     const random = world.random.stream("test");
