@@ -13,6 +13,7 @@ import type { ConfChange, Entry, NodeId, RaftStatus } from "../raft/types.js";
 import { Histogram } from "../telemetry/histogram.js";
 import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
+import { CommitNotices } from "./commit-notices.js";
 import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallback } from "./consensus.js";
 import { ElectionGuard } from "./election-guard.js";
 import { hasOthers, heirOf, isLoneVoter, slowestMatch } from "./group-status.js";
@@ -54,6 +55,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   readonly #scanner: TableScanner;
   readonly #leadership = new LeadershipState();
   readonly #gate: MessageGate;
+  readonly #notices: CommitNotices;
   readonly #guard: ElectionGuard;
   readonly #reads: ReadQueue;
   readonly #office: Office;
@@ -100,6 +102,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       link: parts.state,
     });
     this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
+    this.#notices = new CommitNotices(parts.scheduler, (message) => this.#peers?.send(message));
     this.#guard = new ElectionGuard({
       ...parts,
       core: this.#core,
@@ -526,6 +529,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     if (!isLeader || this.#leadership.isLeader) return;
     this.#snapshots.sender.cancelAll();
     this.#log.leadershipLost();
+    this.#notices.clear();
   }
 
   readonly #isAlive = (peer: NodeId): boolean => this.#ticker.isAlive(peer);
@@ -539,7 +543,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       return;
     }
     if (this.#ticker.isStalled && isFromOffice(message)) return;
-    this.#peers?.send(message);
+    this.#notices.send(message);
   }
 
   readonly #onApplyComplete = (message: StorageApply): void => {
@@ -602,6 +606,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#resumeTimer?.cancel();
     this.#ending.cancelTimer();
     this.#guard.stop();
+    this.#notices.flush();
     this.#flusher.stop();
     this.#scanner.stop();
     this.#snapshots.sender.stop();
