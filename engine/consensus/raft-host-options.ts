@@ -41,8 +41,8 @@ export interface RaftHostOptions {
   readonly logBytesMax: number;
   /** Memory for the end of the log, so that members that are a little behind are served without the disk. */
   readonly entryCacheBytesMax: number;
-  /** Entries that the log thread reads in one go for a member that is further behind, by their memory, and how
-   * much of that is kept for the others. */
+  /** Entries that the log thread reads in one go for a member that is further behind, by their memory, and
+   * how much of that is kept for the others. */
   readonly fetchBytesMax: number;
   readonly fetchedBytesMax: number;
 }
