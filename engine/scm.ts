@@ -446,6 +446,7 @@ export class Scm {
       flushBytes: storage.flushItemCountMax * FLUSH_ITEM_BYTES,
       dirtyBytesMax: storage.dirtyBytesMax,
       logEntryCountMax: raft.logEntryCountMax,
+      entryCacheBytesMax: raft.entryCacheBytesMax,
     };
   }
 

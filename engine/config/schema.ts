@@ -142,8 +142,17 @@ export const SCHEMA = {
       "strata.raft.log.entries.max",
       "long",
       "1000000",
-      "Entries of the Raft log kept at most once they are on disk as state.",
+      "Entries of the Raft log kept at most once they are on disk as state; a quarter of them also when all " +
+        "SCMs have them.",
       { min: 1000, max: 1_000_000_000 },
+    ),
+    entryCacheBytesMax: key(
+      "strata.raft.log.cache.max",
+      "size",
+      "64MB",
+      "Memory for the end of the Raft log, from which SCMs that are a little behind are served; for those " +
+        "that are further behind it is read from disk. A single SCM keeps none.",
+      { min: 16 * KIB, max: 16 * GIB },
     ),
     uncommittedBytesMax: key(
       "strata.raft.uncommitted.max",

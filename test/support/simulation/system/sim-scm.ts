@@ -44,6 +44,8 @@ const SETTINGS = [
   "strata.ring.shard.size=1MB",
   "strata.ring.log.size=8MB",
   "strata.ring.state.size=1MB",
+  // So that members that were away are served from disk, too.
+  "strata.raft.log.cache.max=16KB",
 ];
 
 /** One start of the SCM and what belongs to it. */
