@@ -327,7 +327,8 @@ export class Scm {
     await peers.listen(config.scm.raftBindHost, config.scm.ratisPort);
   }
 
-  /** It would campaign for ever among SCMs that do not listen; that it ends is what an operator sees first. */
+  /** It would campaign for ever among SCMs that do not listen; that it ends is what an operator sees
+   * first. */
   #onRemoved(by: NodeId): void {
     if (this.#hasFailed) return;
     const { scmId, nodeId } = this.identity;

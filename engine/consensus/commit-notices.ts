@@ -6,10 +6,11 @@ import type { NodeId } from "../raft/types.js";
 /** A follower answers nobody, so it may learn a little later up to where the log is committed. */
 const DELAY_MS = 2;
 
-/** Keeps appends without entries back for a moment. The core sends one to each member whenever its commit index
- * moves; under load the next append with entries says the same, and the notice and its answer are saved: half of
- * all messages. An append that follows on a kept one, as its entries do, makes that one needless: the member
- * checks the same place of its log, or a later one, and gets the same commit index, or a later one. */
+/** Keeps appends without entries back for a moment. The core sends one to each member whenever its commit
+ * index moves; under load the next append with entries says the same, and the notice and its answer are
+ * saved: half of all messages. An append that follows on a kept one, as its entries do, makes that one
+ * needless: the member checks the same place of its log, or a later one, and gets the same commit index, or a
+ * later one. */
 export class CommitNotices {
   readonly #scheduler: Scheduler;
   readonly #send: (message: Message) => void;

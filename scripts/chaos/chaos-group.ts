@@ -147,8 +147,8 @@ export class ChaosGroup {
     if (!member.isAlive) await member.start();
   }
 
-  /** Ends what every fault does while it lasts: all ways are whole, all processes go on, all clocks are right,
-   * whoever has ended is started again. */
+  /** Ends what every fault does while it lasts: all ways are whole, all processes go on, all clocks are
+   * right, whoever has ended is started again. */
   async heal(): Promise<void> {
     this.network.heal();
     for (const shims of this.#shims.values()) {

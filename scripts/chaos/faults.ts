@@ -205,8 +205,8 @@ async function fillDisk(scene: Scene): Promise<void> {
   await requireEnd(member, "STORAGE_FULL");
 }
 
-/** A follower's log has changed on its disk: it says so and does not start. Then it is replaced as an operator
- * replaces a machine. */
+/** A follower's log has changed on its disk: it says so and does not start. Then it is replaced as an
+ * operator replaces a machine. */
 async function corruptLog(scene: Scene): Promise<void> {
   const member = await scene.follower();
   await member.kill();

@@ -87,7 +87,8 @@ export class ReplicaMerger {
     this.#show();
   }
 
-  /** The container table is another one than before: looks at every container with replicas anew, in steps. */
+  /** The container table is another one than before: looks at every container with replicas anew, in
+   * steps. */
   beginRecheck(): void {
     this.#recheckAt = 0;
   }

@@ -73,7 +73,7 @@ test("a leader that is cut off learns that it lost: what is in its log has an un
   assert.equal(rig.machine.hash(), group.rig(second).machine.hash());
 });
 
-test("a transfer leaves nobody in doubt: what came before is answered, what comes meanwhile is refused", () => {
+test("a transfer leaves nobody in doubt: the earlier is answered, what comes meanwhile refused", () => {
   const group = new HostGroup(3);
   const first = group.elect();
   group.pass(T);
