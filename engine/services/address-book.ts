@@ -28,6 +28,8 @@ export class AddressBook implements Service {
   /** As they said last. */
   readonly #heard = new Map<NodeId, Member>();
   readonly #underWay = new Set<NodeId>();
+  /** This SCM's own ports are open, and known. */
+  #isOwnKnown = false;
   #isRunning = false;
   #retryTimer: Timer | undefined;
 
@@ -57,13 +59,15 @@ export class AddressBook implements Service {
     this.#check(member);
   }
 
-  /** This SCM is found elsewhere from now on, such as behind a port that it has just opened. */
+  /** This SCM is found elsewhere from now on: it has opened its ports. Before the first call its own record is
+   * nothing to write down. */
   ownChanged(): void {
+    this.#isOwnKnown = true;
     this.#check(this.#parts.own());
   }
 
   #checkAll(): void {
-    this.#check(this.#parts.own());
+    if (this.#isOwnKnown) this.#check(this.#parts.own());
     for (const member of this.#heard.values()) this.#check(member);
   }
 

@@ -48,6 +48,8 @@ test("the first leader writes its own record, and no second time", () => {
   rig.book.onStatus(false);
   deepEqual(rig.settleAll(), []);
   rig.book.onStatus(true);
+  deepEqual(rig.settleAll(), [], "it has not opened its ports yet");
+  rig.book.ownChanged();
   deepEqual(rig.settleAll(), [memberOf(1)]);
   rig.book.onStatus(true);
   deepEqual(rig.settleAll(), []);
@@ -109,6 +111,15 @@ test("a refused record is tried again after a pause, as long as this SCM leads",
   deepEqual(rig.settleAll(), [moved]);
   rig.book.stop();
   equal(rig.scheduler.timerCount, 0);
+});
+
+test("a member that has opened its ports before it leads is written down when it does", () => {
+  const rig = new Rig();
+  rig.book.onStatus(false);
+  rig.book.ownChanged();
+  deepEqual(rig.settleAll(), []);
+  rig.book.onStatus(true);
+  deepEqual(rig.settleAll(), [memberOf(1)]);
 });
 
 test("this SCM's own move is written down too", () => {
