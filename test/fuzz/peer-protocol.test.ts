@@ -1,8 +1,10 @@
 import { deepStrictEqual, equal, fail, ok } from "node:assert/strict";
 import { randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { StrataError } from "../../engine/core/errors.js";
+import { logIndex, term } from "../../engine/core/ids.js";
 import type { Random } from "../../engine/core/random.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { decodeMessage, encodeMessage } from "../../engine/peers/message-codec.js";
@@ -10,19 +12,38 @@ import { readFrames } from "../../engine/peers/peer-frames.js";
 import {
   HELLO_OP,
   HELLO_REQUEST,
+  HELLO_RESPONSE,
   MEMBER_CHANGED,
   memberOf,
   PING,
   PING_OP,
+  PONG,
 } from "../../engine/peers/peer-hello.js";
+import type { Message } from "../../engine/raft/message.js";
+import { MESSAGE_KIND } from "../../engine/raft/message.js";
+import { nodeId, type ReadContext } from "../../engine/raft/types.js";
 import { violationOfForm } from "../../engine/raft/violation.js";
-import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../protocol/codec/frame.js";
+import { FLAG_ANSWER, FRAME_HEADER_BYTES, readFrame, writeFrameHeader } from "../../protocol/codec/frame.js";
 import { PEER_MESSAGES } from "../../protocol/schema/peer-messages.js";
 import { mutate } from "../support/mutate-frame.js";
-import { memberNumber, PeerWorld } from "../support/peers/peer-world.js";
+import { makeEntries } from "../support/peers/make-entries.js";
+import { CLUSTER, memberNumber, PeerWorld } from "../support/peers/peer-world.js";
 import { raftMessage } from "../support/peers/raft-message-arbitrary.js";
 import { helloOf, RawPeer } from "../support/peers/raw-peer.js";
+import {
+  appReject,
+  appReq,
+  heartbeat,
+  heartbeatResp,
+  preVoteReq,
+  preVoteResp,
+  readIndexReq,
+  timeoutNow,
+  voteReq,
+  voteResp,
+} from "../support/raft/make-message.js";
 
+const VERSION_1 = new URL("../../../test/fuzz/corpus/peer-protocol/version-1.txt", import.meta.url);
 /** To replay a failed run, put the seed of its test name here. */
 const REPLAY_SEED: number | undefined = undefined;
 const SEED = REPLAY_SEED ?? randomInt(2 ** 31);
@@ -32,6 +53,65 @@ const CONNECTION_COUNT = 400;
 const SAMPLE_COUNT = 300;
 /** Far above what any case takes, also on a busy machine; a quadratic reader would take longer. */
 const CASE_MS_MAX = 500;
+
+/** One message of each kind. A frame of it stands in version-1.txt for ever. */
+const EXAMPLES: readonly Message[] = [
+  appReq([1, 2, 7], { previous: [6, 99], entries: makeEntries(2, 3), commit: 98 }),
+  appReject([2, 1, 7], 99, [5, 80]),
+  voteReq([2, 3, 8], [7, 101], true),
+  voteResp([3, 2, 8], true),
+  preVoteReq([2, 3, 8], [7, 101]),
+  preVoteResp([3, 2, 8]),
+  heartbeat([1, 2, 7], 2 ** 40, 12),
+  heartbeatResp([2, 1, 7], 12),
+  readIndexReq(3, 1, 5),
+  {
+    kind: MESSAGE_KIND.READ_INDEX_RESP,
+    from: nodeId(1),
+    to: nodeId(3),
+    term: term(7),
+    context: 5 as ReadContext,
+    index: logIndex(99),
+  },
+  timeoutNow([1, 2, 7]),
+];
+
+/** Frames of every op by its name. */
+function exampleFrames(): Map<string, Uint8Array> {
+  const nameOf = new Map(Object.entries(PEER_MESSAGES).map(([name, { op }]) => [op as number, name]));
+  const frames = new Map(
+    EXAMPLES.map((message) => {
+      const frame = encodeMessage(message, 1000 + message.kind);
+      return [nameOf.get(frame[0] as number) ?? "", frame] as const;
+    }),
+  );
+  const member = memberNumber(2);
+  const response = { protocolVersion: 1, clusterId: CLUSTER, member };
+  return frames
+    .set("hello request", helloOf(1, 2))
+    .set("hello response", HELLO_RESPONSE.encode(HELLO_OP, FLAG_ANSWER, 1, response))
+    .set("ping request", PING.encode(PING_OP, 0, 2, {}))
+    .set("ping response", PONG.encode(PING_OP, FLAG_ANSWER, 2, {}))
+    .set("memberChanged", MEMBER_CHANGED.encode(PEER_MESSAGES.memberChanged.op, 0, 3, { member }));
+}
+
+test("messages of version 1 between members are read as ever, and written byte for byte", () => {
+  const lines = readFileSync(VERSION_1, "utf8").split("\n");
+  const saved = new Map(
+    lines.filter((line) => line.includes(": ")).map((line) => line.split(": ") as [string, string]),
+  );
+  const frames = exampleFrames();
+  deepStrictEqual([...saved.keys()].sort(), [...frames.keys()].sort());
+  for (const [name, frame] of frames) equal(Buffer.from(frame).toString("hex"), saved.get(name), name);
+  for (const example of EXAMPLES) {
+    const hex = [...saved.values()].find(
+      (text) => Number.parseInt(text.slice(0, 2), 16) === 16 + example.kind,
+    );
+    const frame = Uint8Array.from(Buffer.from(hex ?? "", "hex"));
+    const { op, bodyStart, bodyEnd } = readFrame(frame);
+    deepStrictEqual(decodeMessage(op, frame, bodyStart, bodyEnd), example);
+  }
+});
 
 /** Reads a message as a member would. Whatever the bytes are, they give messages, which come back as the same
  * when they are sent again, or an error that closes the connection. Returns its code. */
