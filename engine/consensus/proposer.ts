@@ -14,7 +14,7 @@ const APPENDS_IN_FLIGHT_MAX = 2;
 
 export interface ProposerParts {
   readonly clock: Clock;
-  readonly core: Pick<RaftCore, "propose">;
+  readonly core: Pick<RaftCore, "propose" | "isTransferring">;
   readonly proposals: ProposalQueue;
   readonly applying: ApplyQueue;
   readonly pipeline: Pick<AppendPipeline, "unansweredCount">;
@@ -50,6 +50,8 @@ export class Proposer {
       this.#heldSinceMs = undefined;
       return;
     }
+    // A leader whose disk hangs hands its office over by itself (rule H4).
+    if (core.isTransferring) return;
     // One append is being synced, one lies ready for the moment the disk is free: more entries would only
     // be smaller ones, each with its own way through core, ring and log.
     if (pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;

@@ -253,6 +253,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         beforeTick: () => this.#takeReadies(),
         afterTick: () => {
           this.#reads.onTick();
+          // What waited for a transfer that came to nothing.
+          this.#proposeGathered();
           this.#work();
         },
       },

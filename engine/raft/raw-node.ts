@@ -25,7 +25,7 @@ import type {
   SoftState,
   StepResult,
 } from "./types.js";
-import { ENTRY_TYPE, isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD } from "./types.js";
+import { ENTRY_TYPE, isLocalThread, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NO_NODE } from "./types.js";
 import { violationOfForm } from "./violation.js";
 
 /** The consensus core as its host meets it: synchronous, without I/O, time or threads. Same inputs, same
@@ -66,6 +66,8 @@ export interface RaftCore {
   /** Everything of the last Ready is written and applied; only without `asyncStorageWrites`. */
   advance(): void;
   status(): RaftStatus;
+  /** Leadership is on its way to another member: proposals would be dropped. */
+  readonly isTransferring: boolean;
   checkInvariants(): void;
 }
 
@@ -105,6 +107,10 @@ export class RawNode implements RaftCore {
 
   proposeConfChange(change: ConfChange): ProposeResult {
     return this.#raft.propose([{ type: ENTRY_TYPE.CONF_CHANGE_V2, payload: encodeConfChange(change) }]);
+  }
+
+  get isTransferring(): boolean {
+    return this.#raft.transferTarget !== NO_NODE;
   }
 
   applyConfChange(change: ConfChange): ConfState {
