@@ -183,7 +183,9 @@ test("initialise, start, import, look, suppress, stop, verify, start again", asy
   const after = ["--scm", `127.0.0.1:${restarted.wsPort}`];
   const suppressed = strata("admin", "container", "list", "--suppressed", "true", ...after);
   assert.equal(JSON.parse(suppressed.out)[0].containerID, 2);
-  assert.deepEqual(JSON.parse(strata("admin", "history", "--json", ...after).out), history);
+  const later = JSON.parse(strata("admin", "history", "--json", ...after).out) as HistoryShape[];
+  // It got another port, which is written down too.
+  assert.deepEqual(later.slice(0, history.length), history);
   restarted.child.kill("SIGINT");
   assert.equal(((await once(restarted.child, "close")) as [number | null])[0], 0);
 });
