@@ -1,7 +1,10 @@
 import {
   type Completion,
-  createDatanodeClient,
+  createDatanodeGroupClient,
   type DatanodeClient,
+  type DatanodeGroupClient,
+  type FullReportResult,
+  type HeartbeatRequest,
   type HeartbeatResponse,
   type RpcError,
   reportRows,
@@ -11,7 +14,8 @@ import { FleetPlan, type FleetPlanOptions } from "./plan.js";
 import { PlanReportSource } from "./plan-report-source.js";
 
 export interface FleetOptions {
-  readonly endpoint: string;
+  /** Of the SCMs of the group: every datanode talks to all of them. */
+  readonly endpoints: readonly string[];
   readonly plan: FleetPlanOptions;
   /** This process simulates nodes `firstNode` … `firstNode + nodeCount − 1` of the plan. */
   readonly firstNode: number;
@@ -115,6 +119,19 @@ export class Fleet {
     };
   }
 
+  noteError(error: RpcError): void {
+    this.figures.errors++;
+    this.figures.lastError = error.message;
+  }
+
+  /** Of each incremental report at each SCM. */
+  readonly incrementalTaken: Completion<unknown> = {
+    succeeded: () => {
+      this.figures.incrementalReports++;
+    },
+    failed: (error) => this.noteError(error),
+  };
+
   #runDue(): void {
     const nowMs = performance.now();
     const { length } = this.#nodes;
@@ -128,19 +145,56 @@ export class Fleet {
   }
 }
 
-class SimulatedNode implements Completion<HeartbeatResponse> {
+/** A datanode's heartbeats to one SCM. */
+class HeartbeatLane implements Completion<HeartbeatResponse> {
+  readonly #fleet: Fleet;
+  readonly #scm: DatanodeClient;
+  /** Scheduled times of heartbeats without an answer; answers come in order. */
+  readonly #scheduledMs: number[] = [];
+  /** The schedule begins with the first registration. */
+  wasRegistered = false;
+
+  constructor(fleet: Fleet, scm: DatanodeClient) {
+    this.#fleet = fleet;
+    this.#scm = scm;
+  }
+
+  beat(scheduledMs: number, request: HeartbeatRequest): void {
+    const { figures } = this.#fleet;
+    if (!this.wasRegistered) return;
+    figures.heartbeatsDue++;
+    if (!this.#scm.isRegistered) {
+      figures.heartbeatsMissed++;
+      return;
+    }
+    figures.heartbeatsSent++;
+    this.#scheduledMs.push(scheduledMs);
+    this.#scm.heartbeat(request, this);
+  }
+
+  succeeded(): void {
+    const scheduledMs = this.#scheduledMs.shift();
+    this.#fleet.figures.heartbeatsAnswered++;
+    if (scheduledMs !== undefined) this.#fleet.latencyUs.record((performance.now() - scheduledMs) * 1000);
+  }
+
+  failed(error: RpcError): void {
+    this.#scheduledMs.shift();
+    this.#fleet.noteError(error);
+  }
+}
+
+class SimulatedNode {
   readonly #fleet: Fleet;
   readonly #plan: FleetPlan;
   readonly #options: FleetOptions;
   readonly #node: number;
-  readonly #client: DatanodeClient;
-  /** Scheduled times of heartbeats without an answer; answers come in order. */
-  readonly #scheduledMs: number[] = [];
+  readonly #client: DatanodeGroupClient;
+  readonly #lanes = new Map<DatanodeClient, HeartbeatLane>();
   #nextHeartbeatMs: number;
   #nextIncrementalMs: number;
   #heartbeatCount = 0;
   #generation = 0;
-  #wasRegistered = false;
 
   constructor(fleet: Fleet, plan: FleetPlan, options: FleetOptions, node: number, phase: number) {
     this.#fleet = fleet;
@@ -150,22 +204,31 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
     const nowMs = performance.now();
     this.#nextHeartbeatMs = nowMs + phase * options.heartbeatIntervalMs;
     this.#nextIncrementalMs = nowMs + phase * options.incrementalIntervalMs;
-    this.#client = createDatanodeClient(
-      { endpoints: [options.endpoint], clientName: `fleet node ${node}` },
+    this.#client = createDatanodeGroupClient(
+      { endpoints: options.endpoints, clientName: `fleet node ${node}` },
       {
-        onConnected: () => this.#register(),
-        onReregister: () => this.#register(),
-        onFullReportWanted: () => this.#report(false),
-        onCommands: (commands) => {
-          fleet.figures.commands += commands.length;
+        onRegistered: (scm) => {
+          this.#lane(scm).wasRegistered = true;
         },
-        onLost: (error) => this.#noteError(error),
+        onCommands: () => this.#runCommands(),
+        onReported: (_scm, outcome) => this.#noteReport(outcome),
+        onLost: (_scm, error) => fleet.noteError(error),
+      },
+      {
+        registration: () => ({
+          details: plan.details(node),
+          report: plan.nodeReport(node),
+          pipelineReports: [],
+          layout: { metadata: 10, software: 10 },
+        }),
+        report: () => new PlanReportSource(plan, node),
       },
     );
+    for (const scm of this.#client.scms) this.#lanes.set(scm, new HeartbeatLane(fleet, scm));
   }
 
   get isConnected(): boolean {
-    return this.#client.isConnected;
+    return this.#client.scms.some((scm) => scm.isConnected);
   }
 
   get isRegistered(): boolean {
@@ -196,71 +259,35 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
     return true;
   }
 
-  succeeded(): void {
-    const scheduledMs = this.#scheduledMs.shift();
-    this.#fleet.figures.heartbeatsAnswered++;
-    if (scheduledMs !== undefined) this.#fleet.latencyUs.record((performance.now() - scheduledMs) * 1000);
-  }
-
-  failed(error: RpcError): void {
-    this.#scheduledMs.shift();
-    this.#noteError(error);
+  #lane(scm: DatanodeClient): HeartbeatLane {
+    return this.#lanes.get(scm) as HeartbeatLane;
   }
 
   #heartbeat(scheduledMs: number): void {
-    const { figures } = this.#fleet;
-    // The schedule begins with the first registration.
-    if (!this.#wasRegistered) return;
-    figures.heartbeatsDue++;
-    if (!this.#client.isRegistered) {
-      figures.heartbeatsMissed++;
-      return;
-    }
-    figures.heartbeatsSent++;
-    this.#scheduledMs.push(scheduledMs);
     // Volumes every tenth time, as node reports come seldom.
     const withReport = this.#heartbeatCount++ % 10 === 0;
-    this.#client.heartbeat(
-      {
-        persistedOpState: "IN_SERVICE",
-        persistedOpStateExpiry: 0,
-        ...(withReport ? { nodeReport: this.#plan.nodeReport(this.#node) } : {}),
-      },
-      this,
-    );
+    const request: HeartbeatRequest = {
+      persistedOpState: "IN_SERVICE",
+      persistedOpStateExpiry: 0,
+      ...(withReport ? { nodeReport: this.#plan.nodeReport(this.#node) } : {}),
+    };
+    for (const lane of this.#lanes.values()) lane.beat(scheduledMs, request);
   }
 
-  #register(): void {
-    this.#client
-      .sendRegistration({
-        details: this.#plan.details(this.#node),
-        report: this.#plan.nodeReport(this.#node),
-        pipelineReports: [],
-        layout: { metadata: 10, software: 10 },
-      })
-      .then(
-        () => {
-          this.#wasRegistered = true;
-          this.#report(true);
-        },
-        (error: RpcError) => this.#noteError(error),
-      );
+  #runCommands(): void {
+    while (this.#client.nextCommand() !== undefined) this.#fleet.figures.commands++;
   }
 
-  #report(fromRegistration: boolean): void {
-    if (this.#client.isReporting) return;
-    const source = new PlanReportSource(this.#plan, this.#node);
-    this.#client.sendFullReport(source, fromRegistration).then(
-      () => {
-        this.#fleet.figures.fullReports++;
-        this.#fleet.figures.rowsReported += source.rowCount;
-      },
-      (error: RpcError) => this.#noteError(error),
-    );
+  #noteReport(outcome: FullReportResult | RpcError): void {
+    if (outcome instanceof Error) {
+      this.#fleet.noteError(outcome);
+      return;
+    }
+    this.#fleet.figures.fullReports++;
+    this.#fleet.figures.rowsReported += outcome.rowCount;
   }
 
   #incremental(): void {
-    if (!this.#client.isRegistered) return;
     const ids: number[] = [];
     for (const id of this.#plan.containerIds(this.#node)) {
       if (ids.push(id) === INCREMENTAL_ROWS) break;
@@ -271,16 +298,6 @@ class SimulatedNode implements Completion<HeartbeatResponse> {
       ids.map((id) => this.#plan.row(id, this.#generation)),
       "free",
     );
-    this.#client.sendIncrementalReport(rows).then(
-      () => {
-        this.#fleet.figures.incrementalReports++;
-      },
-      (error: RpcError) => this.#noteError(error),
-    );
-  }
-
-  #noteError(error: RpcError): void {
-    this.#fleet.figures.errors++;
-    this.#fleet.figures.lastError = error.message;
+    this.#client.incrementalReport(rows, this.#fleet.incrementalTaken);
   }
 }

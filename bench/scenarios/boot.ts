@@ -74,7 +74,7 @@ async function reportAll(scm: ScmUnderTest, plan: FleetPlan, { print }: BenchCon
   const window = await measure(scm, async () => {
     fleet.start(
       {
-        endpoint: scm.endpoint,
+        endpoints: [scm.endpoint],
         plan: { nodeCount: plan.nodeCount, containersPerNode: wanted / plan.nodeCount, seed: 1 },
         heartbeatIntervalMs: 30_000,
         incrementalIntervalMs: 0,

@@ -1,7 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { Command } from "../schema/records.js";
 import { CommandTerms } from "./command-terms.js";
-import type { RpcError } from "./completion.js";
+import type { Completion, RpcError } from "./completion.js";
 import type {
   DatanodeClientOptions,
   DatanodeDriver,
@@ -133,13 +133,16 @@ export class DatanodeGroupClient {
   }
 
   /** Tells every SCM of changed replicas. One that has not registered this datanode gets a full report when
-   * it has; one that does not take it is reported everything anew. */
-  incrementalReport(rows: ReportRows): void {
+   * it has; one that does not take it is reported everything anew. `completion` hears of each SCM. */
+  incrementalReport(rows: ReportRows, completion?: Completion<unknown>): void {
     for (const scm of this.#scms.values()) {
       if (!scm.isRegistered) continue;
       scm.incrementalReport(rows, {
-        succeeded: () => undefined,
-        failed: () => scm.isConnected && this.#wantReport(scm, false),
+        succeeded: (response) => completion?.succeeded(response),
+        failed: (error) => {
+          completion?.failed(error);
+          if (scm.isConnected) this.#wantReport(scm, false);
+        },
       });
     }
   }

@@ -148,7 +148,7 @@ class Demo {
     );
     this.#fleet.start(
       {
-        endpoint: this.#endpoint,
+        endpoints: [this.#endpoint],
         plan: this.#planOptions(),
         heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
         incrementalIntervalMs: INCREMENTAL_INTERVAL_MS,
