@@ -15,6 +15,8 @@ interface Measured {
   readonly load: LoadSummary;
   /** Of the leader. */
   readonly window: Window;
+  /** Of one of the others. */
+  readonly followerWindow: Window;
   readonly leader: ScmMember;
   /** Of each process. */
   readonly cpuUs: ReadonlyMap<string, number>;
@@ -54,7 +56,8 @@ async function commitOn(group: ScmGroup, seconds: number): Promise<Measured> {
   });
   const leader = await group.whenLed();
   const window = windows[group.members.indexOf(leader)] as Window;
-  return { load: loads[0] as LoadSummary, window, leader, cpuUs };
+  const followerWindow = windows.find((each) => each !== window) as Window;
+  return { load: loads[0] as LoadSummary, window, followerWindow, leader, cpuUs };
 }
 
 function figures(runs: readonly Measured[]): Figure[] {
@@ -109,7 +112,7 @@ function entriesPerFsync({ window }: Measured): number {
 }
 
 function describe(run: Measured, group: ScmGroup): string {
-  const { load, window, leader, cpuUs } = run;
+  const { load, window, followerWindow, leader, cpuUs } = run;
   const processes = group.members.map((member) => {
     const role = member === leader ? " (leader)" : "";
     return `${member.name}${role} ${((cpuUs.get(member.name) ?? 0) / load.count).toFixed(2)}`;
@@ -119,6 +122,7 @@ function describe(run: Measured, group: ScmGroup): string {
     loadLine(load),
     `CPU per operation, µs: ${processes.join(", ")}`,
     `leader's threads: ${window.cpuLine(load.count)}`,
+    `a follower's threads: ${followerWindow.cpuLine(load.count)}`,
     `${entriesPerFsync(run).toFixed(1)} entries per fsync`,
     `${operationsPerFsync(run).toFixed(1)} operations per fsync`,
     `the leader's fsync p50 ≤ ${fsync(0.5)}, p99 ≤ ${fsync(0.99)}`,
