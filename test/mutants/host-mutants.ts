@@ -153,4 +153,37 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     catchers: [tests("test/unit/engine/cluster/nodes/heartbeat.test.ts")],
     budgetSeconds: 30,
   },
+  {
+    name: "command-of-deposed-leader",
+    bug: "a datanode runs the command of a leader although it has seen a later term",
+    source: "raft.md §13 (HDDS-7621); verification.md §7 S10",
+    edits: [
+      {
+        file: "protocol/client/command-terms.ts",
+        find: "if (command.term === this.#highest) {",
+        replace: "if (command.term <= this.#highest) {",
+      },
+    ],
+    catchers: [tests("test/unit/protocol/client/command-terms.test.ts")],
+    budgetSeconds: 30,
+  },
+  {
+    name: "lagging-learner-promoted",
+    bug: "a learner becomes a voter although it lacks entries, or the newest change of membership",
+    source: "raft.md §15 #15 (RATIS-1960, RATIS-2274)",
+    edits: [
+      {
+        file: "engine/cluster/members/membership-rules.ts",
+        find: "if (match < facts.members.configVersion) throw",
+        replace: "if (match < 0) throw",
+      },
+      {
+        file: "engine/cluster/members/membership-rules.ts",
+        find: "if (lag > PROMOTION_LAG_MAX) throw",
+        replace: "if (lag < 0) throw",
+      },
+    ],
+    catchers: [tests("test/unit/engine/cluster/members/membership-rules.test.ts")],
+    budgetSeconds: 30,
+  },
 ];
