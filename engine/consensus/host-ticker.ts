@@ -2,7 +2,6 @@ import type { Clock } from "../core/clock.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { RaftCore } from "../raft/raw-node.js";
 import type { NodeId, RaftStatus } from "../raft/types.js";
-import { NO_NODE } from "../raft/types.js";
 import type { Leadership } from "./consensus.js";
 import { isLoneVoter } from "./group-status.js";
 import { StallWatch } from "./stall-watch.js";
@@ -99,11 +98,7 @@ export class HostTicker {
     const nowMs = clock.monotonicMs();
     const verdict = this.#stall.verdict(nowMs, { oldestAppendMs: waitingSinceMs(), status });
     this.#isStalled = verdict.kind === "storageStalled";
-    if (verdict.kind === "fine" || !leadership.isLeader) return;
-    const isHandingOver = status.transferTarget !== NO_NODE;
-    // Nobody who could take over would be heard.
-    if (verdict.kind === "quorumLost") core.stepDown();
-    else if (verdict.handOverTo === NO_NODE) core.stepDown();
-    else if (!isHandingOver) core.transferLeadership(verdict.handOverTo);
+    // No transfer: for that the successor would have to be brought to the end of the log, and be heard.
+    if (verdict.kind !== "fine" && leadership.isLeader) core.stepDown(verdict.handOverTo);
   }
 }

@@ -351,8 +351,9 @@ export class Raft {
   }
 
   /** See RaftCore. */
-  stepDown(): void {
+  stepDown(successor: NodeId): void {
     if (this.#role !== ROLE.LEADER) return;
+    if (this.#isVoter(successor)) this.#sendTimeoutNow(successor);
     this.#becomeFollower(this.#term, NO_NODE);
   }
 

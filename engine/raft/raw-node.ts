@@ -51,8 +51,9 @@ export interface RaftCore {
   /** Vote for others before the leader's lease has run out. */
   forgetLeader(): void;
   /** The host knows that this node should not lead, before a quorum's silence would tell: it follows, in the
-   * same term. Does nothing when it does not lead. */
-  stepDown(): void;
+   * same term, after it has told `successor` (NO_NODE: nobody) to campaign at once, whatever that one has of
+   * the log: the votes decide. Does nothing when it does not lead. */
+  stepDown(successor: NodeId): void;
   /** The last message to `id` was lost. */
   reportUnreachable(id: NodeId): void;
   /** A snapshot was delivered to `id`, or not. */
@@ -129,8 +130,8 @@ export class RawNode implements RaftCore {
     this.#raft.step({ ...this.#envelope(), kind: MESSAGE_KIND.FORGET_LEADER });
   }
 
-  stepDown(): void {
-    this.#raft.stepDown();
+  stepDown(successor: NodeId): void {
+    this.#raft.stepDown(successor);
   }
 
   reportUnreachable(id: NodeId): void {
