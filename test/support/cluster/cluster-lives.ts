@@ -102,7 +102,9 @@ export async function liveAsCluster(
     if (random.below(12) === 0) {
       const added = random.below(2) === 0 ? memberOf(model.nextNodeId) : undefined;
       confState = changedMembers(confState, added, random);
-      const context = encodeChangeContext(random.below(4) === 0 ? undefined : added);
+      // Nobody adds an SCM that is a member by its id, as one of those who told their address may be.
+      const isTaken = [...model.members.values()].some(({ scmId }) => scmId === added?.scmId);
+      const context = encodeChangeContext(isTaken || random.below(4) === 0 ? undefined : added);
       lives.applyConfChange(confState, context);
       undisturbed.applyConfChange(index, lives.machine.appliedTerm, confState, context);
       const group = [...confState.voters, ...confState.learners];
