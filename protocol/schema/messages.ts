@@ -223,15 +223,15 @@ export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live fi
   operationCount: field(count, "operations applied since start"),
   logBatchCount: field(count, "synced log batches since start"),
   importAllowed: field(bool, "the floors of --init were given"),
-  primaryScmId: field(uuid, "SCM that founded the cluster"),
+  primaryScmId: field(optional(uuid), "SCM that founded the cluster"),
   services: field(optional(list(recordOf(SERVICE), 64)), "work that this SCM does by itself"),
 });
 export const SCM_ROLES_REQUEST = record("ScmRolesRequest", "Members of the Raft group.", {});
 export const SCM_ROLES_RESPONSE = record("ScmRolesResponse", "One entry a member.", {
   peers: field(list(recordOf(SCM_PEER), 64), "members"),
-  term: field(count, "term known to this SCM"),
-  configVersion: field(count, "log index of the last change of membership, 0 = none yet"),
-  isJoint: field(bool, "a change of several voters is half done"),
+  term: field(optional(count), "term known to this SCM"),
+  configVersion: field(optional(count), "log index of the last change of membership, 0 = none yet"),
+  isJoint: field(optional(bool), "a change of several voters is half done"),
 });
 export const ADD_SCM_REQUEST = record(
   "AddScmRequest",

@@ -230,7 +230,7 @@ export const SCM_PEER = record("ScmPeer", "A member of the Raft group.", {
   ratisPort: field(u32, "Raft port"),
   role: field(enumOf({ LEADER: 1, FOLLOWER: 2, CANDIDATE: 3, LEARNER: 4 }), "role"),
   address: field(text(64), "IP address; empty when unknown"),
-  name: field(text(255), "its name in ozone.scm.nodes.<service>; empty without a service"),
+  name: field(optional(text(255)), "its name in ozone.scm.nodes.<service>; empty without a service"),
   match: field(optional(count), "last entry that it has acknowledged; told by the leader"),
   lagCount: field(optional(count), "entries that it lacks; told by the leader"),
   isLive: field(optional(bool), "answered within an election timeout; told by the leader"),

@@ -135,7 +135,7 @@ async function scmIdOf(connection: AdminConnection, text: string): Promise<Uuid>
   const found = peers.filter(({ name }) => name === text);
   const [peer] = found;
   if (peer !== undefined && found.length === 1) return peer.scmId;
-  const names = peers.map(({ name, scmId }) => (name === "" ? scmId : name)).join(", ");
+  const names = peers.map(({ name = "", scmId }) => (name === "" ? scmId : name)).join(", ");
   throw new CommandError(`there is no SCM ${text}; the group has ${names}`);
 }
 

@@ -38,8 +38,8 @@ function linesOf(roles: Roles, { table, verbose }: RolesOptions): readonly strin
   const { peers, configVersion, isJoint, term } = roles;
   if (verbose === true) {
     const rows = peers.map((peer) => [...columnsOf(peer), ...moreColumnsOf(peer)]);
-    const change = isJoint ? ", a change is half done" : "";
-    const state = `Term ${term}, configuration version ${configVersion}${change}`;
+    const change = isJoint === true ? ", a change is half done" : "";
+    const state = `Term ${term ?? "unknown"}, configuration version ${configVersion ?? "unknown"}${change}`;
     return [...titledTable(TITLE, [...HEADER, ...MORE_HEADER], rows), state];
   }
   const rows = peers.map(columnsOf);
@@ -52,7 +52,7 @@ function columnsOf({ host, ratisPort, role, scmId, address }: Peer): string[] {
 
 function moreColumnsOf({ name, nodeId, match, lagCount, isLive }: Peer): string[] {
   const answers = isLive === undefined ? "" : isLive ? "yes" : "no";
-  return [name, String(nodeId), String(match ?? ""), String(lagCount ?? ""), answers];
+  return [name ?? "", String(nodeId), String(match ?? ""), String(lagCount ?? ""), answers];
 }
 
 /** The reference's shape, host → SCM, with a few more fields; SCMs that share a host are told apart by their
@@ -68,7 +68,7 @@ function jsonOf({ peers }: Roles): Record<string, unknown> {
         raftPeerRole: role,
         ID: scmId,
         InetAddress: address,
-        name,
+        name: name ?? "",
         number: nodeId,
         ...(match === undefined ? {} : { lastEntry: match, lag: lagCount, answers: isLive }),
       },

@@ -68,7 +68,7 @@ test("a group is founded, grown, led by another one, shrunk, and a lost disk rep
   }
 });
 
-test("an SCM waits for the group to join, and joins no other cluster than the one that was named", async () => {
+test("an SCM waits for a group to join, and joins no other cluster than the one named", async () => {
   const group = await ScmGroup.create({ names: ["a", "b"] });
   try {
     const [a, b] = group.members as readonly [ScmMember, ScmMember];
