@@ -59,8 +59,8 @@ export class AddressBook implements Service {
     this.#check(member);
   }
 
-  /** This SCM is found elsewhere from now on: it has opened its ports. Before the first call its own record is
-   * nothing to write down. */
+  /** This SCM is found elsewhere from now on: it has opened its ports. Before the first call its own record
+   * is nothing to write down. */
   ownChanged(): void {
     this.#isOwnKnown = true;
     this.#check(this.#parts.own());

@@ -18,7 +18,7 @@ export class MemberProcess {
     const log = openSync(logFile, "a");
     this.#child = spawn(process.execPath, [PROGRAM, ...words], {
       stdio: ["ignore", log, log],
-      // A signal for the terminal's group must reach this script alone, which then stops the members in order.
+      // A signal for the terminal's group must reach this script alone, which then stops the members.
       detached: true,
     });
     closeSync(log);

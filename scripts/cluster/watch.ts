@@ -52,7 +52,7 @@ async function look(cluster: LocalCluster, client: AdminClient, isOver: () => bo
     const now = roles === undefined || name === "" ? "" : `${name} ${roles.term}`;
     if (now !== told) {
       if (roles === undefined || name === "") cluster.emit({ event: "noLeader" });
-      else cluster.emit({ event: "leader", name, term: roles.term });
+      else cluster.emit({ event: "leader", name, term: roles.term ?? 0 });
       told = now;
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

@@ -51,7 +51,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test("a newcomer gets three SCMs, may kill the leader, sees the next one, and Ctrl-C leaves nothing", async () => {
+test("a newcomer gets three SCMs, may kill the leader and see the next; Ctrl-C leaves nothing", async () => {
   const cluster = new Cluster();
   try {
     const { members, directory, config } = await cluster.ready();
