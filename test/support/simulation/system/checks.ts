@@ -50,6 +50,7 @@ export function checkLedger({ cluster }: Scm, ledger: Ledger, plan: SimPlan): vo
   }
   const intents = new Map(cluster.intents.rows.entries());
   for (let node = 0; node < plan.fleet.nodeCount; node++) {
+    if (plan.hotNodes.includes(node)) continue;
     const uuid = plan.uuid(node);
     const intent = intents.get(uuid);
     const value = intent === undefined ? "" : `${intent.operationalState} ${intent.expirySeconds}`;

@@ -2,6 +2,7 @@ import type { Operation } from "../../../../engine/cluster/operation.js";
 import { OPERATION } from "../../../../engine/cluster/operation.js";
 import type { OperationalState } from "../../../../engine/core/enums.js";
 import type { Random } from "../../../../engine/core/random.js";
+import type { Uuid } from "../../../../engine/core/uuid.js";
 import type { MutationName, MutationRequest } from "../../../../protocol/client/admin-client.js";
 import type { ResponseOf } from "../../../../protocol/schema/messages.js";
 import type { Change, Ledger } from "./ledger.js";
@@ -18,6 +19,9 @@ const OPERATIONAL_STATES: readonly OperationalState[] = [
   "ENTERING_MAINTENANCE",
   "IN_MAINTENANCE",
 ];
+
+/** Those whose expiry a registration does not take away. */
+const LASTING_STATES: readonly OperationalState[] = ["DECOMMISSIONING", "ENTERING_MAINTENANCE"];
 
 export const containerKey = (id: number): string => `container ${id}`;
 export const intentKey = (uuid: string): string => `intent ${uuid}`;
@@ -80,38 +84,47 @@ export class MutationSource {
     };
   }
 
+  /** Sets the suppressed flag of a hot container, whatever else is under way. */
+  setFlag(id: number, suppress: boolean): Mutation {
+    const tagId = TAG_ID_BASE + ++this.#lastTag;
+    return suppression([id], tagId, suppress, { tag: `suppress ${tagId}`, values: new Map() });
+  }
+
+  /** Records an intent for a hot datanode; `value` says which. */
+  setIntent(node: number): { readonly mutation: Mutation; readonly value: string } {
+    const state = pick(this.#random, LASTING_STATES);
+    const expiry = ++this.#lastTag;
+    const mutation = intent(
+      this.#plan.uuid(node),
+      state,
+      { tag: `intent ${expiry}`, values: new Map() },
+      expiry,
+    );
+    return { mutation, value: `${state} ${expiry}` };
+  }
+
   #suppress(): Mutation | undefined {
     const wanted = 1 + this.#random.below(SUPPRESS_MAX);
     const ids = this.#someContainers((key) => this.#ledger.value(key) !== "", wanted);
     if (ids.length === 0) return undefined;
     const suppress = this.#random.below(2) === 0;
     const tagId = TAG_ID_BASE + ++this.#lastTag;
-    return {
-      name: "suppressContainers",
-      request: { containerIds: [...ids, tagId], suppress },
-      change: this.#change(
-        `suppress ${tagId}`,
-        ids.map(containerKey),
-        suppress ? SUPPRESSED : NOT_SUPPRESSED,
-      ),
-      problem: ({ failedContainerIds }) =>
-        failedContainerIds.length === 1 && failedContainerIds[0] === tagId
-          ? undefined
-          : `failed ids are ${failedContainerIds.join(", ")}, not ${tagId}`,
-    };
+    const value = suppress ? SUPPRESSED : NOT_SUPPRESSED;
+    return suppression(ids, tagId, suppress, this.#change(`suppress ${tagId}`, ids.map(containerKey), value));
   }
 
   #intent(): Mutation | undefined {
-    const uuid = this.#plan.uuid(this.#random.below(this.#plan.fleet.nodeCount));
-    if (!this.#ledger.isFree(intentKey(uuid))) return undefined;
-    const operationalState = pick(this.#random, OPERATIONAL_STATES);
+    const node = this.#random.below(this.#plan.fleet.nodeCount);
+    const uuid = this.#plan.uuid(node);
+    if (this.#plan.hotNodes.includes(node) || !this.#ledger.isFree(intentKey(uuid))) return undefined;
+    const state = pick(this.#random, OPERATIONAL_STATES);
     const expiry = ++this.#lastTag;
-    return {
-      name: "setNodeOperationalState",
-      request: { uuid, operationalState, operationalStateExpiry: expiry },
-      change: this.#change(`intent ${expiry}`, [intentKey(uuid)], `${operationalState} ${expiry}`),
-      problem: () => undefined,
-    };
+    return intent(
+      uuid,
+      state,
+      this.#change(`intent ${expiry}`, [intentKey(uuid)], `${state} ${expiry}`),
+      expiry,
+    );
   }
 
   /** Up to `count` containers that nobody is changing, ascending, most of them neighbours. */
@@ -131,6 +144,27 @@ export class MutationSource {
   #change(tag: string, keys: readonly string[], value: string): Change {
     return { tag, values: new Map(keys.map((key) => [key, value])) };
   }
+}
+
+function suppression(ids: readonly number[], tagId: number, suppress: boolean, change: Change): Mutation {
+  return {
+    name: "suppressContainers",
+    request: { containerIds: [...ids, tagId], suppress },
+    change,
+    problem: ({ failedContainerIds }) =>
+      failedContainerIds.length === 1 && failedContainerIds[0] === tagId
+        ? undefined
+        : `failed ids are ${failedContainerIds.join(", ")}, not ${tagId}`,
+  };
+}
+
+function intent(uuid: Uuid, operationalState: OperationalState, change: Change, expiry: number): Mutation {
+  return {
+    name: "setNodeOperationalState",
+    request: { uuid, operationalState, operationalStateExpiry: expiry },
+    change,
+    problem: () => undefined,
+  };
 }
 
 /** The tag of the change that an operation of the log was asked for with. */

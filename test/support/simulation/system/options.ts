@@ -75,6 +75,8 @@ export interface SimOptions {
   /** Mutations of one admin client a second. */
   readonly mutationRate: number;
   readonly readRate: number;
+  /** Calls of one admin client a second on things that all of them use. */
+  readonly hotRate: number;
   /** Replica changes of one datanode a second. */
   readonly changeRate: number;
   /** Between full reports that a datanode sends by itself. */
@@ -128,12 +130,15 @@ export function drawOptions(random: SeededRandom): SimOptions {
   const group = random.stream("group");
   const groupSize = pick(group, GROUP_SIZES);
   const groupFaults = mapRates(GROUP_RATES_MAX, (max) => drawRate(group, max, shareOn));
+  const isLone = groupSize === 1;
+  // What one does costs as much for each SCM.
+  const [rounds, roundMs] = [2 + random.below(2), 8_000 + random.below(10_000)];
   return {
     groupSize,
-    rounds: 2 + random.below(2),
-    roundMs: 8_000 + random.below(10_000),
-    datanodeCount: 20,
-    adminCount: 2,
+    rounds: isLone ? rounds : 1 + group.below(2),
+    roundMs: isLone ? roundMs : 4_000 + group.below(8_000),
+    datanodeCount: isLone ? 20 : 3 + group.below(8),
+    adminCount: isLone ? 2 : 2 + group.below(2),
     shardCount: 1 + random.below(3),
     stripeCount: 2 + random.below(2),
     largeDatanodeCount: pick(random, [0, 0, 1, 2]),
@@ -143,10 +148,11 @@ export function drawOptions(random: SeededRandom): SimOptions {
     logEntryCountMax: pick(random, [1_000, 1_000_000]),
     mutationRate: pick(random, [2, 8, 20]),
     readRate: pick(random, [1, 4]),
+    hotRate: pick(group, [1, 5, 15]),
     changeRate: pick(random, [0.2, 1, 3]),
     fullReportIntervalMs: pick(random, [4_000, 10_000, 30_000]),
     callTimeoutMs: pick(random, [600_000, 600_000, 600_000, 3_000]),
-    faults: { ...faults, ...(groupSize === 1 ? NO_GROUP_FAULTS : groupFaults) },
+    faults: { ...faults, ...(isLone ? NO_GROUP_FAULTS : groupFaults) },
   };
 }
 

@@ -12,6 +12,7 @@ import { pick, type SimOptions } from "./options.js";
 
 /** Containers of each stripe that can be imported; ids are few, so that datanodes and imports meet. */
 const CONTAINERS_PER_STRIPE = 150;
+const HOT_CONTAINERS = 3;
 /** Ids beyond every stripe that datanodes have all the same: of another cluster, or damage. */
 const FAR_IDS = [2 ** 40, 2 ** 40 + 7, 2 ** 52, Number.MAX_SAFE_INTEGER];
 /** Replicas of a large datanode: more than two chunks of a report. */
@@ -39,11 +40,14 @@ const EC_3_2: ReplicationRecord = {
 /** The cluster that a run is about: which datanodes, pipelines and containers there are or will be. */
 export class SimPlan {
   readonly fleet: FleetPlan;
-  /** Every container id that may be imported, ascending. */
+  /** Every container id that may be imported, ascending, without the hot ones. */
   readonly containerIds: readonly number[];
   /** Ids of replicas that some datanode may have, imported or not. */
   readonly replicaIds: readonly number[];
   readonly bulkIds: readonly number[];
+  /** Everybody changes and reads these all the time. */
+  readonly hotContainerIds: readonly number[];
+  readonly hotNodes = [0, 1];
 
   constructor(options: SimOptions, seed: number) {
     this.fleet = new FleetPlan({ nodeCount: options.datanodeCount, containersPerNode: 100, seed });
@@ -53,6 +57,7 @@ export class SimPlan {
       for (let i = 1; i <= CONTAINERS_PER_STRIPE - 5; i++) ids.push(stripe * STRIPE_ROWS + i);
       for (let i = 5; i >= 1; i--) ids.push((stripe + 1) * STRIPE_ROWS - i);
     }
+    this.hotContainerIds = ids.splice(1, HOT_CONTAINERS);
     this.containerIds = ids;
     this.replicaIds = [...ids, ...FAR_IDS];
     this.bulkIds = Array.from({ length: BULK_COUNT }, (_, i) => BULK_FIRST_ID + i);

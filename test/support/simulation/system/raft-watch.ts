@@ -1,9 +1,21 @@
 import { assert } from "../../../../engine/core/assert.js";
+import { decodeMessage } from "../../../../engine/peers/message-codec.js";
+import { readFrames } from "../../../../engine/peers/peer-frames.js";
+import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
 import type { Scm } from "../../../../engine/scm.js";
+import type { Frame } from "../../../../protocol/codec/frame.js";
+import { PEER_MESSAGES } from "../../../../protocol/schema/peer-messages.js";
 import { isQuorum } from "../../core-simulation/quorums.js";
 import type { Journal } from "./journal.js";
 import type { SimScm } from "./sim-scm.js";
 import type { SimTrace } from "./trace.js";
+
+/** Messages that say what their sender has. */
+const PROMISES: readonly number[] = [
+  PEER_MESSAGES.appResp.op,
+  PEER_MESSAGES.voteResp.op,
+  PEER_MESSAGES.voteReq.op,
+];
 
 /** What Raft promises about several SCMs, in all their lives, looked at from outside (verification.md §7). */
 export class RaftWatch {
@@ -25,6 +37,32 @@ export class RaftWatch {
   /** How many terms had a leader. */
   get leaderCount(): number {
     return this.#leaders.size;
+  }
+
+  /** `scm` sends to a peer: what it promises must be durable by now (R6, R7, host rule H1). */
+  sentToPeer(scm: SimScm, bytes: Uint8Array): void {
+    readFrames(bytes, (frame, frameBytes) => {
+      if (frame.flags === 0 && PROMISES.includes(frame.op)) this.#checkPromise(scm, frame, frameBytes);
+      return true;
+    });
+  }
+
+  #checkPromise({ name, durableLog }: SimScm, { op, bodyStart, bodyEnd }: Frame, bytes: Uint8Array): void {
+    const message = decodeMessage(op, bytes, bodyStart, bodyEnd);
+    const hardState = durableLog.hardState;
+    const [term, vote] = [hardState?.term ?? 0, hardState?.vote ?? 0];
+    if (message.kind === MESSAGE_KIND.APP_RESP && !message.rejected) {
+      const { lastIndex } = durableLog;
+      assert(message.index <= lastIndex, `${name} acknowledges ${message.index}, and has up to ${lastIndex}`);
+      assert(message.term <= term, `${name} answers in term ${message.term}, and holds ${term}`);
+    } else if (message.kind === MESSAGE_KIND.VOTE_RESP) {
+      const isHeld =
+        term > message.term || (term === message.term && (message.rejected || vote === message.to));
+      assert(isHeld, `${name} votes for ${message.to} in term ${message.term}, and holds ${vote} in ${term}`);
+    } else if (message.kind === MESSAGE_KIND.VOTE_REQ) {
+      const isHeld = term > message.term || (term === message.term && vote === message.from);
+      assert(isHeld, `${name} campaigns in term ${message.term}, and holds ${vote} in ${term}`);
+    }
   }
 
   /** Somebody writes a change of membership. A leader has at most one that it has not applied (R9). */

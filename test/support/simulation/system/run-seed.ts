@@ -1,4 +1,7 @@
+import { assert } from "../../../../engine/core/assert.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
+import { checkHistory } from "../../linearizability/check.js";
+import { reportLines } from "../../linearizability/report.js";
 import { drawOptions, type SimOptions } from "./options.js";
 import { withoutRealWorld } from "./real-world.js";
 import { Simulation } from "./simulation.js";
@@ -37,6 +40,7 @@ export async function runSeed(seed: number, { changes, onLine }: RunSeedOptions 
   let error: unknown;
   try {
     await withoutRealWorld(() => simulation.run());
+    checkReads(simulation);
   } catch (thrown) {
     error = thrown;
   }
@@ -49,4 +53,12 @@ export async function runSeed(seed: number, { changes, onLine }: RunSeedOptions 
     lastLines: simulation.trace.lastLines(LAST_LINES),
     faultCounts: simulation.faults.counts,
   };
+}
+
+/** Administrators saw the hot things as if there were only one SCM that never fails (S2). */
+function checkReads({ history, trace }: Simulation): void {
+  const checked = checkHistory(history.partitions);
+  const wrong = checked.filter(({ result }) => result.verdict !== "linearizable");
+  for (const line of wrong.length === 0 ? [] : reportLines(wrong)) trace.line("check", line);
+  assert(wrong.length === 0, `${wrong.length} histories are not linearizable`);
 }

@@ -6,7 +6,9 @@ import type { Completion, RpcError } from "../../../../protocol/client/completio
 import { RemoteError } from "../../../../protocol/codec/errors.js";
 import type { RequestOf, ResponseOf } from "../../../../protocol/schema/messages.js";
 import type { ContainerRecord } from "../../../../protocol/schema/records.js";
+import type { HistoryRecorder } from "../../linearizability/history.js";
 import type { SimWorld } from "../sim-world.js";
+import { flagRead, type HotRegisters, intentRead } from "./hot-registers.js";
 import type { Glimpse, Ledger, Outcome } from "./ledger.js";
 import { containerKey, type Mutation, type MutationSource, NOT_SUPPRESSED, SUPPRESSED } from "./mutations.js";
 import { pick, type SimOptions } from "./options.js";
@@ -27,6 +29,8 @@ export interface SimAdminParts {
   readonly random: SeededRandom;
   readonly ledger: Ledger;
   readonly mutations: MutationSource;
+  readonly hot: HotRegisters;
+  readonly history: HistoryRecorder;
   readonly number: number;
   readonly group: SimGroup;
 }
@@ -41,6 +45,8 @@ export class SimAdmin {
   readonly #timers: Timer[] = [];
   /** Calls without an outcome. */
   #openCount = 0;
+  /** Hot things with a call of this client. */
+  readonly #openHot = new Set<string>();
   /** Answered mutations, done and refused by the SCM: each must have its audit record. */
   readonly answered = { done: 0, refused: 0 };
 
@@ -84,6 +90,7 @@ export class SimAdmin {
       if (mutation !== undefined) this.#mutate(mutation);
     });
     this.#repeat(options.readRate, () => this.#read());
+    this.#repeat(options.hotRate, () => this.#useHot());
   }
 
   rest(): void {
@@ -114,12 +121,50 @@ export class SimAdmin {
     again();
   }
 
-  /** Imports the container with the lowest id. */
+  /** Imports the container with the lowest id, and the hot ones. */
   importFirst(): void {
-    this.#mutate(this.#parts.mutations.importOf(this.#parts.plan.containerIds.slice(0, 1)));
+    const { plan, mutations } = this.#parts;
+    this.#mutate(mutations.importOf(plan.containerIds.slice(0, 1)));
+    this.#mutate(mutations.importOf(plan.hotContainerIds));
   }
 
-  #mutate(mutation: Mutation): void {
+  /** One call at a time on each thing, so that the history is easy to judge. */
+  #useHot(): void {
+    const { history, hot, number } = this.#parts;
+    const call = hot.next();
+    if (this.#openHot.has(call.key)) return;
+    this.#openHot.add(call.key);
+    const entry = history.invoke(number, call.key, call.operation);
+    const returned = (answer?: unknown): void => {
+      this.#openHot.delete(call.key);
+      entry.returned(answer);
+    };
+    const failed = (outcome: Outcome): void => {
+      this.#openHot.delete(call.key);
+      if (outcome === "refused") entry.refused();
+    };
+    if (call.kind === "write") {
+      this.#mutate(call.mutation, (outcome) => (outcome === "done" ? returned() : failed(outcome)));
+    } else if (call.kind === "readContainer") {
+      const { containerId } = call;
+      this.#ask<"getContainer">(
+        "getContainer",
+        { containerId },
+        ({ container }) => returned(flagRead(container)),
+        () => failed("refused"),
+      );
+    } else {
+      const { uuid } = call;
+      this.#ask<"getNode">(
+        "getNode",
+        { uuid },
+        ({ node }) => returned(intentRead(node)),
+        () => failed("refused"),
+      );
+    }
+  }
+
+  #mutate(mutation: Mutation, onOutcome: (outcome: Outcome) => void = () => {}): void {
     const { ledger, trace } = this.#parts;
     ledger.begin(mutation.change);
     trace.line(this.#name, `asks ${mutation.change.tag}`);
@@ -130,11 +175,13 @@ export class SimAdmin {
         const problem = (mutation.problem as (response: never) => string | undefined)(response);
         assert(problem === undefined, `${mutation.change.tag}: ${problem}`);
         this.answered.done++;
+        onOutcome("done");
       },
       failed: (error) => {
         const outcome = outcomeOf(error);
         this.#ended(mutation, outcome, error.code);
         if (outcome === "refused") this.answered.refused++;
+        onOutcome(outcome);
       },
     };
     this.#client.mutate(mutation.name, mutation.request as never, completion);

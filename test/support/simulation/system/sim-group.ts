@@ -1,5 +1,6 @@
 import { assert } from "../../../../engine/core/assert.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
+import { RAFT_PATH } from "../../../../protocol/schema/peer-messages.js";
 import type { SimWorld } from "../sim-world.js";
 import { type Journal, NodeJournal } from "./journal.js";
 import type { SimOptions } from "./options.js";
@@ -29,6 +30,12 @@ export class SimGroup {
     this.#parts = parts;
     this.journal = parts.journal;
     this.watch = new RaftWatch(parts.journal, this.#scms, parts.trace);
+    parts.world.network.onSend = ({ path, clientHost, serverHost }, direction, message) => {
+      if (path !== RAFT_PATH) return;
+      const host = direction === "toServer" ? clientHost : serverHost;
+      const sender = this.#scms.find((scm) => scm.host === host);
+      if (sender !== undefined) this.watch.sentToPeer(sender, message);
+    };
   }
 
   /** Every machine that there ever was. */

@@ -4,9 +4,11 @@ import type { Scm } from "../../../../engine/scm.js";
 import { directoriesOf, STRIPE_BYTES } from "../../../../engine/scm-storage.js";
 import { verify } from "../../../../engine/storage/verify.js";
 import { METADATA_LAYOUT_VERSION } from "../../../../engine/storage/version-file.js";
+import { HistoryRecorder } from "../../linearizability/history.js";
 import { SimWorld } from "../sim-world.js";
 import { checkLedger, checkModel, checkReplicas } from "./checks.js";
 import { Faults } from "./faults.js";
+import { HotRegisters } from "./hot-registers.js";
 import { Journal } from "./journal.js";
 import { Ledger } from "./ledger.js";
 import { MutationSource, tagOf } from "./mutations.js";
@@ -34,6 +36,8 @@ export class Simulation {
   readonly group: SimGroup;
   readonly ledger = new Ledger();
   readonly faults: Faults;
+  /** What administrators did with hot things. */
+  readonly history: HistoryRecorder;
   readonly #options: SimOptions;
   readonly #plan: SimPlan;
   readonly #journal: Journal;
@@ -78,9 +82,14 @@ export class Simulation {
       });
     });
     const mutations = new MutationSource(workload.stream("mutations"), plan, ledger);
+    const hot = new HotRegisters(workload.stream("hot"), plan, mutations);
+    this.history = new HistoryRecorder(() => world.clock.monotonicMs());
+    const { history } = this;
+    hot.declare(history);
     this.#admins = Array.from({ length: options.adminCount }, (_, number) => {
       const stream = workload.stream(`admin ${number}`);
-      return new SimAdmin({ world, plan, options, trace, random: stream, ledger, mutations, number, group });
+      const parts = { world, plan, options, trace, ledger, mutations, hot, history, group };
+      return new SimAdmin({ ...parts, random: stream, number });
     });
     const datanodes = this.#datanodes;
     this.#replicas = new ReplicaWorkload({
@@ -133,7 +142,7 @@ export class Simulation {
     for (const scm of present) if (scm !== first) this.#join(scm);
     await this.#until("all vote", () => this.#votersCount() === present.length, SETUP_MS_MAX);
     this.#admins[0]?.importFirst();
-    await this.#until("the first container is there", () => this.ledger.counts.done === 1, SETUP_MS_MAX);
+    await this.#until("the first containers are there", () => this.ledger.counts.done === 2, SETUP_MS_MAX);
     this.#replicas.prepare();
     for (const datanode of this.#datanodes) datanode.start();
   }
