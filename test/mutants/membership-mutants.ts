@@ -100,4 +100,19 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     ],
     budgetSeconds: 90,
   },
+  {
+    name: "snapshot-membership-ignored",
+    bug: "who begins anew from a snapshot goes on with the membership that it knew before",
+    source: "raft.md §15 #6, #7 (canonical/raft#250)",
+    edits: [
+      {
+        file: RAFT,
+        find: `    this.#switchTo(restoreMembership(confState, this.#added()));
+    this.#emitSnapshot("restored"`,
+        replace: `    this.#emitSnapshot("restored"`,
+      },
+    ],
+    catchers: [tests("test/unit/engine/raft/snapshots.test.ts"), coreSeeds(40)],
+    budgetSeconds: 60,
+  },
 ];
