@@ -136,4 +136,34 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     ],
     budgetSeconds: 60,
   },
+  {
+    name: "fetch-of-replaced-entries",
+    bug: "a member that lags behind is sent entries that were replaced while they were read",
+    source: "raft.md §3 (tikv#11320); verification.md §7 R3",
+    edits: [
+      {
+        file: "engine/storage/entry-fetch.ts",
+        find: "if (rewriteCount !== this.#rewriteCount || this.#next <= truncated.index)",
+        replace: "if (rewriteCount < 0 || this.#next <= truncated.index)",
+      },
+    ],
+    catchers: [
+      tests("test/unit/engine/storage/entry-fetch.test.ts", "test/unit/workers/log/log-fetch.test.ts"),
+    ],
+    budgetSeconds: 60,
+  },
+  {
+    name: "fetch-before-answers",
+    bug: "reading old entries for a member that lags goes before the answers that others wait for",
+    source: "raft.md §15 #22 (tikv#11320)",
+    edits: [
+      {
+        file: "workers/log/log-writer.ts",
+        find: "if (!this.#isFetching || this.#answerCount > 0) return false;",
+        replace: "if (!this.#isFetching) return false;",
+      },
+    ],
+    catchers: [tests("test/unit/workers/log/log-fetch.test.ts", "test/unit/workers/log/log-writer.test.ts")],
+    budgetSeconds: 60,
+  },
 ];
