@@ -35,19 +35,14 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     budgetSeconds: 60,
   },
   {
-    name: "stalled-leader-goes-on-sending",
-    bug: "a leader whose disk hangs goes on sending heartbeats while it hands over",
-    source: "raft.md §7 H4, §15 #17 (tarantool#9399)",
+    name: "successor-not-named",
+    bug: "a leader that gives up in silence leaves the others, who heard it until then, to their timeouts",
+    source: "raft.md §7 H4, §15 #17",
     edits: [
       {
-        file: "engine/consensus/host-ticker.ts",
-        find: "if (!this.#isStalled) this.#parts.core.tick();",
-        replace: "this.#parts.core.tick();",
-      },
-      {
-        file: "engine/consensus/raft-host.ts",
-        find: "if (this.#ticker.isStalled && isFromOffice(message)) return;",
-        replace: "if (this.#ticker.isStalled && isFromOffice(message) && message.term < 0) return;",
+        file: "engine/raft/raft.ts",
+        find: "if (this.#isVoter(successor)) this.#sendTimeoutNow(successor);",
+        replace: "if (this.#isVoter(successor)) this.#transferTarget = NO_NODE;",
       },
     ],
     catchers: [tests(GROUP)],

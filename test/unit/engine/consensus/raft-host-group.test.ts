@@ -157,6 +157,17 @@ test("such a leader falls silent, so that it is replaced although nobody hears i
   assert.ok(gapMs <= 4 * T, `${gapMs} ms`);
 });
 
+test("a leader that cannot hear names its successor, who need not wait for his timeout", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  for (const other of [1, 2, 3]) group.cut(other, first);
+  const cutMs = group.scheduler.monotonicMs();
+  group.until(() => group.leaders.some((id) => id !== first));
+  const gapMs = group.scheduler.monotonicMs() - cutMs;
+  assert.ok(gapMs <= 1.5 * T, `${gapMs} ms`);
+});
+
 test("a member that was started again votes for nobody for an election timeout, whoever asks", () => {
   const group = new HostGroup(3);
   const leader = group.elect();
