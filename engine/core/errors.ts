@@ -29,6 +29,7 @@ export interface ErrorDefinition {
 
 const FIX_REQUEST = "Correct the request.";
 const FIX_CLIENT = "The peer breaks the protocol: compare its version with docs/PROTOCOL.md.";
+const INITIALIZE = "Run `strata scm --init` to found a cluster, or `strata scm --bootstrap` to join one.";
 const RUN_VERIFY = "Stop the SCM and run `strata verify DIR`, which names the damaged bytes and the way out.";
 
 export const ERRORS = {
@@ -214,7 +215,7 @@ export const ERRORS = {
 
   // 400 … durable bytes and disks.
   STORAGE_LOCKED: storage(400, "{path} is in use by another process", "Stop the other process."),
-  STORAGE_NOT_INITIALIZED: storage(401, "{path} is not initialised", "Run `strata scm --init`."),
+  STORAGE_NOT_INITIALIZED: storage(401, "{path} is not initialised", INITIALIZE),
   STORAGE_FORMAT: storage(
     402,
     "{path} has format {found}, this release reads {expected}",

@@ -182,6 +182,40 @@ test("--init does nothing on a machine that is not the primordial one", async ()
   assert.match(err, /nothing done: ozone.scm.primordial.node.id is elsewhere/);
 });
 
+const SERVICE = [
+  "-Dozone.scm.service.ids=s",
+  "-Dozone.scm.nodes.s=a,b",
+  "-Dozone.scm.address.s.a=scm-a",
+  "-Dozone.scm.address.s.b=scm-b",
+  "-Dozone.scm.node.id=b",
+];
+
+test("--bootstrap says why it waits, and prints the ids of the cluster that it has joined", async () => {
+  const wanted: (string | undefined)[] = [];
+  const bootstrap: Parts["bootstrap"] = async (config, clusterId, { onWaiting }) => {
+    wanted.push(clusterId, ...config.group.nodes.map(({ host }) => host));
+    onWaiting("no SCM of scm-a:9865 has taken this one in yet");
+    return { clusterId: "CID-1", scmId: "s1", created: wanted.length < 4 };
+  };
+  const join = (...words: string[]) =>
+    runCli(["scm", "--bootstrap", METADATA, ...SERVICE, ...words], { parts: { bootstrap } });
+  const first = await join();
+  assert.deepEqual([first.exitCode, first.out], [0, "clusterId=CID-1\nscmId=s1"]);
+  assert.equal(first.err, "strata: no SCM of scm-a:9865 has taken this one in yet");
+  const cluster = "0c1d2e3f-0000-4000-8000-000000000001";
+  assert.match((await join("--clusterid", cluster)).err, /is initialised already, left as it is/);
+  assert.deepEqual(wanted, [undefined, "scm-a", "scm-b", cluster, "scm-a", "scm-b"]);
+});
+
+test("--bootstrap does nothing on the primordial machine, by node id or by host name", async () => {
+  for (const primordial of ["b", "scm-b"]) {
+    const own = `-Dozone.scm.primordial.node.id=${primordial}`;
+    const { exitCode, out, err } = await runCli(["scm", "--bootstrap", METADATA, ...SERVICE, own]);
+    assert.deepEqual([exitCode, out], [0, ""]);
+    assert.match(err, /nothing done: ozone.scm.primordial.node.id is this SCM/);
+  }
+});
+
 const SUMMARY = {
   clusterId: "CID-1",
   scmId: "s",
