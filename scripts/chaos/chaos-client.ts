@@ -26,7 +26,8 @@ const PAUSE_MS_MAX = 40;
 /** One attempt: the next one asks somebody else. */
 const ATTEMPT_TIMEOUT_MS = 200;
 const BACKOFF = { initialMs: 10, maximumMs: 100 };
-const STATES = ["IN_SERVICE", "DECOMMISSIONING", "ENTERING_MAINTENANCE", "IN_MAINTENANCE"] as const;
+/** Without IN_SERVICE: its expiry is dropped when the datanode registers again. */
+const STATES = ["DECOMMISSIONING", "DECOMMISSIONED", "ENTERING_MAINTENANCE", "IN_MAINTENANCE"] as const;
 
 /** The call may have been carried out, or may still be. */
 const UNKNOWN_CODES = new Set(["REQUEST_TIMEOUT", "CONNECTION_LOST", "OUTCOME_UNKNOWN", "SESSION_EXPIRED"]);
@@ -91,7 +92,7 @@ export class ChaosClient {
     if (dice < 30) await this.readContainer(recorder, id);
     else if (dice < 50) await this.readNode(recorder, node);
     else if (dice < 80) await this.#suppress(recorder, id, random.below(2) === 0);
-    else await this.#setIntent(recorder, node, STATES[random.below(STATES.length)] ?? "IN_SERVICE");
+    else await this.#setIntent(recorder, node, STATES[random.below(STATES.length)] ?? "DECOMMISSIONED");
   }
 
   /** False when there was no answer. */
