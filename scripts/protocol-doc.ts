@@ -104,10 +104,26 @@ moment.`;
 const DATANODES = `## Datanodes
 
 A datanode keeps a connection to every SCM. After hello it sends \`register\`, then heartbeats every
-\`heartbeatIntervalMs\`. It has one connection to an SCM: a newer one, once registered, takes the place of the
-older. The answer to a heartbeat carries the orders for the datanode, in order, each with the term of the
-leader that gave it; a datanode drops orders of a lower term than it has seen. A reregisterCommand among them,
-or the error \`NOT_REGISTERED\`, asks for a new registration on the same connection.
+\`heartbeatIntervalMs\`. It has one connection to an SCM: a newer one, once registered, takes the place of
+the older. The answer to a heartbeat carries the orders for the datanode, in order, each with the term of
+the leader that gave it. A reregisterCommand among them, or the error \`NOT_REGISTERED\`, asks for a new
+registration on the same connection. An SCM that was just started answers \`register\` with \`NOT_READY\`
+until it has caught up with the others: ask again.
+
+### Terms
+
+Every SCM takes registrations, heartbeats and reports; only the leader gives orders, and only its answers
+carry a term (others: 0). A leader that was deposed and does not know it must have no effect:
+
+1. As long as a datanode knows no term it holds what it is ordered, until more than half of the SCMs have
+   answered its registration. The highest term of what waits, or of any answer, is the first one.
+2. Then the highest term rises with every order and every answer. Orders of a lower one are dropped.
+3. An order to delete, replicate or reconstruct is looked at again when it begins: its term must be the
+   highest still, and its deadline not over.
+4. \`termSeen\` of a heartbeat is the highest term at the moment when the heartbeat is made, and
+   \`commandCounts\` counts what waits or runs then. A new leader deletes no replica of a container before
+   every datanode that holds one has said so: its term, and no delete; or before the last delete of an
+   earlier term is past its deadline.
 
 ### Full reports
 
@@ -149,9 +165,15 @@ behind the other:
 
 const ADMINISTRATORS = `## Administrators
 
-Any SCM takes a connection; one that cannot answer because it does not lead answers \`NOT_LEADER\` with its
-term and, when it knows it, the URL of the leader's endpoint (without a path). The client goes there and asks
-again.
+Any SCM takes a connection. All but \`findLeader\`, \`scmInfo\` and \`scmRoles\` is answered by the leader
+alone, reads too: it first makes sure that it still leads, so that a read shows everything that was
+acknowledged before. Another SCM answers \`NOT_LEADER\` with its term, the URL of the leader's endpoint
+(without a path) when it knows it, and the address book of the group; hello and \`findLeader\` tell the
+same.
+
+An SCM leads when it says so itself (\`isLeader\`) and nobody has said so in a higher term. A hint of a
+lower term than one that was followed is out of date. While nobody leads the client asks all of them again
+and again, with short pauses at first and longer ones later.
 
 A mutation happens exactly once, if it is part of a session. \`openSession\` gives the session's id. Each
 mutation carries the id, a sequence number (1, 2, 3 …) and ackedSequence: every answer up to there has come.
