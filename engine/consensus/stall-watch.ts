@@ -120,22 +120,23 @@ export class StallWatch {
   ): Exclude<StallVerdict, { kind: "fine" }> {
     let best: ProgressStatus | undefined;
     for (const member of status.progress) {
-      if (!this.#canTakeOver(member, status, nowMs)) continue;
+      if (!this.#canTakeOver(member, status, kind === "quorumLost" ? undefined : nowMs)) continue;
       if (best === undefined || this.#isBetter(member, best)) best = member;
     }
     return { kind, handOverTo: best?.id ?? NO_NODE };
   }
 
-  /** A voter that stays one, and either has the whole log, so that it can campaign at once, or was heard
-   * lately and takes what it lacks. */
+  /** A voter that stays one, and either has the whole log, or was sent all of it and was heard lately. Who
+   * hears nobody goes by what was sent: it may be heard itself, and what it asks for harms nobody. */
   #canTakeOver(
     member: ProgressStatus,
     { confState, lastIndex }: StallInput["status"],
-    nowMs: number,
+    nowMs: number | undefined,
   ): boolean {
     if (member.id === this.#self || !confState.voters.includes(member.id)) return false;
     if (member.match === lastIndex) return true;
-    return member.state === PROGRESS_STATE.REPLICATE && this.isAlive(member.id, nowMs);
+    if (member.state !== PROGRESS_STATE.REPLICATE) return false;
+    return nowMs === undefined || this.isAlive(member.id, nowMs);
   }
 
   #isBetter(a: ProgressStatus, b: ProgressStatus): boolean {

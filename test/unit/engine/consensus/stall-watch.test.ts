@@ -115,7 +115,7 @@ test("with two halves of a membership both need their quorum", () => {
 
 test("learners do not count, neither for the quorum nor as heirs", () => {
   const { run } = watch({ voters: [1, 2, 3], learners: [4, 5], heard: () => [4, 5], match: { 2: 1, 3: 1 } });
-  assert.deepEqual(run(5000), { kind: "quorumLost", handOverTo: NONE, nowMs: 1100 });
+  assert.deepEqual(run(5000), { kind: "quorumLost", handOverTo: nodeId(2), nowMs: 1100 });
 });
 
 test("a member that was just added has a timeout to be heard", () => {
@@ -172,9 +172,12 @@ test("the heir is the voter with the longest log that was heard lately", () => {
   );
 });
 
-test("a leader that hears nobody hands over to one that has everything, whom it can still tell", () => {
+test("a leader that hears nobody hands over to who has most, or was sent it: it may still be heard", () => {
   assert.equal(watch({ heard: () => [], match: { 2: 49 } }).run(5000)?.handOverTo, nodeId(3));
-  assert.equal(watch({ heard: () => [], match: { 2: 49, 3: 49 } }).run(5000)?.handOverTo, NONE);
+  assert.equal(watch({ heard: () => [], match: { 2: 48, 3: 49 } }).run(5000)?.handOverTo, nodeId(3));
+  const match = { 2: 48, 3: 49 };
+  assert.equal(watch({ heard: () => [], match, probing: [3] }).run(5000)?.handOverTo, nodeId(2));
+  assert.equal(watch({ heard: () => [], match, probing: [2, 3] }).run(5000)?.handOverTo, NONE);
 });
 
 test("what the host slept through is not held against the disk", () => {
