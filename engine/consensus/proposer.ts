@@ -9,8 +9,11 @@ import type { ProposalQueue } from "./proposal-queue.js";
 import type { ProposalCounters } from "./raft-host-parts.js";
 import type { StateFlusher } from "./state-flusher.js";
 
-/** Appends on their way to the disk before proposals gather. */
-const APPENDS_IN_FLIGHT_MAX = 2;
+/** Appends on their way to the disk before proposals gather. Alone, one is being synced and one lies ready
+ * for the moment the disk is free. With others each entry costs messages and syncs on all members, so fewer
+ * and larger ones are worth a moment of the disk: 64 clients, three SCMs on two cores, 82 → 67 µs of all
+ * processes for an operation. */
+const APPENDS_IN_FLIGHT_MAX = { alone: 2, withOthers: 1 } as const;
 
 export interface ProposerParts {
   readonly clock: Clock;
@@ -29,10 +32,16 @@ export class Proposer {
   readonly #parts: ProposerParts;
   readonly #dirtyBytesMax: number;
   #heldSinceMs: number | undefined;
+  #appendsInFlightMax: number = APPENDS_IN_FLIGHT_MAX.alone;
 
   constructor(parts: ProposerParts, dirtyBytesMax: number) {
     this.#parts = parts;
     this.#dirtyBytesMax = dirtyBytesMax;
+  }
+
+  /** Whether there are other members. */
+  set hasOthers(hasOthers: boolean) {
+    this.#appendsInFlightMax = APPENDS_IN_FLIGHT_MAX[hasOthers ? "withOthers" : "alone"];
   }
 
   /** Since when proposals have waited for changed state to be written; undefined when they do not. */
@@ -52,9 +61,7 @@ export class Proposer {
     }
     // A leader whose disk hangs hands its office over by itself (rule H4).
     if (core.isTransferring) return;
-    // One append is being synced, one lies ready for the moment the disk is free: more entries would only
-    // be smaller ones, each with its own way through core, ring and log.
-    if (pipeline.unansweredCount >= APPENDS_IN_FLIGHT_MAX) return;
+    if (pipeline.unansweredCount >= this.#appendsInFlightMax) return;
     if (stateMachine.dirtyBytes() > this.#dirtyBytesMax) {
       counters.heldTurns++;
       this.#heldSinceMs ??= clock.monotonicMs();

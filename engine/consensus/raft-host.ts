@@ -582,7 +582,9 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 
   #noteMembers(confIndex: LogIndex): void {
     this.#notedConf = confIndex;
-    this.#log.keepForOthers(hasOthers(this.#core.status()));
+    const isWithOthers = hasOthers(this.#core.status());
+    this.#log.keepForOthers(isWithOthers);
+    this.#proposer.hasOthers = isWithOthers;
   }
 
   #onFlushed(appliedIndex: LogIndex, isDurable: boolean): void {
