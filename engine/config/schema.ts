@@ -142,8 +142,8 @@ export const SCHEMA = {
       "strata.raft.log.entries.max",
       "long",
       "1000000",
-      "Entries of the Raft log kept at most once they are on disk as state; a quarter of them also when all " +
-        "SCMs have them.",
+      "Entries of the Raft log kept at most once they are on disk as state; a quarter of them also when " +
+        "all SCMs have them.",
       { min: 1000, max: 1_000_000_000 },
     ),
     entryCacheBytesMax: key(
