@@ -57,6 +57,7 @@ export class Group {
   /** When this leader last heard of each member, by its monotonic clock. */
   readonly #heardMs = new Map<NodeId, number>();
   #heardTerm: Term | undefined;
+  #heardSinceMs = 0;
   /** Looks in a row in which a learner was fit. */
   readonly #fitLooks = new Map<NodeId, number>();
   #isPromoting = false;
@@ -163,7 +164,7 @@ export class Group {
   #whenLeader(onOutcome: (refusal: StrataError) => void, task: (facts: GroupFacts) => void): void {
     this.#parts.consensus.readBarrier((refusal) => {
       const thrown = refusal ?? planOrRefusal(() => task(this.#facts()));
-      if (thrown instanceof StrataError) onOutcome(thrown);
+      if (thrown instanceof StrataError) onOutcome(this.#orNotYet(thrown));
     });
   }
 
@@ -181,9 +182,18 @@ export class Group {
     };
   }
 
+  /** A new leader has not heard of everybody yet: that is no reason against anything. */
+  #orNotYet(refusal: StrataError): StrataError {
+    const { clock, electionTimeoutMs } = this.#parts;
+    const isNew = clock.monotonicMs() - this.#heardSinceMs < electionTimeoutMs;
+    if (refusal.code !== "CHANGE_REFUSED" || !isNew) return refusal;
+    return new StrataError("NOT_READY", { step: "the leader is new and listens who answers" });
+  }
+
   #listen(status: RaftStatus): void {
     if (this.#heardTerm !== status.hardState.term) {
       this.#heardTerm = status.hardState.term;
+      this.#heardSinceMs = this.#parts.clock.monotonicMs();
       this.#heardMs.clear();
       this.#fitLooks.clear();
     }

@@ -133,6 +133,8 @@ test("a change that the rules allow is proposed, and its outcome told", () => {
 
 test("what the rules refuse, or who does not lead, is not proposed", () => {
   const fake = new FakeGroup([1, 2, 3]);
+  fake.look();
+  fake.clock.nowMs += ELECTION_TIMEOUT_MS;
   const outcomes: unknown[] = [];
   const tell = (refusal: StrataError | undefined) => outcomes.push(codeOf(refusal));
   fake.group.remove(memberOf(1).scmId, { expected: undefined, force: true }, tell);
@@ -160,6 +162,20 @@ test("who answered within an election timeout lives, though the core has begun a
   fake.clock.nowMs += 2;
   remove();
   assert.deepEqual(outcomes, ["CHANGE_REFUSED"], "nobody has answered for longer than that");
+});
+
+test("a leader that is new to its office says that it does not know yet who answers", () => {
+  const fake = new FakeGroup([1, 2, 3]);
+  fake.active.clear();
+  const codes: unknown[] = [];
+  const tell = (outcome: unknown) => codes.push(codeOf(outcome));
+  fake.group.transfer(undefined, tell);
+  fake.clock.nowMs += ELECTION_TIMEOUT_MS;
+  fake.group.transfer(undefined, tell);
+  fake.term = term(4);
+  fake.group.transfer(undefined, tell);
+  fake.group.transfer(uuidOf(99), tell);
+  assert.deepEqual(codes, ["NOT_READY", "CHANGE_REFUSED", "NOT_READY", "MEMBER_UNKNOWN"]);
 });
 
 test("what was heard as leader of an earlier term says nothing", () => {
