@@ -164,6 +164,71 @@ test("the end of a peer's process is known within moments, once, by both directi
   assert.deepEqual([two.gone, three.gone], [[1], [1]]);
 });
 
+test("the end is told once in whatever order the ends of the connections come", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new PeerWorld(seed);
+    const [one, two] = await world.startPair();
+    await world.pass(2_000);
+    world.kill(1);
+    await world.pass(1_000);
+    assert.deepEqual([one.gone, two.gone], [[], [1]], `seed ${seed}`);
+  }
+});
+
+test("the end of a process that never dialled is known as well", async () => {
+  const world = new PeerWorld(30);
+  const one = await world.start(1);
+  await world.start(2, { addressOf: () => ({ host: "10.0.0.99", port: 1 }) });
+  one.peers.setPeers([addressNumber(2)]);
+  await world.until("connected", () => one.isReady(2));
+  await world.pass(2_000);
+  world.kill(2);
+  await world.until("it is gone", () => one.gone.length === 1, 20);
+});
+
+test("so is that of one that dialled but could not be dialled, at once", async () => {
+  const world = new PeerWorld(31);
+  const one = await world.start(1, {
+    addressOf: () => ({ host: "10.0.0.99", port: 1 }),
+    limits: { redialMsMin: 60_000, redialMsMax: 60_000 },
+  });
+  const two = await world.start(2);
+  two.peers.setPeers([addressNumber(1)]);
+  await world.until("connected", () => two.isReady(1));
+  await world.pass(100);
+  world.kill(2);
+  await world.until("it is gone", () => one.gone.length === 1, 20);
+});
+
+test("connections that were lost leave nothing running", async () => {
+  const world = new PeerWorld(32);
+  const [one] = await world.startPair();
+  await world.pass(5_000);
+  const before = one.process.plannedCount;
+  for (let i = 0; i < 20; i++) {
+    world.connectionOf(1, 2).reset();
+    await world.pass(1_500);
+  }
+  assert.equal(one.process.plannedCount, before);
+});
+
+test("a slow link is not a dead one: what leaves counts as well as what comes", async () => {
+  const world = new PeerWorld(33);
+  const [one, two] = await world.startPair({ socketBytesMax: 10_000_000 });
+  // No answer comes back, but the other side's system takes what is sent.
+  world.network.cut(hostOf(2), hostOf(1));
+  world.network.slow(hostOf(1), hostOf(2), 300);
+  for (let i = 0; i < 100; i++) {
+    const entries = makeEntries(1, i % 7 === 0 ? 400_000 : 20_000);
+    one.peers.send(appReq([1, 2, 5], { previous: [5, 99], entries }));
+    await world.pass(100);
+  }
+  assert.equal(one.isReady(2), true);
+  assert.ok(two.received.length > 90);
+  await world.pass(5_000);
+  assert.equal(one.isReady(2), false, "but then nothing leaves any more");
+});
+
 test("a process that ends while it is being dialled is known to be gone too", async () => {
   const world = new PeerWorld(9);
   const [one, two] = await world.startPair();
@@ -253,9 +318,12 @@ test("an own configuration goes before what a member says, this before the table
   });
   const two = await world.start(2, { own: () => memberNumber(2, { host: "10.0.0.99" }) });
   two.peers.setPeers([addressNumber(1)]);
-  one.peers.setPeers([addressNumber(2, { host: "10.0.0.98" })]);
-  await world.until("two is connected", () => two.isReady(1));
+  await world.until("two is connected, and has said where it is", () => two.isReady(1));
   await world.until("one dials where its configuration says", () => one.isReady(2));
+  one.peers.setPeers([addressNumber(2, { host: "10.0.0.98" })]);
+  world.connectionOf(1, 2).reset();
+  await world.until("it is lost", () => !one.isReady(2));
+  await world.until("one dials there again", () => one.isReady(2));
   // The table is wrong; four says where it is when it dials.
   const four = await world.start(4);
   four.peers.setPeers([addressNumber(1)]);
@@ -321,6 +389,20 @@ test("appends wait for a full socket, everything else goes past them, and all of
   assert.ok(place < 10, `the heartbeat came as number ${place}`);
   assert.equal(one.peers.counters.messagesDropped, 0);
   assert.equal(one.peers.status()[0]?.waitingBytes, 0);
+});
+
+test("an append never goes past one that waits, though the socket has room again", async () => {
+  const world = new PeerWorld(34);
+  const [one, two] = await world.startPair({ socketBytesMax: 100_000, drainIntervalMs: 1_000 });
+  const appends = makeEntries(10, 50_000).map((entry) => {
+    return appReq([1, 2, 5], { previous: [5, entry.index - 1], entries: [entry] });
+  });
+  for (const append of appends.slice(0, 9)) one.peers.send(append);
+  await world.pass(100);
+  assert.ok(two.received.length > 0 && two.received.length < 9);
+  for (const append of appends.slice(9)) one.peers.send(append);
+  await world.until("all arrived", () => two.received.length === appends.length);
+  assert.deepEqual(two.received, appends);
 });
 
 test("what waits for a member is bounded: more is dropped and told, and room makes it go on", async () => {

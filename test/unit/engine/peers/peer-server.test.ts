@@ -149,8 +149,29 @@ for (const [what, expected, bytes] of BAD_MESSAGES) {
     assert.equal(two.seen.length, 1);
     assert.deepEqual(two.received, [], "what came behind it does not");
     assert.equal(two.isHeard(1), false);
+    await world.pass(1_000);
+    assert.deepEqual(two.gone, [], "who is hung up on has not ended");
   });
 }
+
+test("an SCM with the same node id is told so, whoever it looks for", async () => {
+  const { world } = await stage(9);
+  const peer = await RawPeer.open(world, 1, 2);
+  peer.send(helloOf(2, 2));
+  await world.until("it is closed", () => peer.closed !== undefined);
+  assert.match(peer.closed?.reason ?? "", /^NODE_ID_TAKEN/);
+});
+
+test("a newer connection of a member closes the older at once", async () => {
+  const { world, two } = await stage(10);
+  const older = await RawPeer.greeted(world, 1, 2);
+  const newer = await RawPeer.greeted(world, 1, 2);
+  await world.until("the older is closed", () => older.closed !== undefined, 10);
+  assert.match(older.closed?.reason ?? "", /^REPLACED_BY_NEW_CONNECTION/);
+  assert.equal(two.isHeard(1), true);
+  assert.equal(newer.closed, undefined);
+  assert.deepEqual(two.gone, []);
+});
 
 test("a WebSocket message above the limit is not taken in at all", async () => {
   const { world } = await stage(6);
