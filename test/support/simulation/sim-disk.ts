@@ -132,9 +132,16 @@ export class SimDisk implements Disk {
 
   /** Changes a stored value behind everybody's back, as a failing disk would. */
   damageValue(path: string, column: string, key: Uint8Array, change: (value: Uint8Array) => void): void {
-    const value = this.#stores.get(path)?.rows(column).get(keyText(key));
-    assert(value !== undefined, "there is no such value");
+    const rows = this.#stores.get(path)?.rows(column);
+    const value = rows?.get(keyText(key))?.slice();
+    assert(rows !== undefined && value !== undefined, "there is no such value");
     change(value);
+    rows.set(keyText(key), value);
+  }
+
+  /** Batches of a store that are remembered. */
+  batchCount(path: string): number {
+    return this.#dataOf(path).batchCount;
   }
 
   /** Drops the newest `count` batches of a store, synced or not: what a damaged write-ahead log does. */
@@ -154,12 +161,12 @@ export class SimDisk implements Disk {
     return this.#stores.has(path);
   }
 
-  /** With everything as it is now, as if all of it were synced. */
+  /** The same, to be tried out. Nobody may use this one meanwhile. */
   clone(): SimDisk {
     const copy = new SimDisk();
     for (const directory of this.#directories) copy.#directories.add(directory);
     for (const [name, file] of this.#files) copy.#files.set(name, new SimFile(file.bytes.slice()));
-    for (const [path, data] of this.#stores) copy.#stores.set(path, data.clone());
+    for (const [path, data] of this.#stores) copy.#stores.set(path, data.twin());
     return copy;
   }
 
@@ -224,6 +231,16 @@ class StoredData {
     return copy;
   }
 
+  /** Batch for batch. */
+  twin(): StoredData {
+    const copy = new StoredData();
+    copy.#base = copyOf(this.#base);
+    copy.#batches = [...this.#batches];
+    copy.#syncedCount = this.#syncedCount;
+    copy.#visible = copyOf(this.#visible);
+    return copy;
+  }
+
   columns(): Iterable<string> {
     return this.#visible.keys();
   }
@@ -250,6 +267,10 @@ class StoredData {
   crash(random: Random): void {
     const unsyncedCount = this.#batches.length - this.#syncedCount;
     this.#keep(this.#syncedCount + random.below(unsyncedCount + 1));
+  }
+
+  get batchCount(): number {
+    return this.#batches.length;
   }
 
   lose(count: number): void {

@@ -2,7 +2,9 @@ import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Timer } from "../../../../engine/core/scheduler.js";
 import type { SimConnection } from "../sim-connection.js";
 import type { SimWorld } from "../sim-world.js";
+import { canLose } from "./fault-atlas.js";
 import { NetworkFaults } from "./network-faults.js";
+import type { Operators } from "./operators.js";
 import { type FaultName, pick, type SimOptions } from "./options.js";
 import type { SimAdmin } from "./sim-admin.js";
 import type { SimDatanode } from "./sim-datanode.js";
@@ -29,6 +31,7 @@ export interface FaultParts {
   readonly trace: SimTrace;
   readonly random: SeededRandom;
   readonly group: SimGroup;
+  readonly operators: Operators;
   readonly datanodes: readonly SimDatanode[];
   readonly admins: readonly SimAdmin[];
 }
@@ -62,6 +65,8 @@ export class Faults {
   /** A machine came. */
   watch(scm: SimScm): void {
     scm.onDeath = () => this.#restartLater(scm);
+    scm.onRefused = () => this.#parts.operators.replace(scm);
+    scm.onRemoved = () => this.#parts.operators.wasRemoved(scm);
   }
 
   start(): void {
@@ -83,7 +88,7 @@ export class Faults {
       scm.disk.beforeWrite = () => {};
       scm.clock.rate = 1;
       scm.clock.thawWall();
-      if (!scm.isUp && scm.isInstalled) scm.start();
+      if (!scm.isUp && scm.isInstalled && scm.damage === undefined) scm.start();
     }
     for (const datanode of datanodes) if (!datanode.isUp) datanode.start();
   }
@@ -104,7 +109,7 @@ export class Faults {
   }
 
   #faults(): Readonly<Record<FaultName, () => void>> {
-    const { random, options } = this.#parts;
+    const { random, options, operators } = this.#parts;
     return {
       connectionLoss: () => this.#onConnection("reset", (connection) => connection.reset()),
       halfOpen: () => this.#onConnection("silent", (connection) => connection.goSilent()),
@@ -131,6 +136,9 @@ export class Faults {
       longPause: () => this.#withVictim((scm) => scm.pause(random.fraction() * LONG_PAUSE_MS_MAX)),
       endlessStall: () => this.#withVictim((scm) => this.#hang(scm)),
       clockTrouble: () => this.#withVictim((scm) => this.#troubleClock(scm)),
+      transfer: () => operators.transfer(),
+      membership: () => operators.change(),
+      damage: () => this.#withVictim((scm) => this.#damage(scm)),
     };
   }
 
@@ -216,7 +224,7 @@ export class Faults {
     const isQuick = group.present.length > 1 && random.below(2) === 0;
     this.#hanging.delete(scm);
     this.#undoAfter(random.fraction() * (isQuick ? 300 : DOWN_MS_MAX), () => {
-      if (scm.isUp || scm.isRetired) return;
+      if (scm.isUp || scm.isRetired || scm.damage !== undefined) return;
       scm.start();
       if (this.#isOn && options.faults.diskError > 0 && random.below(3) === 0)
         this.#breakDisk(scm, random.below(8));
@@ -237,6 +245,12 @@ export class Faults {
       scm.crash("process");
       scm.onDeath();
     });
+  }
+
+  #damage(scm: SimScm): void {
+    if (!canLose(scm, this.#parts.group)) return;
+    this.#hanging.delete(scm);
+    void scm.harm().then(() => scm.start());
   }
 
   #jump(scm: SimScm): void {

@@ -51,6 +51,12 @@ export interface GroupFaultRates {
   readonly endlessStall: number;
   /** A machine's clocks run fast or slow, or its wall clock stands still. */
   readonly clockTrouble: number;
+  /** Operators hand leadership over. */
+  readonly transfer: number;
+  /** Operators let an SCM join, or leave. */
+  readonly membership: number;
+  /** A disk forgets or changes what it held, and is replaced, with all that was on it. */
+  readonly damage: number;
 }
 export type FaultRates = ScmFaultRates & GroupFaultRates;
 export type FaultName = keyof FaultRates;
@@ -114,6 +120,9 @@ const GROUP_RATES_MAX: GroupFaultRates = {
   longPause: 0.05,
   endlessStall: 0.05,
   clockTrouble: 0.2,
+  transfer: 0.3,
+  membership: 0.3,
+  damage: 0.08,
 };
 
 const NO_GROUP_FAULTS = mapRates(GROUP_RATES_MAX, () => 0);
@@ -133,6 +142,7 @@ export function drawOptions(random: SeededRandom): SimOptions {
   const isLone = groupSize === 1;
   // What one does costs as much for each SCM.
   const [rounds, roundMs] = [2 + random.below(2), 8_000 + random.below(10_000)];
+  const entryCountMax = pick(random, [1_000, 1_000_000]);
   return {
     groupSize,
     rounds: isLone ? rounds : 1 + group.below(2),
@@ -145,7 +155,7 @@ export function drawOptions(random: SeededRandom): SimOptions {
     latencyMsMax: pick(random, [0.5, 2, 10, 60]),
     wakeMsMax: pick(random, [0.05, 0.2, 1, 5]),
     flushIntervalMs: pick(random, [10, 100, 500, 1000]),
-    logEntryCountMax: pick(random, [1_000, 1_000_000]),
+    logEntryCountMax: isLone ? entryCountMax : pick(group, [20, 100, 1_000, 1_000_000]),
     mutationRate: pick(random, [2, 8, 20]),
     readRate: pick(random, [1, 4]),
     hotRate: pick(group, [1, 5, 15]),

@@ -3,6 +3,7 @@ import { loadConfig } from "../../../../engine/config/load.js";
 import { AssertionError, assert } from "../../../../engine/core/assert.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
+import type { Uuid } from "../../../../engine/core/uuid.js";
 import { Scm } from "../../../../engine/scm.js";
 import { bootstrap } from "../../../../engine/scm-bootstrap.js";
 import { directoriesOf } from "../../../../engine/scm-storage.js";
@@ -18,6 +19,7 @@ import { SimDisk } from "../sim-disk.js";
 import { SimProcess } from "../sim-process.js";
 import { SimWorkerPool } from "../sim-workers.js";
 import type { SimWorld } from "../sim-world.js";
+import { type DamageKind, harmLog } from "./disk-damage.js";
 import { DurableLog } from "./durable-log.js";
 import { FakeAudit } from "./fake-audit.js";
 import type { NodeJournal } from "./journal.js";
@@ -118,8 +120,10 @@ export class SimScm {
   #lifeCount = 0;
   /** Its number in the group; 0 until it is known. */
   #nodeId = 0;
+  #scmId: Uuid | undefined;
+  #bootstrapCount = 0;
   /** What was done to its disk beyond what disks may do: it must never take part again. */
-  damage: string | undefined;
+  damage: DamageKind | undefined;
   /** It is out of the group for good, and off. */
   isRetired = false;
   /** Its disk holds what a start needs. */
@@ -130,6 +134,10 @@ export class SimScm {
   onServing: (scm: Scm) => void = () => {};
   /** Called when it died by a fault that was not `crash`. */
   onDeath: () => void = () => {};
+  /** Called when it ends because the group says that it is no member any more. */
+  onRemoved: () => void = () => {};
+  /** Called when a start has found its disk damaged. */
+  onRefused: () => void = () => {};
 
   constructor(parts: SimScmParts) {
     const { world, random, number } = parts;
@@ -154,6 +162,11 @@ export class SimScm {
 
   get directories(): StorageDirectories {
     return directoriesOf(this.#config.storage);
+  }
+
+  /** Undefined until it is known. */
+  get scmId(): Uuid | undefined {
+    return this.#scmId;
   }
 
   get nodeId(): number {
@@ -212,7 +225,7 @@ export class SimScm {
   /** `strata scm --bootstrap`: ends when a group has taken it in, however long that takes. */
   async bootstrap(): Promise<void> {
     const { world, trace } = this.#parts;
-    const random = this.random.stream("bootstrap");
+    const random = this.random.stream(`bootstrap ${++this.#bootstrapCount}`);
     await bootstrap(
       {
         disk: this.disk,
@@ -250,17 +263,18 @@ export class SimScm {
       `ozone.scm.node.id=${this.name}`,
       ...members.map(({ name, host }) => `ozone.scm.address.s.${name}=${host}`),
     ];
-    return loadConfig({
+    const config = loadConfig({
       env: {},
       host: { hostName: this.host, addresses: [this.host], coreCount: 2 },
       overrides: [
         ...SETTINGS,
         `strata.shard.count=${options.shardCount}`,
         `strata.state.flush.interval=${options.flushIntervalMs}ms`,
-        `strata.raft.log.entries.max=${options.logEntryCountMax}`,
         ...(members.length === 0 ? [] : service),
       ],
     });
+    // Less than anybody may configure, so that members fall behind what is kept.
+    return { ...config, raft: { ...config.raft, logEntryCountMax: options.logEntryCountMax } };
   }
 
   start(): void {
@@ -375,6 +389,14 @@ export class SimScm {
     };
   }
 
+  /** Its machine dies, and the log on its disk is harmed, if that can be done so that the next start sees
+   * it. */
+  async harm(): Promise<void> {
+    this.crash("machine");
+    this.damage = await harmLog(this.disk, this.directories.raft, this.#crashRandom);
+    this.#parts.trace.line(this.name, `disk: ${this.damage ?? "not harmed"}`);
+  }
+
   /** Dies `afterMs` after its `writeCount`-th write from now. */
   crashAfterWrites(writeCount: number, afterMs: number, what: "process" | "machine"): void {
     const life = this.#life;
@@ -393,7 +415,9 @@ export class SimScm {
     void scm.fatal.then((error) => this.#failed(life, error));
     if (this.#life !== life) return;
     life.scm = scm;
+    assert(this.damage === undefined, `${this.name} serves with a damaged disk: ${this.damage}`);
     this.#nodeId = scm.identity.nodeId;
+    this.#scmId = scm.identity.scmId;
     const { cluster, raft } = scm;
     this.#parts.trace.line(
       this.name,
@@ -411,13 +435,30 @@ export class SimScm {
   /** The process says that it cannot go on. */
   #failed(life: Life, error: unknown): void {
     if (this.#life !== life) return;
+    if (error instanceof StrataError && error.code === "MEMBER_REMOVED") {
+      this.#parts.trace.line(this.name, "ends: it was removed");
+      this.#afterDeath(life, () => this.onRemoved());
+      return;
+    }
+    if (error instanceof StrataError && error.class === "CorruptionError" && this.damage !== undefined) {
+      this.#parts.trace.line(this.name, `does not start: ${error.code}`);
+      this.#afterDeath(life, () => this.onRefused());
+      return;
+    }
     if (this.#deathReason === undefined || !(error instanceof StrataError)) {
       this.#parts.onFailure(error);
       return;
     }
     this.#parts.trace.line(this.name, `gives up: ${error.code}`);
+    this.#afterDeath(life, () => this.onDeath());
+  }
+
+  /** The process ends by itself. */
+  #afterDeath(life: Life, then: () => void): void {
     this.world.scheduler.after(0, () => {
-      if (this.#life === life) this.#die("process");
+      if (this.#life !== life) return;
+      this.crash("process");
+      then();
     });
   }
 

@@ -13,6 +13,7 @@ import { Journal } from "./journal.js";
 import { Ledger } from "./ledger.js";
 import { MutationSource, tagOf } from "./mutations.js";
 import { Observer } from "./observer.js";
+import { Operators } from "./operators.js";
 import type { SimOptions } from "./options.js";
 import { SimPlan } from "./plan.js";
 import { ReplicaWorkload } from "./replica-workload.js";
@@ -35,6 +36,7 @@ export class Simulation {
   readonly trace: SimTrace;
   readonly group: SimGroup;
   readonly ledger = new Ledger();
+  readonly operators: Operators;
   readonly faults: Faults;
   /** What administrators did with hot things. */
   readonly history: HistoryRecorder;
@@ -102,12 +104,23 @@ export class Simulation {
     this.#services = new Services({ world, group, plan, trace, random: workload.stream("services") });
     this.#observer = new Observer({ world, group, datanodes });
     const admins = this.#admins;
+    this.operators = new Operators({
+      world,
+      group,
+      trace,
+      random: random.stream("operators"),
+      onChanged: () => {
+        for (const datanode of datanodes) datanode.groupChanged();
+      },
+    });
+    const { operators } = this;
     this.faults = new Faults({
       world,
       options,
       trace,
       random: random.stream("faults"),
       group,
+      operators,
       datanodes,
       admins,
     });
@@ -196,8 +209,11 @@ export class Simulation {
 
   /** Who is not at rest. */
   #unrest(): string | undefined {
-    const { leader, present } = this.group;
+    const { leader, present, journal } = this.group;
     if (leader === undefined) return "nobody leads";
+    if (this.operators.unrest !== undefined) return this.operators.unrest;
+    const { voters, votersOutgoing } = journal.confState;
+    if (voters.length !== present.length || votersOutgoing.length > 0) return "not all vote";
     const index = leader.running?.cluster.appliedIndex;
     for (const { name, serving } of present) {
       if (serving === undefined) return `${name} does not serve`;
@@ -271,6 +287,7 @@ export class Simulation {
   async #finish(): Promise<void> {
     for (const scm of this.group.present) await this.#stop(scm);
     for (const admin of this.#admins) admin.close();
+    this.operators.close();
     const { eventCount, digest } = this.world.scheduler;
     this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
   }
