@@ -121,9 +121,9 @@ carry a term (others: 0). A leader that was deposed and does not know it must ha
 3. An order to delete, replicate or reconstruct is looked at again when it begins: its term must be the
    highest still, and its deadline not over.
 4. \`termSeen\` of a heartbeat is the highest term at the moment when the heartbeat is made, and
-   \`commandCounts\` counts what waits or runs then. A new leader deletes no replica of a container before
-   every datanode that holds one has said so: its term, and no delete; or before the last delete of an
-   earlier term is past its deadline.
+   \`commandCounts\` counts what waits or runs then. A new leader deletes no replica of a container until
+   every datanode that holds one has said so, its term and no delete, or until the last delete of an earlier
+   term is past its deadline.
 
 ### Full reports
 
