@@ -41,6 +41,8 @@ const ROUND_MS = { min: 25, max: 250 } as const;
 /** An SCM that does not answer the cheapest question for so long is dialled anew: after a partition a new
  * connection is there long before the old one's packets are sent again. */
 const QUESTION_TIMEOUT_MS = 2_000;
+/** After so many failures an SCM may have moved to where the address book says. */
+const FAILURES_OF_A_MOVE = 3;
 /** Hints followed one after the other without anybody's success: two SCMs that each call the other one leader
  * must not be asked in a loop. */
 const FOLLOW_COUNT_MAX = 2;
@@ -87,6 +89,8 @@ export class LeaderFinder {
   /** Highest in which an SCM was followed. */
   #term = 0;
   #clusterId: string | undefined;
+  /** As an SCM said last. */
+  #members: readonly ScmAddress[] = [];
   #followCount = 0;
   /** It has been silent; the others are asked although it is still taken for the leader. */
   #doubted: ScmLink | undefined;
@@ -208,6 +212,7 @@ export class LeaderFinder {
     // Nobody needs it now; a search dials it again.
     if (!link.isGiven && this.#search === undefined && !wasLeader) link.reconnector.stop("not needed");
     if (this.#isRunning) {
+      this.#learn(this.#members);
       if (this.#leader === undefined && !this.isPinned) this.#startSearch();
       this.#handler.onLost(error);
       this.#checkRefusals();
@@ -229,8 +234,7 @@ export class LeaderFinder {
       return;
     }
     if (this.#leader === link) this.#leader = undefined;
-    const isNewer = this.#doubted !== undefined && term > this.#term;
-    if (this.#leader !== undefined && !isNewer) return;
+    if (this.#leader !== undefined) return;
     if (!this.#follow(link, term, tidings)) this.#startSearch();
   }
 
@@ -314,9 +318,12 @@ export class LeaderFinder {
     if (isSent) link.isAsked = true;
   }
 
-  /** Adds SCMs that the client did not know. */
+  /** Adds SCMs that the client did not know. Not before every given endpoint was tried: only then is it clear
+   * which of the members it knows already, under other names. */
   #learn(members: readonly ScmAddress[]): void {
     if (this.isPinned || members.length === 0) return;
+    this.#members = members;
+    if (this.#links.some((link) => !isReady(link) && link.failureCount === 0 && link.isGiven)) return;
     for (const member of members) {
       const endpoint = endpointOf(member);
       if (endpoint === undefined || this.#linkOf(endpoint, members) !== undefined) continue;
@@ -341,7 +348,9 @@ export class LeaderFinder {
   /** The link to the SCM that `members` says is at `endpoint`: it may be known under another name. */
   #linkOf(endpoint: string, members: readonly ScmAddress[]): ScmLink | undefined {
     const scmId = members.find((member) => endpointOf(member) === endpoint)?.scmId;
-    const known = this.#links.find((link) => scmId !== undefined && link.scmId === scmId && isReady(link));
+    const known = this.#links.find((link) => {
+      return scmId !== undefined && link.scmId === scmId && link.failureCount < FAILURES_OF_A_MOVE;
+    });
     return known ?? this.#links.find((link) => sameEndpoint(link.endpoint, endpoint));
   }
 

@@ -31,10 +31,15 @@ function admin() {
   const applied = new AppliedState();
   applied.done(seedCluster());
   const barrier = new FakeBarrier();
+  let listCount = 0;
+  const list = () => {
+    listCount++;
+    return { slots: [], more: false };
+  };
   const services = {
     clock: world.clock,
     cluster: applied.state,
-    nodes: { slotOf: () => undefined, list: () => ({ slots: [], more: false }) },
+    nodes: { slotOf: () => undefined, list },
     replicas: { queryReplicas: (_: number, onFacts: (facts: unknown[]) => void) => onFacts([]) },
     tables: {
       scan: (_: unknown, onPage: (page: unknown) => void) => onPage({ rows: [], appliedIndex: 1 }),
@@ -47,7 +52,7 @@ function admin() {
     world.ask(connection, name, request as RequestOf<never>);
     world.turn();
   };
-  return { world, applied, barrier, connection, ask };
+  return { world, applied, barrier, connection, ask, listCount: () => listCount };
 }
 
 test("no read is answered before its barrier", () => {
@@ -94,12 +99,13 @@ test("a request that is wrong is refused behind the barrier too", () => {
   assert.equal(connection.lastAnswer.error?.code, "INVALID_ARGUMENT");
 });
 
-test("nobody answers a read whose client has gone", () => {
-  const { world, barrier, connection, ask } = admin();
+test("nobody works for a read whose client has gone", () => {
+  const { world, barrier, connection, ask, listCount } = admin();
   barrier.isHeld = true;
   ask("listNodes");
   connection.close(1001, "");
   barrier.release();
   world.turn();
   assert.equal(connection.answers.length, 1);
+  assert.equal(listCount(), 0);
 });

@@ -103,6 +103,23 @@ test("between two terms as leader every service hears that the first has ended",
   deepEqual(rig.takeCalls(), ["a false false", "a true false"]);
 });
 
+test("a service that changes the standing within its call is followed by nobody's older news", () => {
+  const rig = new Rig();
+  rig.manager.register(
+    rig.service("a", {
+      onStatus: (leaderReady, safeMode) => {
+        rig.calls.push(`a ${leaderReady} ${safeMode}`);
+        if (leaderReady) rig.context.setSafeMode(true);
+      },
+    }),
+  );
+  rig.manager.register(rig.service("b"));
+  rig.manager.start();
+  rig.takeCalls();
+  rig.lead(3);
+  deepEqual(rig.takeCalls(), ["a true false", "a true true", "b true true"]);
+});
+
 test("what one service cannot do is logged and keeps no other one from its work", async () => {
   const rig = new Rig();
   rig.manager.register(rig.service("a", { start: broken }));

@@ -153,6 +153,20 @@ test("orders go to the handler in order; a reregister command makes the node reg
   );
 });
 
+test("a node that is told to register anew is not registered until it has", async () => {
+  const w = await world({
+    ...QUIET,
+    commands: [{ type: "reregisterCommand", commandId: 0, term: 0, deadlineMs: 0 }],
+  });
+  const { client, log } = new Node(w);
+  await w.until("the node is connected", () => client.isConnected);
+  await w.scheduler.settle(client.sendRegistration(REGISTRATION));
+  equal(client.isRegistered, true);
+  await w.scheduler.settle(client.sendHeartbeat(HEARTBEAT));
+  equal(client.isRegistered, false);
+  deepEqual(log, ["connected", "registered", "reregister"]);
+});
+
 test("a node that the SCM has forgotten registers again", async () => {
   const w = await world();
   w.scm().on("heartbeat", (request) => {

@@ -277,17 +277,97 @@ test("a member that is known under another name is not dialled twice", async () 
   const members = [0, 1].map((index) => ({ ...address(index, group), host: `10.9.9.${index + 1}` }));
   world.lead(undefined, 3);
   for (const scm of world.scms) scm.hello = { ...scm.hello, members };
-  const outcome = group.mutate();
+  const dialled = new Set<string>();
+  const { network } = world.environment;
+  const dial: typeof network.dial = (url, ...rest) => {
+    dialled.add(new URL(url).hostname);
+    return network.dial(url, ...rest);
+  };
+  const client = new AdminClient(
+    { ...world.environment, network: { dial } },
+    { endpoints: world.endpoints, clientName: "test" },
+  );
+  const outcome = new Outcome<ResponseOf<"suppressContainers">>();
+  client.mutate("suppressContainers", SUPPRESSION, outcome);
   await world.pass(1_000);
   world.scm(0).hello = { ...world.scm(0).hello, term: 4, leaderHint: `ws://10.9.9.2:${SCM_PORT}` };
   world.scm(1).hello = { ...world.scm(1).hello, term: 4, isLeader: true };
   await world.until("it is done", () => outcome.isDone);
   equal(group.count(1), 1);
-  deepEqual(
-    world.scms.map(({ opened }) => opened.length),
-    [1, 1],
-  );
+  deepEqual([...dialled].sort(), ["10.0.0.1", "10.0.0.2"]);
+  // One that cannot be reached for long is looked for where the address book says.
+  await world.scm(0).close();
+  world.lead(undefined, 4);
+  for (const connection of world.network.connections) connection.reset();
+  await world.pass(10_000);
+  ok(dialled.has("10.9.9.1"), [...dialled].join());
+});
+
+test("a member that left the group is not talked to any more", async () => {
+  const group = await Group.of(3);
+  const { world } = group;
+  const members = [0, 1, 2].map((index) => address(index, group));
+  world.lead(undefined, 3);
+  for (const scm of world.scms) scm.hello = { ...scm.hello, members };
+  const client = new AdminClient(world.environment, {
+    endpoints: [world.endpoints[0] as string],
+    clientName: "test",
+  });
+  const read = client.listNodes({ countMax: 1 });
+  read.catch(() => undefined);
+  await world.until("all are greeted", () => world.scms.every((scm) => scm.greetings.length === 1));
+  for (const scm of world.scms) scm.hello = { ...scm.hello, members: members.slice(0, 2) };
+  await world.until("one is left", () => world.network.connections.length === 2);
+  await world.pass(10_000);
+  equal(world.scm(2).opened.length, 1);
+  client.close();
+});
+
+test("a leader that was slow, and then says that it leads no more, keeps its connection", async () => {
+  const group = await Group.of(2, { attemptTimeoutMs: 200 });
+  await group.mutated();
+  const { world } = group;
+  const slow = world.scm(0);
+  slow.on("suppressContainers", () => undefined);
+  const outcome = group.mutate();
+  await world.until("it was asked twice", () => group.count(0) === 3);
+  world.lead(1, 4);
+  slow.on("findLeader", () => undefined);
+  world.scm(1).on("findLeader", () => undefined);
+  slow
+    .requestsOf("suppressContainers")
+    .at(-1)
+    ?.fail(new StrataError("NOT_LEADER", { term: 4, leaderHint: world.endpoints[1] as string }));
+  await world.until("it is done", () => outcome.isDone);
+  await world.pass(50);
+  equal(slow.opened.length, 1);
   equal(world.network.connections.length, 2);
+});
+
+test("the first attempt that gets no answer makes the client look around", async () => {
+  for (const phaseMs of [0, 40, 80, 120, 160]) {
+    const group = await Group.of(2, { attemptTimeoutMs: 200 });
+    await group.mutated();
+    await group.world.pass(100 + phaseMs);
+    const hung = group.world.scm(0);
+    hung.on("suppressContainers", () => undefined);
+    hung.on("findLeader", () => undefined);
+    const { hello } = group.world.scm(1);
+    group.world.scm(1).hello = { ...hello, term: 4, isLeader: true };
+    const tookMs = await group.mutated();
+    ok(tookMs < 200 + AT_ONCE_MS, `${tookMs} ms`);
+  }
+});
+
+test("an SCM of a cluster that was founded anew is believed though its terms are low", async () => {
+  const group = await Group.of(1);
+  const scm = group.world.scm();
+  group.world.lead(0, 9);
+  await group.mutated();
+  group.world.lead(0, 1);
+  scm.hello = { ...scm.hello, clusterId: "CID-anew" };
+  for (const connection of scm.opened) connection.close(1006, "");
+  ok((await group.mutated()) < 1_000);
 });
 
 test("what every SCM answers is asked of anybody when nobody leads", async () => {
