@@ -143,7 +143,7 @@ export class PeerLink {
 
   /** A connection from the member was closed by it, or by its system. */
   inboundClosed(): void {
-    this.#isSuspect = !this.#isGone;
+    this.#isSuspect = true;
     this.retry();
   }
 
