@@ -301,9 +301,9 @@ export class NodeManager {
     node.layout = request.layout;
     node.lastHeartbeatMs = nowMs;
     if (which !== "same") node.health = this.#initialHealth(request.layout);
-    const { operationalState, expirySeconds } = this.#intents.get(node.uuid) ?? node.persisted;
+    const { operationalState, expirySeconds } = this.#intents.get(node.uuid) ?? ownState(node);
     node.operationalState = operationalState;
-    node.operationalStateExpiry = operationalState === "IN_SERVICE" ? 0 : expirySeconds;
+    node.operationalStateExpiry = expirySeconds;
     this.#complete.delete(node.slot);
     this.deleteFence.registered(node.slot);
     this.#takeReport(node, request.report);
@@ -444,6 +444,11 @@ export class NodeManager {
 }
 
 const NO_COMMANDS: readonly Command[] = [];
+
+/** What a datanode that no operator has spoken for brings to its record (spec 01 §3.3). */
+function ownState({ persisted }: NodeEntry): NodeIntent {
+  return persisted.operationalState === "IN_SERVICE" ? { ...persisted, expirySeconds: 0 } : persisted;
+}
 
 /** Takes the first commands out. All commands of an answer carry its term; datanodes drop lower ones (spec 01
  * §6). */

@@ -178,6 +178,15 @@ test("at registration the datanode is the source of its operational state", () =
   assert.equal(rig.node(1).operationalState, "IN_SERVICE");
 });
 
+test("an intent is shown alike before and after a registration, with its expiry", () => {
+  const rig = new NodeRig();
+  rig.accept(1);
+  rig.manager.applyIntent(uuidOf(1), { operationalState: "IN_SERVICE", expirySeconds: 77 });
+  const before = rig.node(1).operationalStateExpiry;
+  rig.accept(1);
+  assert.equal(rig.node(1).operationalStateExpiry, before);
+});
+
 test("an operator's intent wins at registration, also when it was known before the datanode", () => {
   const rig = new NodeRig();
   rig.manager.applyIntent(uuidOf(1), { operationalState: "DECOMMISSIONING", expirySeconds: 0 });
