@@ -85,11 +85,19 @@ export class IncomingSnapshot {
     return this.#loading;
   }
 
-  /** Whether what is written here is the beginning of what is offered, and the sender can go on behind it. */
-  isSameAs(from: NodeId, offer: SnapshotMessageOf<"snapshotOffer">): boolean {
-    const { id, hash } = this.#origin;
-    const isSame = offer.index === id.index && offer.term === id.term && offer.hash === hash;
-    return isSame && from === this.from && this.#takenCount <= offer.chunkCount && !this.#isEnding;
+  /** All chunks are there and are being checked: it will arrive without a connection, too. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  isSameAs(from: NodeId, { index, term, hash }: SnapshotMessageOf<"snapshotOffer">): boolean {
+    const { id, hash: ownHash } = this.#origin;
+    return from === this.from && index === id.index && term === id.term && hash === ownHash;
+  }
+
+  /** Whether the sender knows where the chunks end that came. */
+  canGoOn({ chunkCount }: SnapshotMessageOf<"snapshotOffer">): boolean {
+    return this.#takenCount <= chunkCount;
   }
 
   begin(link: MessageLink): void {

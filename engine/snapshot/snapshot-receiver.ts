@@ -122,8 +122,11 @@ export class StoringReceiver implements SnapshotReceiver {
     }
     this.#resumeTimer?.cancel();
     if (present?.isSameAs(from, offer) === true) {
-      present.goOn(link, offer.leaderTerm);
-      return;
+      if (present.isEnding) throw new StrataError("SNAPSHOT_REFUSED", { reason: "it is being checked" });
+      if (present.canGoOn(offer)) {
+        present.goOn(link, offer.leaderTerm);
+        return;
+      }
     }
     present?.detach(new StrataError("SNAPSHOT_REFUSED", { reason: "a newer one takes its place" }));
     this.#incoming = this.#begin(link, offer);
