@@ -1,10 +1,10 @@
-import type { ReloadTarget, StateHead } from "../cluster/state-machine.js";
+import type { ReloadTarget, StateHead, StateMachine } from "../cluster/state-machine.js";
 import type { ChainCallback } from "../consensus/append-pipeline.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
-import type { EntryId, NodeId } from "../raft/types.js";
+import type { ConfState, EntryId, NodeId } from "../raft/types.js";
 import type { SnapshotStore } from "./snapshot-store.js";
 
 /** A state that nobody is sent any more is held open this long: for a member whose connection was lost, and
@@ -40,7 +40,7 @@ export interface OpenSnapshotsParts {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly store: SnapshotStore;
-  readonly machine: Pick<ReloadTarget, "headKey" | "readHead">;
+  readonly machine: Pick<ReloadTarget & StateMachine, "headKey" | "readHead" | "confState">;
   chainAt(index: LogIndex, onChain: ChainCallback): void;
   truncatedIndex(): LogIndex;
   onOpened(): void;
@@ -61,10 +61,12 @@ export class OpenSnapshots {
     this.#parts = parts;
   }
 
-  /** The newest one, if the log goes on from there. */
+  /** The newest one, if the log goes on from there, and if it knows the present members: who was added later
+   * would find that it is none of them, and not take it. */
   usable(): OpenSnapshot | undefined {
     const newest = this.#held.at(-1);
-    return newest !== undefined && newest.head.index >= this.#parts.truncatedIndex() ? newest : undefined;
+    if (newest === undefined || newest.head.index < this.#parts.truncatedIndex()) return undefined;
+    return isSameConfState(newest.head.confState, this.#parts.machine.confState) ? newest : undefined;
   }
 
   /** Opens another one; `onOpened` follows. */
@@ -144,7 +146,8 @@ export class OpenSnapshots {
     held.usedMs = this.#parts.clock.monotonicMs();
     this.#held.push(held);
     this.#closeUnused();
-    this.#parts.onOpened();
+    // The last change of members may not be flushed yet: the core asks again at its next heartbeat.
+    if (this.usable() !== undefined) this.#parts.onOpened();
   }
 
   /** One that is neither in use nor the newest is closed at once, the newest after a while. */
@@ -161,4 +164,11 @@ export class OpenSnapshots {
     if (this.#held.includes(newest))
       this.#timer = this.#parts.scheduler.after(leftMs, () => this.#closeUnused());
   }
+}
+
+function isSameConfState(a: ConfState, b: ConfState): boolean {
+  const ids = ({ voters, votersOutgoing, learners, learnersNext }: ConfState) => {
+    return [voters, votersOutgoing, learners, learnersNext].map((list) => list.join()).join(";");
+  };
+  return ids(a) === ids(b);
 }

@@ -1,4 +1,4 @@
-import type { ReloadTarget } from "../cluster/state-machine.js";
+import type { ReloadTarget, StateMachine } from "../cluster/state-machine.js";
 import type { ChainCallback } from "../consensus/append-pipeline.js";
 import type { SnapshotSender } from "../consensus/snapshots.js";
 import type { Clock } from "../core/clock.js";
@@ -21,7 +21,7 @@ export interface StreamingSenderParts {
   readonly scheduler: Scheduler;
   /** Main's end of the state thread. */
   readonly store: SnapshotStore;
-  readonly machine: Pick<ReloadTarget, "headKey" | "readHead">;
+  readonly machine: Pick<ReloadTarget & StateMachine, "headKey" | "readHead" | "confState">;
   readonly dialer: SnapshotDialer;
   /** `AppendPipeline.chainAt`. */
   chainAt(index: LogIndex, onChain: ChainCallback): void;
