@@ -33,7 +33,7 @@ async function whenEqual(a: ScmMember, b: ScmMember): Promise<void> {
   }
 }
 
-test("a new member gets what the log does not hold any more as a snapshot, and outlives its own kill", async () => {
+test("a new member gets what the log has dropped as a snapshot, and outlives its own kill", async () => {
   const settings = ["strata.raft.log.entries.max=1000", "strata.state.flush.interval=50ms"];
   const group = await ScmGroup.create({ names: ["a"], laterNames: ["b"], takesImports: true, settings });
   const client = createAdminClient({ endpoints: group.endpoints, clientName: "snapshot" });
