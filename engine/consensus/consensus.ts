@@ -25,7 +25,8 @@ export interface Consensus<O> {
   readBarrier(onReady: (refusal: StrataError | undefined) => void): void;
 }
 
-/** How a request to the group itself ends: undefined = done. */
+/** How a request to the group itself ends: undefined = done. Called exactly once; SHUTTING_DOWN may hit a
+ * change that is in the log already. */
 export type GroupCallback = (refusal: StrataError | undefined) => void;
 
 /** The Raft group as its operators see it. */

@@ -65,6 +65,13 @@ export class LeadershipTransfer {
     }
   }
 
+  /** Nobody will look any more. */
+  stop(error: StrataError): void {
+    const transfer = this.#transfer;
+    this.#transfer = undefined;
+    transfer?.onOutcome(error);
+  }
+
   #end(reason: string | undefined): void {
     const { onOutcome, target } = this.#transfer as Transfer;
     this.#transfer = undefined;

@@ -104,6 +104,14 @@ export class Office {
       this.#becomeReady();
   }
 
+  /** Answers with `error` what was asked of the group and has no outcome. */
+  stop(error: StrataError): void {
+    const change = this.#change;
+    this.#change = undefined;
+    change?.onOutcome(error);
+    this.#transfer.stop(error);
+  }
+
   #becomeReady(): void {
     const { leadership, proposals, seed, scheduleTurn } = this.#parts;
     const operation = seed();

@@ -44,9 +44,10 @@ export class Proposer {
     this.#appendsInFlightMax = APPENDS_IN_FLIGHT_MAX[hasOthers ? "withOthers" : "alone"];
   }
 
-  /** Since when proposals have waited for changed state to be written; undefined when they do not. */
+  /** Since when proposals have waited for changed state to be written; undefined when they do not, also when
+   * they were refused meanwhile: a node that does not lead any more would take its disk to hang for ever. */
   get heldSinceMs(): number | undefined {
-    return this.#heldSinceMs;
+    return this.#parts.proposals.isEmpty ? undefined : this.#heldSinceMs;
   }
 
   /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which

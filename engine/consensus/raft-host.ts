@@ -448,8 +448,13 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     return refusal ?? (this.#ending.isDraining ? new StrataError("SHUTTING_DOWN") : undefined);
   }
 
+  /** A member that stops and does not lead takes in nothing more: its log would never come to rest. */
+  get #isLeaving(): boolean {
+    return this.#ending.isDraining && !this.#leadership.isLeader;
+  }
+
   #onMessage(message: Message): void {
-    if (this.#phase === "stopped" || this.#guard.refuses(message)) return;
+    if (this.#phase === "stopped" || this.#isLeaving || this.#guard.refuses(message)) return;
     this.#ticker.onHeard(message.from);
     this.#core.step(message);
     this.#scheduleTurn();
@@ -617,6 +622,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#snapshots.receiver.stop();
     void this.#peers?.close();
     this.#reads.failAll(new StrataError("SHUTTING_DOWN"));
+    this.#office.stop(new StrataError("SHUTTING_DOWN"));
     const unfinished = this.#applying.takeExpected().concat(this.#proposals.take());
     for (const batch of unfinished) {
       for (const callback of batch.callbacks) callback(new StrataError("SHUTTING_DOWN"));

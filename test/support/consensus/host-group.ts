@@ -17,6 +17,10 @@ interface Place {
   handler: PeersHandler | undefined;
   /** Its log thread does nothing. */
   isStalled: boolean;
+  /** A synced write takes so many rounds. */
+  syncRounds: number;
+  /** Its state thread does nothing. */
+  isStateStalled: boolean;
 }
 
 /** Several hosts with one clock and a network that delivers in the next round, or not. */
@@ -40,6 +44,8 @@ export class HostGroup {
       rig: undefined,
       handler: undefined,
       isStalled: false,
+      syncRounds: 1,
+      isStateStalled: false,
     }));
     for (const id of this.#voters) this.start(id);
   }
@@ -99,6 +105,16 @@ export class HostGroup {
     this.#place(id).isStalled = true;
   }
 
+  /** A synced write takes so many milliseconds from now on. */
+  slowDisk(id: number, syncMs: number): void {
+    this.#place(id).syncRounds = syncMs;
+  }
+
+  /** The disk of the state alone. */
+  stallState(id: number, isStalled = true): void {
+    this.#place(id).isStateStalled = isStalled;
+  }
+
   /** One round of everything, a millisecond each, until `isDone`. */
   until(isDone: () => boolean, limitMs = 20_000): void {
     for (let ms = 0; ms < limitMs; ms++) {
@@ -122,13 +138,15 @@ export class HostGroup {
 
   #round(): void {
     this.scheduler.turn();
-    for (const { rig, isStalled } of this.#places) {
+    for (const { rig, isStalled, syncRounds, isStateStalled } of this.#places) {
       if (rig === undefined) continue;
-      rig.log.take();
-      if (!isStalled) rig.log.sync();
+      // What comes while a slow disk syncs waits for the next time.
+      if (syncRounds === 1) rig.log.take();
+      if (!isStalled && this.scheduler.monotonicMs() % syncRounds === 0) rig.log.sync();
+      if (syncRounds > 1 && this.scheduler.monotonicMs() % syncRounds === 0) rig.log.take();
       rig.log.link.deliver();
       rig.state.take();
-      rig.state.write();
+      if (!isStateStalled) rig.state.write();
       rig.state.link.deliver();
       rig.host.checkInvariants();
     }

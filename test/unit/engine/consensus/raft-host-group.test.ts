@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
-import { nodeId } from "../../../../engine/raft/types.js";
+import { CONF_CHANGE, CONF_CHANGE_TRANSITION, nodeId } from "../../../../engine/raft/types.js";
 import { HostGroup } from "../../../support/consensus/host-group.js";
 
 /** Default election timeout. */
 const T = 1000;
+const CAMPAIGN: ReadonlySet<number> = new Set([MESSAGE_KIND.VOTE_REQ, MESSAGE_KIND.PRE_VOTE_REQ]);
 
 test("three hosts elect one leader, and what it acknowledges is applied by all", () => {
   const group = new HostGroup(3);
@@ -227,4 +228,68 @@ test("a follower knows when it has caught up", () => {
   ask();
   group.until(() => isCaughtUp);
   assert.ok(group.rig(follower).machine.appliedIndex >= appliedIndex);
+});
+
+test("who gave way because its state could not be written campaigns again when it can", () => {
+  const group = new HostGroup(3, { dirtyBytesMax: 500, flushBytes: 300 });
+  const first = group.elect();
+  const rig = group.rig(first);
+  group.stallState(first);
+  let id = 0;
+  group.until(() => {
+    if (rig.host.leadership.leaderReady) rig.propose(++id);
+    return !rig.host.leadership.isLeader;
+  });
+  group.until(() => group.leaders.length === 1 && group.leaders[0] !== first);
+  group.stallState(first, false);
+  const second = group.leaders[0] as number;
+  const third = 6 - first - second;
+  // Only the first may be elected.
+  group.isLost = ({ from, kind }) => from === third && CAMPAIGN.has(kind);
+  group.kill(second);
+  assert.equal(group.elect(), first);
+});
+
+test("what was asked of the group itself is answered when the host stops", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  group.pass(T);
+  const { host } = group.rig(leader);
+  for (const other of [1, 2, 3]) {
+    if (other !== leader) group.cut(other, leader);
+  }
+  const outcomes: (string | undefined)[] = [];
+  const change = {
+    transition: CONF_CHANGE_TRANSITION.AUTO,
+    steps: [{ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(4) }],
+    context: new Uint8Array(0),
+  };
+  host.changeMembers(change, (refusal) => outcomes.push(refusal?.code));
+  host.transferLeadership(nodeId((leader % 3) + 1), (refusal) => outcomes.push(refusal?.code));
+  group.pass(10);
+  assert.deepEqual(outcomes, []);
+  host.stop(0, () => {});
+  group.pass(1);
+  assert.deepEqual(outcomes, ["SHUTTING_DOWN", "SHUTTING_DOWN"]);
+});
+
+test("a follower stops within an election timeout, however much the leader sends", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  group.pass(T);
+  const rig = group.rig(leader);
+  let stoppedMs: number | undefined;
+  const { scheduler } = group;
+  const beganMs = scheduler.monotonicMs();
+  const follower = (leader % 3) + 1;
+  group.slowDisk(follower, 5);
+  group.rig(follower).host.stop(4 * T, () => {
+    stoppedMs = scheduler.monotonicMs();
+  });
+  let id = 0;
+  group.until(() => {
+    if (rig.host.leadership.leaderReady) rig.propose(++id);
+    return stoppedMs !== undefined;
+  });
+  assert.ok((stoppedMs as number) - beganMs <= T, `${(stoppedMs as number) - beganMs} ms`);
 });
