@@ -176,7 +176,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       {
         onDurable: (responses, number) => {
           this.#gate.onDurable(number);
-          this.#deliver(responses);
+          this.#installer.onDurable(responses);
         },
         onTruncated: (index) => this.#log.onTruncated(index),
       },

@@ -28,6 +28,9 @@ export class SnapshotInstaller {
   /** Was given to the core, which may have it installed. */
   #arrived: ArrivedSnapshot | undefined;
   #isInstalling = false;
+  /** Messages of later appends that became durable while the state machine was not there yet: what the core
+   * hears of its log comes in order. Undefined while nothing has to wait. */
+  #later: Message[] | undefined;
 
   constructor(parts: SnapshotInstallerParts) {
     this.#parts = parts;
@@ -36,6 +39,12 @@ export class SnapshotInstaller {
   /** The state machine is between two states: nothing may be read or applied. */
   get isInstalling(): boolean {
     return this.#isInstalling;
+  }
+
+  /** Messages that speak for an append, which is durable. */
+  onDurable(responses: readonly Message[]): void {
+    if (this.#later === undefined) this.#parts.deliver(responses);
+    else this.#later.push(...responses);
   }
 
   /** The core decides whether it is worth having. */
@@ -66,10 +75,14 @@ export class SnapshotInstaller {
     restoreLog(snapshot.id, message.entries);
     const { chain, stateDirectory } = arrived;
     pipeline.install(message, { chain, stateDirectory }, (responses) => {
+      const later: Message[] = [];
+      this.#later = later;
       receiver.install(arrived, () => {
         this.#isInstalling = false;
         onInstalled(snapshot.id.index);
+        this.#later = undefined;
         deliver(responses);
+        deliver(later);
       });
     });
   }
