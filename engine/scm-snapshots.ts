@@ -40,6 +40,10 @@ export function startSnapshots(host: SnapshotHost, parts: ScmSnapshotsParts): Sn
     recheckContainers: () => parts.recheckContainers(),
     onSendFailed: (error) => warn("a snapshot cannot be read to be sent", error),
     onRefused: (from, error) => warn("a snapshot could not be taken in", error, from),
+    onUnwanted: (member, { index, term }) => {
+      const reason = "the log holds as much, or this SCM is not in its group";
+      logger.info("a snapshot that arrived is of no use here", { member, index, term, reason });
+    },
     onFatal: (error) => parts.onFatal(error),
   });
   network.snapshotAcceptor = snapshots.accept;

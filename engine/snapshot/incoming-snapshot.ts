@@ -8,7 +8,7 @@ import { MESSAGE_KIND } from "../raft/message.js";
 import type { ConfState, EntryId, NodeId } from "../raft/types.js";
 import { snapshotStateDirectory } from "../storage/directories.js";
 import type { MessageLink } from "./message-link.js";
-import { decodeMembers, encodeMembers } from "./snapshot-payload.js";
+import { decodeMembers, isSameMembers } from "./snapshot-payload.js";
 import type { SnapshotStore } from "./snapshot-store.js";
 
 /** Chunks that may wait to be written; a sender that sends more breaks the protocol. */
@@ -219,10 +219,7 @@ export class IncomingSnapshot {
         return invalid(`it is the state as of ${head.term}/${head.index}`);
       }
       if (head.hash !== hash) return invalid(`its hash is ${head.hash}, not ${hash}`);
-      const [found, said] = [head.confState, confState].map(encodeMembers);
-      return Buffer.from(found as Uint8Array).equals(said as Uint8Array)
-        ? undefined
-        : invalid("other members");
+      return isSameMembers(head.confState, confState) ? undefined : invalid("other members");
     } catch (error) {
       if (error instanceof StrataError) return error;
       throw error;

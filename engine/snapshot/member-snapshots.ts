@@ -5,7 +5,7 @@ import type { SnapshotHost, Snapshots } from "../consensus/snapshots.js";
 import type { Clock } from "../core/clock.js";
 import type { StrataError } from "../core/errors.js";
 import type { Scheduler } from "../core/scheduler.js";
-import type { NodeId } from "../raft/types.js";
+import type { EntryId, NodeId } from "../raft/types.js";
 import type { SnapshotAcceptor, SnapshotDialer } from "./snapshot-link.js";
 import { StoringReceiver } from "./snapshot-receiver.js";
 import { StreamingSender } from "./snapshot-sender.js";
@@ -25,6 +25,8 @@ export interface MemberSnapshotsParts {
   onSendFailed(error: StrataError): void;
   /** A snapshot that `from` sent could not be taken in. */
   onRefused(from: NodeId, error: StrataError): void;
+  /** One that `from` sent is of no use here. */
+  onUnwanted(from: NodeId, id: EntryId): void;
   /** The state is damaged: the process must end. */
   onFatal(error: StrataError): void;
 }
@@ -59,6 +61,7 @@ export class MemberSnapshots implements Snapshots {
       resumeFlushes: () => host.resumeFlushes(),
       recheckContainers: () => parts.recheckContainers(),
       onRefused: (from, error) => parts.onRefused(from, error),
+      onUnwanted: (from, id) => parts.onUnwanted(from, id),
       onFatal: (error) => parts.onFatal(error),
     });
   }

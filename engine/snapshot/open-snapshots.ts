@@ -4,7 +4,8 @@ import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
-import type { ConfState, EntryId, NodeId } from "../raft/types.js";
+import type { EntryId, NodeId } from "../raft/types.js";
+import { isSameMembers } from "./snapshot-payload.js";
 import type { SnapshotStore } from "./snapshot-store.js";
 
 /** A state that nobody is sent any more is held open this long: for a member whose connection was lost, and
@@ -61,12 +62,17 @@ export class OpenSnapshots {
     this.#parts = parts;
   }
 
-  /** The newest one, if the log goes on from there, and if it knows the present members: who was added later
-   * would find that it is none of them, and not take it. */
+  /** The newest one, if it is of use to whoever needs one now. */
   usable(): OpenSnapshot | undefined {
     const newest = this.#held.at(-1);
-    if (newest === undefined || newest.head.index < this.#parts.truncatedIndex()) return undefined;
-    return isSameConfState(newest.head.confState, this.#parts.machine.confState) ? newest : undefined;
+    return newest !== undefined && this.#isUsable(newest.head) ? newest : undefined;
+  }
+
+  /** The log must go on from there. And a member that was added later is not in it: its core would pass by a
+   * state of a group that it does not belong to, however often it is sent. */
+  #isUsable({ index, confState }: StateHead): boolean {
+    const { machine, truncatedIndex } = this.#parts;
+    return index >= truncatedIndex() && isSameMembers(confState, machine.confState);
   }
 
   /** Opens another one; `onOpened` follows. */
@@ -119,6 +125,12 @@ export class OpenSnapshots {
         return;
       }
       this.#parts.chainAt(head.index, (chain) => {
+        if (chain !== undefined && !this.#isUsable(head)) {
+          // The present membership is not flushed yet. The core asks again with the next heartbeat.
+          store.close(reader);
+          this.#opened(undefined);
+          return;
+        }
         if (chain !== undefined && !this.#isStopped) {
           this.#opened({ reader, head, chain, chunks: new Map(), userCount: 0, usedMs: 0 });
           return;
@@ -146,8 +158,7 @@ export class OpenSnapshots {
     held.usedMs = this.#parts.clock.monotonicMs();
     this.#held.push(held);
     this.#closeUnused();
-    // The last change of members may not be flushed yet: the core asks again at its next heartbeat.
-    if (this.usable() !== undefined) this.#parts.onOpened();
+    this.#parts.onOpened();
   }
 
   /** One that is neither in use nor the newest is closed at once, the newest after a while. */
@@ -164,11 +175,4 @@ export class OpenSnapshots {
     if (this.#held.includes(newest))
       this.#timer = this.#parts.scheduler.after(leftMs, () => this.#closeUnused());
   }
-}
-
-function isSameConfState(a: ConfState, b: ConfState): boolean {
-  const ids = ({ voters, votersOutgoing, learners, learnersNext }: ConfState) => {
-    return [voters, votersOutgoing, learners, learnersNext].map((list) => list.join()).join(";");
-  };
-  return ids(a) === ids(b);
 }

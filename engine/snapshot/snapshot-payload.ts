@@ -1,5 +1,6 @@
 import { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
+import { compareBytes } from "../core/compare-bytes.js";
 import { StrataError } from "../core/errors.js";
 import { readConfState, writeConfState } from "../raft/conf-state-codec.js";
 import type { ConfState } from "../raft/types.js";
@@ -11,6 +12,10 @@ export function encodeMembers(confState: ConfState): Uint8Array {
   const writer = new ByteWriter(MEMBERS_BYTES);
   writeConfState(writer, confState);
   return writer.take();
+}
+
+export function isSameMembers(a: ConfState, b: ConfState): boolean {
+  return compareBytes(encodeMembers(a), encodeMembers(b)) === 0;
 }
 
 /** Throws ProtocolError SNAPSHOT_INVALID. */

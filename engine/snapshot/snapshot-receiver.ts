@@ -5,7 +5,7 @@ import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
 import { logIndex, term } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
-import type { NodeId } from "../raft/types.js";
+import type { EntryId, NodeId } from "../raft/types.js";
 import { IncomingSnapshot } from "./incoming-snapshot.js";
 import { MessageLink } from "./message-link.js";
 import type { SnapshotConnection, SnapshotConnectionHandler } from "./snapshot-link.js";
@@ -30,6 +30,8 @@ export interface StoringReceiverParts {
   recheckContainers(): void;
   /** A snapshot could not be taken in: the disk, or what the sender sent. The sender learns of it, too. */
   onRefused(from: NodeId, error: StrataError): void;
+  /** One that arrived is of no use here: the log holds as much, or this SCM is not in its group. */
+  onUnwanted(from: NodeId, id: EntryId): void;
   /** The log begins with a snapshot that cannot be loaded: the process must end. */
   onFatal(error: StrataError): void;
 }
@@ -84,8 +86,9 @@ export class StoringReceiver implements SnapshotReceiver {
   }
 
   discard(arrived: ArrivedSnapshot): void {
-    this.#arrivedAs(arrived);
+    const { from } = this.#arrivedAs(arrived);
     this.#drop();
+    this.#parts.onUnwanted(from, arrived.message.snapshot.id);
   }
 
   stop(): void {

@@ -7,8 +7,16 @@ import { StateFlusher } from "../../../engine/consensus/state-flusher.js";
 import { TableScanner } from "../../../engine/consensus/table-scanner.js";
 import type { StrataError } from "../../../engine/core/errors.js";
 import { type LogIndex, logIndex, term } from "../../../engine/core/ids.js";
+import { encodeConfChange } from "../../../engine/raft/conf-change-codec.js";
 import { MESSAGE_KIND, type Snap } from "../../../engine/raft/message.js";
-import { ENTRY_TYPE, NO_NODE, type NodeId, type Snapshot } from "../../../engine/raft/types.js";
+import {
+  type ConfChange,
+  type ConfState,
+  ENTRY_TYPE,
+  NO_NODE,
+  type NodeId,
+  type Snapshot,
+} from "../../../engine/raft/types.js";
 import { MemberSnapshots } from "../../../engine/snapshot/member-snapshots.js";
 import { storageDirectories } from "../../../engine/storage/directories.js";
 import { initialize } from "../../../engine/storage/initialize.js";
@@ -58,6 +66,7 @@ export class StoredMember {
   readonly arrived: ArrivedSnapshot[] = [];
   readonly refused: StrataError[] = [];
   readonly fatal: StrataError[] = [];
+  unwantedCount = 0;
   recheckCount = 0;
   openedCount = 0;
   /** The last entry that is durable in the log. */
@@ -147,6 +156,9 @@ export class StoredMember {
         },
         onSendFailed: (error) => this.refused.push(error),
         onRefused: (_, error) => this.refused.push(error),
+        onUnwanted: () => {
+          this.unwantedCount++;
+        },
         onFatal: (error) => this.fatal.push(error),
       },
     );
@@ -163,6 +175,14 @@ export class StoredMember {
     const index = logIndex(this.durableIndex + 1);
     await this.#append({ index, term: TERM, type: ENTRY_TYPE.NORMAL, payload });
     this.machine.apply(index, TERM, payload, undefined);
+  }
+
+  /** The group has these members from here on. */
+  async applyMembers(change: ConfChange, confState: ConfState): Promise<void> {
+    const index = logIndex(this.durableIndex + 1);
+    const payload = encodeConfChange(change);
+    await this.#append({ index, term: TERM, type: ENTRY_TYPE.CONF_CHANGE_V2, payload });
+    this.machine.applyConfChange(index, TERM, confState, change.context);
   }
 
   /** Writes the state, durably. */

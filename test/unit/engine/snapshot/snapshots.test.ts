@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Operation } from "../../../../engine/cluster/operation.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { logIndex } from "../../../../engine/core/ids.js";
-import { nodeId } from "../../../../engine/raft/types.js";
+import { CONF_CHANGE, CONF_CHANGE_TRANSITION, nodeId } from "../../../../engine/raft/types.js";
 import { recover } from "../../../../engine/storage/recovery.js";
 import {
   containerRecord,
@@ -185,6 +185,27 @@ test("a snapshot that the log does not follow any more is opened anew", async ()
   assert.equal(leader.openedCount, 2);
 });
 
+test("a member is sent no state of a group that it was not in yet", async () => {
+  const { leader, world } = await membersWith(3);
+  const before = await leader.snapshot();
+  const change = {
+    transition: CONF_CHANGE_TRANSITION.AUTO,
+    steps: [{ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(2) }],
+    context: new Uint8Array(0),
+  };
+  const confState = { ...before.confState, learners: [nodeId(2)] };
+  await leader.applyMembers(change, confState);
+  // What is on disk is still of before: there is no snapshot now, and nobody is told that there is one.
+  assert.equal(leader.snapshots.sender.snapshot(), "pending");
+  await world.scheduler.run(world.scheduler.nowMs + 50);
+  assert.equal(leader.snapshots.sender.snapshot(), "pending");
+  assert.equal(leader.openedCount, 1);
+  await world.scheduler.run(world.scheduler.nowMs + 50);
+  await leader.flush();
+  const after = await leader.snapshot();
+  assert.deepEqual(after.confState, confState);
+});
+
 test("the log is kept behind a snapshot that is on its way or was just delivered", async () => {
   const { leader, follower, world, until } = await membersWith(3);
   const { sender } = leader.snapshots;
@@ -302,6 +323,7 @@ test("one that is not wanted, or does not go on, leaves nothing behind", async (
   await until("it is delivered", () => outcome.isDelivered === true);
   assert.match(stateDirectories(disks[1]), /snapshot/);
   follower.snapshots.receiver.discard(follower.arrived[0]!);
+  assert.equal(follower.unwantedCount, 1);
   await until("it is gone", () => stateDirectories(disks[1]) === "base");
   connections.deliveredCount.clear();
   leader.send(follower, await leader.snapshot());
@@ -324,9 +346,9 @@ test("a second one for the same member takes the place of the first, whose end n
 
 test("a state that cannot be read is not sent", async () => {
   const { disks, leader, follower, until } = await membersWith(10);
-  const snapshot = await leader.snapshot();
   const page = Uint8Array.of(2, 0, 0, 0, 10);
   disks[0]!.damageValue(`${DIRECTORIES.state}/base`, "rows", page, (value) => value.fill(9, 0, 4));
+  const snapshot = await leader.snapshot();
   const outcome = leader.send(follower, snapshot);
   await until("it is given up", () => outcome.isDelivered !== undefined);
   assert.equal(outcome.isDelivered, false);
