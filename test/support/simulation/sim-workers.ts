@@ -1,7 +1,7 @@
 import { AssertionError, assert } from "../../../engine/core/assert.js";
 import { StrataError } from "../../../engine/core/errors.js";
 import type { Random } from "../../../engine/core/random.js";
-import type { Scheduler } from "../../../engine/core/scheduler.js";
+import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
 import type { ChannelSender, RecordHandler } from "../../../engine/core/shared-channel.js";
 import { RecordPump } from "../../../workers/pool/record-pump.js";
 import { SharedWords } from "../../../workers/shared/atomic-words.js";
@@ -114,6 +114,7 @@ class SimWorkerLink implements WorkerLink {
   #isStalled = false;
   #hasStarted = false;
   #hasEnded = false;
+  #bellTimer: Timer | undefined;
   #onStarted: () => void = () => {};
   #onEnded: (reason: Error | undefined) => void = () => {};
 
@@ -123,7 +124,9 @@ class SimWorkerLink implements WorkerLink {
     const incoming = ringMemory(allocateLocalRing(options.ringBytes));
     this.sender = new RingSender(outgoing, { ring: () => this.#wakeWorker() });
     const receiver = new RingReceiver(incoming);
-    const bell = new PortBell(incoming.words, RING_WORD.FLAG, () => this.#soon(() => this.#pump.wake()));
+    const bell = new PortBell(incoming.words, RING_WORD.FLAG, () => {
+      this.#bellTimer = this.#soon(() => this.#pump.wake());
+    });
     const bellReceiver = new PortBellReceiver(incoming.words, RING_WORD.FLAG);
     this.receiver = receiver;
     this.#pump = new RecordPump(receiver, options.scheduler, (hasWork) => bellReceiver.reopen(hasWork), this);
@@ -219,13 +222,15 @@ class SimWorkerLink implements WorkerLink {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#soon(() => {
+      // What it rang for last, the pump takes now.
+      this.#bellTimer?.cancel();
       this.#pump.end();
       this.#onEnded(reason);
     });
   }
 
-  #soon(task: () => void): void {
-    this.#options.scheduler.after(this.#drawDelayMs(), task);
+  #soon(task: () => void): Timer {
+    return this.#options.scheduler.after(this.#drawDelayMs(), task);
   }
 
   #drawDelayMs(): number {
