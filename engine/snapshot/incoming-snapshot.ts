@@ -131,10 +131,11 @@ export class IncomingSnapshot {
     link?.close(reason);
   }
 
-  /** What has arrived is not wanted. */
-  abandon(): void {
+  /** What has arrived is not wanted. Nothing that is under way for it comes back: it would meet the store of the
+   * next one. */
+  abandon(reason?: StrataError): void {
     this.#hasEnded = true;
-    this.detach(undefined);
+    this.detach(reason);
     if (this.#loading !== undefined) this.#parts.store.close(this.#loading.reader);
     this.#parts.store.discard();
   }

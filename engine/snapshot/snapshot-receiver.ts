@@ -131,7 +131,7 @@ export class StoringReceiver implements SnapshotReceiver {
         return;
       }
     }
-    present?.detach(new StrataError("SNAPSHOT_REFUSED", { reason: "a newer one takes its place" }));
+    present?.abandon(new StrataError("SNAPSHOT_REFUSED", { reason: "a newer one takes its place" }));
     this.#incoming = this.#begin(link, offer);
     this.#phase = "receiving";
   }

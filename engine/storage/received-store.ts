@@ -101,6 +101,11 @@ export class ReceivedStore {
     return openStateReader(this.#store, tables);
   }
 
+  /** Leaves it where it is. */
+  async close(): Promise<void> {
+    await this.#store.close();
+  }
+
   /** Ends it with all that is in it. A directory that cannot be removed is removed by the next start. */
   async discard(): Promise<void> {
     try {

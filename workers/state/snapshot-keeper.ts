@@ -73,11 +73,14 @@ export class SnapshotKeeper {
     else this.#waiting.push(job);
   }
 
-  /** A snapshot that was not gone over to is worth nothing; the next start removes what is left of it. */
+  /** A snapshot that was not gone over to here stays where it is: the log may have gone over to it already.
+   * The next start knows, and removes it when it is worth nothing. */
   async stop(): Promise<void> {
     while (this.isBusy) await this.#task;
     this.#closeReaders(() => true);
-    await this.#discard();
+    const received = this.#received;
+    this.#received = undefined;
+    if (received !== undefined) await ignoringDiskErrors(() => received.close());
   }
 
   /** Requests are copied out, since they may have to wait; but for rows, for which nobody waits. */

@@ -358,3 +358,37 @@ test("a state that cannot be read is not sent", async () => {
   );
   assert.deepEqual(follower.arrived, []);
 });
+
+test("who stops when only the log has gone over to a snapshot starts with that snapshot", async () => {
+  const { disks, leader, follower, until } = await membersWith(5);
+  const snapshot = await leader.snapshot();
+  const outcome = leader.send(follower, snapshot);
+  await until("it is delivered", () => outcome.isDelivered === true);
+  await follower.installLog(follower.arrived[0]!);
+  await follower.stop();
+  const again = newMachine();
+  const recovered = await recover(disks[1]!, DIRECTORIES, again, async () => undefined);
+  assert.equal(again.hash(), leader.machine.hash());
+  assert.equal(recovered.truncated.index, snapshot.id.index);
+  assert.equal(stateDirectories(disks[1]), `snapshot-${snapshot.id.index}`);
+});
+
+test("one that is being checked when another takes its place does not spoil that one", async () => {
+  // From the beginning of the first to after its end.
+  for (let delayMs = 0; delayMs < 6; delayMs += 0.25) {
+    const { world, members, leader, until } = await membersWith(3, 3);
+    const [, second, follower] = members as [StoredMember, StoredMember, StoredMember];
+    await second.apply(seedCluster());
+    await second.apply(containersOf(0));
+    await second.flush();
+    const newer = await second.snapshot();
+    leader.send(follower, await leader.snapshot(), 1);
+    await world.scheduler.run(world.scheduler.nowMs + delayMs);
+    if (follower.arrived.length > 0) return;
+    const outcome = second.send(follower, newer, 2);
+    await until("the newer one has an outcome", () => outcome.isDelivered !== undefined);
+    if (follower.arrived[0]?.message.from === leader.nodeId) return;
+    assert.deepEqual(follower.refused, [], `${delayMs} ms`);
+  }
+  assert.fail("the first one never arrived");
+});
