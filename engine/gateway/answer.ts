@@ -63,6 +63,7 @@ export class AnswerWriter {
     if (!session.connection.isOpen) this.#metrics.counters.answersDropped++;
     else if (this.#send(session, encodeErrorView(op, requestId, error, this.#redirect()))) {
       this.#metrics.counters.errorAnswers++;
+      if (error.code === "NOT_LEADER") this.#metrics.counters.redirects++;
     }
   }
 

@@ -10,6 +10,8 @@ export class GatewayMetrics {
     requests: 0,
     answers: 0,
     errorAnswers: 0,
+    /** Of these: the client was sent to the leader. */
+    redirects: 0,
     /** Their connection had closed before. */
     answersDropped: 0,
     receivedBytes: 0,
@@ -41,6 +43,7 @@ export function addGatewayMetrics(metrics: Metrics, gateway: GatewayMetrics): vo
     requests: "Requests received.",
     answers: "Answers sent, without errors.",
     errorAnswers: "Error answers sent.",
+    redirects: "Of these: NOT_LEADER, which sends the client to the leader.",
     answersDropped: "Answers not sent because their connection had closed.",
     receivedBytes: "Bytes of request frames.",
     sentBytes: "Bytes of answer frames.",

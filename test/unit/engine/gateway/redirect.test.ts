@@ -56,6 +56,7 @@ test("hello, findLeader and the refusal of a request all tell it", () => {
   const { error } = connection.lastAnswer;
   assert.equal(error?.term, 7);
   assert.deepEqual(told(error ?? {}), redirect);
+  assert.equal(world.metrics.counters.redirects, 1);
 });
 
 test("datanodes do not look for the leader", () => {
