@@ -108,7 +108,7 @@ export async function startScm(options: {
   let audit: AuditLog | undefined;
   try {
     http = await listenPages(config, logger, metrics, {
-      ready: () => scm?.raft.leadership.leaderReady === true,
+      ready: () => scm?.isReady === true,
       steps: () => progress.steps(),
     });
     audit = await AuditLog.open({

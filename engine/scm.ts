@@ -7,7 +7,6 @@ import type { AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
 import { requiredNodes } from "./cluster/containers/replication-config.js";
-import { isMember } from "./cluster/members/member-table.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import type { Operation } from "./cluster/operation.js";
@@ -16,6 +15,7 @@ import { errorOfOutcome } from "./cluster/operation-result.js";
 import { PipelineReports } from "./cluster/pipelines/pipeline-reports.js";
 import type { Config } from "./config/config.js";
 import { Group } from "./consensus/group.js";
+import { isLoneVoter } from "./consensus/group-status.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import type { RaftHostOptions } from "./consensus/raft-host-options.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
@@ -34,7 +34,7 @@ import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 
 import type { PeerNetwork } from "./peers/peer-network.js";
-import type { NodeId } from "./raft/types.js";
+import { NO_NODE, type NodeId } from "./raft/types.js";
 import { ScmPeers } from "./scm-peers.js";
 import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
@@ -102,6 +102,7 @@ export class Scm {
   readonly fatal: Promise<Error>;
   #resolveFatal: (error: Error) => void = () => undefined;
   #hasFailed = false;
+  #isStopping = false;
   readonly #parts: ScmParts;
   readonly #directories: StorageDirectories;
   /** Found or made while there are no shards yet; handed over when they start. */
@@ -157,6 +158,13 @@ export class Scm {
     return required(this.#listener).port;
   }
 
+  /** It serves: as the leader, or as one that follows a leader and has caught up with it. */
+  get isReady(): boolean {
+    if (this.#listener === undefined || this.#isStopping || this.#hasFailed) return false;
+    const { isLeader, leaderReady, leaderId } = this.raft.leadership;
+    return isLeader ? leaderReady : leaderId !== NO_NODE && this.#gate?.step === undefined;
+  }
+
   /** The way to the other members. */
   get peerNetwork(): PeerNetwork {
     return required(this.#peers).network;
@@ -194,6 +202,7 @@ export class Scm {
   /** Refuses new requests, finishes what is under way, makes everything durable. Within `limitMs`; what is
    * not finished then is left to the next start. */
   async stop(limitMs: number): Promise<void> {
+    this.#isStopping = true;
     await this.#services?.stop();
     // Before the connections close, so that what is under way gets its answers. After a failure nothing of
     // it can be finished.
@@ -380,10 +389,7 @@ export class Scm {
     });
     this.#startServices();
     raft.start();
-    if (
-      raft.status().confState.voters.length > 1 ||
-      !isMember(raft.status().confState, this.identity.nodeId)
-    ) {
+    if (!isLoneVoter(raft.status())) {
       this.#step("raft", `member ${this.identity.nodeId} of a group`);
       return;
     }

@@ -131,8 +131,8 @@ export class IncomingSnapshot {
     link?.close(reason);
   }
 
-  /** What has arrived is not wanted. Nothing that is under way for it comes back: it would meet the store of the
-   * next one. */
+  /** What has arrived is not wanted. Nothing that is under way for it comes back: it would meet the store of
+   * the next one. */
   abandon(reason?: StrataError): void {
     this.#hasEnded = true;
     this.detach(reason);
