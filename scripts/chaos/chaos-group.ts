@@ -26,6 +26,14 @@ const LEADER_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 20_000;
 const LOOK_MS = 20;
 
+/** What all members say. */
+export interface Converged {
+  readonly appliedIndex: number;
+  /** Of the membership. */
+  readonly version: number;
+  readonly members: string;
+}
+
 /** Three SCMs, and a fourth that may join, with a network between them and disks under them that can fail. */
 export class ChaosGroup {
   readonly group: ScmGroup;
@@ -162,8 +170,9 @@ export class ChaosGroup {
     await Promise.all(this.members.map((member) => this.restart(member)));
   }
 
-  /** All members have applied the same, and have the same state. While the load stands still. */
-  async converged(): Promise<{ readonly appliedIndex: number; readonly stateHash: string }> {
+  /** All members have applied the same, have the same state, and know the same members. While the load stands
+   * still. */
+  async converged(): Promise<Converged> {
     const dueMs = performance.now() + CONVERGE_LIMIT_MS;
     for (;;) {
       const infos = await Promise.all(
@@ -182,7 +191,9 @@ export class ChaosGroup {
           throw new Error(`the states differ: ${told.join(", ")}`);
         }
         for (const { member, info } of infos) if (info !== undefined) this.#checkNumbers(member, info);
-        return first;
+        const { appliedIndex } = first;
+        const membership = await this.#membership();
+        if (membership !== undefined) return { appliedIndex, ...membership };
       }
       if (performance.now() > dueMs) throw new Error(`the members do not converge: ${told.join(", ")}`);
       await sleep(LOOK_MS);
@@ -243,6 +254,23 @@ export class ChaosGroup {
       }
     }
     this.group.raftPortOf = (by, of) => ports.get(`${by.name} ${of.name}`) ?? of.raftPort;
+  }
+
+  /** As all members know it; undefined when not all know the same. */
+  async #membership(): Promise<Omit<Converged, "appliedIndex"> | undefined> {
+    const answers = await Promise.all(this.members.map((member) => this.link(member).ask("scmRoles", {})));
+    const texts = answers.map((answer) => {
+      const peers = answer?.peers.map(
+        ({ nodeId, role }) => `${nodeId}${role === "LEARNER" ? " learns" : ""}`,
+      );
+      return `${answer?.configVersion} ${answer?.isJoint === true ? "joint " : ""}${peers?.join(", ")}`;
+    });
+    const [first] = answers;
+    const [text = ""] = texts;
+    const isSame = first !== undefined && texts.every((each) => each === text);
+    if (!isSame || first.isJoint || text.includes("learns")) return undefined;
+    if (first.peers.length !== this.active.size) throw new Error(`the members are ${text}`);
+    return { version: first.configVersion ?? 0, members: text };
   }
 
   #checkNumbers({ name }: ScmMember, { term, appliedIndex }: { term: number; appliedIndex: number }): void {

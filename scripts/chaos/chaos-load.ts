@@ -9,6 +9,7 @@ import { Acknowledgements } from "./acknowledgements.js";
 import { ChaosClient, containerName, nodeName } from "./chaos-client.js";
 import { ChaosDatanodes } from "./chaos-datanodes.js";
 import { HistoryViolation } from "./history-violation.js";
+import { SESSIONS, SessionOpener } from "./session-opener.js";
 import { Tags } from "./tag.js";
 
 /** Few, so that several clients meet at each. */
@@ -22,6 +23,8 @@ const HISTORY_PAGE = 256;
 /** For a whole round's calls; far more than it takes. */
 const CHECK_MS_MAX = 20_000;
 const READ_AGAIN_COUNT = 20;
+/** The group's membership as a thing in the history. */
+export const MEMBERSHIP_NAME = "membership";
 
 export interface ChaosLoadOptions {
   readonly endpoints: readonly string[];
@@ -37,11 +40,14 @@ export class ChaosLoad {
   readonly #datanodes: ChaosDatanodes;
   readonly #account = new Account();
   readonly #clients: readonly ChaosClient[];
+  readonly #sessions: SessionOpener;
   /** Asks what is left when the others pause. */
   readonly #checker: ChaosClient;
   #recorder = new HistoryRecorder(() => performance.now());
   /** Of each thing, at the end of the round before. */
   #values = new Map<string, string | boolean>();
+  #nextSessionId = 1;
+  #membershipVersion = 0;
   #problem: unknown;
 
   constructor({ endpoints, seed, clients }: ChaosLoadOptions) {
@@ -65,6 +71,7 @@ export class ChaosLoad {
       client(i + 1, i % 2 === 0 ? PATIENT_MS : IMPATIENT_MS),
     );
     this.#checker = client(0, PATIENT_MS);
+    this.#sessions = new SessionOpener(endpoints);
     for (let id = 1; id <= plan.containerCount; id++) this.#values.set(containerName(id), false);
     for (let node = 0; node < NODES; node++) this.#values.set(nodeName(node), "IN_SERVICE 0");
   }
@@ -81,13 +88,15 @@ export class ChaosLoad {
   start(): void {
     this.#recorder = new HistoryRecorder(() => performance.now());
     for (const [name, value] of this.#values) this.#recorder.declare(name, "register", value);
+    this.#recorder.declare(SESSIONS, "sequence", this.#nextSessionId);
+    this.#recorder.declare(MEMBERSHIP_NAME, "membership", this.#membershipVersion);
     this.#account.startRound();
-    for (const client of this.#clients) client.start(this.#recorder);
+    for (const client of [...this.#clients, this.#sessions]) client.start(this.#recorder);
   }
 
   /** Nothing new is asked; resolves when every call has its outcome. */
   async stop(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.stop()));
+    await Promise.all([...this.#clients, this.#sessions].map((client) => client.stop()));
     this.throwProblem();
   }
 
@@ -96,21 +105,25 @@ export class ChaosLoad {
     if (this.#problem !== undefined) throw this.#problem;
   }
 
-  /** What has been seen in this round. */
-  get history(): Partition[] {
-    return this.#recorder.partitions;
+  /** What is seen in this round. */
+  get recorder(): HistoryRecorder {
+    return this.#recorder;
   }
 
   /** Reads everything once more and requires that all that was seen can be explained, that what was
-   * acknowledged happened, and nothing twice. While the load stands still and the group is whole. */
-  async check(): Promise<string> {
+   * acknowledged happened, and nothing twice. While the load stands still and the group is whole, with this
+   * membership. */
+  async check(membership: { readonly version: number; readonly members: string }): Promise<string> {
+    this.#recorder.invoke("all", MEMBERSHIP_NAME, { read: true }).returned(membership);
     await this.#readAll();
-    const history = this.history;
+    const history = this.#recorder.partitions;
     const checked = checkHistory(history, { timeMsMax: CHECK_MS_MAX });
     if (checked.some(({ result }) => result.verdict !== "linearizable")) throw new HistoryViolation(checked);
     await this.#readHistory();
     this.#account.requireAcknowledged();
-    this.#values = lastValues(history);
+    this.#values = lastReads(history);
+    this.#nextSessionId = Math.max(this.#nextSessionId, ...sessionIds(history).map((id) => id + 1));
+    this.#membershipVersion = membership.version;
     const callCount = history.reduce((sum, { calls }) => sum + calls.length, 0);
     const account = this.#account;
     const mutations = `${account.count("acknowledged")} mutations, ${account.count("unknown")} unknown`;
@@ -118,7 +131,7 @@ export class ChaosLoad {
   }
 
   close(): void {
-    for (const client of [...this.#clients, this.#checker]) client.close();
+    for (const client of [...this.#clients, this.#checker, this.#sessions]) client.close();
     this.#datanodes.close();
   }
 
@@ -153,7 +166,13 @@ async function again(what: string, read: () => Promise<boolean>): Promise<void> 
   throw new Error(`${what} cannot be read`);
 }
 
-/** The last call of each thing is a read. */
-function lastValues(history: readonly Partition[]): Map<string, string | boolean> {
-  return new Map(history.map(({ name, calls }) => [name, calls.at(-1)?.answer as string | boolean]));
+/** The last call of each register is a read. */
+function lastReads(history: readonly Partition[]): Map<string, string | boolean> {
+  const registers = history.filter(({ model }) => model === "register");
+  return new Map(registers.map(({ name, calls }) => [name, calls.at(-1)?.answer as string | boolean]));
+}
+
+function sessionIds(history: readonly Partition[]): number[] {
+  const calls = history.find(({ name }) => name === SESSIONS)?.calls ?? [];
+  return calls.flatMap(({ answer }) => (typeof answer === "number" ? [answer] : []));
 }

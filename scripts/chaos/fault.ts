@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SeededRandom } from "../../engine/core/random.js";
+import type { HistoryRecorder } from "../../test/support/linearizability/history.js";
 import type { ScmMember } from "../../test/support/process/scm-group.js";
 import type { ChaosGroup } from "./chaos-group.js";
 
@@ -21,12 +22,21 @@ export interface Fault {
 export class Scene {
   readonly group: ChaosGroup;
   readonly random: SeededRandom;
+  readonly #recorder: () => HistoryRecorder;
+  /** The round has failed: an operator begins nothing more. */
+  isOver = false;
   /** Of what happened, for the line that is printed. */
   readonly notes: string[] = [];
 
-  constructor(group: ChaosGroup, random: SeededRandom) {
+  constructor(group: ChaosGroup, random: SeededRandom, recorder: () => HistoryRecorder) {
     this.group = group;
     this.random = random;
+    this.#recorder = recorder;
+  }
+
+  /** What is seen in the round. */
+  get recorder(): HistoryRecorder {
+    return this.#recorder();
   }
 
   note(text: string): void {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Uuid } from "../../engine/core/uuid.js";
-import { type AdminClient, codeOf, createAdminClient } from "../../protocol/client/index.js";
+import { type AdminClient, codeOf, createAdminClient, RemoteError } from "../../protocol/client/index.js";
 import type { ScmMember } from "../../test/support/process/scm-group.js";
+import { MEMBERSHIP_NAME } from "./chaos-load.js";
 import type { Scene } from "./fault.js";
 
 /** An operator tries again while something is broken. */
@@ -39,7 +40,7 @@ export async function removeMember(scene: Scene, member: ScmMember): Promise<voi
     const scmId = await scmIdOf(client, member);
     await tried(`removal of ${member.name}`, async () => {
       if (await leads(client, scmId)) await client.transferLeadership({});
-      await client.decommissionScm({ scmId, force: false });
+      await decommission(scene, client, scmId);
     });
   });
   scene.note(`removed ${member.name}`);
@@ -88,6 +89,25 @@ async function scmIdOf(client: AdminClient, { name }: ScmMember): Promise<Uuid> 
     if (peer !== undefined) return peer.scmId;
     if (performance.now() > dueMs) throw new Error(`nobody knows ${name}`);
     await sleep(PAUSE_MS);
+  }
+}
+
+/** Asks for it at the version that the leader tells. */
+async function decommission(scene: Scene, client: AdminClient, scmId: Uuid): Promise<void> {
+  const { configVersion: change = 0 } = await client.scmRoles();
+  const call = scene.recorder.invoke("operator", MEMBERSHIP_NAME, { change });
+  try {
+    const { configVersion: version = 0 } = await client.decommissionScm({
+      scmId,
+      force: false,
+      expectedVersion: change,
+    });
+    // The same version: it was removed before, by a try without an answer.
+    if (version === change) call.refused();
+    else call.returned({ version });
+  } catch (error) {
+    if (error instanceof RemoteError && error.retry === "never") call.refused();
+    throw error;
   }
 }
 
