@@ -17,6 +17,7 @@ import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
+import { snapshot } from "./scenarios/snapshot.js";
 
 const BENCHES: readonly Bench[] = [
   heartbeat,
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   commit,
   commitHa,
   failover,
+  snapshot,
   append,
   raftStep,
   quorum,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { failover } from "../../../bench/scenarios/failover.js";
+import { fill } from "../../../bench/scenarios/snapshot.js";
 
 /** A run of each is enough to see that they work; on a busy machine the times mean nothing. */
 for (const only of ["kill9", "deaf", "transfer"]) {
@@ -20,3 +21,10 @@ for (const only of ["kill9", "deaf", "transfer"]) {
     }
   });
 }
+
+test("a new member of real processes is filled while its leader takes mutations", async (t) => {
+  const context = { directory: "", print: (line: string): void => t.diagnostic(line) };
+  const values = new Map((await fill(context, 20_000)).map(({ name, value }) => [name, value]));
+  assert.ok((values.get("snapshot.fill") ?? 0) > 0);
+  assert.equal(values.get("snapshot.leader.failed"), 0);
+});
