@@ -618,8 +618,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#notices.flush();
     this.#flusher.stop();
     this.#scanner.stop();
-    this.#snapshots.sender.stop();
-    this.#snapshots.receiver.stop();
+    this.#snapshots.stop();
     void this.#peers?.close();
     this.#reads.failAll(new StrataError("SHUTTING_DOWN"));
     this.#office.stop(new StrataError("SHUTTING_DOWN"));

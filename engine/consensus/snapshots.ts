@@ -16,7 +16,6 @@ export interface SnapshotSender {
   readonly neededIndex: LogIndex | undefined;
   /** Gives up what is under way, for example when this SCM does not lead any more. */
   cancelAll(): void;
-  stop(): void;
 }
 
 /** What snapshots need of their host. */
@@ -38,6 +37,8 @@ export interface Snapshots {
   readonly receiver: SnapshotReceiver;
   /** A record of the state thread; false when it is not about snapshots. */
   onStateRecord(kind: number, offset: number): boolean;
+  /** Ends all that is under way; nobody is called back any more. */
+  stop(): void;
 }
 
 /** A snapshot that has arrived: all rows are in a state store of its own, durably, and checked. */
@@ -62,5 +63,4 @@ export interface SnapshotReceiver {
   discard(arrived: ArrivedSnapshot): void;
   /** Members of whom a snapshot is arriving, for status pages. */
   readonly sources: readonly NodeId[];
-  stop(): void;
 }

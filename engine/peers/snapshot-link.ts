@@ -21,10 +21,13 @@ type DialHandler = SnapshotConnectionHandler & { onOpen(): void };
 export class DialledSnapshot implements SnapshotConnection {
   readonly peer: NodeId;
   readonly #connection: PeerConnection;
+  readonly #onEnded: () => void;
   #receivedNumber = 0;
 
+  /** `onEnded` is called however it ends, perhaps more than once. */
   constructor(parts: DialParts, target: PeerTarget, handler: DialHandler, onEnded: () => void) {
     this.peer = target.nodeId;
+    this.#onEnded = onEnded;
     this.#connection = new PeerConnection(parts, target, {
       onReady: () => handler.onOpen(),
       onFrame: (frame, bytes) => {
@@ -46,6 +49,7 @@ export class DialledSnapshot implements SnapshotConnection {
 
   close(reason: string): void {
     this.#connection.close(shortened(reason));
+    this.#onEnded();
   }
 }
 

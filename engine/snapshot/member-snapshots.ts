@@ -74,4 +74,11 @@ export class MemberSnapshots implements Snapshots {
     this.#store.onRecord(kind, offset);
     return true;
   }
+
+  stop(): void {
+    this.sender.stop();
+    this.receiver.stop();
+    // Last: the others tell the state thread what they do not need any more.
+    this.#store.stop();
+  }
 }

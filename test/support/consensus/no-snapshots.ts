@@ -10,14 +10,13 @@ export const NO_SNAPSHOTS: Snapshots = {
     },
     neededIndex: undefined,
     cancelAll: () => {},
-    stop: () => {},
   },
   receiver: {
     onArrived: () => {},
     install: () => {},
     discard: () => {},
     sources: [],
-    stop: () => {},
   },
   onStateRecord: () => false,
+  stop: () => {},
 };

@@ -266,8 +266,7 @@ export class StoredMember {
 
   /** Ends both threads in order. */
   async stop(): Promise<void> {
-    this.snapshots.sender.stop();
-    this.snapshots.receiver.stop();
+    this.snapshots.stop();
     this.flusher.stop();
     await this.#world.scheduler.settle(this.#pool.close());
   }
@@ -276,8 +275,7 @@ export class StoredMember {
   terminate(): void {
     this.#pool.terminate("log", 0);
     this.#pool.terminate("state", 0);
-    this.snapshots.sender.stop();
-    this.snapshots.receiver.stop();
+    this.snapshots.stop();
     this.flusher.stop();
   }
 

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Network } from "../../../../engine/core/network.js";
+import type { Uuid } from "../../../../engine/core/uuid.js";
 import { encodeMessage } from "../../../../engine/peers/message-codec.js";
+import type { DialParts } from "../../../../engine/peers/peer-connection.js";
+import { DEFAULT_PEER_LIMITS } from "../../../../engine/peers/peer-limits.js";
+import { DialledSnapshot } from "../../../../engine/peers/snapshot-link.js";
 import { nodeId } from "../../../../engine/raft/types.js";
 import type {
   SnapshotConnection,
   SnapshotConnectionHandler,
 } from "../../../../engine/snapshot/snapshot-link.js";
-import { SNAPSHOT_PART_BYTES_MAX } from "../../../../protocol/schema/peer-messages.js";
+import { SNAPSHOT_PART_BYTES_MAX, SNAPSHOT_PATH } from "../../../../protocol/schema/peer-messages.js";
 import { hostOf, type PeerNode, PeerWorld } from "../../../support/peers/peer-world.js";
 import { RawPeer } from "../../../support/peers/raw-peer.js";
 import { heartbeat } from "../../../support/raft/make-message.js";
@@ -154,4 +159,15 @@ test("a member sends nothing but numbered parts on a snapshot's connection", asy
   assert.deepEqual([two.received, receiver.frames], [[], []]);
   assert.equal(receiver.closed.length, 1);
   assert.deepEqual(two.seen, [], "only who sends messages is dialled back");
+});
+
+test("one that is closed here is forgotten, too", () => {
+  let endedCount = 0;
+  const socket = { isOpen: true, send: () => true, close: () => {}, bufferedBytes: () => 0 };
+  const network: Network = { dial: () => socket };
+  const parts = { network, limits: DEFAULT_PEER_LIMITS } as unknown as DialParts;
+  const target = { nodeId: nodeId(2), scmId: "" as Uuid, host: "two", port: 1, path: SNAPSHOT_PATH };
+  const dialled = new DialledSnapshot(parts, target, new Recorder(), () => endedCount++);
+  dialled.close("");
+  assert.equal(endedCount, 1);
 });
