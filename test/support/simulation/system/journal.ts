@@ -12,6 +12,7 @@ import {
   readEntryIndex,
   readEntryTerm,
   readEntryType,
+  readLogInstall,
 } from "../../../../workers/shared/log-records.js";
 import type { WorkerContext } from "../../../../workers/shared/worker-link.js";
 import { NaiveCluster } from "../../cluster/naive-cluster.js";
@@ -198,6 +199,11 @@ export class NodeJournal {
           previousTerm: this.#entries[readEntryIndex(view, offset) - 1]?.term,
         });
       }
+      // A snapshot takes the place of everything, also of what it does not cover.
+      if (kind === LOG_RECORD.INSTALL) {
+        this.#entries.length = 0;
+        this.#lastIndex = readLogInstall(receiver.bytes, receiver.view, offset).index;
+      }
       handler(kind, offset, payloadBytes);
     };
   }
@@ -206,10 +212,7 @@ export class NodeJournal {
   #note(entry: JournalEntry): void {
     const { index } = entry;
     assert(index > this.#appliedIndex, `entry ${index} is written again after it was applied`);
-    // An entry that this machine wrote before is not what the log has when a snapshot is in its place.
-    const isNext = index <= this.#lastIndex + 1;
-    this.journal.note(isNext ? entry : { ...entry, previousTerm: undefined });
-    if (!isNext) this.#entries.fill(undefined, this.#lastIndex + 1, index);
+    this.journal.note(entry);
     this.#entries.length = index;
     this.#entries[index] = entry;
     this.#lastIndex = index;
