@@ -4,7 +4,7 @@ import type { Catcher } from "../../test/mutants/mutant.js";
 import { type Ended, runNode } from "./run-node.js";
 
 /** A hung test counts as a failed one. */
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 120_000;
 /** In any tree. */
 const PLAY_SEEDS = relative(".", fileURLToPath(new URL("./play-seeds.js", import.meta.url)));
 
