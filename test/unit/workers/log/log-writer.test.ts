@@ -196,6 +196,23 @@ describe("log writer", () => {
     );
   });
 
+  test("stops in the middle of an append: main's time was over before all of it found room", async () => {
+    const { disk, path, loop, writer, answers, publish } = await start();
+    const head = newLogAppend();
+    head.handOutTerm = term(1);
+    head.entryCount = 2;
+    head.hasHardState = true;
+    head.term = term(1);
+    writer.append(head);
+    writer.entry(normalEntry(1, 1, Uint8Array.of(1)));
+    publish();
+    loop.poll();
+    assert.deepEqual(answers(), []);
+    await loop.stop();
+    const { entries } = await readWholeLog(disk, path);
+    assert.ok(entries.length <= 1);
+  });
+
   test("takes at most 4,096 entries into one batch", async () => {
     const { loop, append, answers, publish, syncs } = await start({ answerBytes: 1024 * 1024 });
     for (let index = 1; index <= 5000; index++) append({ from: index, to: index });
