@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import { optionsOf, runSeed, type SimOutcome } from "../test/support/simulation/system/run-seed.js";
+import { reducedOptions } from "../test/support/simulation/system/shrink.js";
 import { coreLinesOf, coreOptionsWith, playCore, reductionOf } from "./sim/core.js";
+import { faultsOf, linesOf, playSystem, smallestOf } from "./sim/system.js";
 
 /** `npm run sim -- [--core] --seeds N [--first-seed X] [--seed X]`: plays whole clusters in one thread of
  * virtual time, with faults, a seed each; the same seed plays the same again. With `--core` only the Raft
- * cores, each on a fake disk. */
+ * cores, each on a fake disk. A run that fails is made smaller before it is shown. */
 
 const SEED_MAX = 2 ** 31;
 
@@ -21,6 +22,12 @@ interface CommandLine extends Options {
   readonly core: boolean;
   readonly without?: string;
   readonly steps?: number;
+  readonly size?: number;
+  readonly rounds?: number;
+  readonly datanodes?: number;
+  readonly admins?: number;
+  readonly twice: boolean;
+  readonly shrink: boolean;
 }
 
 /** What is told of a seed after it was played. */
@@ -36,18 +43,6 @@ export function seedsOf({ seeds, firstSeed, seed }: Omit<Options, "trace">, anyS
   if (seed !== undefined) return [seed];
   const first = firstSeed ?? anySeed();
   return Array.from({ length: seeds }, (_, index) => first + index);
-}
-
-/** What is printed of a seed after it was played. */
-export function linesOf({ seed, ticks, digest, error, lastLines }: SimOutcome): string[] {
-  if (error === undefined) return [`PASS seed=${seed} ticks=${ticks} digest=${digest}`];
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return [
-    ...lastLines,
-    text,
-    `FAIL seed=${seed} ticks=${ticks} digest=${digest}`,
-    `replay: npm run sim -- --seed ${seed} --trace`,
-  ];
 }
 
 function parseCount(text: string): number {
@@ -70,7 +65,13 @@ async function main(): Promise<number> {
     .option("--first-seed <seed>", "the first of them; by default any", parseCount)
     .option("--seed <seed>", "this one only", parseCount)
     .option("--core", "only Raft cores, on fake disks and a fake network", false)
-    .option("--without <parts>", "with --core: leave these out, as in crash,membership")
+    .option("--without <parts>", "leave these kinds of trouble out, as in scmCrash,membership")
+    .option("--size <count>", "this many SCMs at the beginning", parseCount)
+    .option("--rounds <count>", "this many rounds of trouble", parseCount)
+    .option("--datanodes <count>", "this many datanodes", parseCount)
+    .option("--admins <count>", "this many administrators", parseCount)
+    .option("--twice", "play each seed twice: it must go alike", false)
+    .option("--no-shrink", "show a run that fails as it is")
     .option("--steps <count>", "with --core: this many steps of trouble", parseCount)
     .option("--trace", "print all that happens", false)
     .parse();
@@ -106,13 +107,18 @@ interface Simulator {
   run(seed: number): Promise<Played>;
 }
 
-function systemSimulator({ trace }: CommandLine): Simulator {
+function systemSimulator(commandLine: CommandLine): Simulator {
+  const { trace, twice, size, rounds, datanodes, admins } = commandLine;
+  const reduction = { without: faultsOf(commandLine.without), size, rounds, datanodes, admins };
   const show = trace ? { onLine: (line: string) => console.log(line) } : {};
   return {
-    optionsOf,
+    optionsOf: (seed) => reducedOptions(seed, reduction),
     run: async (seed) => {
-      const outcome = await runSeed(seed, show);
-      return { lines: linesOf(outcome), hasFailed: outcome.error !== undefined };
+      const outcome = await playSystem(seed, reduction, { twice, ...show });
+      const hasFailed = outcome.error !== undefined;
+      const isShrunk = hasFailed && commandLine.shrink && !trace;
+      const smallest = isShrunk ? await smallestOf(seed, reduction) : reduction;
+      return { lines: linesOf(outcome, smallest), hasFailed };
     },
   };
 }

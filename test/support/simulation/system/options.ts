@@ -132,12 +132,13 @@ export const FAULT_NAMES = Object.keys(NO_FAULTS) as readonly FaultName[];
 const GROUP_SIZES = [1, 1, 2, 3, 3, 3, 3, 3, 4, 5];
 
 /** Swarm testing: which faults are on is drawn for each seed, so that rare combinations come up, the one with
- * a single fault among them. */
-export function drawOptions(random: SeededRandom): SimOptions {
+ * a single fault among them. `size` takes the place of the drawn size of the group. */
+export function drawOptions(random: SeededRandom, size?: number): SimOptions {
   const shareOn = pick(random, [0, 0.2, 0.4, 0.7]);
   const faults = mapRates(RATES_MAX, (max) => drawRate(random, max, shareOn));
   const group = random.stream("group");
-  const groupSize = pick(group, GROUP_SIZES);
+  const drawnSize = pick(group, GROUP_SIZES);
+  const groupSize = size ?? drawnSize;
   const groupFaults = mapRates(GROUP_RATES_MAX, (max) => drawRate(group, max, shareOn));
   const isLone = groupSize === 1;
   // What one does costs as much for each SCM.

@@ -29,8 +29,8 @@ export interface RunSeedOptions {
 
 const LAST_LINES = 60;
 
-export function optionsOf(seed: number): SimOptions {
-  return drawOptions(new SeededRandom(seed).stream("options"));
+export function optionsOf(seed: number, size?: number): SimOptions {
+  return drawOptions(new SeededRandom(seed).stream("options"), size);
 }
 
 /** Plays one seed to its end. Never throws: what went wrong is in the outcome. */
