@@ -115,13 +115,24 @@ export class MemoryStateStore implements FlushSink {
   /** Rows of the commits so far, in key order, into a new state. */
   load(): AppliedState {
     const loaded = new AppliedState(false);
+    this.#loadInto(loaded);
+    return loaded;
+  }
+
+  /** The same into a state that has been in use, as a snapshot does it. */
+  reload(applied: AppliedState): void {
+    applied.state.beginReload();
+    while (!applied.state.clearStep());
+    this.#loadInto(applied);
+  }
+
+  #loadInto(loaded: AppliedState): void {
     for (const name of [...this.#rows.keys()].sort()) {
       const key = Uint8Array.from(Buffer.from(name, "hex"));
       if ((key[0] as number) >= DISK_TABLE_MIN) continue;
       loaded.state.load(key[0] as number, key.subarray(1), this.#rows.get(name) as Uint8Array);
     }
     loaded.state.loaded(LONE_CONF_STATE);
-    return loaded;
   }
 
   get rowCount(): number {

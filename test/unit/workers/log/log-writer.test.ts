@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { logIndex, term } from "../../../../engine/core/ids.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
+import { NO_NODE, nodeId } from "../../../../engine/raft/types.js";
 import { MARK_FILE, readMark } from "../../../../engine/storage/durable-mark.js";
 import { logPosition } from "../../../../engine/storage/read-log.js";
 import { LogWriter, type LogWriterData } from "../../../../workers/log/log-writer.js";
@@ -12,14 +13,16 @@ import {
   LogRecordWriter,
   newLogAppend,
   newLogAppended,
+  readChainAt,
   readLogAppended,
   readRecordIndex,
 } from "../../../../workers/shared/log-records.js";
+import { LONE_CONF_STATE } from "../../../support/raft/lone-voter.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import { initialized, ManualClock, normalEntry, readWholeLog } from "../../../support/storage/log-fixture.js";
 import { workerHarness } from "../../../support/storage/worker-harness.js";
 
-type Answer = LogAppended | { readonly truncated: number };
+type Answer = LogAppended | { readonly truncated: number } | { readonly chain: number | undefined };
 
 /** A log writer with main's ends of its channels, whose capacities may be given. Each write takes 1 ms. */
 async function start({ queueBytes = 1024 * 1024, answerBytes = 64 * 1024 } = {}) {
@@ -44,6 +47,8 @@ async function start({ queueBytes = 1024 * 1024, answerBytes = 64 * 1024 } = {})
       const { view } = harness.fromWorker;
       if (kind === LOG_RECORD.TRUNCATED) {
         taken.push({ truncated: readRecordIndex(view, offset) });
+      } else if (kind === LOG_RECORD.CHAIN_AT) {
+        taken.push({ chain: readChainAt(view, offset) });
       } else {
         const appended = newLogAppended();
         readLogAppended(view, offset, appended);
@@ -278,5 +283,64 @@ describe("log writer", () => {
     assert.equal(loop.poll(), false);
     assert.equal(writeCount, 3);
     assert.equal(readMark(disk, `${path}/${MARK_FILE}`).last.index, 2);
+  });
+
+  test("begins anew after a snapshot, in the order of the appends around it", async () => {
+    const { disk, path, loop, writer, append, answers, publish } = await start();
+    const confState = { ...LONE_CONF_STATE, learners: [nodeId(7)] };
+    append({ from: 1, to: 3, hardTerm: 1 });
+    const install = {
+      handOutTerm: term(2),
+      hardState: { term: term(2), vote: NO_NODE, commit: logIndex(10) },
+      index: logIndex(10),
+      term: term(2),
+      chain: 0xfedcba98,
+      confState,
+      stateDirectory: "snapshot-10",
+    };
+    assert.ok(writer.install(install));
+    append({ handOutTerm: 2, from: 11, to: 12 });
+    publish();
+    loop.poll();
+    assert.deepEqual(
+      (answers() as LogAppended[]).map((each) => [each.handOutTerm, each.lastIndex, each.entryCount]),
+      [
+        [1, 3, 3],
+        [2, 10, 0],
+        [2, 12, 2],
+      ],
+    );
+    disk.beforeWrite = () => {};
+    disk.crash(new SeededRandom(1));
+    const { entries, log } = await readWholeLog(disk, path);
+    const { truncated, stateDirectory, confState: members } = log.meta.truncation;
+    assert.deepEqual(truncated, { index: 10, term: 2, chain: 0xfedcba98 });
+    assert.equal(stateDirectory, "snapshot-10");
+    assert.deepEqual(members, confState);
+    assert.equal(log.meta.hardState.term, 2);
+    assert.deepEqual(
+      entries.map(({ index }) => index),
+      [11, 12],
+    );
+  });
+
+  test("tells the chain value of an entry that it holds, and that it does not", async () => {
+    const { loop, writer, append, answers, publish } = await start();
+    append({ from: 1, to: 2, hardTerm: 1 });
+    append({ from: 3, to: 5 });
+    for (const index of [5, 2, 6]) assert.ok(writer.chain(logIndex(index)));
+    assert.ok(writer.truncate(logIndex(3)));
+    for (const index of [3, 2]) assert.ok(writer.chain(logIndex(index)));
+    publish();
+    while (loop.poll());
+    const got = answers();
+    const last = got.findLast((answer) => "lastChain" in answer) as LogAppended;
+    const chains = got.filter((answer) => "chain" in answer);
+    assert.deepEqual(
+      chains.map(({ chain }) => chain === undefined),
+      [false, false, true, false, true],
+    );
+    assert.equal(chains[0]?.chain, last.lastChain);
+    assert.notEqual(chains[1]?.chain, chains[3]?.chain);
   });
 });
