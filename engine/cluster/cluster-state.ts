@@ -18,7 +18,14 @@ import { decodeChangeContext } from "./members/change-context.js";
 import { MemberTable } from "./members/member-table.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
-import type { OpenSession, Operation, ReserveSequence, SeedCluster, SessionStamp } from "./operation.js";
+import type {
+  NewGroup,
+  OpenSession,
+  Operation,
+  ReserveSequence,
+  SeedCluster,
+  SessionStamp,
+} from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import {
   OPERATION_HEADER_BYTES,
@@ -29,7 +36,7 @@ import {
 } from "./operation-codec.js";
 import { DONE, done, failedContainerIds, refused } from "./operation-result.js";
 import { PipelineTable } from "./pipelines/pipeline-table.js";
-import { SequenceTable } from "./sequence/sequence-table.js";
+import { SEQUENCE, type SequenceName, SequenceTable } from "./sequence/sequence-table.js";
 import { Session } from "./sessions/session.js";
 import { SessionTable } from "./sessions/session-table.js";
 import type {
@@ -420,6 +427,8 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
         return applyTransition(this.containers, operation, this.#meta.nowMs);
       case OPERATION.setMember:
         return this.members.set(operation.member, this.confState) ?? DONE;
+      case OPERATION.newGroup:
+        return this.#startNewGroup(operation);
       default:
         return unreachable(operation);
     }
@@ -451,6 +460,19 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     const intent = { operationalState, expirySeconds };
     if (!this.intents.set(uuid, intent)) return refused("NODE_LIMIT", { limit: NODE_SLOT_COUNT_MAX });
     this.#options.onNodeIntent(uuid, intent);
+    return DONE;
+  }
+
+  #startNewGroup({ skipped, skippedSessionIds, skippedNodeIds }: NewGroup): OperationResult {
+    const names = Object.keys(SEQUENCE) as SequenceName[];
+    for (const name of names) {
+      if (!this.sequences.hasRoom(name, skipped[name])) return refused("SEQUENCE_EXHAUSTED", { name });
+    }
+    const nextSessionId = this.#meta.nextSessionId + skippedSessionIds;
+    if (!isCount(nextSessionId)) return refused("SEQUENCE_EXHAUSTED", { name: "session id" });
+    if (!this.members.skip(skippedNodeIds)) return refused("SEQUENCE_EXHAUSTED", { name: "node id" });
+    this.#meta.nextSessionId = nextSessionId;
+    for (const name of names) this.sequences.raise(name, this.sequences.last(name) + BigInt(skipped[name]));
     return DONE;
   }
 

@@ -4,6 +4,7 @@ import type { ByteReader } from "../core/byte-reader.js";
 import type { ByteWriter } from "../core/byte-writer.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../core/enums.js";
 import { printReplication, readReplication, writeReplication } from "./containers/replication-config.js";
+import { countFrom } from "./count-from.js";
 import { enumName } from "./enum-name.js";
 import { readMember, writeMember } from "./members/member-codec.js";
 import type { ImportBatch, Operation, OperationNumber, SessionStamp } from "./operation.js";
@@ -66,6 +67,14 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       return;
     case OPERATION.setMember:
       writeMember(writer, operation.member);
+      return;
+    case OPERATION.newGroup:
+      writer.f64(operation.skipped.localId);
+      writer.f64(operation.skipped.delTxnId);
+      writer.f64(operation.skipped.containerId);
+      writer.f64(operation.skipped.CertificateId);
+      writer.f64(operation.skippedSessionIds);
+      writer.f64(operation.skippedNodeIds);
       return;
     default:
       unreachable(operation);
@@ -141,6 +150,19 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
       };
     case OPERATION.setMember:
       return { kind, session, member: readMember(reader) };
+    case OPERATION.newGroup:
+      return {
+        kind,
+        session,
+        skipped: {
+          localId: countFrom(reader),
+          delTxnId: countFrom(reader),
+          containerId: countFrom(reader),
+          CertificateId: countFrom(reader),
+        },
+        skippedSessionIds: countFrom(reader),
+        skippedNodeIds: countFrom(reader),
+      };
     default:
       return unreachable(kind);
   }

@@ -17,6 +17,7 @@ export const OPERATION = {
   hashAt: 7,
   transitionContainer: 8,
   setMember: 9,
+  newGroup: 10,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
 
@@ -31,6 +32,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   7: 1,
   8: 1,
   9: 1,
+  10: 1,
 };
 
 /** Makes a mutation happen exactly once (raft.md §13). With `sessionId` 0 it is at-least-once: a caller
@@ -125,6 +127,15 @@ export interface SetMember extends Stamped {
   readonly member: Member;
 }
 
+/** `strata scm --force-new-group` made a group of one SCM out of what that one knew. The group before may have
+ * given out more ids than are known here, so these many of each are passed over. */
+export interface NewGroup extends Stamped {
+  readonly kind: typeof OPERATION.newGroup;
+  readonly skipped: Readonly<Record<SequenceName, number>>;
+  readonly skippedSessionIds: number;
+  readonly skippedNodeIds: number;
+}
+
 export type Operation =
   | SeedCluster
   | OpenSession
@@ -134,4 +145,5 @@ export type Operation =
   | ReserveSequence
   | HashAt
   | TransitionContainer
-  | SetMember;
+  | SetMember
+  | NewGroup;

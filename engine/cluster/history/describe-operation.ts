@@ -17,6 +17,13 @@ export function describeOperation(operation: Operation): string {
       const { nodeId, scmId, name, host, ports } = operation.member;
       return `${nodeId} ${scmId} ${name === "" ? "" : `${name} `}at ${host}:${ports.raft}`;
     }
+    case OPERATION.newGroup: {
+      const { skipped, skippedNodeIds, skippedSessionIds } = operation;
+      const counts = { ...skipped, sessionId: skippedSessionIds, nodeId: skippedNodeIds };
+      return `passes over ${Object.entries(counts)
+        .map(([name, count]) => `${count} ${name}`)
+        .join(", ")}`;
+    }
     default:
       return "";
   }

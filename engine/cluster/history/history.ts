@@ -21,6 +21,7 @@ const KEPT: ReadonlySet<number> = new Set([
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
   OPERATION.setMember,
+  OPERATION.newGroup,
 ]);
 
 /** The last mutations with their outcomes, on every SCM the same ones: who did what, when, and what became of

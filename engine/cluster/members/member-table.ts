@@ -18,6 +18,9 @@ export interface MemberRow extends Member {
   readonly isRemoved: boolean;
 }
 
+/** Far below the numbers of the local threads. */
+const NODE_ID_MAX = 2 ** 52;
+
 /** The replicated address book. Who votes stands in the configuration of the group; a member of it that has
  * not yet told its addresses (the first one, before it leads) has no row. */
 export class MemberTable {
@@ -104,6 +107,15 @@ export class MemberTable {
       this.onChanged();
     }
     return undefined;
+  }
+
+  /** The next `count` numbers may have been given to members that are not known here. False when there are
+   * not that many. */
+  skip(count: number): boolean {
+    const next = this.#nextNodeId + count;
+    if (next > NODE_ID_MAX) return false;
+    this.#nextNodeId = nodeId(next);
+    return true;
   }
 
   /** Of the meta row, part of the state hash. */

@@ -35,6 +35,7 @@ const IN_HISTORY: ReadonlySet<number> = new Set([
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
   OPERATION.setMember,
+  OPERATION.newGroup,
 ]);
 const LONG_BYTES = 128;
 

@@ -23,6 +23,12 @@ const WINDOW = 1024;
 const SESSION_MAX = 4096;
 const IDLE_MS = 60_000;
 const REACH = 4_194_304;
+const SEQUENCE_MAX: Readonly<Record<string, bigint>> = {
+  localId: 2n ** 63n - 1n,
+  delTxnId: 2n ** 53n - 1n,
+  containerId: 2n ** 53n - 1n,
+  CertificateId: 2n ** 63n - 1n,
+};
 
 /** The replicated state as Maps and plain objects, written from the specification without a look at speed:
  * what the real one is compared with. Texts of errors are left out. */
@@ -128,6 +134,16 @@ export class NaiveCluster {
         return this.#transition(operation.containerId, operation);
       case OPERATION.setMember:
         return this.#setMember(operation.member);
+      case OPERATION.newGroup: {
+        const counts = Object.entries(operation.skipped);
+        const raised = counts.map(([name, count]) => [name, this.#last(name) + BigInt(count)] as const);
+        if (raised.some(([name, last]) => last > (SEQUENCE_MAX[name] ?? 0n))) {
+          return { error: "SEQUENCE_EXHAUSTED" };
+        }
+        for (const [name, last] of raised) this.#raise(name, last);
+        this.nextSessionId += operation.skippedSessionIds;
+        return { value: undefined };
+      }
     }
   }
 
@@ -225,9 +241,12 @@ export class NaiveCluster {
     return { value: undefined };
   }
 
+  #last(name: string): bigint {
+    return this.sequences.get(name) ?? 0n;
+  }
+
   #raise(name: string, last: bigint): void {
-    const known = this.sequences.get(name) ?? 0n;
-    if (last > known) this.sequences.set(name, last);
+    if (last > this.#last(name)) this.sequences.set(name, last);
   }
 }
 

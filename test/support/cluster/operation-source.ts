@@ -47,6 +47,7 @@ export class OperationSource {
       };
     }
     if (pick < 94) return this.#setMember(session);
+    if (pick < 95) return this.#newGroup(session);
     if (pick < 98) return { kind: OPERATION.reserveSequence, session, sequence: "localId", count: 1000 };
     return { kind: OPERATION.hashAt, session };
   }
@@ -74,6 +75,18 @@ export class OperationSource {
     const { scmId } = memberOf(this.#random.below(6) === 0 ? 1 + this.#random.below(8) : number);
     const host = `10.1.0.${this.#random.below(3)}`;
     return { kind: OPERATION.setMember, session, member: memberOf(number, { scmId, host }) };
+  }
+
+  /** Now and then of more ids than there are. */
+  #newGroup(session: SessionStamp): Operation {
+    const count = (): number => (this.#random.below(40) === 0 ? 2 ** 53 - 1 : this.#random.below(1000));
+    return {
+      kind: OPERATION.newGroup,
+      session,
+      skipped: { localId: count(), delTxnId: count(), containerId: 3, CertificateId: count() },
+      skippedSessionIds: this.#random.below(3),
+      skippedNodeIds: 0,
+    };
   }
 
   #ids(): number[] {

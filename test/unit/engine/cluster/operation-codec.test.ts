@@ -155,6 +155,13 @@ const operation = fc.oneof(
       }),
     }),
   }),
+  fc.record({
+    kind: fc.constant(OPERATION.newGroup),
+    session,
+    skipped: fc.record({ localId: count, delTxnId: count, containerId: count, CertificateId: count }),
+    skippedSessionIds: count,
+    skippedNodeIds: count,
+  }),
 ) as fc.Arbitrary<Operation>;
 
 function encode(value: Operation): Uint8Array {
@@ -211,6 +218,7 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     hashAt: 7,
     transitionContainer: 8,
     setMember: 9,
+    newGroup: 10,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));
   assert.deepEqual(SEQUENCE, { localId: 1, delTxnId: 2, containerId: 3, CertificateId: 4 });
