@@ -7,6 +7,7 @@ import { formatAddress } from "./config/values.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { bootstrap } from "./scm-bootstrap.js";
+import { forceNewGroup, type NewGroupOptions, type NewGroupReport } from "./scm-new-group.js";
 import { type StorageDirectories, storageDirectories } from "./storage/directories.js";
 import { initialize } from "./storage/initialize.js";
 import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
@@ -77,15 +78,34 @@ export async function bootstrapScm(
   return { ...ids, created: isNew };
 }
 
+/** `strata scm --force-new-group` on this machine's disk. Throws as `forceNewGroup`. */
+export function forceNewGroupOfScm(
+  config: Config,
+  options: NewGroupOptions,
+  listener: { readonly onNotice: (notice: DiskNotice) => void; readonly onStep: OnRecoveryStep },
+): Promise<NewGroupReport> {
+  const parts = {
+    disk: new NodeDisk(listener.onNotice),
+    directories: directoriesOf(config.storage),
+    clock: new NodeClock(),
+    state: emptyState(),
+    onStep: listener.onStep,
+  };
+  return forceNewGroup(parts, options);
+}
+
 /** `strata verify` on this machine's disk. Throws as `verify`. */
 export function verifyScm(
   storage: Pick<Config["storage"], "metadataDir" | "raftDir" | "stateDir">,
   onStep: OnRecoveryStep,
 ): Promise<VerifyReport> {
-  const state = new ClusterState({
+  return verify(new NodeDisk(), directoriesOf(storage), emptyState(), onStep);
+}
+
+function emptyState(): ClusterState {
+  return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
     onReplicationConfig: () => undefined,
     onNodeIntent: () => undefined,
   });
-  return verify(new NodeDisk(), directoriesOf(storage), state, onStep);
 }

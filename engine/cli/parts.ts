@@ -1,6 +1,7 @@
 import type { AdminClient } from "../../protocol/client/admin-client.js";
 import type { Config } from "../config/config.js";
 import type { Address } from "../config/fields.js";
+import type { NewGroupOptions, NewGroupReport } from "../scm-new-group.js";
 import type { DiskNotice } from "../storage/node-disk.js";
 import type { OnRecoveryStep } from "../storage/recovered.js";
 import type { VerifyReport } from "../storage/verify.js";
@@ -28,6 +29,12 @@ export interface Parts {
       readonly onWaiting: (text: string) => void;
     },
   ): Promise<InitResult>;
+  /** Makes a stopped SCM a group of its own, or tells what that would do. */
+  forceNewGroup(
+    config: Config,
+    options: NewGroupOptions,
+    listener: { readonly onNotice: (notice: DiskNotice) => void; readonly onStep: OnRecoveryStep },
+  ): Promise<NewGroupReport>;
   verify(directories: Directories, onStep: OnRecoveryStep): Promise<VerifyReport>;
   connectAdmin(options: AdminOptions): Promise<AdminConnection>;
   /** Runs the demonstration to its end. */

@@ -15,6 +15,10 @@ export const realParts: Parts = {
     const { bootstrapScm } = await import("../scm-storage.js");
     return bootstrapScm(config, clusterId, listener);
   },
+  forceNewGroup: async (config, options, listener) => {
+    const { forceNewGroupOfScm } = await import("../scm-storage.js");
+    return forceNewGroupOfScm(config, options, listener);
+  },
   verify: async (directories, onStep) => {
     const { verifyScm } = await import("../scm-storage.js");
     return verifyScm(directories, onStep);

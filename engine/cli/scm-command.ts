@@ -8,6 +8,7 @@ import { createLogger } from "../telemetry/logger.js";
 import type { CommandContext } from "./context.js";
 import { CommandError, EXIT } from "./exit-code.js";
 import type { CommandIo } from "./io.js";
+import { printNewGroup } from "./new-group-report.js";
 import {
   addConfigOptions,
   type ConfigOptions,
@@ -17,10 +18,14 @@ import {
 } from "./options.js";
 import type { InitResult } from "./parts.js";
 import { runScm } from "./run-scm.js";
+import { showStep } from "./show-step.js";
 
 interface ScmOptions extends ConfigOptions {
   readonly init?: true;
   readonly bootstrap?: true;
+  readonly forceNewGroup?: true;
+  readonly yes?: string;
+  readonly acceptLoss?: true;
   readonly clusterid?: string;
   readonly localIdFloor?: bigint;
   readonly termFloor?: number;
@@ -32,12 +37,15 @@ Examples:
   strata scm --init -D ozone.metadata.dirs=/var/lib/strata
   strata scm -D ozone.metadata.dirs=/var/lib/strata
   strata scm --bootstrap --config /etc/ozone
+  strata scm --force-new-group --config /etc/ozone
   strata scm --config /etc/ozone --print-config
 
-Without --init and --bootstrap the SCM starts and runs until SIGTERM or SIGINT; a second one ends it at once.
+Without such an option the SCM starts and runs until SIGTERM or SIGINT; a second one ends it at once.
 An initialised directory is never initialised again: --init and --bootstrap then print its ids.
 --init founds a cluster, on one SCM. All others join it by --bootstrap, which asks those that run; each of
 them starts as a learner and votes when it has caught up.
+--force-new-group makes a stopped SCM the only member of its group, for good, when the majority will never
+come back or the directory is a copy: without --yes it only says what it would do, and ends with 1.
 The floors are for taking over the datanodes of another cluster: new ids and terms start above them.`;
 
 /** `strata scm`. */
@@ -62,6 +70,9 @@ export function addScmCommand(parent: Command, context: CommandContext): void {
         wholeNumber(0, Number.MAX_SAFE_INTEGER - 1),
       ),
     )
+    .option("--force-new-group", "makes a stopped SCM the only member of its group: the others are lost")
+    .option("--yes <id>", "with --force-new-group: do it; the id of the cluster that is meant")
+    .option("--accept-loss", "with --force-new-group: also without entries that this SCM had acknowledged")
     .option("--print-config", "prints the effective configuration and ends")
     .addHelpText("after", EXAMPLES);
   addConfigOptions(command).action(async (options: ScmOptions) => {
@@ -71,14 +82,21 @@ export function addScmCommand(parent: Command, context: CommandContext): void {
     if (options.printConfig === true) printConfig(config, context);
     else if (options.init === true) await initialize(config, options, context);
     else if (options.bootstrap === true) await bootstrap(config, options, context);
+    else if (options.forceNewGroup === true) await forceGroup(config, options, context);
     else await start(config, context);
   });
 }
 
 function checkOptions(options: ScmOptions): void {
-  const { init, bootstrap, clusterid, localIdFloor, termFloor } = options;
+  const { init, bootstrap, forceNewGroup, yes, acceptLoss, clusterid, localIdFloor, termFloor } = options;
   if (init === true && bootstrap === true) {
     throw new CommandError("--init founds a cluster, --bootstrap joins one: use one of them", EXIT.USAGE);
+  }
+  if (forceNewGroup === true && (init ?? bootstrap) === true) {
+    throw new CommandError("--force-new-group is for an SCM that is initialised: use it alone", EXIT.USAGE);
+  }
+  if (forceNewGroup !== true && (yes !== undefined || acceptLoss === true)) {
+    throw new CommandError("--yes and --accept-loss go with --force-new-group", EXIT.USAGE);
   }
   if (init !== true && (localIdFloor ?? termFloor) !== undefined) {
     throw new CommandError("--local-id-floor and --term-floor go with --init", EXIT.USAGE);
@@ -125,6 +143,22 @@ async function bootstrap(config: Config, options: ScmOptions, { io, parts }: Com
     onWaiting: (text) => io.err(`strata: ${text}`),
   });
   printIds(config, result, io);
+}
+
+async function forceGroup(
+  config: Config,
+  options: ScmOptions,
+  { io, parts, end }: CommandContext,
+): Promise<void> {
+  const { yes: clusterId, acceptLoss: acceptsLoss = false } = options;
+  const report = await parts.forceNewGroup(
+    config,
+    { clusterId, acceptsLoss },
+    { onNotice: (notice) => io.err(`strata: warning: ${noticeText(notice)}`), onStep: showStep(io) },
+  );
+  io.progress("");
+  printNewGroup(report, io);
+  if (!report.isDone) end(EXIT.FAILED);
 }
 
 /** Whether this is the one SCM that founds the cluster (spec 07 §2); false when none is named. */

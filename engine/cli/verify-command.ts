@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { loadDirectories } from "../config/load.js";
-import type { RecoveryStep } from "../storage/recovered.js";
 import type { VerifyReport } from "../storage/verify.js";
 import type { CommandContext } from "./context.js";
 import { EXIT } from "./exit-code.js";
 import type { CommandIo } from "./io.js";
 import { addConfigOptions, type ConfigOptions, configSources } from "./options.js";
+import { showStep } from "./show-step.js";
 import { jsonText } from "./text.js";
 
 const EXAMPLES = `
@@ -37,10 +37,6 @@ export function addVerifyCommand(parent: Command, { io, parts, end }: CommandCon
       else print(report, io);
     },
   );
-}
-
-function showStep(io: CommandIo): (step: RecoveryStep) => void {
-  return ({ name, count, isDone }) => io.progress(`${name}: ${count}${isDone ? "" : " …"}`);
 }
 
 function print({ findings, summary }: VerifyReport, io: CommandIo): void {

@@ -127,8 +127,8 @@ export interface SetMember extends Stamped {
   readonly member: Member;
 }
 
-/** `strata scm --force-new-group` made a group of one SCM out of what that one knew. The group before may have
- * given out more ids than are known here, so these many of each are passed over. */
+/** `strata scm --force-new-group` made a group of one SCM out of what that one knew. The group before may
+ * have given out more ids than are known here, so these many of each are passed over. */
 export interface NewGroup extends Stamped {
   readonly kind: typeof OPERATION.newGroup;
   readonly skipped: Readonly<Record<SequenceName, number>>;

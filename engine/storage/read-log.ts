@@ -25,6 +25,19 @@ export async function readLog(
   store: Store,
   onStep: OnRecoveryStep,
 ): Promise<ReadLog> {
+  const { loss, ...log } = await readLogAsIs(disk, path, store, onStep);
+  if (loss !== undefined) throw loss;
+  return log;
+}
+
+/** The same for somebody who may go on without what is missing: entries or votes that this SCM has
+ * acknowledged. What is there is whole; `loss` says what is not. */
+export async function readLogAsIs(
+  disk: Disk,
+  path: string,
+  store: Store,
+  onStep: OnRecoveryStep,
+): Promise<ReadLog & { readonly loss: StrataError | undefined }> {
   const meta = readLogMeta(store, path);
   const mark = readMark(disk, join(path, MARK_FILE));
   const { truncated } = meta.truncation;
@@ -37,33 +50,34 @@ export async function readLog(
     walk.close();
   }
   const { last } = walk;
-  requireMark(mark, truncated, last, walk.watched);
-  requireHardState(mark, meta.hardState);
-  if (meta.hardState.commit > last.index) throw behindWatermark(last.index, meta.hardState.commit);
+  const loss =
+    lostEntries(mark, truncated, last, walk.watched) ??
+    lostVote(mark, meta.hardState) ??
+    (meta.hardState.commit > last.index ? behindWatermark(last.index, meta.hardState.commit) : undefined);
   await onStep({ name: "log", count: last.index - truncated.index, isDone: true });
-  return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes() };
+  return { meta, mark, last, terms: walk.terms, blobFirstIndexes: walk.blobFirstIndexes(), loss };
 }
 
 /** Entries up to the mark were durable, and may have been acknowledged. */
-function requireMark(
+function lostEntries(
   mark: DurableMark,
   truncated: LogPoint,
   last: LogPoint,
   watched: LogPoint | undefined,
-): void {
-  if (mark.last.index <= truncated.index) return;
-  if (last.index < mark.last.index) throw behindWatermark(last.index, mark.last.index);
-  if (watched?.chain === mark.last.chain && watched.term === mark.last.term) return;
+): StrataError | undefined {
+  if (mark.last.index <= truncated.index) return undefined;
+  if (last.index < mark.last.index) return behindWatermark(last.index, mark.last.index);
+  if (watched?.chain === mark.last.chain && watched.term === mark.last.term) return undefined;
   const where = `entry ${mark.last.index}`;
-  throw new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
+  return new StrataError("LOG_CORRUPT", { where, reason: "differs from what the watermark names" });
 }
 
 /** A vote that was given must not be forgotten: it could be given again, to another one. */
-function requireHardState(mark: DurableMark, { term, vote }: HardState): void {
-  if (term > mark.term) return;
-  if (term === mark.term && (mark.vote === vote || mark.vote === NO_NODE)) return;
+function lostVote(mark: DurableMark, { term, vote }: HardState): StrataError | undefined {
+  if (term > mark.term) return undefined;
+  if (term === mark.term && (mark.vote === vote || mark.vote === NO_NODE)) return undefined;
   const reason = `term ${term} and vote ${vote}, after term ${mark.term} and vote ${mark.vote}`;
-  throw logCorrupt("row hs", reason);
+  return logCorrupt("row hs", reason);
 }
 
 /** Entries up to `watermark` were acknowledged, the log ends before it. */

@@ -11,7 +11,7 @@ import { describeIdentity } from "./identity.js";
 import { entryCorrupt } from "./log-format.js";
 import { LOG_STORE_OPTIONS, type LogMeta } from "./log-meta.js";
 import { EntryScan } from "./log-walk.js";
-import { behindWatermark, logPosition, type ReadLog, readLog } from "./read-log.js";
+import { behindWatermark, logPosition, type ReadLog, readLogAsIs } from "./read-log.js";
 import type { OnRecoveryStep, Recovered, StorageIdentity, TermSpan } from "./recovered.js";
 import { requireStateIdentity, STATE_STORE_OPTIONS, StateScan } from "./state-store.js";
 import { readVersionFile, type VersionFile } from "./version-file.js";
@@ -34,26 +34,62 @@ export async function recover(
   target: LoadTarget & StateMachine,
   onStep: OnRecoveryStep,
 ): Promise<Recovered> {
+  return (await recoverWith(disk, directories, target, { onStep, isWhole: false, acceptsLoss: false })).found;
+}
+
+/** What is found when the whole log counts as committed. */
+export interface WholeRecovered {
+  /** Without a tail. The hard state is above all terms and votes that this SCM remembers. */
+  readonly found: Recovered;
+  /** Entries up to here were known to be committed. */
+  readonly committed: LogIndex;
+  /** What this SCM has acknowledged and does not have any more. */
+  readonly loss: StrataError | undefined;
+}
+
+/** As `recover`, for an SCM that is to go on alone, whatever the others have: nobody else can say any more
+ * which of its entries were committed. With `acceptsLoss` also without entries and votes that it has
+ * acknowledged. */
+export function recoverWhole(
+  disk: Disk,
+  directories: StorageDirectories,
+  target: LoadTarget & StateMachine,
+  options: { readonly onStep: OnRecoveryStep; readonly acceptsLoss: boolean },
+): Promise<WholeRecovered> {
+  return recoverWith(disk, directories, target, { ...options, isWhole: true });
+}
+
+async function recoverWith(
+  disk: Disk,
+  directories: StorageDirectories,
+  target: LoadTarget & StateMachine,
+  options: { readonly onStep: OnRecoveryStep; readonly isWhole: boolean; readonly acceptsLoss: boolean },
+): Promise<WholeRecovered> {
+  const { onStep, isWhole, acceptsLoss } = options;
   const version = readVersionFile(disk, directories.versionFile);
   const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
   try {
-    const log = await readLog(disk, directories.raft, store, onStep);
+    const { loss, ...log } = await readLogAsIs(disk, directories.raft, store, onStep);
+    if (loss !== undefined && !acceptsLoss) throw loss;
     const { identity, truncation } = log.meta;
     requireVersionIdentity(directories.raft, identity, version);
     const statePath = join(directories.state, truncation.stateDirectory);
     await loadState(disk, statePath, log.meta, target, onStep);
+    if (isWhole && acceptsLoss) requireLogReaches(target, log);
     requireAppliedInLog(target, log);
-    const hardState = withCommit(log.meta.hardState, target.appliedIndex);
+    const committed = withCommit(log.meta.hardState, target.appliedIndex);
+    const hardState = isWhole ? wholeHardState(log) : committed;
     const tail = await replay(store, log, hardState.commit, target, onStep);
     removeOldStates(disk, directories.state, truncation.stateDirectory);
     for (const path of [directories.raft, statePath]) removeCopy(disk, path);
-    return recovered(log, {
+    const found = recovered(log, {
       hardState,
       tail,
       statePath,
       confState: target.confState,
       primaryScmId: version.primaryScmId,
     });
+    return { found, committed: logIndex(Math.min(committed.commit, log.last.index)), loss };
   } finally {
     await store.close();
   }
@@ -104,6 +140,13 @@ async function loadState(
   }
 }
 
+/** What was lost may be given up, but the log does not go on from an entry that it does not have. */
+function requireLogReaches({ appliedIndex }: StateMachine, { last }: ReadLog): void {
+  if (appliedIndex <= last.index) return;
+  const reason = `the log ends at ${last.index} already, and a state does not go back`;
+  throw new StrataError("STATE_CORRUPT", { where: `applied index ${appliedIndex}`, reason });
+}
+
 /** Requires truncated ≤ applied ≤ last, and that the state and the log mean the same entry by it. */
 function requireAppliedInLog(target: StateMachine, { meta, last, terms }: ReadLog): void {
   const { appliedIndex, appliedTerm } = target;
@@ -127,6 +170,13 @@ function termAt(terms: readonly TermSpan[], index: LogIndex): Term | undefined {
 /** The commit index is stored with the next append, so what was applied last may lie beyond it. */
 function withCommit(hardState: HardState, appliedIndex: LogIndex): HardState {
   return appliedIndex <= hardState.commit ? hardState : { ...hardState, commit: appliedIndex };
+}
+
+/** The watermark remembers a term that the log has lost. */
+function wholeHardState({ meta, mark, last }: ReadLog): HardState {
+  const { hardState } = meta;
+  const { term, vote } = mark.term > hardState.term ? mark : hardState;
+  return { term, vote, commit: last.index };
 }
 
 /** Applies the entries up to `commit`, returns those after it. */

@@ -63,8 +63,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/storage/read-log.ts",
-        find: "if (mark.last.index <= truncated.index) return;",
-        replace: "if (mark.last.index <= truncated.index || last.index < mark.last.index) return;",
+        find: "if (mark.last.index <= truncated.index) return undefined;",
+        replace: "if (mark.last.index <= truncated.index || last.index < mark.last.index) return undefined;",
       },
     ],
     catchers: [tests("test/unit/engine/storage/log-store.test.ts")],
@@ -77,8 +77,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/storage/read-log.ts",
-        find: "if (term > mark.term) return;",
-        replace: "if (term > mark.term || term <= mark.term) return;",
+        find: "if (term > mark.term) return undefined;",
+        replace: "if (term > mark.term || term <= mark.term) return undefined;",
       },
     ],
     catchers: [tests("test/unit/engine/storage/log-store.test.ts")],

@@ -43,6 +43,7 @@ const parts: Parts = {
   },
   initialize: refuse,
   bootstrap: refuse,
+  forceNewGroup: refuse,
   verify: refuse,
   runDemo: refuse,
   connectAdmin: refuse,

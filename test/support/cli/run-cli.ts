@@ -42,6 +42,7 @@ function strictParts(connection: Partial<AdminConnection> | undefined): Parts {
     startScm: refuse("startScm"),
     initialize: refuse("initialize"),
     bootstrap: refuse("bootstrap"),
+    forceNewGroup: refuse("forceNewGroup"),
     verify: refuse("verify"),
     runDemo: refuse("runDemo"),
     connectAdmin: async () => strictConnection(connection ?? {}),

@@ -7,8 +7,12 @@ import type { DemoOptions } from "../../../../engine/cli/demo.js";
 import type { Directories, InitOptions, Parts } from "../../../../engine/cli/parts.js";
 import { AssertionError } from "../../../../engine/core/assert.js";
 import { ERRORS, type ErrorCode, StrataError } from "../../../../engine/core/errors.js";
+import { term } from "../../../../engine/core/ids.js";
+import { nodeId } from "../../../../engine/raft/types.js";
+import type { NewGroupOptions } from "../../../../engine/scm-new-group.js";
 import { RemoteError } from "../../../../protocol/codec/errors.js";
 import { runCli } from "../../../support/cli/run-cli.js";
+import { memberOf } from "../../../support/cluster/builders.js";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -66,6 +70,9 @@ test("wrong usage ends with 2 and says what is wrong", async () => {
     [["scm", "--clusterid", "x"], /goes with --init or --bootstrap/],
     [["scm", "--bootstrap", "--term-floor", "1"], /go with --init/],
     [["scm", "--init", "--bootstrap"], /use one of them/],
+    [["scm", "--init", "--force-new-group"], /use it alone/],
+    [["scm", "--yes", "CID-1"], /go with --force-new-group/],
+    [["scm", "--bootstrap", "--accept-loss"], /go with --force-new-group/],
     [["scm", "--init", "--clusterid", "x"], /must be a UUID/],
     [["scm", "--init", "--term-floor", "-1"], /Must be a whole number from 0/],
     [["scm", "--init", "--local-id-floor", "18446744073709551616"], /below 2\^64/],
@@ -205,6 +212,53 @@ test("--bootstrap says why it waits, and prints the ids of the cluster that it h
   const cluster = "0c1d2e3f-0000-4000-8000-000000000001";
   assert.match((await join("--clusterid", cluster)).err, /is initialised already, left as it is/);
   assert.deepEqual(wanted, [undefined, "scm-a", "scm-b", cluster, "scm-a", "scm-b"]);
+});
+
+test("--force-new-group says what it would do, and ends with 1 until the cluster is named", async () => {
+  const member = { ...memberOf(2), isRemoved: false };
+  const wanted: NewGroupOptions[] = [];
+  const forceNewGroup: Parts["forceNewGroup"] = async (_, options) => {
+    wanted.push(options);
+    return {
+      isDone: options.clusterId !== undefined,
+      clusterId: "CID-1",
+      scmId: "s1",
+      nodeId: nodeId(1),
+      lastIndex: 90,
+      uncommittedCount: 3,
+      changedMs: Date.UTC(2026, 0, 1),
+      nowMs: Date.UTC(2026, 0, 2),
+      removed: [
+        { nodeId: nodeId(2), row: member },
+        { nodeId: nodeId(3), row: undefined },
+      ],
+      oldTerm: term(7),
+      newTerm: term(1007),
+      loss: new StrataError("LOG_BEHIND_WATERMARK", { lastIndex: 90, watermark: 95 }),
+    };
+  };
+  const words = ["scm", "--force-new-group", METADATA];
+  const dry = await runCli(words, { parts: { forceNewGroup } });
+  assert.equal(dry.exitCode, 1);
+  assert.deepEqual(dry.out.split("\n"), [
+    "cluster: CID-1",
+    "this SCM: 1 s1",
+    "entries kept: all up to 90, 3 of them not known to be committed",
+    "last change: 2026-01-01T00:00:00.000Z, 24 h ago",
+    "term: 1007, after 7",
+    "lost: the log ends at 90, but 95 was acknowledged",
+    `to be removed: 2 ${member.scmId} scm2 at scm2.example.org:9894`,
+    "to be removed: 3",
+  ]);
+  assert.match(dry.err, /^strata: nothing was changed\./);
+  assert.match(dry.err, /--force-new-group --yes CID-1 --accept-loss$/);
+  const done = await runCli([...words, "--yes", "CID-1", "--accept-loss"], { parts: { forceNewGroup } });
+  assert.equal(done.exitCode, 0);
+  assert.match(done.out, /^removed: 3\nThis SCM is a group of its own now/m);
+  assert.deepEqual(wanted, [
+    { clusterId: undefined, acceptsLoss: false },
+    { clusterId: "CID-1", acceptsLoss: true },
+  ]);
 });
 
 test("--bootstrap does nothing on the primordial machine, by node id or by host name", async () => {
