@@ -10,7 +10,14 @@ import {
   NO_NODE,
   nodeId,
 } from "../../../../engine/raft/types.js";
+import {
+  LOG_RECORD,
+  LogAnswerWriter,
+  newLogAppended,
+  readLogInstall,
+} from "../../../../workers/shared/log-records.js";
 import { emptyLogDisk, FakeLogThread } from "../../../support/consensus/fake-log-thread.js";
+import { LONE_CONF_STATE } from "../../../support/raft/lone-voter.js";
 import { makeEntries } from "../../../support/raft/memory-log.js";
 
 /** A pipeline to a log thread that syncs when the test says so. */
@@ -129,4 +136,37 @@ test("it tells since when the oldest append waits, also for a thread that takes 
   }
   assert.equal(pipeline.oldestUnansweredMs, undefined);
   assert.equal(pipeline.handedOutCount, 60);
+});
+
+test("a snapshot goes before the entries behind it, and counts when all of it is durable", () => {
+  const { thread, pipeline, durable } = make();
+  const { link } = thread;
+  const id = { index: logIndex(10), term: term(1) };
+  const snapshot = { id, confState: LONE_CONF_STATE, payload: new Uint8Array(0) };
+  const message = append(5, { entries: makeEntries(11, [1, 1]), hardState: hardState(1) });
+  const installed: string[][] = [];
+  const place = { chain: 7, stateDirectory: "snapshot-10" };
+  pipeline.install({ ...message, snapshot }, place, (responses) => installed.push(responses.map(nameOf)));
+  pipeline.publish();
+  const records: number[] = [];
+  link.workerReceiver.drain((kind, offset) => {
+    records.push(kind);
+    if (kind !== LOG_RECORD.INSTALL) return;
+    const { bytes, view } = link.workerReceiver;
+    const install = { handOutTerm: term(1), hardState: hardState(1), ...id, confState: LONE_CONF_STATE };
+    assert.deepEqual(readLogInstall(bytes, view, offset), { ...install, ...place });
+  }, 10);
+  assert.deepEqual(records, [LOG_RECORD.INSTALL, LOG_RECORD.APPEND, LOG_RECORD.ENTRY, LOG_RECORD.ENTRY]);
+  const answers = new LogAnswerWriter(link.workerSender);
+  for (const entryCount of [0, 2]) {
+    assert.deepEqual(installed, []);
+    answers.appended({ ...newLogAppended(), handOutTerm: term(1), entryCount });
+    link.workerSender.publish();
+    link.deliver();
+  }
+  assert.deepEqual(installed, [["r5"]]);
+  assert.deepEqual(durable, [
+    [1, []],
+    [2, []],
+  ]);
 });

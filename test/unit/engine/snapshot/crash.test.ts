@@ -1,5 +1,5 @@
-/** Whenever a member ends while a snapshot comes and takes the place of its log and state, its next start finds
- * either what was before, or the snapshot; and never less than what it has acknowledged. */
+/** Whenever a member ends while a snapshot comes and takes the place of its log and state, its next start
+ * finds either what was before, or the snapshot; and never less than what it has acknowledged. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../../../engine/core/random.js";

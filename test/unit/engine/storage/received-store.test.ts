@@ -87,7 +87,7 @@ describe("a state that is read in chunks", () => {
     assert.equal(rest.rowCount + firstCount, ROWS);
   });
 
-  test("leaves out disk-resident tables when only the others are wanted, and finds a single row", async () => {
+  test("leaves disk-resident tables out when it is to, and finds a single row", async () => {
     const store = await source();
     assert.equal(readAll(store.openReader("memory"), BEGINNING, 4096).rowCount, 200);
     const reader = store.openReader("all");
