@@ -3,6 +3,7 @@ import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
 import type { Mutant } from "./mutant.js";
 import { REPLICATION_MUTANTS } from "./replication-mutants.js";
+import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
 import { STATE_MUTANTS } from "./state-mutants.js";
 import { STORAGE_MUTANTS } from "./storage-mutants.js";
 
@@ -12,6 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICATION_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
   ...HOST_MUTANTS,
+  ...SNAPSHOT_MUTANTS,
   ...STORAGE_MUTANTS,
   ...STATE_MUTANTS,
 ];

@@ -38,6 +38,17 @@ test("follows the acknowledgements of the members", () => {
   assert.equal(quorum.index(membership), 7);
 });
 
+test("with two halves of a membership both must have it", () => {
+  const quorum = new CommitQuorum();
+  const joint = membershipOf([1, 2, 3], [3, 4, 5]);
+  acknowledge(joint, 1, 9);
+  acknowledge(joint, 2, 9);
+  acknowledge(joint, 3, 5);
+  assert.equal(quorum.index(joint), 0, "only the new half has it");
+  acknowledge(joint, 4, 4);
+  assert.equal(quorum.index(joint), 4);
+});
+
 test("counts anew when the membership is another one", () => {
   const quorum = new CommitQuorum();
   const before = membershipOf([1], []);
