@@ -197,9 +197,12 @@ async function fillDisk(scene: Scene): Promise<void> {
   if (member === undefined || smallDisk === undefined) return;
   if (scene.random.below(2) === 0) await transferLeadership(scene, member);
   scene.note((await scene.group.leader()) === member ? "of the leader" : "of a follower");
-  smallDisk.fill(scene.random.below(300) * KIB);
-  await scene.hold(2_000, 8_000);
+  const { process } = member;
+  const before = process.text.length;
+  smallDisk.fill(scene.random.below(64) * KIB);
+  await scene.hold(2_000, 12_000);
   smallDisk.free();
+  if (process.text.slice(before).includes("the audit log cannot be written")) scene.note("audit full");
   if (member.isAlive) return;
   scene.note("ended");
   await requireEnd(member, "STORAGE_FULL");

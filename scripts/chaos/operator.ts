@@ -23,10 +23,11 @@ export async function operate(scene: Scene): Promise<void> {
 
 /** Has a member with an empty directory join. */
 export async function addMember(scene: Scene, member: ScmMember): Promise<void> {
-  await tried(`bootstrap of ${member.name}`, async () => {
+  await tried(scene, `bootstrap of ${member.name}`, async () => {
     member.loseDisk();
     await member.bootstrap();
   });
+  if (scene.isOver) return;
   await member.start();
   scene.group.active.add(member);
   await scene.group.group.whenVoter(member);
@@ -38,7 +39,7 @@ export async function addMember(scene: Scene, member: ScmMember): Promise<void> 
 export async function removeMember(scene: Scene, member: ScmMember): Promise<void> {
   await withClient(scene, async (client) => {
     const scmId = await scmIdOf(client, member);
-    await tried(`removal of ${member.name}`, async () => {
+    await tried(scene, `removal of ${member.name}`, async () => {
       if (await leads(client, scmId)) await client.transferLeadership({});
       await decommission(scene, client, scmId);
     });
@@ -55,7 +56,7 @@ export async function removeMember(scene: Scene, member: ScmMember): Promise<voi
 export async function transferLeadership(scene: Scene, member: ScmMember): Promise<void> {
   await withClient(scene, async (client) => {
     const scmId = await scmIdOf(client, member);
-    await tried(`transfer to ${member.name}`, async () => {
+    await tried(scene, `transfer to ${member.name}`, async () => {
       await client.transferLeadership({ scmId });
     });
   });
@@ -117,14 +118,15 @@ async function leads(client: AdminClient, scmId: Uuid): Promise<boolean> {
 }
 
 /** Until it works. What an operator does once may be refused while something is broken, never for ever. */
-async function tried(what: string, work: () => Promise<void>): Promise<void> {
+async function tried(scene: Scene, what: string, work: () => Promise<void>): Promise<void> {
   const dueMs = performance.now() + TRIES_LIMIT_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (performance.now() > dueMs)
+      if (scene.isOver || performance.now() > dueMs) {
         throw new Error(`${what}: ${codeOf(error) ?? ""} ${error}`, { cause: error });
+      }
       await sleep(PAUSE_MS);
     }
   }

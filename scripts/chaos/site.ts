@@ -11,6 +11,8 @@ const ELECTION_TIMEOUT_MS = 1_000;
 const RECOVERY_MS_MAX = 3 * ELECTION_TIMEOUT_MS;
 /** Before the fault and after it. */
 const CALM_MS = 700;
+/** For an operator to notice that the round is over. */
+const OPERATOR_LIMIT_MS = 10_000;
 
 /** What a round has shown. */
 export interface Seen {
@@ -28,6 +30,8 @@ export interface Seen {
 export class Site {
   readonly group: ChaosGroup;
   readonly #load: ChaosLoad;
+  /** At work in the present round. */
+  #operator: { readonly scene: Scene; readonly settled: Promise<void> } | undefined;
 
   static async open({ seed, clients }: { seed: number; clients: number }): Promise<Site> {
     const group = await ChaosGroup.start();
@@ -62,8 +66,7 @@ export class Site {
     await sleep(CALM_MS);
     acknowledgements.watch();
     const operator = hasOperator ? operate(scene) : Promise.resolve();
-    // Looked at below; until then it must not end the process.
-    operator.catch(() => {});
+    this.#operator = { scene, settled: operator.catch(() => {}) };
     try {
       await fault.run(scene);
     } finally {
@@ -93,6 +96,11 @@ export class Site {
   /** Ends everything and keeps what there is; answers where. */
   async keep(error: unknown): Promise<string> {
     this.#load.close();
+    await this.group.group.kill();
+    if (this.#operator !== undefined) {
+      this.#operator.scene.isOver = true;
+      await Promise.race([this.#operator.settled, sleep(OPERATOR_LIMIT_MS)]);
+    }
     await this.group.end();
     if (error instanceof HistoryViolation) error.keep(this.group.directory);
     return this.group.directory;
