@@ -7,6 +7,7 @@ import type { Term } from "../core/ids.js";
 import { MESSAGE_KIND } from "../raft/message.js";
 import type { ConfState, EntryId, NodeId } from "../raft/types.js";
 import { snapshotStateDirectory } from "../storage/directories.js";
+import { visitChunk } from "../storage/snapshot-chunk.js";
 import type { MessageLink } from "./message-link.js";
 import { decodeMembers, isSameMembers } from "./snapshot-payload.js";
 import type { SnapshotStore } from "./snapshot-store.js";
@@ -50,7 +51,8 @@ export class IncomingSnapshot {
   /** Chunks that came on this connection or were written before it. */
   #takenCount = 0;
   #writtenCount = 0;
-  #lastKey: Uint8Array = new Uint8Array(0);
+  /** Rows of the last chunk that is written. */
+  #lastRows: Uint8Array = new Uint8Array(0);
   /** The greeted connection waits for `snapshotWanted`. */
   #mustAnswer = false;
   #isEnding = false;
@@ -158,7 +160,7 @@ export class IncomingSnapshot {
   #answer(): void {
     if (!this.#mustAnswer || !this.#isStoreReady || this.#writtenCount < this.#takenCount) return;
     this.#mustAnswer = false;
-    this.#link?.send("snapshotWanted", { number: this.#writtenCount, lastKey: this.#lastKey });
+    this.#link?.send("snapshotWanted", { number: this.#writtenCount, lastKey: lastKeyOf(this.#lastRows) });
   }
 
   #onChunk({ number, rowCount, crc, rows }: SnapshotMessageOf<"snapshotChunk">): void {
@@ -174,6 +176,7 @@ export class IncomingSnapshot {
         return;
       }
       this.#writtenCount = number;
+      this.#lastRows = chunk.rows;
       if (!this.#mustAnswer) this.#link?.send("snapshotProgress", { number });
       this.#answer();
     });
@@ -249,6 +252,15 @@ export class IncomingSnapshot {
 }
 
 const NO_PAYLOAD = new Uint8Array(0);
+
+/** Empty when there are no rows. */
+function lastKeyOf(rows: Uint8Array): Uint8Array {
+  let last: Uint8Array = new Uint8Array(0);
+  visitChunk(rows, (key) => {
+    last = key;
+  });
+  return last;
+}
 
 function invalid(reason: string): StrataError {
   return new StrataError("SNAPSHOT_INVALID", { reason });

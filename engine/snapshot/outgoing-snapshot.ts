@@ -4,6 +4,7 @@ import {
   type SnapshotMessageOf,
 } from "../../protocol/schema/snapshot-messages.js";
 import type { ChunkFields } from "../../workers/shared/snapshot-records.js";
+import { compareBytes } from "../core/compare-bytes.js";
 import { StrataError } from "../core/errors.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Snap } from "../raft/message.js";
@@ -122,9 +123,12 @@ export class OutgoingSnapshot {
     }
   }
 
-  #begin({ number }: SnapshotMessageOf<"snapshotWanted">): void {
-    if (number > this.#ends.length) {
-      throw new StrataError("SNAPSHOT_INVALID", { reason: `chunk ${number} was never sent` });
+  #begin({ number, lastKey }: SnapshotMessageOf<"snapshotWanted">): void {
+    const end = number === 0 ? BEGINNING : this.#ends[number - 1];
+    if (end === undefined || compareBytes(end.lastKey, lastKey) !== 0) {
+      // The next connection begins anew.
+      this.#ends.length = 0;
+      throw new StrataError("SNAPSHOT_INVALID", { reason: `chunk ${number} does not end there` });
     }
     this.#ends.length = number;
     this.#readNext();
