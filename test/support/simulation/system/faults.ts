@@ -224,7 +224,8 @@ export class Faults {
     const isQuick = group.present.length > 1 && random.below(2) === 0;
     this.#hanging.delete(scm);
     this.#undoAfter(random.fraction() * (isQuick ? 300 : DOWN_MS_MAX), () => {
-      if (scm.isUp || scm.isRetired || scm.damage !== undefined) return;
+      // One that is joining is started when it has joined.
+      if (scm.isUp || !scm.isInstalled || scm.isRetired || scm.damage !== undefined) return;
       scm.start();
       if (this.#isOn && options.faults.diskError > 0 && random.below(3) === 0)
         this.#breakDisk(scm, random.below(8));
