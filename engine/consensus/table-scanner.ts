@@ -99,8 +99,9 @@ export class TableScanner implements TableReader {
     this.#send();
   }
 
-  /** A ROW, SCANNED or UNREAD of the state thread. */
+  /** A ROW, SCANNED or UNREAD of the state thread; after `stop` nobody waits for them any more. */
   onRecord(kind: number, offset: number): void {
+    if (this.#isStopped) return;
     const scan = this.#sent.at(0);
     assert(scan !== undefined, "the state thread answers a scan that was never sent");
     const { bytes, view } = this.#link.receiver;

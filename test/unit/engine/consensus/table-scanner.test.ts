@@ -105,10 +105,11 @@ test("a scan waits while the channel is full", () => {
 });
 
 test("when it stops, whoever waits is told, and so is who comes after", () => {
-  const { scanner, outcomes, scan } = scannerOn();
+  const { scanner, outcomes, scan, answer } = scannerOn();
   scan();
   scanner.stop();
   scan();
+  assert.equal(answer(), 1, "what was asked before is still answered, to nobody");
   assert.deepEqual(
     outcomes.map((outcome) => outcome instanceof StrataError && outcome.code),
     ["SHUTTING_DOWN", "SHUTTING_DOWN"],
