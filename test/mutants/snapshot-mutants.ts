@@ -7,7 +7,7 @@ const CRASH = "test/unit/engine/snapshot/crash.test.ts";
 export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
   {
     name: "snapshot-of-earlier-members",
-    bug: "a member that was just added is sent a state of the group before, which its core passes by, for ever",
+    bug: "a member that was just added is sent a state of the group before, which its core ignores, for ever",
     source: "raft.md §15 #7, #13; docs/GUARANTEES.md, track record",
     edits: [
       {
