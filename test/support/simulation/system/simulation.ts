@@ -26,6 +26,8 @@ import { SimTrace } from "./trace.js";
 
 /** Everything has healed within this virtual time after the last fault. */
 const HEAL_MS_MAX = 60_000;
+/** Three election timeouts, and what a start takes. */
+const LEADER_MS_MAX = 3_500;
 const SETUP_MS_MAX = 20_000;
 const HEALTH_LOOK_MS = 250;
 const MEND_MS = 1_000;
@@ -156,6 +158,7 @@ export class Simulation {
     await this.#until("all vote", () => this.#votersCount() === present.length, SETUP_MS_MAX);
     this.#admins[0]?.importFirst();
     await this.#until("the first containers are there", () => this.ledger.counts.done === 2, SETUP_MS_MAX);
+    await this.#until("all have its stripe", () => this.#areEqual(), SETUP_MS_MAX);
     this.#replicas.prepare();
     for (const datanode of this.#datanodes) datanode.start();
   }
@@ -167,6 +170,12 @@ export class Simulation {
         this.#failure ??= error;
       },
     );
+  }
+
+  /** All have applied the same. */
+  #areEqual(): boolean {
+    const index = this.group.leader?.running?.cluster.appliedIndex;
+    return this.group.present.every(({ running }) => running?.cluster.appliedIndex === index);
   }
 
   #votersCount(): number {
@@ -190,9 +199,27 @@ export class Simulation {
     for (const part of [...this.#admins, this.#replicas, this.#services]) part.rest();
   }
 
+  /** Somebody leads within three election timeouts after nothing stands in the way any more. */
+  async #elect(): Promise<void> {
+    const { world, group, trace } = this;
+    const awake = group.present.map(({ awakeSinceMs }) => awakeSinceMs).filter(Number.isFinite);
+    const fromMs = Math.max(world.scheduler.nowMs, ...awake);
+    const limitMs = fromMs + LEADER_MS_MAX;
+    const hasLeader = (): boolean => {
+      const { leader } = group;
+      const { nowMs } = world.scheduler;
+      if (leader !== undefined && nowMs >= fromMs) return true;
+      assert(nowMs < limitMs, `nobody leads ${LEADER_MS_MAX} ms after everything healed`);
+      return false;
+    };
+    await this.#until("somebody leads", hasLeader, 2 * HEAL_MS_MAX);
+    trace.line("sim", `led by ${group.leader?.name} after ${Math.round(world.scheduler.nowMs - fromMs)} ms`);
+  }
+
   async #heal(): Promise<void> {
     this.trace.line("sim", "heal");
     this.faults.heal();
+    await this.#elect();
     const mend = this.world.scheduler.every(MEND_MS, () => {
       for (const datanode of this.#datanodes) datanode.reportWhenNeeded();
     });
