@@ -1,12 +1,9 @@
-import { REQUESTS_IN_FLIGHT_MAX } from "../protocol/schema/messages.js";
-import { ReportIntake } from "../workers/pool/report-intake.js";
-import { ShardSet } from "../workers/pool/shard-set.js";
+import type { ReportIntake } from "../workers/pool/report-intake.js";
+import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import { serveAdmin } from "./admin/admin-gateway.js";
 import type { AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
-import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
-import { requiredNodes } from "./cluster/containers/replication-config.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import type { Operation } from "./cluster/operation.js";
@@ -17,8 +14,6 @@ import type { Config } from "./config/config.js";
 import { Group } from "./consensus/group.js";
 import { isLoneVoter } from "./consensus/group-status.js";
 import { RaftHost } from "./consensus/raft-host.js";
-import type { RaftHostOptions } from "./consensus/raft-host-options.js";
-import { DEFAULT_RAFT_HOST_OPTIONS } from "./consensus/raft-host-options.js";
 import { loggingTrace } from "./consensus/raft-log.js";
 import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
@@ -35,34 +30,21 @@ import { RpcServer } from "./gateway/rpc-server.js";
 
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { NO_NODE, type NodeId } from "./raft/types.js";
+import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
+import { ScmShards } from "./scm-shards.js";
 import { startSnapshots } from "./scm-snapshots.js";
-import { directoriesOf, STRIPE_BYTES } from "./scm-storage.js";
+import { directoriesOf } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
-import { DatanodeGate } from "./services/datanode-gate.js";
-import { PeriodicService } from "./services/periodic-service.js";
-import { promotionService } from "./services/promotion.js";
-import { ScmContext } from "./services/scm-context.js";
-import { ServiceManager } from "./services/service-manager.js";
+import type { ScmContext } from "./services/scm-context.js";
+import { type ScmServices, startServices } from "./services/scm-services.js";
+import type { ServiceManager } from "./services/service-manager.js";
 import type { StorageDirectories } from "./storage/directories.js";
 import type { Recovered } from "./storage/recovered.js";
 import { recover } from "./storage/recovery.js";
 import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
 import type { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
-
-/** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster,
- * or damage. */
-const SIDE_IDS_PER_NODE_MAX = 4096;
-
-/** Report rows of one datanode that may wait for room in the rings. */
-const REPORT_WAITING_BYTES_MAX = 1024 * 1024;
-
-/** The same of all datanodes together. */
-const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
-
-/** Page bytes of a flush item, for turning the configured number of items into bytes. */
-const FLUSH_ITEM_BYTES = 4096;
 
 const NO_PORTS = { raft: 0, strata: 0, http: 0, client: 0, datanode: 0, block: 0, security: 0 } as const;
 
@@ -105,23 +87,17 @@ export class Scm {
   #isStopping = false;
   readonly #parts: ScmParts;
   readonly #directories: StorageDirectories;
-  /** Found or made while there are no shards yet; handed over when they start. */
-  readonly #stripes = new Map<number, SharedArrayBuffer>();
-  readonly #replicationConfigs = new Map<number, ReplicationConfig>();
+  readonly #shards: ScmShards;
   #lock: Lock | undefined;
   #recovered: Recovered | undefined;
   #log: WorkerLink | undefined;
   #state: WorkerLink | undefined;
-  #shards: ShardSet | undefined;
-  #intake: ReportIntake | undefined;
   #peers: ScmPeers | undefined;
   #addressBook: AddressBook | undefined;
   #raft: RaftHost | undefined;
   #group: Group | undefined;
   #listener: Listener | undefined;
-  #context: ScmContext | undefined;
-  #gate: DatanodeGate | undefined;
-  #services: ServiceManager | undefined;
+  #services: ScmServices | undefined;
 
   private constructor(parts: ScmParts) {
     this.#parts = parts;
@@ -130,9 +106,15 @@ export class Scm {
       this.#resolveFatal = resolve;
     });
     this.nodes = this.#createNodes();
+    this.#shards = new ScmShards({
+      ...parts,
+      scheduler: parts.environment.scheduler,
+      nodes: () => this.nodes,
+      onFailed: (error) => this.#raiseFatal(error),
+    });
     this.cluster = new ClusterState({
-      allocateStripe: (stripe) => this.#allocateStripe(stripe),
-      onReplicationConfig: (number, config) => this.#addReplicationConfig(number, config),
+      allocateStripe: (stripe) => this.#shards.allocateStripe(stripe),
+      onReplicationConfig: (number, config) => this.#shards.addReplicationConfig(number, config),
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
     });
     this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
@@ -162,7 +144,7 @@ export class Scm {
   get isReady(): boolean {
     if (this.#listener === undefined || this.#isStopping || this.#hasFailed) return false;
     const { isLeader, leaderReady, leaderId } = this.raft.leadership;
-    return isLeader ? leaderReady : leaderId !== NO_NODE && this.#gate?.step === undefined;
+    return isLeader ? leaderReady : leaderId !== NO_NODE && this.#services?.gate.step === undefined;
   }
 
   /** The way to the other members. */
@@ -175,11 +157,11 @@ export class Scm {
   }
 
   get context(): ScmContext {
-    return required(this.#context);
+    return required(this.#services).context;
   }
 
   get services(): ServiceManager {
-    return required(this.#services);
+    return required(this.#services).manager;
   }
 
   /** Who is in the Raft group, and changes of it. */
@@ -188,11 +170,11 @@ export class Scm {
   }
 
   get shards(): ShardSet {
-    return required(this.#shards);
+    return this.#shards.set;
   }
 
   get intake(): ReportIntake {
-    return required(this.#intake);
+    return this.#shards.intake;
   }
 
   get identity(): Recovered["identity"] {
@@ -203,7 +185,7 @@ export class Scm {
    * not finished then is left to the next start. */
   async stop(limitMs: number): Promise<void> {
     this.#isStopping = true;
-    await this.#services?.stop();
+    await this.#services?.manager.stop();
     // Before the connections close, so that what is under way gets its answers. After a failure nothing of
     // it can be finished.
     await new Promise<void>((resolve) => this.raft.stop(this.#hasFailed ? 0 : limitMs, resolve));
@@ -226,10 +208,7 @@ export class Scm {
       resolveLocation: () => undefined,
       listener: {
         onEvent: (event, slot, uuid) => this.#onNodeEvent(event, slot, uuid),
-        onPurge: (slot) => {
-          this.#shards?.purgeNode(slot);
-          this.#intake?.nodePurged(slot);
-        },
+        onPurge: (slot) => this.#shards.purgeNode(slot),
       },
     });
   }
@@ -248,7 +227,7 @@ export class Scm {
   }
 
   async #startWorkers(): Promise<void> {
-    const { config, workers, logger } = this.#parts;
+    const { config, workers } = this.#parts;
     const recovered = required(this.#recovered);
     this.#log = workers.start("log", 0, {
       data: { path: this.#directories.raft, position: recovered.log },
@@ -261,37 +240,10 @@ export class Scm {
       },
       ringBytes: config.workers.stateRingBytes,
     });
-    const shards = new ShardSet({
-      workers,
-      scheduler: this.#parts.environment.scheduler,
-      shardCount: config.workers.shardCount,
-      ringBytes: config.workers.shardRingBytes,
-      sideIdsPerNodeMax: SIDE_IDS_PER_NODE_MAX,
-      onRestart: (shard, error) => {
-        logger.error("shard lost: it is restarted, its replicas are reported anew", { shard, error });
-        this.nodes.fullReportsLost();
-        intake.wantAllFullReports();
-      },
-      onRestarted: (shard) => logger.info("shard restarted", { shard }),
-      onFailed: (error) => this.#raiseFatal(error),
-      onRoom: () => intake.roomAppeared(),
-    });
-    const intake = new ReportIntake({
-      shards,
-      chunksInFlightMax: config.reports.chunksInFlightMax,
-      chunksPerNodeMax: config.reports.chunksPerNodeMax,
-      waitingBytesMax: REPORT_WAITING_BYTES_MAX,
-      waitingBytesTotalMax: REPORT_WAITING_BYTES_TOTAL_MAX,
-      onComplete: (slot) => this.nodes.fullReportComplete(slot),
-    });
-    this.#shards = shards;
-    this.#intake = intake;
-    for (const [number, replication] of this.#replicationConfigs) this.#publishConfig(number, replication);
-    for (const [stripe, buffer] of this.#stripes) shards.addStripe(stripe, buffer);
     for (const link of [this.#log, this.#state]) {
       void link.ended.then((error) => error !== undefined && this.#raiseFatal(error));
     }
-    await Promise.all([this.#log.started, this.#state.started, shards.started]);
+    await Promise.all([this.#log.started, this.#state.started, this.#shards.start()]);
     this.#step("workers", `log, state, ${config.workers.shardCount} shard(s)`);
   }
 
@@ -376,7 +328,7 @@ export class Scm {
           }),
         seed: () => this.#seed(),
       },
-      this.#raftOptions(),
+      raftOptionsOf(this.#parts.config),
     );
     this.#raft = raft;
     this.#group = new Group({
@@ -387,7 +339,14 @@ export class Scm {
       own: () => required(this.#peers).own,
       electionTimeoutMs: this.#parts.config.raft.electionTimeoutMs,
     });
-    this.#startServices();
+    this.#services = startServices({
+      ...this.#parts,
+      raft,
+      cluster: this.cluster,
+      nodes: this.nodes,
+      group: this.#group,
+      addressBook: required(this.#addressBook),
+    });
     raft.start();
     if (!isLoneVoter(raft.status())) {
       this.#step("raft", `member ${this.identity.nodeId} of a group`);
@@ -402,59 +361,6 @@ export class Scm {
       });
     });
     this.#step("raft", `leader of term ${raft.leadership.term}`);
-  }
-
-  #startServices(): void {
-    const { config, environment, logger } = this.#parts;
-    const { clock, scheduler } = environment;
-    const context = new ScmContext(this.raft.leadership);
-    context.subscribe(({ leader }) => this.nodes.standingChanged(leader, clock.monotonicMs()));
-    const services = new ServiceManager({
-      context,
-      onError: (service, error) => logger.error("a service could not do its work", { service, error }),
-    });
-    services.register(
-      new PeriodicService({
-        name: "node health",
-        scheduler,
-        intervalMs: config.nodes.healthCheckIntervalMs,
-        task: () => this.nodes.tick(clock.monotonicMs()),
-      }),
-    );
-    const gate = new DatanodeGate({
-      scheduler,
-      whenCaughtUp: (onReady) => this.raft.whenCaughtUp(onReady),
-      isReloading: () => this.cluster.isReloading,
-    });
-    services.register(gate);
-    services.register(required(this.#addressBook));
-    services.register(
-      promotionService({
-        scheduler,
-        group: this.group,
-        electionTimeoutMs: config.raft.electionTimeoutMs,
-        onPromoted: (member) => logger.info("a learner became a voter", { member }),
-      }),
-    );
-    this.#context = context;
-    this.#gate = gate;
-    this.#services = services;
-    services.start();
-  }
-
-  #raftOptions(): RaftHostOptions {
-    const { storage, raft, gateway } = this.#parts.config;
-    return {
-      ...DEFAULT_RAFT_HOST_OPTIONS,
-      tickMs: raft.electionTimeoutMs / DEFAULT_RAFT_HOST_OPTIONS.electionTimeoutTicks,
-      inflightCountMax: gateway.mutationsInFlightMax,
-      uncommittedBytesMax: raft.uncommittedBytesMax,
-      flushIntervalMs: storage.flushIntervalMs,
-      flushBytes: storage.flushItemCountMax * FLUSH_ITEM_BYTES,
-      dirtyBytesMax: storage.dirtyBytesMax,
-      logEntryCountMax: raft.logEntryCountMax,
-      entryCacheBytesMax: raft.entryCacheBytesMax,
-    };
   }
 
   /** The first operation of a fresh cluster (spec 07 §12.4). */
@@ -487,14 +393,7 @@ export class Scm {
         isLeader: () => context.leaderReady,
         redirect: () => redirectOf(context.term, context.leaderId, this.cluster.members.list()),
       },
-      limits: {
-        connectionCountMax: config.gateway.connectionCountMax,
-        connectionsPerAddressMax: config.gateway.connectionsPerAddressMax,
-        sendBufferBytesMax: config.gateway.sendBufferBytesMax,
-        idleTimeoutSeconds: Math.ceil(config.gateway.idleTimeoutMs / 1000),
-        handshakeTimeoutMs: config.gateway.handshakeTimeoutMs,
-        requestsInFlightMax: REQUESTS_IN_FLIGHT_MAX,
-      },
+      limits: rpcLimitsOf(config),
       metrics: this.gatewayMetrics,
       onRefused: (session, error) => {
         const { remoteAddress, path } = session.connection;
@@ -521,7 +420,7 @@ export class Scm {
       onPipelineReports: (uuid, reports) => {
         this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
       },
-      busyWith: () => required(this.#gate).step,
+      busyWith: () => required(this.#services).gate.step,
       leader: () => this.context.leader,
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
     };
@@ -564,34 +463,18 @@ export class Scm {
     });
   }
 
-  #allocateStripe(stripe: number): SharedArrayBuffer {
-    const buffer = new SharedArrayBuffer(STRIPE_BYTES);
-    this.#stripes.set(stripe, buffer);
-    this.#shards?.addStripe(stripe, buffer);
-    return buffer;
-  }
-
-  #addReplicationConfig(number: number, config: ReplicationConfig): void {
-    this.#replicationConfigs.set(number, config);
-    this.#publishConfig(number, config);
-  }
-
-  #publishConfig(number: number, config: ReplicationConfig): void {
-    this.#shards?.setReplicaIndexCount(number, config.type === "EC" ? requiredNodes(config) : 0);
-  }
-
   #raiseFatal(error: Error): void {
     this.#hasFailed = true;
     this.#resolveFatal(error);
   }
 
   async #stopWorkers(): Promise<void> {
-    await Promise.all([this.#log?.stop(), this.#state?.stop(), this.#shards?.stop()]);
+    await Promise.all([this.#log?.stop(), this.#state?.stop(), this.#shards.stop()]);
   }
 
   /** After a failed start. What is in the log stays there. */
   async #abandon(): Promise<void> {
-    await this.#services?.stop();
+    await this.#services?.manager.stop();
     await new Promise<void>((resolve) => {
       if (this.#raft === undefined) resolve();
       else this.#raft.stop(0, resolve);

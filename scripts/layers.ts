@@ -21,6 +21,8 @@ const WORKER = ["engine/core", "protocol", "workers/shared"];
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
   "engine/cli": [...ENGINE, "bench/fleet", "bench/harness", "!engine/main.ts"],
+  "engine/scm-options.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-shards.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-bootstrap.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

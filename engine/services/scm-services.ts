@@ -1,0 +1,67 @@
+import type { ClusterState } from "../cluster/cluster-state.js";
+import type { NodeManager } from "../cluster/nodes/node-manager.js";
+import type { Config } from "../config/config.js";
+import type { Group } from "../consensus/group.js";
+import type { RaftHost } from "../consensus/raft-host.js";
+import type { Environment } from "../core/environment.js";
+import type { Logger } from "../telemetry/logger.js";
+import type { AddressBook } from "./address-book.js";
+import { DatanodeGate } from "./datanode-gate.js";
+import { PeriodicService } from "./periodic-service.js";
+import { promotionService } from "./promotion.js";
+import { ScmContext } from "./scm-context.js";
+import { ServiceManager } from "./service-manager.js";
+
+export interface ScmServicesParts {
+  readonly config: Config;
+  readonly environment: Pick<Environment, "clock" | "scheduler">;
+  readonly logger: Logger;
+  readonly raft: RaftHost;
+  readonly cluster: ClusterState;
+  readonly nodes: NodeManager;
+  readonly group: Group;
+  readonly addressBook: AddressBook;
+}
+
+export interface ScmServices {
+  readonly context: ScmContext;
+  readonly gate: DatanodeGate;
+  readonly manager: ServiceManager;
+}
+
+/** Starts all background work of an SCM: this is the list of it. */
+export function startServices(parts: ScmServicesParts): ScmServices {
+  const { config, logger, raft, cluster, nodes, group, addressBook } = parts;
+  const { clock, scheduler } = parts.environment;
+  const context = new ScmContext(raft.leadership);
+  context.subscribe(({ leader }) => nodes.standingChanged(leader, clock.monotonicMs()));
+  const manager = new ServiceManager({
+    context,
+    onError: (service, error) => logger.error("a service could not do its work", { service, error }),
+  });
+  manager.register(
+    new PeriodicService({
+      name: "node health",
+      scheduler,
+      intervalMs: config.nodes.healthCheckIntervalMs,
+      task: () => nodes.tick(clock.monotonicMs()),
+    }),
+  );
+  const gate = new DatanodeGate({
+    scheduler,
+    whenCaughtUp: (onReady) => raft.whenCaughtUp(onReady),
+    isReloading: () => cluster.isReloading,
+  });
+  manager.register(gate);
+  manager.register(addressBook);
+  manager.register(
+    promotionService({
+      scheduler,
+      group,
+      electionTimeoutMs: config.raft.electionTimeoutMs,
+      onPromoted: (member) => logger.info("a learner became a voter", { member }),
+    }),
+  );
+  manager.start();
+  return { context, gate, manager };
+}
