@@ -37,7 +37,10 @@ export function startSnapshots(host: SnapshotHost, parts: ScmSnapshotsParts): Sn
     state,
     machine: cluster,
     dialer: network,
-    recheckContainers: () => parts.recheckContainers(),
+    recheckContainers: () => {
+      logger.info("the state is that of a snapshot now", { index: cluster.appliedIndex });
+      parts.recheckContainers();
+    },
     onSendFailed: (error) => warn("a snapshot cannot be read to be sent", error),
     onRefused: (from, error) => warn("a snapshot could not be taken in", error, from),
     onUnwanted: (member, { index, term }) => {
