@@ -69,6 +69,7 @@ export class PeerConnection implements DialHandler {
   readonly #socket: ClientConnection;
   #state: "opening" | "greeting" | "ready" | "closed" = "opening";
   #lastNumber = 0;
+  #told: Member | undefined;
   #timer: Timer | undefined;
   #silentPings = 0;
   #bufferedBefore = 0;
@@ -92,6 +93,11 @@ export class PeerConnection implements DialHandler {
 
   get isReady(): boolean {
     return this.#state === "ready";
+  }
+
+  /** As what this SCM has introduced itself, once it has. */
+  get told(): Member | undefined {
+    return this.#told;
   }
 
   bufferedBytes(): number {
@@ -136,6 +142,7 @@ export class PeerConnection implements DialHandler {
       this.#fail(new StrataError("HANDSHAKE_TIMEOUT", { limitMs })),
     );
     const request = helloRequest(facts, this.#target.nodeId);
+    this.#told = facts.own();
     this.sendFrame(HELLO_REQUEST.encode(HELLO_OP, 0, this.nextNumber, request));
   }
 

@@ -181,6 +181,9 @@ export class PeerLink {
     this.#loggedCode = undefined;
     this.#parts.counters.connects++;
     this.#parts.logger.info("connected to a member", { nodeId: this.nodeId, ...endpoint });
+    // It may have moved between its hello and the answer.
+    const own = this.#parts.facts.own();
+    if (JSON.stringify(this.#connection?.told) !== JSON.stringify(own)) this.announce(own);
     this.#parts.onMember(member);
   }
 

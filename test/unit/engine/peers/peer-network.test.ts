@@ -343,6 +343,19 @@ test("a member that has moved says so to those it is connected with", async () =
   await world.until("two knows", () => two.seen.some(({ ports }) => ports.strata === 9865));
 });
 
+test("a member that moves while it says hello says so, too", async () => {
+  const world = new PeerWorld(18);
+  let own: Member = memberNumber(1);
+  const one = await world.start(1, { own: () => own });
+  const two = await world.start(2);
+  two.peers.setPeers([addressNumber(1)]);
+  await world.until("each has dialled the other", () => two.seen.length === 2);
+  assert.equal(one.isReady(2), false);
+  own = { ...own, ports: { ...own.ports, strata: 9865 } };
+  one.peers.announce();
+  await world.until("two knows", () => two.seen.some(({ ports }) => ports.strata === 9865));
+});
+
 test("after close nothing is sent, said or left to run", async () => {
   const world = new PeerWorld(17);
   const [one, two] = await world.startPair();
