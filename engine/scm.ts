@@ -53,7 +53,7 @@ export interface ScmParts {
   readonly environment: Environment;
   readonly workers: WorkerStarter;
   readonly logger: Logger;
-  readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
+  readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write" | "waitingSinceMs">;
   /** The lock of the directories, when it is held already; `stop` and a failed start release it. */
   readonly lock?: Lock;
   /** Addresses of this SCM, for `scm roles`. */
@@ -315,6 +315,7 @@ export class Scm {
           network.handler = handler;
           return network;
         },
+        waitingSinceMs: () => this.#parts.audit.waitingSinceMs(),
         snapshots: (host) =>
           startSnapshots(host, {
             nodeId: recovered.identity.nodeId,

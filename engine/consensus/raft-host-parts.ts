@@ -22,6 +22,9 @@ export interface RaftHostParts {
   readonly trace: RaftTrace;
   /** Connects to the other members; called once, by `start`. */
   peers(handler: PeersHandler): Peers;
+  /** Since when the oldest thing has waited, outside of the two threads, that a disk must do before this node
+   * can serve as a leader; undefined when nothing waits. */
+  waitingSinceMs(): number | undefined;
   /** Called once, by the constructor. */
   snapshots(host: SnapshotHost): Snapshots;
   /** The operation that an empty state needs first, undefined when it has had it. Asked by each new leader

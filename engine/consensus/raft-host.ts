@@ -249,7 +249,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
         ...this.#parts,
         core: this.#core,
         leadership: this.#leadership,
-        waitingSinceMs: () => this.#pipeline.oldestUnansweredMs ?? this.#proposer.heldSinceMs,
+        waitingSinceMs: () => this.#waitingSinceMs(),
         beforeTick: () => this.#takeReadies(),
         afterTick: () => {
           this.#reads.onTick();
@@ -260,6 +260,12 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
       },
       this.#options,
     );
+  }
+
+  #waitingSinceMs(): number | undefined {
+    const all = [this.#pipeline.oldestUnansweredMs, this.#proposer.heldSinceMs, this.#parts.waitingSinceMs()];
+    const waits = all.filter((ms) => ms !== undefined);
+    return waits.length === 0 ? undefined : Math.min(...waits);
   }
 
   #newSnapshots(): Snapshots {

@@ -66,6 +66,7 @@ export class AuditLog {
   readonly #format = new LineFormat();
   #lines: string[] = [];
   #waiting: ((reason: StrataError | undefined) => void)[] = [];
+  #waitingSinceMs: number | undefined;
   #writer: Promise<void> | undefined;
   #closing = false;
   #endPause: (() => void) | undefined;
@@ -96,7 +97,14 @@ export class AuditLog {
     if (this.#closing) return Promise.resolve(new StrataError("SHUTTING_DOWN"));
     if (this.ready()) return Promise.resolve(undefined);
     if (this.#waiting.length >= WAITING_COUNT_MAX) return Promise.resolve(new StrataError("AUDIT_FULL"));
+    this.#waitingSinceMs ??= performance.now();
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Since when the oldest mutation has waited to be admitted, on the monotonic clock; undefined when none
+   * waits. */
+  waitingSinceMs(): number | undefined {
+    return this.#waitingSinceMs;
   }
 
   /** Takes `record` over; never refuses. */
@@ -165,6 +173,7 @@ export class AuditLog {
   }
 
   #resumeAll(reason: StrataError | undefined): void {
+    this.#waitingSinceMs = undefined;
     for (const resume of this.#waiting.splice(0)) resume(reason);
   }
 

@@ -20,6 +20,7 @@ const SETTINGS = [
   "strata.raft.log.entries.max=1000",
   "strata.shard.count=1",
   "strata.ring.state.size=1MB",
+  "strata.audit.buffer.max=64KB",
 ];
 const CONVERGE_LIMIT_MS = 30_000;
 const LEADER_LIMIT_MS = 20_000;

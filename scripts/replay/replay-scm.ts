@@ -85,7 +85,12 @@ export class ReplayScm {
       },
       workers: this.#pool,
       logger: silentLogger,
-      audit: { ready: () => true, whenReady: () => Promise.resolve(undefined), write: () => undefined },
+      audit: {
+        ready: () => true,
+        whenReady: () => Promise.resolve(undefined),
+        write: () => undefined,
+        waitingSinceMs: () => undefined,
+      },
       host: { name: "localhost", address: "127.0.0.1" },
       // The recorded SCM looked up every peer; its answers tell what it found.
       lookUpHostName: (address, onName) => onName(this.addresses.nameOf(address)),

@@ -51,6 +51,8 @@ export class HostRig {
   readonly state: FakeStateThread;
   readonly machine = new CountingState();
   readonly host: RaftHost;
+  /** Of something else that the host cannot serve without. */
+  waitingSinceMs: number | undefined;
   /** Outcomes in the order in which they came: id, then error number or code. */
   readonly outcomes: [number, Outcome][] = [];
 
@@ -77,6 +79,7 @@ export class HostRig {
         peers: options.peers ?? (() => NO_PEERS),
         snapshots: () => NO_SNAPSHOTS,
         seed: () => options.seed?.(machine),
+        waitingSinceMs: () => this.waitingSinceMs,
       },
       { ...DEFAULT_RAFT_HOST_OPTIONS, entryBytesMax: 8192, batchBytesMax: 4096, ...options.host },
     );

@@ -80,6 +80,7 @@ export class StoredScm {
         peers: () => NO_PEERS,
         snapshots: () => NO_SNAPSHOTS,
         seed: () => this.#seed(),
+        waitingSinceMs: () => undefined,
       },
       options,
     );

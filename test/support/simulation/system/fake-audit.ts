@@ -37,6 +37,9 @@ export class FakeAudit {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Who waits for it stays in office here. */
+  waitingSinceMs(): undefined {}
+
   write({ timeMs, sessionId, operation, error }: AuditRecord): void {
     if (error === undefined) this.counts.done++;
     else this.counts.refused++;

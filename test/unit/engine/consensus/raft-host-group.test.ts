@@ -145,6 +145,16 @@ test("a leader whose disk hangs gives up its office within three election timeou
   group.until(() => rig.outcomes.length === 1);
 });
 
+test("a leader that cannot serve for want of something else gives up its office, too", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  const blockedMs = group.scheduler.monotonicMs();
+  group.rig(first).waitingSinceMs = blockedMs;
+  group.until(() => group.leaders.some((id) => id !== first));
+  assert.ok(group.scheduler.monotonicMs() - blockedMs <= 3 * T);
+});
+
 test("such a leader falls silent, so that it is replaced although nobody hears its request (H4)", () => {
   const group = new HostGroup(3);
   const first = group.elect();

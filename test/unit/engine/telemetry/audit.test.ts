@@ -110,12 +110,17 @@ test("mutations that wait are refused when too many wait, and when the log is cl
   sink.full = true;
   const audit = new AuditLog(options({ bufferBytesMax: 1, onError: () => {} }), sink);
   audit.write(RECORD);
+  assert.equal(audit.waitingSinceMs(), undefined);
+  const startMs = performance.now();
   const waiting = Array.from({ length: 65_536 }, () => audit.whenReady());
+  const sinceMs = audit.waitingSinceMs() ?? 0;
+  assert.ok(sinceMs >= startMs && sinceMs <= performance.now(), "the first one counts");
   assert.equal((await audit.whenReady())?.code, "AUDIT_FULL");
   sink.full = false;
   await audit.close();
   const reasons = new Set((await Promise.all(waiting)).map((reason) => reason?.code));
   assert.deepEqual([...reasons], ["SHUTTING_DOWN"]);
+  assert.equal(audit.waitingSinceMs(), undefined);
   assert.equal((await audit.whenReady())?.code, "SHUTTING_DOWN");
 });
 
