@@ -13,8 +13,9 @@ import { DeafLeader, type GroupFault, processFaults, StalledDisks } from "../loa
 const RUNS = 100;
 const WRITERS = 4;
 const CONTAINERS = 100;
-/** Before each fault, so that its moment within the leader's work is any. */
-const CALM_MS = { least: 200, random: 300 } as const;
+/** Before each fault: all members may vote again (for an election timeout after a start they do not), and its
+ * moment within the leader's work is any. */
+const CALM_MS = { least: 1_000, random: 500 } as const;
 /** The others serve again within this, or the run has failed. */
 const RECOVERY_LIMIT_MS = 30_000;
 const LOOK_MS = 5;
