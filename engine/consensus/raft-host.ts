@@ -7,34 +7,33 @@ import type { Timer } from "../core/scheduler.js";
 import type { Message, StorageAppend, StorageApply } from "../raft/message.js";
 import { MESSAGE_KIND } from "../raft/message.js";
 import type { RaftCore } from "../raft/raw-node.js";
-import { RawNode } from "../raft/raw-node.js";
 import type { Ready } from "../raft/ready.js";
 import type { ConfChange, Entry, NodeId, RaftStatus } from "../raft/types.js";
 import { Histogram } from "../telemetry/histogram.js";
-import { AppendPipeline } from "./append-pipeline.js";
-import { ApplyQueue } from "./apply-queue.js";
-import { CommitNotices } from "./commit-notices.js";
+import type { AppendPipeline } from "./append-pipeline.js";
+import type { ApplyQueue } from "./apply-queue.js";
+import type { CommitNotices } from "./commit-notices.js";
 import type { Consensus, GroupCallback, GroupControl, Leadership, ProposalCallback } from "./consensus.js";
-import { ElectionGuard } from "./election-guard.js";
-import { hasOthers, heirOf, isLoneVoter, slowestMatch } from "./group-status.js";
-import { HostLog } from "./host-log.js";
-import { HostTicker } from "./host-ticker.js";
+import type { ElectionGuard } from "./election-guard.js";
+import { hasOthers, heirOf, isLoneVoter } from "./group-status.js";
+import { assembleHost } from "./host-assembly.js";
+import type { HostLog } from "./host-log.js";
+import type { HostTicker } from "./host-ticker.js";
 import { LeadershipState } from "./leadership.js";
-import { MessageGate } from "./message-gate.js";
-import { Office } from "./office.js";
-import { OrderlyStop } from "./orderly-stop.js";
+import type { MessageGate } from "./message-gate.js";
+import type { Office } from "./office.js";
+import type { OrderlyStop } from "./orderly-stop.js";
 import type { Peers } from "./peers.js";
-import { ProposalQueue } from "./proposal-queue.js";
-import { Proposer } from "./proposer.js";
-import { raftConfig } from "./raft-config.js";
+import type { ProposalQueue } from "./proposal-queue.js";
+import type { Proposer } from "./proposer.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
 import { checkRaftHostOptions } from "./raft-host-options.js";
 import type { ProposalCounters, RaftHostParts } from "./raft-host-parts.js";
-import { type ReadBarrierCallback, ReadQueue } from "./read-queue.js";
-import { SnapshotInstaller } from "./snapshot-installer.js";
+import type { ReadBarrierCallback, ReadQueue } from "./read-queue.js";
+import type { SnapshotInstaller } from "./snapshot-installer.js";
 import type { Snapshots } from "./snapshots.js";
-import { StateFlusher } from "./state-flusher.js";
-import { type ScanCallback, type ScanRequest, type TableReader, TableScanner } from "./table-scanner.js";
+import type { StateFlusher } from "./state-flusher.js";
+import type { ScanCallback, ScanRequest, TableReader, TableScanner } from "./table-scanner.js";
 
 /** Drives the consensus core on main: once per event-loop turn proposes what was gathered, hands the
  * core's work to the log thread, applies what is committed, and has changed state written.
@@ -53,7 +52,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
   readonly #applying: ApplyQueue;
   readonly #flusher: StateFlusher;
   readonly #scanner: TableScanner;
-  readonly #leadership = new LeadershipState();
+  readonly #leadership: LeadershipState;
   readonly #gate: MessageGate;
   readonly #notices: CommitNotices;
   readonly #guard: ElectionGuard;
@@ -86,222 +85,38 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#parts = parts;
     this.#options = options;
     this.#notedApplied = stateMachine.appliedIndex;
-    this.#log = this.#newLog();
-    this.#core = this.#newCore();
-    this.#proposals = this.#newProposals();
-    this.#applying = new ApplyQueue(stateMachine, this.#core, (batch, proposedMs) => {
-      this.#proposals.settle(batch);
-      this.counters.applied += batch.callbacks.length;
-      this.commitMs.observe(parts.clock.monotonicMs() - proposedMs);
-    });
-    this.#pipeline = this.#newPipeline();
-    this.#flusher = this.#newFlusher();
-    this.#scanner = new TableScanner({
-      scheduler: parts.scheduler,
-      source: stateMachine,
-      link: parts.state,
-    });
-    this.#gate = new MessageGate(recovered.hardState, (message) => this.#sendToMember(message));
-    this.#notices = new CommitNotices(parts.scheduler, (message) => this.#peers?.send(message));
-    this.#guard = new ElectionGuard({
-      ...parts,
-      core: this.#core,
-      leadership: this.#leadership,
+    this.#leadership = new LeadershipState();
+    const assembly = assembleHost(parts, options, this.#leadership, {
+      counters: this.counters,
+      commitMs: this.commitMs,
       work: () => this.#work(),
-    });
-    this.#reads = this.#newReads();
-    this.#office = this.#newOffice();
-    this.#proposer = this.#newProposer();
-    this.#ticker = this.#newTicker();
-    this.#ending = new OrderlyStop({
-      scheduler: parts.scheduler,
-      proposals: this.#proposals,
-      applying: this.#applying,
-      office: this.#office,
-      flusher: this.#flusher,
-      pipeline: this.#pipeline,
-    });
-    this.#snapshots = this.#newSnapshots();
-    this.#installer = this.#newInstaller();
-    this.#listen();
-  }
-
-  #newLog(): HostLog {
-    return new HostLog(
-      {
-        link: this.#parts.log,
-        recovered: this.#parts.recovered,
-        snapshots: { snapshot: () => this.#snapshots.sender.snapshot() },
-        onFetched: () => {
-          this.#core.onEntriesFetched();
-          this.#scheduleTurn();
-        },
-        readers: () => ({
-          slowestMatch: slowestMatch(this.#core.status(), this.#isAlive),
-          neededIndex: this.#snapshots.sender.neededIndex,
-        }),
-      },
-      this.#options,
-    );
-  }
-
-  #newCore(): RaftCore {
-    const { recovered, random, trace } = this.#parts;
-    return new RawNode(
-      raftConfig(recovered, this.#options),
-      {
-        hardState: recovered.hardState,
-        confState: recovered.confState,
-        applied: recovered.hardState.commit,
-      },
-      this.#log.view,
-      (bound) => random.below(bound),
-      trace,
-    );
-  }
-
-  #newProposals(): ProposalQueue {
-    return new ProposalQueue(this.#parts.clock, {
-      batchBytesMax: this.#options.batchBytesMax,
-      entryBytesMax: this.#options.entryBytesMax,
-      inflightCountMax: this.#options.inflightCountMax,
-      inflightBytesMax: this.#options.uncommittedBytesMax,
-    });
-  }
-
-  #newPipeline(): AppendPipeline {
-    return new AppendPipeline(
-      this.#parts.log,
-      this.#parts.clock,
-      {
-        onDurable: (responses, number) => {
-          this.#gate.onDurable(number);
-          this.#installer.onDurable(responses);
-        },
-        onTruncated: (index) => this.#log.onTruncated(index),
-      },
-      this.#options.entryBytesMax,
-    );
-  }
-
-  #newFlusher(): StateFlusher {
-    return new StateFlusher(
-      {
-        scheduler: this.#parts.scheduler,
-        source: this.#parts.stateMachine,
-        link: this.#parts.state,
-        handler: {
-          durableIndex: () => logIndex(this.#core.status().unstableOffset - 1),
-          wantsDurable: () => this.#ending.isUnderWay || this.#log.isWorthCutting,
-          onDrained: () => {
-            if (!this.#proposals.isEmpty) this.#scheduleTurn();
-          },
-          onFlushed: (index, isDurable) => this.#onFlushed(index, isDurable),
-        },
-      },
-      this.#options,
-    );
-  }
-
-  #newReads(): ReadQueue {
-    const { inflightCountMax, electionTimeoutTicks } = this.#options;
-    // Answers to what was asked before a restart may still come: they must not be taken for later ones.
-    const contextFloor = this.#parts.random.below(CONTEXT_FLOORS) * CONTEXTS_PER_LIFE;
-    const limits = { waitingCountMax: inflightCountMax, retryTicks: electionTimeoutTicks };
-    return new ReadQueue(this.#core, limits, contextFloor);
-  }
-
-  #newOffice(): Office {
-    return new Office(
-      {
-        ...this.#parts,
-        core: this.#core,
-        leadership: this.#leadership,
-        proposals: this.#proposals,
-        applying: this.#applying,
-        reads: this.#reads,
-        seed: () => this.#parts.seed(),
-        scheduleTurn: () => this.#scheduleTurn(),
-      },
-      this.#options.electionTimeoutTicks * this.#options.tickMs,
-    );
-  }
-
-  #newProposer(): Proposer {
-    return new Proposer(
-      {
-        ...this.#parts,
-        core: this.#core,
-        proposals: this.#proposals,
-        applying: this.#applying,
-        pipeline: this.#pipeline,
-        flusher: this.#flusher,
-        office: this.#office,
-        counters: this.counters,
-      },
-      this.#options.dirtyBytesMax,
-    );
-  }
-
-  #newTicker(): HostTicker {
-    return new HostTicker(
-      {
-        ...this.#parts,
-        core: this.#core,
-        leadership: this.#leadership,
-        waitingSinceMs: () => this.#waitingSinceMs(),
-        beforeTick: () => this.#takeReadies(),
-        afterTick: () => {
-          this.#reads.onTick();
-          // What waited for a transfer that came to nothing.
-          this.#proposeGathered();
-          this.#work();
-        },
-      },
-      this.#options,
-    );
-  }
-
-  #waitingSinceMs(): number | undefined {
-    const all = [this.#pipeline.oldestUnansweredMs, this.#proposer.heldSinceMs, this.#parts.waitingSinceMs()];
-    const waits = all.filter((ms) => ms !== undefined);
-    return waits.length === 0 ? undefined : Math.min(...waits);
-  }
-
-  #newSnapshots(): Snapshots {
-    const snapshots = this.#parts.snapshots({
-      chainAt: (index, onChain) => this.#pipeline.chainAt(index, onChain),
-      truncatedIndex: () => this.#log.view.truncated.index,
-      onOpened: () => {
-        this.#core.onEntriesFetched();
-        this.#scheduleTurn();
-      },
-      suspendFlushes: (onIdle) => this.#flusher.suspend(onIdle),
-      resumeFlushes: () => this.#flusher.resume(),
-    });
-    snapshots.receiver.onArrived = (arrived) => {
-      this.#installer.offer(arrived);
-      this.#scheduleTurn();
-    };
-    return snapshots;
-  }
-
-  #newInstaller(): SnapshotInstaller {
-    return new SnapshotInstaller({
-      core: this.#core,
-      receiver: this.#snapshots.receiver,
-      applying: this.#applying,
-      pipeline: this.#pipeline,
-      restoreLog: (id, entries) => this.#log.restore(id, entries),
-      deliver: (messages) => this.#deliver(messages),
       takeReadies: () => this.#takeReadies(),
-      onInstalled: (index) => {
-        this.#log.restored(index);
-        this.#notedApplied = index;
-        this.#noteMembers(index);
-        this.#scheduleTurn();
-      },
+      proposeGathered: () => this.#proposeGathered(),
+      scheduleTurn: () => this.#scheduleTurn(),
+      deliver: (messages) => this.#deliver(messages),
+      sendToMember: (message) => this.#sendToMember(message),
+      send: (message) => this.#peers?.send(message),
+      onFlushed: (index, isDurable) => this.#onFlushed(index, isDurable),
+      onInstalled: (index) => this.#onInstalled(index),
     });
+    this.#log = assembly.log;
+    this.#core = assembly.core;
+    this.#proposals = assembly.proposals;
+    this.#pipeline = assembly.pipeline;
+    this.#applying = assembly.applying;
+    this.#flusher = assembly.flusher;
+    this.#scanner = assembly.scanner;
+    this.#gate = assembly.gate;
+    this.#notices = assembly.notices;
+    this.#guard = assembly.guard;
+    this.#reads = assembly.reads;
+    this.#office = assembly.office;
+    this.#ticker = assembly.ticker;
+    this.#proposer = assembly.proposer;
+    this.#ending = assembly.ending;
+    this.#snapshots = assembly.snapshots;
+    this.#installer = assembly.installer;
+    this.#listen();
   }
 
   get leadership(): Leadership {
@@ -591,6 +406,14 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#reads.release(appliedIndex);
   }
 
+  /** Log and state are those of a snapshot that ends at `index`. */
+  #onInstalled(index: LogIndex): void {
+    this.#log.restored(index);
+    this.#notedApplied = index;
+    this.#noteMembers(index);
+    this.#scheduleTurn();
+  }
+
   #noteMembers(confIndex: LogIndex): void {
     this.#notedConf = confIndex;
     const isWithOthers = hasOthers(this.#core.status());
@@ -637,10 +460,6 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
 }
 
 const RESUME_MS = 1;
-
-/** Their product stays below 2^53. */
-const CONTEXT_FLOORS = 2 ** 20;
-const CONTEXTS_PER_LIFE = 2 ** 32;
 
 /** What a leader only says as such. */
 function isFromOffice({ kind }: Message): boolean {

@@ -123,8 +123,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "",
       },
       {
-        file: "engine/consensus/raft-host.ts",
-        find: " || this.#log.isWorthCutting,",
+        file: "engine/consensus/host-assembly.ts",
+        find: " || log.isWorthCutting,",
         replace: ",",
       },
     ],
