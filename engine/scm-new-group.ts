@@ -46,8 +46,8 @@ export interface NewGroupReport {
   readonly lastIndex: number;
   /** Of them, those that were not known to be committed. */
   readonly uncommittedCount: number;
-  /** Time of the last change of the state, epoch ms, 0 = never, and now. */
-  readonly changedMs: number;
+  /** Time of the last operation, epoch ms, 0 = never, and now. */
+  readonly operationMs: number;
   readonly nowMs: number;
   /** The row is undefined for one that never told its addresses. */
   readonly removed: readonly { readonly nodeId: NodeId; readonly row: MemberRow | undefined }[];
@@ -104,7 +104,7 @@ async function force(parts: NewGroupParts, options: NewGroupOptions): Promise<Ne
     nodeId,
     lastIndex: found.last.index,
     uncommittedCount: found.last.index - committed,
-    changedMs: state.nowMs,
+    operationMs: state.nowMs,
     nowMs: clock.wallMs(),
     removed: [...others].sort((a, b) => a - b).map((id) => ({ nodeId: id, row: state.members.get(id) })),
     oldTerm,

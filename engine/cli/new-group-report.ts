@@ -9,7 +9,7 @@ export function printNewGroup(report: NewGroupReport, io: CommandIo): void {
   io.out(`cluster: ${clusterId}`);
   io.out(`this SCM: ${nodeId} ${scmId}`);
   io.out(`entries kept: ${entriesText(report)}`);
-  io.out(`last change: ${changeText(report)}`);
+  io.out(`last operation: ${operationText(report)}`);
   io.out(`term: ${report.newTerm}, after ${report.oldTerm}`);
   if (loss !== undefined) io.out(`lost: ${loss.message}`);
   for (const { nodeId: id, row } of removed) {
@@ -32,9 +32,9 @@ function entriesText({ lastIndex, uncommittedCount }: NewGroupReport): string {
   return `all up to ${lastIndex}${uncommitted}`;
 }
 
-function changeText({ changedMs, nowMs }: NewGroupReport): string {
-  if (changedMs === 0) return "never";
-  const minutes = Math.round((nowMs - changedMs) / MINUTE_MS);
+function operationText({ operationMs, nowMs }: NewGroupReport): string {
+  if (operationMs === 0) return "never";
+  const minutes = Math.round((nowMs - operationMs) / MINUTE_MS);
   const ago = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
-  return `${new Date(changedMs).toISOString()}, ${ago} ago`;
+  return `${new Date(operationMs).toISOString()}, ${ago} ago`;
 }

@@ -16,7 +16,7 @@ export interface Finding {
 
 const REJOIN =
   "Keep these directories for analysis. With other SCMs of its group alive, this one joins again as a new " +
-  "SCM in empty directories; a lone SCM needs the directories of its last backup.";
+  "SCM in empty directories; a lone SCM needs the directories of its last backup and `--force-new-group`.";
 const RESTORE =
   "Put the missing files back into their place when they still exist (a mount, a move, a clean-up), then " +
   `verify again. Else: ${REJOIN}`;

@@ -42,6 +42,9 @@ export interface StorageSummary {
   /** First and last entry of the log; first > last when it is empty. */
   readonly firstIndex: number;
   readonly lastIndex: number;
+  /** Of the last entry. Of several SCMs of a group the one with the highest has all that any of them knows to
+   * be committed; among equal ones, the one with the highest last entry (thesis §3.6.1). */
+  readonly lastTerm: number;
   readonly appliedIndex: number;
   /** Entries that are durable, but not yet known to be committed. */
   readonly tailEntryCount: number;
@@ -206,6 +209,7 @@ class Verification {
         term: found.hardState.term,
         firstIndex: found.truncated.index + 1,
         lastIndex: found.last.index,
+        lastTerm: found.last.term,
         appliedIndex: target.appliedIndex,
         tailEntryCount: found.tail.length,
         rowCount: this.#rowCount,

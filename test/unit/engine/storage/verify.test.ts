@@ -39,6 +39,7 @@ describe("strata verify", () => {
       term: 1,
       firstIndex: 1,
       lastIndex: 3,
+      lastTerm: 1,
       appliedIndex: 2,
       tailEntryCount: 1,
       rowCount: 3,
