@@ -85,6 +85,34 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     budgetSeconds: 60,
   },
   {
+    name: "new-group-in-two-writes",
+    bug: "a crash while a new group is forced leaves a member of the old one, with entries of its own",
+    source: "etcd --force-new-cluster; raft.md §11",
+    edits: [
+      {
+        file: "engine/scm-new-group.ts",
+        find: "  // It has led this term, with itself as the only voter.\n",
+        replace: "  store.commit();\n",
+      },
+    ],
+    catchers: [tests("test/unit/engine/scm-new-group.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
+    name: "new-group-gives-ids-again",
+    bug: "a group that is made of a backup gives out the ids that were given out after the backup",
+    source: "spec 07 §12; raft.md §13",
+    edits: [
+      {
+        file: "engine/cluster/cluster-state.ts",
+        find: "this.sequences.raise(name, this.sequences.last(name) + BigInt(skipped[name]))",
+        replace: "this.sequences.raise(name, this.sequences.last(name))",
+      },
+    ],
+    catchers: [tests("test/unit/engine/scm-new-group.test.ts")],
+    budgetSeconds: 60,
+  },
+  {
     name: "chain-unchecked",
     bug: "a start does not check that each entry follows the one before",
     source: "raft.md §11, §12.2; verification.md §6 F4",

@@ -5,7 +5,10 @@ import { encodeChangeContext } from "../../../engine/cluster/members/change-cont
 import type { Member } from "../../../engine/cluster/members/member.js";
 import { changesToLoneVoter } from "../../../engine/cluster/members/new-group.js";
 import { NO_SESSION, OPERATION, type Operation } from "../../../engine/cluster/operation.js";
+import { readReservation } from "../../../engine/cluster/operation-result.js";
+import type { SequenceName } from "../../../engine/cluster/sequence/sequence-table.js";
 import { TurnBatch } from "../../../engine/cluster/turn-batch.js";
+import { StrataError } from "../../../engine/core/errors.js";
 import { logIndex } from "../../../engine/core/ids.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { changeConfState } from "../../../engine/raft/conf-change.js";
@@ -32,6 +35,7 @@ import {
   seedCluster,
   uuidOf,
 } from "../../support/cluster/builders.js";
+import { initializeDisk, StoredScm } from "../../support/consensus/stored-scm.js";
 import { SimDisk } from "../../support/simulation/sim-disk.js";
 import {
   appendEntry,
@@ -124,6 +128,21 @@ async function started(disk: SimDisk) {
   const found = await recover(disk, DIRECTORIES, state, NO_STEP);
   state.checkInvariants();
   return { state, found };
+}
+
+const SEQUENCES = ["localId", "delTxnId", "containerId", "CertificateId"] as const;
+
+/** The number, once it is there. */
+function reserved(scm: StoredScm, sequence: SequenceName): { id: bigint } {
+  const answer = { id: 0n };
+  scm.host.propose(
+    { kind: OPERATION.reserveSequence, session: NO_SESSION, sequence, count: 1 },
+    (outcome) => {
+      assert.ok(!(outcome instanceof StrataError), String(outcome));
+      answer.id = readReservation(outcome.body).first;
+    },
+  );
+  return answer;
 }
 
 function votersOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): readonly NodeId[] {
@@ -278,6 +297,37 @@ describe("--force-new-group", () => {
       for (const name of ["", "/durable.mark"]) assert.ok(crashes.has(DIRECTORIES.raft + name), name);
     });
   }
+
+  test("a copy of a directory gives out nothing that was given out after the copy was made", async () => {
+    const original = new SimDisk();
+    await initializeDisk(original, 3);
+    // The log is cut many times, and the state flushed.
+    const options = { flushIntervalMs: 20, logEntryCountMax: 64, logBytesMax: 16_384, flushBytes: 4096 };
+    const given = new Set<string>();
+    const live = async (disk: SimDisk, seed: number) => {
+      const scm = await StoredScm.start(disk, seed, options);
+      for (let i = 0; i < 200; i++) {
+        const answers = SEQUENCES.map((sequence) => reserved(scm, sequence));
+        await scm.world.scheduler.runUntil("ids are reserved", () => answers.every(({ id }) => id > 0n));
+        for (const [at, { id }] of answers.entries()) {
+          const name = `${SEQUENCES[at]} ${id}`;
+          assert.ok(!given.has(name), `${name} was given twice`);
+          given.add(name);
+        }
+      }
+      await scm.stop();
+      return scm;
+    };
+    await live(original, 1);
+    const copy = original.clone();
+    const old = await live(original, 2);
+    const { clusterId } = old.recovered.identity;
+    await force(copy, { clusterId, acceptsLoss: false });
+    const restored = await live(copy, 4);
+    assert.ok(restored.recovered.truncated.index > 0, "the log was cut");
+    assert.ok(restored.host.leadership.term > old.host.leadership.term + SKIPPED_TERMS / 2);
+    assert.equal(given.size, 3 * 200 * SEQUENCES.length);
+  });
 
   test("from a joint membership the way is legal step by step", () => {
     const ids = (...numbers: number[]) => numbers.map(nodeId);
