@@ -64,6 +64,7 @@ async function requireRefusal({ home }: WholeScm, metadataDir: string): Promise<
   const setting = `-Dozone.metadata.dirs=${metadataDir}`;
   const verified = await textOfRefusal(["verify", metadataDir]);
   const started = await textOfRefusal(["scm", ...home.options(), setting]);
+  const forced = await endOf(["scm", "--force-new-group", ...home.options(), setting]);
   const found = /^strata: .*\(([A-Z_]+)\)$/m.exec(started)?.[1];
   if (found === undefined || !Object.hasOwn(ERRORS, found)) throw new Error(`no code: ${started}`);
   const code = found as ErrorCode;
@@ -72,17 +73,30 @@ async function requireRefusal({ home }: WholeScm, metadataDir: string): Promise<
   // Not initialised is an answer of its own.
   const isExplained = verified.includes(`: ${code}: `) || verified.includes(`(${code})`);
   if (!isExplained) throw new Error(`start says ${code}, verify: ${verified}`);
+  // It may go on without what was lost at the end, when that is said, but not from before the state.
+  const isTold =
+    forced.code === EXIT_STORAGE
+      ? forced.text.includes(`(${code})`) || forced.text.includes("a state does not go back")
+      : /^lost: /m.test(forced.text);
+  if (!isTold) throw new Error(`start says ${code}, --force-new-group: ${forced.text}`);
   return { kind: "refused", code };
 }
 
 /** Runs a command of `strata` that must end by itself, with 74. */
 async function textOfRefusal(words: readonly string[]): Promise<string> {
+  const { code, text } = await endOf(words);
+  if (code !== EXIT_STORAGE) throw new Error(`strata ${words[0]} ends with ${code}: ${text}`);
+  return text;
+}
+
+async function endOf(
+  words: readonly string[],
+): Promise<{ readonly code: number | null; readonly text: string }> {
   const command = new StrataProcess(words);
   try {
     await waitFor(`HANG: strata ${words[0]} ends`, () => !command.isAlive, END_LIMIT_MS);
     const { code } = await command.ended;
-    if (code !== EXIT_STORAGE) throw new Error(`strata ${words[0]} ends with ${code}: ${command.text}`);
-    return command.text;
+    return { code, text: command.text };
   } finally {
     if (command.isAlive) await command.kill();
   }
