@@ -125,7 +125,8 @@ function networkFaults(): Fault[] {
       }
     }),
     fault("delay", async (scene) => {
-      const delayMs = scene.drawMs(5, 150);
+      // A commit takes a round trip: it must be shorter than a client waits before it asks again.
+      const delayMs = scene.drawMs(5, 60);
       scene.note(`${delayMs} ms`);
       around(scene.group, await scene.either(), { delayMs }, { delayMs });
       await scene.hold(1_000, 6_000);
