@@ -18,7 +18,7 @@ export interface ScmPeersParts {
   readonly own: Omit<Member, "nodeId" | "scmId">;
   /** Where this SCM's own configuration says that a member of this name is. */
   readonly addressOf: (name: string) => PeerEndpoint | undefined;
-  /** This SCM is in the group no more: it has applied that, or `by` says so. */
+  /** This SCM is in the group no more, as `by` says, who belongs to it. */
   readonly onRemoved: (by: NodeId) => void;
   /** A member has said where it is. */
   readonly onMemberSeen: (member: Member) => void;
@@ -87,8 +87,9 @@ export class ScmPeers {
   }
 
   #update(): void {
-    const { cluster, identity, onRemoved } = this.#parts;
-    if (isTombstone(cluster.members.get(identity.nodeId), identity.scmId)) onRemoved(identity.nodeId);
+    // Its own removal is no reason to end: as long as no member says so, they may not know that it is
+    // committed, and of two voters the other one needs this one's vote to find out.
+    const { cluster, identity } = this.#parts;
     const others = cluster.members.list().filter((member) => member.nodeId !== identity.nodeId);
     this.network.setPeers(others.map(addressOf));
   }

@@ -49,13 +49,6 @@ export class CommitNotices {
     for (const message of this.#kept.values()) this.#send(message);
     this.#kept.clear();
   }
-
-  /** Drops what is kept: this node does not lead any more. */
-  clear(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#kept.clear();
-  }
 }
 
 function replaces(message: AppReq, kept: AppReq): boolean {

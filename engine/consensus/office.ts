@@ -31,7 +31,11 @@ export interface OfficeParts {
 interface PendingChange {
   readonly index: LogIndex;
   readonly onOutcome: GroupCallback;
+  /** Of the empty entry after it, once that is proposed. */
+  sealIndex: LogIndex | undefined;
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** What a term of office is about: when it begins to serve, changes of membership, handing it over, and who
  * is to be told what when it is lost. */
@@ -66,7 +70,7 @@ export class Office {
     const { core } = this.#parts;
     const isBusy = this.#change !== undefined || core.status().confState.votersOutgoing.length > 0;
     const result = isBusy ? undefined : core.proposeConfChange(change);
-    if (result?.kind === "accepted") this.#change = { index: result.first, onOutcome };
+    if (result?.kind === "accepted") this.#change = { index: result.first, onOutcome, sealIndex: undefined };
     else onOutcome(new StrataError("MEMBERSHIP_BUSY"));
   }
 
@@ -130,13 +134,29 @@ export class Office {
     scheduleTurn();
   }
 
+  /** A change is done when another entry follows it on a quorum, and with it the knowledge that the change is
+   * committed. Whoever is told so may destroy the machine that left; if the others forgot in a crash that they
+   * may decide without it, they would wait for it for ever. */
   #endChange(appliedIndex: LogIndex): void {
     const change = this.#change;
     if (change === undefined || appliedIndex < change.index) return;
-    this.#change = undefined;
+    const { core, applying, scheduleTurn } = this.#parts;
     // The core puts an empty entry in the place of a change that it finds illegal.
-    const isApplied = this.#parts.applying.confIndex >= change.index;
-    change.onOutcome(isApplied ? undefined : new StrataError("MEMBERSHIP_BUSY"));
+    if (applying.confIndex < change.index) {
+      this.#change = undefined;
+      change.onOutcome(new StrataError("MEMBERSHIP_BUSY"));
+      return;
+    }
+    if (change.sealIndex === undefined) {
+      const result = core.propose([NOTHING]);
+      // While leadership is handed over it waits, for the next tick.
+      if (result.kind !== "accepted") return;
+      change.sealIndex = result.first;
+      scheduleTurn();
+    } else if (appliedIndex >= change.sealIndex) {
+      this.#change = undefined;
+      change.onOutcome(undefined);
+    }
   }
 
   /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know

@@ -357,7 +357,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     if (!isLeader || this.#leadership.isLeader) return;
     this.#snapshots.sender.cancelAll();
     this.#log.leadershipLost();
-    this.#notices.clear();
+    // A leader that committed its own removal has told nobody yet, and nobody will ask it again.
+    this.#notices.flush();
   }
 
   readonly #isAlive = (peer: NodeId): boolean => this.#ticker.isAlive(peer);

@@ -40,6 +40,12 @@ export class DurableLog {
     return this.#meta?.truncation.truncated.index ?? 0;
   }
 
+  /** Undefined when there is no entry. */
+  term(index: number): number | undefined {
+    this.#refresh();
+    return index <= this.#lastIndex ? this.#terms[index] : undefined;
+  }
+
   /** The entry is there, or state that covers it. */
   has(index: number, term: number): boolean {
     this.#refresh();

@@ -16,6 +16,7 @@ import {
 } from "../../../../workers/shared/log-records.js";
 import type { WorkerContext } from "../../../../workers/shared/worker-link.js";
 import { NaiveCluster } from "../../cluster/naive-cluster.js";
+import type { DurableLog } from "./durable-log.js";
 
 interface JournalEntry {
   readonly index: number;
@@ -68,6 +69,10 @@ export class Journal {
     const term = this.#chosen[index];
     assert(term !== undefined, `nobody has applied ${index}`);
     return term;
+  }
+
+  entry(index: number, term: number | undefined): JournalEntry | undefined {
+    return this.#entries.get(`${index} ${term}`);
   }
 
   /** Two entries of one index and term are the same, and follow the same (R2, R3). */
@@ -173,8 +178,14 @@ export class NodeJournal {
     this.#appliedIndex = appliedIndex;
   }
 
-  crashed(): void {
+  /** Its log is what its disk has kept. */
+  crashed(log: DurableLog): void {
     this.#appliedIndex = 0;
+    this.#lastIndex = log.lastIndex;
+    this.#entries.length = this.#lastIndex + 1;
+    for (let index = log.truncatedIndex + 1; index <= this.#lastIndex; index++) {
+      this.#entries[index] = this.journal.entry(index, log.term(index));
+    }
   }
 
   /** Changes of membership from `index` on that it has written. */

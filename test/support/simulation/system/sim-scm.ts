@@ -322,7 +322,7 @@ export class SimScm {
     life.thaw();
     this.world.network.die(this.host, what);
     this.disk.crash(this.#crashRandom);
-    this.journal.crashed();
+    if (this.damage === undefined) this.journal.crashed(this.durableLog);
     this.disk.beforeWrite = () => {};
     this.audit.processDied();
   }
