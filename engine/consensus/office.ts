@@ -134,9 +134,9 @@ export class Office {
     scheduleTurn();
   }
 
-  /** A change is done when another entry follows it on a quorum, and with it the knowledge that the change is
-   * committed. Whoever is told so may destroy the machine that left; if the others forgot in a crash that they
-   * may decide without it, they would wait for it for ever. */
+  /** A change is done when another entry follows it on a quorum, and with it the knowledge that the change
+   * is committed. Whoever is told so may destroy the machine that left; if the others forgot in a crash that
+   * they may decide without it, they would wait for it for ever. */
   #endChange(appliedIndex: LogIndex): void {
     const change = this.#change;
     if (change === undefined || appliedIndex < change.index) return;
