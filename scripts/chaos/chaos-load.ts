@@ -9,6 +9,7 @@ import { Acknowledgements } from "./acknowledgements.js";
 import { ChaosClient, containerName, nodeName } from "./chaos-client.js";
 import { ChaosDatanodes } from "./chaos-datanodes.js";
 import { HistoryViolation } from "./history-violation.js";
+import { PinnedReader } from "./pinned-reader.js";
 import { SESSIONS, SessionOpener } from "./session-opener.js";
 import { Tags } from "./tag.js";
 
@@ -41,6 +42,7 @@ export class ChaosLoad {
   readonly #account = new Account();
   readonly #clients: readonly ChaosClient[];
   readonly #sessions: SessionOpener;
+  readonly #readers: readonly PinnedReader[];
   /** Asks what is left when the others pause. */
   readonly #checker: ChaosClient;
   #recorder = new HistoryRecorder(() => performance.now());
@@ -72,6 +74,10 @@ export class ChaosLoad {
     );
     this.#checker = client(0, PATIENT_MS);
     this.#sessions = new SessionOpener(endpoints);
+    const { containerCount } = plan;
+    this.#readers = endpoints.map(
+      (endpoint) => new PinnedReader(endpoint, { random: random.stream(endpoint), containerCount }),
+    );
     for (let id = 1; id <= plan.containerCount; id++) this.#values.set(containerName(id), false);
     for (let node = 0; node < NODES; node++) this.#values.set(nodeName(node), "IN_SERVICE 0");
   }
@@ -91,12 +97,12 @@ export class ChaosLoad {
     this.#recorder.declare(SESSIONS, "sequence", this.#nextSessionId);
     this.#recorder.declare(MEMBERSHIP_NAME, "membership", this.#membershipVersion);
     this.#account.startRound();
-    for (const client of [...this.#clients, this.#sessions]) client.start(this.#recorder);
+    for (const client of this.#working) client.start(this.#recorder);
   }
 
   /** Nothing new is asked; resolves when every call has its outcome. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#clients, this.#sessions].map((client) => client.stop()));
+    await Promise.all(this.#working.map((client) => client.stop()));
     this.throwProblem();
   }
 
@@ -131,8 +137,12 @@ export class ChaosLoad {
   }
 
   close(): void {
-    for (const client of [...this.#clients, this.#checker, this.#sessions]) client.close();
+    for (const client of [...this.#working, this.#checker]) client.close();
     this.#datanodes.close();
+  }
+
+  get #working(): readonly (ChaosClient | SessionOpener | PinnedReader)[] {
+    return [...this.#clients, this.#sessions, ...this.#readers];
   }
 
   async #readAll(): Promise<void> {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   defaultEnvironment,
   type OperationName,
@@ -21,31 +20,19 @@ export class MemberLink {
   }
 
   /** Undefined when it does not answer, or refuses. */
-  async ask<N extends OperationName>(name: N, request: RequestOf<N>): Promise<ResponseOf<N> | undefined> {
+  async ask<N extends OperationName>(
+    name: N,
+    request: RequestOf<N>,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<ResponseOf<N> | undefined> {
     try {
       const connection = await this.#connected();
       return await promised<ResponseOf<N>>((completion) => {
-        if (!connection.request(name, request, completion, TIMEOUT_MS)) throw new Error("not connected");
+        if (!connection.request(name, request, completion, timeoutMs)) throw new Error("not connected");
       });
     } catch {
       return undefined;
     }
-  }
-
-  /** The answer, as soon as there is one that `isWanted`; undefined after `limitMs`. */
-  async until<N extends OperationName>(
-    name: N,
-    request: RequestOf<N>,
-    isWanted: (response: ResponseOf<N>) => boolean,
-    limitMs: number,
-  ): Promise<ResponseOf<N> | undefined> {
-    const dueMs = performance.now() + limitMs;
-    do {
-      const response = await this.ask(name, request);
-      if (response !== undefined && isWanted(response)) return response;
-      await sleep(50);
-    } while (performance.now() < dueMs);
-    return undefined;
   }
 
   close(): void {
