@@ -30,28 +30,15 @@ export interface OperatorParts {
 /** Those who let SCMs join, and leave, and lead; and who replace one whose disk is lost. */
 export class Operators {
   readonly #parts: OperatorParts;
-  readonly #client: AdminClient;
+  #clientCount = 0;
   /** To be removed, whatever it takes. */
   readonly #lost = new Set<SimScm>();
   readonly #joining = new Set<SimScm>();
   #isRemoving = false;
 
   constructor(parts: OperatorParts) {
-    const { world, group, random } = parts;
+    const { world } = parts;
     this.#parts = parts;
-    const environment = {
-      clock: world.clock,
-      scheduler: world.scheduler,
-      random: random.stream("client"),
-      network: world.network.network(HOST),
-    };
-    this.#client = new AdminClient(environment, {
-      endpoints: group.endpoints,
-      clientName: NAME,
-      handshakeTimeoutMs: 3_000,
-      timeoutMs: 5_000,
-      attemptTimeoutMs: 2_000,
-    });
     world.scheduler.every(RETRY_MS, () => this.#removeLost());
   }
 
@@ -63,19 +50,22 @@ export class Operators {
     return joining === undefined ? undefined : `${joining.name} is to join`;
   }
 
-  close(): void {
-    this.#client.close();
-  }
-
   transfer(): void {
     const { group, random } = this.#parts;
     const target = random.below(3) === 0 ? undefined : pick(random, group.present);
     const scmId = target?.scmId;
     this.#line(`transfers leadership to ${target?.name ?? "anyone"}`);
     const request: { readonly scmId?: Uuid } = scmId === undefined ? {} : { scmId };
-    this.#client.read<"transferLeadership">("transferLeadership", request, {
-      succeeded: () => this.#line("transfer: done"),
-      failed: (error) => this.#line(`transfer: ${error.code}`),
+    const client = this.#connect();
+    client.read<"transferLeadership">("transferLeadership", request, {
+      succeeded: () => {
+        client.close();
+        this.#line("transfer: done");
+      },
+      failed: (error) => {
+        client.close();
+        this.#line(`transfer: ${error.code}`);
+      },
     });
   }
 
@@ -150,7 +140,8 @@ export class Operators {
     const { scmId } = scm;
     assert(scmId !== undefined, `${scm.name} was never a member`);
     const request: RequestOf<"decommissionScm"> = { scmId, force };
-    this.#client.read<"decommissionScm">("decommissionScm", request, {
+    const client = this.#connect();
+    client.read<"decommissionScm">("decommissionScm", request, {
       succeeded: () => {
         onEnd();
         if (scm.isRetired) return;
@@ -164,6 +155,24 @@ export class Operators {
         onEnd();
         this.#line(`cannot remove ${scm.name}: ${error.code}`);
       },
+    });
+  }
+
+  /** Like one who calls the command line, which knows who is there now. */
+  #connect(): AdminClient {
+    const { world, group, random } = this.#parts;
+    const environment = {
+      clock: world.clock,
+      scheduler: world.scheduler,
+      random: random.stream(`client ${++this.#clientCount}`),
+      network: world.network.network(HOST),
+    };
+    return new AdminClient(environment, {
+      endpoints: group.endpoints,
+      clientName: NAME,
+      handshakeTimeoutMs: 3_000,
+      timeoutMs: 5_000,
+      attemptTimeoutMs: 2_000,
     });
   }
 

@@ -317,7 +317,6 @@ export class Simulation {
   async #finish(): Promise<void> {
     for (const scm of this.group.present) await this.#stop(scm);
     for (const admin of this.#admins) admin.close();
-    this.operators.close();
     const { eventCount, digest } = this.world.scheduler;
     this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
   }
