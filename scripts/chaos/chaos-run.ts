@@ -69,8 +69,9 @@ class ChaosRun {
   async #round(round: number): Promise<boolean> {
     const { print, seed, clients } = this.#options;
     const roundSeed = seed + round - 1;
-    this.#site ??= await Site.open({ seed: roundSeed, clients });
-    const site = this.#site;
+    const site = this.#site ?? (await this.#open(round, roundSeed));
+    if (site === undefined) return false;
+    this.#site = site;
     const random = new SeededRandom(roundSeed);
     const fault = this.#choose(round, site.group, random.stream("fault"));
     const scene = site.scene(random.stream(fault.name));
@@ -89,6 +90,18 @@ class ChaosRun {
       const again = `--rounds 1 --seed ${roundSeed} --clients ${clients} --only "${fault.name}"`;
       print(`again: npm run chaos -- ${again}`);
       return false;
+    }
+  }
+
+  /** Undefined, and the round has failed, when no group can be started. */
+  async #open(round: number, seed: number): Promise<Site | undefined> {
+    const { print, clients } = this.#options;
+    try {
+      return await Site.open({ seed, clients });
+    } catch (error) {
+      const text = error instanceof Error ? `${error.message}: ${error.cause}` : String(error);
+      print(`round ${round} FAILED: ${text}`);
+      return undefined;
     }
   }
 
