@@ -41,6 +41,9 @@ const ROUND_MS = { min: 25, max: 250 } as const;
 /** An SCM that does not answer the cheapest question for so long is dialled anew: after a partition a new
  * connection is there long before the old one's packets are sent again. */
 const QUESTION_TIMEOUT_MS = 2_000;
+/** A client that has been told nothing of the members for so long asks for them: all those that it knows could
+ * be replaced, one by one, while it talks to one of them. */
+const MEMBERS_MS = 10_000;
 /** After so many failures an SCM may have moved to where the address book says. */
 const FAILURES_OF_A_MOVE = 3;
 /** Hints followed one after the other without anybody's success: two SCMs that each call the other one leader
@@ -89,8 +92,9 @@ export class LeaderFinder {
   /** Highest in which an SCM was followed. */
   #term = 0;
   #clusterId: string | undefined;
-  /** As an SCM said last. */
+  /** As an SCM said last, and when. */
   #members: readonly ScmAddress[] = [];
+  #membersMs = 0;
   #followCount = 0;
   /** It has been silent; the others are asked although it is still taken for the leader. */
   #doubted: ScmLink | undefined;
@@ -305,6 +309,7 @@ export class LeaderFinder {
       {
         succeeded: (response) => {
           link.isAsked = false;
+          this.#membersMs = this.#environment.clock.monotonicMs();
           this.#learn(response.members ?? []);
           if (this.#isRunning) this.#heard(link, response.term, response.isLeader, response);
         },
@@ -354,6 +359,12 @@ export class LeaderFinder {
     return known ?? this.#links.find((link) => sameEndpoint(link.endpoint, endpoint));
   }
 
+  #askForMembers(): void {
+    const leader = this.#leader;
+    const isKnown = this.#environment.clock.monotonicMs() - this.#membersMs < MEMBERS_MS;
+    if (leader !== undefined && !isKnown) this.#ask(leader);
+  }
+
   /** Looks whether the leader has been silent with requests under way. */
   #watch(): void {
     this.#doubtTimer = this.#environment.scheduler.after(this.#options.doubtMs, () => {
@@ -364,6 +375,7 @@ export class LeaderFinder {
         connection === watched?.connection &&
         connection.receivedCount === watched.receivedCount;
       if (isSilent && this.#leader !== undefined) this.doubt(this.#leader);
+      this.#askForMembers();
       this.#watched =
         connection === undefined || connection.inFlightCount === 0
           ? undefined

@@ -270,6 +270,26 @@ test("SCMs that the client was not told of are learned, and dialled to look for 
   equal(group.count(2), 1);
 });
 
+test("a quiet client learns of members that come while it talks to one that stays", async () => {
+  const group = await Group.of(3);
+  const { world } = group;
+  const members = [0, 1, 2].map((index) => address(index, group));
+  for (const scm of world.scms) scm.hello = { ...scm.hello, members: members.slice(0, 1) };
+  const client = new AdminClient(world.environment, {
+    endpoints: [world.endpoints[0] as string],
+    clientName: "test",
+  });
+  const mutate = () => world.scheduler.settle(client.suppressContainers(SUPPRESSION));
+  await mutate();
+  for (const scm of world.scms) scm.hello = { ...scm.hello, members };
+  await world.pass(20_000);
+  for (const connection of world.scm(0).opened) connection.close(1006, "");
+  await world.scm(0).close();
+  world.lead(2, 4);
+  await mutate();
+  equal(group.count(2), 1);
+});
+
 test("a member that is known under another name is not dialled twice", async () => {
   const group = await Group.of(2);
   const { world } = group;
