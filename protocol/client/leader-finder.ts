@@ -44,6 +44,8 @@ const QUESTION_TIMEOUT_MS = 2_000;
 /** A client that has been told nothing of the members for so long asks for them: all those that it knows could
  * be replaced, one by one, while it talks to one of them. */
 const MEMBERS_MS = 10_000;
+/** The same when a connection has ended: its SCM may have been replaced. */
+const MEMBERS_AFTER_LOSS_MS = 1_000;
 /** After so many failures an SCM may have moved to where the address book says. */
 const FAILURES_OF_A_MOVE = 3;
 /** Hints followed one after the other without anybody's success: two SCMs that each call the other one leader
@@ -218,6 +220,7 @@ export class LeaderFinder {
     if (this.#isRunning) {
       this.#learn(this.#members);
       if (this.#leader === undefined && !this.isPinned) this.#startSearch();
+      if (!this.isPinned) this.#askForMembers(MEMBERS_AFTER_LOSS_MS);
       this.#handler.onLost(error);
       this.#checkRefusals();
     }
@@ -359,9 +362,9 @@ export class LeaderFinder {
     return known ?? this.#links.find((link) => sameEndpoint(link.endpoint, endpoint));
   }
 
-  #askForMembers(): void {
+  #askForMembers(knownForMs: number): void {
     const leader = this.#leader;
-    const isKnown = this.#environment.clock.monotonicMs() - this.#membersMs < MEMBERS_MS;
+    const isKnown = this.#environment.clock.monotonicMs() - this.#membersMs < knownForMs;
     if (leader !== undefined && !isKnown) this.#ask(leader);
   }
 
@@ -375,7 +378,7 @@ export class LeaderFinder {
         connection === watched?.connection &&
         connection.receivedCount === watched.receivedCount;
       if (isSilent && this.#leader !== undefined) this.doubt(this.#leader);
-      this.#askForMembers();
+      this.#askForMembers(MEMBERS_MS);
       this.#watched =
         connection === undefined || connection.inFlightCount === 0
           ? undefined
