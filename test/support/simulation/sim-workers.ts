@@ -115,6 +115,7 @@ class SimWorkerLink implements WorkerLink {
   #hasStarted = false;
   #hasEnded = false;
   #bellTimer: Timer | undefined;
+  #stepTimer: Timer | undefined;
   #onStarted: () => void = () => {};
   #onEnded: (reason: Error | undefined) => void = () => {};
 
@@ -189,9 +190,9 @@ class SimWorkerLink implements WorkerLink {
   }
 
   #wakeWorker(delayMs = this.#drawDelayMs()): void {
-    if (!this.#hasStarted || this.#isStepScheduled) return;
+    if (!this.#hasStarted || this.#hasEnded || this.#isStepScheduled) return;
     this.#isStepScheduled = true;
-    this.#options.scheduler.after(delayMs, () => {
+    this.#stepTimer = this.#options.scheduler.after(delayMs, () => {
       this.#isStepScheduled = false;
       if (!this.#isStalled) this.#worker(() => this.#step());
     });
@@ -224,6 +225,7 @@ class SimWorkerLink implements WorkerLink {
     this.#soon(() => {
       // What it rang for last, the pump takes now.
       this.#bellTimer?.cancel();
+      this.#stepTimer?.cancel();
       this.#pump.end();
       this.#onEnded(reason);
     });
