@@ -41,8 +41,8 @@ const ROUND_MS = { min: 25, max: 250 } as const;
 /** An SCM that does not answer the cheapest question for so long is dialled anew: after a partition a new
  * connection is there long before the old one's packets are sent again. */
 const QUESTION_TIMEOUT_MS = 2_000;
-/** A client that has been told nothing of the members for so long asks for them: all those that it knows could
- * be replaced, one by one, while it talks to one of them. */
+/** A client that has been told nothing of the members for so long asks for them: all those that it knows
+ * could be replaced, one by one, while it talks to one of them. */
 const MEMBERS_MS = 10_000;
 /** The same when a connection has ended: its SCM may have been replaced. */
 const MEMBERS_AFTER_LOSS_MS = 1_000;
