@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { logIndex, term } from "../../engine/core/ids.js";
+import { encodeMessage } from "../../engine/peers/message-codec.js";
+import { MESSAGE_KIND } from "../../engine/raft/message.js";
+import { nodeId } from "../../engine/raft/types.js";
+import type { Scm } from "../../engine/scm.js";
+import { GroupStage } from "../support/simulation/system/group-stage.js";
 import { Ledger } from "../support/simulation/system/ledger.js";
 import { NO_FAULTS } from "../support/simulation/system/options.js";
 import { optionsOf } from "../support/simulation/system/run-seed.js";
@@ -53,6 +59,61 @@ describe("a simulation", () => {
       for (const { slot } of nodes?.index.all() ?? []) scm.serving?.shards.purgeNode(slot);
     });
     await assert.rejects(harmed, /the shards count|is none, should be/);
+  });
+});
+
+describe("the watch over a group", () => {
+  const log = { index: logIndex(0), term: term(0) };
+
+  test("sees a member whose state is another one", async () => {
+    const stage = await GroupStage.founded(3);
+    const client = stage.client();
+    await stage.importFlag(client);
+    await stage.converge();
+    const [odd] = stage.followers();
+    const intent = { operationalState: "IN_MAINTENANCE", expirySeconds: 1 } as const;
+    odd?.running?.cluster.intents.rows.set(stage.plan.uuid(0), intent);
+    await assert.rejects(stage.write(client, 3), /has another state at index/);
+  });
+
+  test("sees who acknowledges what its disk does not hold", async () => {
+    const stage = await GroupStage.founded(3);
+    const [scm] = stage.followers();
+    assert.ok(scm !== undefined);
+    const resp = {
+      kind: MESSAGE_KIND.APP_RESP,
+      from: nodeId(scm.nodeId),
+      to: nodeId(stage.leader.nodeId),
+      term: term(scm.term),
+      rejected: false,
+      hint: log,
+    } as const;
+    const send = (index: number): void => {
+      stage.group.watch.sentToPeer(scm, encodeMessage({ ...resp, index: logIndex(index) }, 1));
+    };
+    const { lastIndex } = scm.durableLog;
+    send(lastIndex);
+    assert.throws(() => send(lastIndex + 1), /acknowledges/);
+  });
+
+  test("sees a vote that is not on disk", async () => {
+    const stage = await GroupStage.founded(3);
+    const [scm] = stage.followers();
+    assert.ok(scm !== undefined);
+    const vote = { kind: MESSAGE_KIND.VOTE_RESP, from: nodeId(scm.nodeId), to: nodeId(1) } as const;
+    const send = (voteTerm: number): void => {
+      const message = { ...vote, term: term(voteTerm), rejected: false };
+      stage.group.watch.sentToPeer(scm, encodeMessage(message, 1));
+    };
+    assert.throws(() => send(scm.term + 1), /votes for/);
+  });
+
+  test("sees two leaders of one term", async () => {
+    const stage = await GroupStage.founded(3);
+    const [scm] = stage.followers();
+    assert.ok(scm?.running !== undefined);
+    const liar = { raft: { leadership: { term: stage.leader.term, isLeader: true } } } as unknown as Scm;
+    assert.throws(() => stage.group.watch.lookAtLeadership(scm, liar), /is led by/);
   });
 });
 
