@@ -23,45 +23,17 @@ export class Mutations {
   }
 
   /** Answers once the operation is durable and applied, or refused. While the audit log is full the
-   * mutation waits: none happens without a record. `respond` makes the answer of the result's body. */
+   * mutation waits: none happens without a record. `respond` makes the answer of the result's body, or the
+   * refusal that it means. */
   run<N extends OperationName>(
     session: RpcSession,
     answer: Answer<N>,
     operation: Operation,
     audit: MutationAudit,
-    respond: (body: Uint8Array) => ResponseOf<N>,
-  ): void {
-    this.runUnless(() => undefined, session, answer, operation, audit, respond);
-  }
-
-  /** `run` for what this SCM knows a reason against that is not in the log. The reason counts only while it
-   * certainly leads and has applied everything: an earlier attempt of the same request may have gone through
-   * another leader. */
-  runUnless<N extends OperationName>(
-    reason: () => StrataError | undefined,
-    session: RpcSession,
-    answer: Answer<N>,
-    operation: Operation,
-    audit: MutationAudit,
-    respond: (body: Uint8Array) => ResponseOf<N>,
+    respond: (body: Uint8Array) => ResponseOf<N> | StrataError,
   ): void {
     const late = answer.defer();
-    const propose = (): void => this.#propose(session, late, operation, audit, respond);
-    this.#whenRecordable(late, () => {
-      if (reason() === undefined) {
-        propose();
-        return;
-      }
-      this.#services.consensus.readBarrier((unready) => {
-        const error = unready ?? reason();
-        if (error === undefined) {
-          propose();
-          return;
-        }
-        this.#record(session, operation.session.sessionId, audit, error);
-        late.fail(error);
-      });
-    });
+    this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
   }
 
   /** The same for what goes another way than through an operation. What `task` throws is a refusal. */
@@ -107,13 +79,14 @@ export class Mutations {
     late: LateAnswer<N>,
     operation: Operation,
     audit: MutationAudit,
-    respond: (body: Uint8Array) => ResponseOf<N>,
+    respond: (body: Uint8Array) => ResponseOf<N> | StrataError,
   ): void {
     this.#services.consensus.propose(operation, (outcome) => {
-      const error = errorOfOutcome(outcome);
+      const response = errorOfOutcome(outcome) ?? respond((outcome as OperationResult).body);
+      const error = response instanceof StrataError ? response : undefined;
       this.#record(session, operation.session.sessionId, audit, error);
-      if (error !== undefined) late.fail(error);
-      else late.done(respond((outcome as OperationResult).body));
+      if (response instanceof StrataError) late.fail(response);
+      else late.done(response);
     });
   }
 

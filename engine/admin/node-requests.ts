@@ -1,6 +1,6 @@
 import type { RequestOf } from "../../protocol/schema/messages.js";
 import type { NodeRecord } from "../../protocol/schema/records.js";
-import { OPERATION } from "../cluster/operation.js";
+import { OPERATION, type Operation } from "../cluster/operation.js";
 import { StrataError } from "../core/errors.js";
 import type { NodeSlot } from "../core/ids.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
@@ -40,30 +40,30 @@ export class NodeRequests {
   ): void {
     const { uuid, operationalState, operationalStateExpiry } = request;
     const stamp = stampOf(request);
-    const { nodes, cluster } = this.#services;
+    const { nodes } = this.#services;
     const audit = {
       operation: "SET_NODE_OPERATIONAL_STATE",
       parameters: { uuid, operationalState, operationalStateExpiry },
     };
-    // After a restart a datanode is not known until it registers; an intent that was recorded before stays
-    // done.
-    const reason = (): StrataError | undefined =>
-      nodes.slotOf(uuid) === undefined && !cluster.isRepeated(stamp)
-        ? new StrataError("NO_SUCH_DATANODE", { uuid })
-        : undefined;
-    this.#mutations.runUnless<"setNodeOperationalState">(
-      reason,
+    // After a restart a datanode is not known until it registers, and another leader may know it: so a
+    // refusal uses up its number in the log, too. An attempt that is still on its way somewhere finds it
+    // there, and an intent that was recorded before stays done.
+    const isKnown = nodes.slotOf(uuid) !== undefined;
+    const refusal: Operation = { kind: OPERATION.hashAt, session: stamp };
+    const intent: Operation = {
+      kind: OPERATION.setNodeIntent,
+      session: stamp,
+      uuid,
+      operationalState,
+      expirySeconds: operationalStateExpiry,
+    };
+    this.#mutations.run<"setNodeOperationalState">(
       session,
       answer,
-      {
-        kind: OPERATION.setNodeIntent,
-        session: stamp,
-        uuid,
-        operationalState,
-        expirySeconds: operationalStateExpiry,
-      },
+      isKnown ? intent : refusal,
       audit,
-      () => ({}),
+      // An intent has no result.
+      ({ length }) => (length === 0 ? {} : new StrataError("NO_SUCH_DATANODE", { uuid })),
     );
   }
 

@@ -18,14 +18,7 @@ import { decodeChangeContext } from "./members/change-context.js";
 import { MemberTable } from "./members/member-table.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
-import type {
-  NewGroup,
-  OpenSession,
-  Operation,
-  ReserveSequence,
-  SeedCluster,
-  SessionStamp,
-} from "./operation.js";
+import type { NewGroup, OpenSession, Operation, ReserveSequence, SeedCluster } from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import {
   OPERATION_HEADER_BYTES,
@@ -139,12 +132,6 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
 
   get sessionCount(): number {
     return this.#sessions.size;
-  }
-
-  /** Whether an operation with this stamp was carried out and its answer is kept. What is checked before
-   * proposing does not concern it: the answer is the first one (raft.md §13). */
-  isRepeated(stamp: SessionStamp): boolean {
-    return this.#sessions.isRepeated(stamp);
   }
 
   apply(index: LogIndex, term: Term, payload: Uint8Array, onResult: ResultSink | undefined): void {

@@ -83,12 +83,6 @@ export class SessionTable {
     return session;
   }
 
-  /** Whether the operation was carried out before and its answer is kept: `begin` gives that one, whatever
-   * else has changed since. */
-  isRepeated({ sessionId, sequence }: Pick<SessionStamp, "sessionId" | "sequence">): boolean {
-    return this.#sessions.get(sessionId)?.reply(sequence) !== undefined;
-  }
-
   /** Keeps the reply of an operation that `begin` let through. */
   finish(session: Session, stamp: SessionStamp, result: OperationResult, use: SessionUse): void {
     if (session.touchedEpoch !== this.dirty.epoch) {

@@ -1,15 +1,8 @@
-import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 import type { RpcError } from "../../../../protocol/client/completion.js";
-import type {
-  HeartbeatRequest,
-  HeartbeatResponse,
-  RegisterRequest,
-} from "../../../../protocol/client/datanode-client.js";
-import { DatanodeClient } from "../../../../protocol/client/datanode-client.js";
+import type { DatanodeClient } from "../../../../protocol/client/datanode-client.js";
 import { reportRows } from "../../../../protocol/client/report-source.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
-import type { SimProcess } from "../sim-process.js";
 import type { SimWorld } from "../sim-world.js";
 import { LiveReport } from "./live-report.js";
 import type { SimScm } from "./sim-scm.js";
@@ -17,23 +10,15 @@ import type { SimScm } from "./sim-scm.js";
 const NEVER = Number.NEGATIVE_INFINITY;
 /** Heartbeats this far apart have had an answer between them: without one the next waits for the timeout. */
 const STEADY_MS = 2_000;
-const REQUEST_TIMEOUT_MS = 4_000;
 
 export interface DatanodeLinkParts {
   readonly world: SimWorld;
-  readonly process: SimProcess;
-  readonly random: SeededRandom;
   readonly scm: SimScm;
-  readonly host: string;
-  /** For the trace. */
-  readonly name: string;
+  readonly client: DatanodeClient;
   readonly rowBytes: RowBytes;
   readonly origins: readonly Uuid[];
   /** What the datanode holds. */
   readonly replicas: ReadonlyMap<number, ReportRow>;
-  readonly registration: () => RegisterRequest;
-  readonly heartbeat: (beat: number) => HeartbeatRequest;
-  readonly onCommands: (commands: HeartbeatResponse["commands"], response: HeartbeatResponse) => void;
   readonly onLine: (line: string) => void;
 }
 
@@ -54,43 +39,18 @@ export class DatanodeLink {
   #mustReport = false;
 
   constructor(parts: DatanodeLinkParts) {
-    const { world, process, random, scm, host } = parts;
     this.#parts = parts;
-    this.#client = new DatanodeClient(
-      { clock: world.clock, scheduler: process, random, network: world.network.network(host) },
-      {
-        endpoints: [scm.endpoint],
-        clientName: parts.name,
-        handshakeTimeoutMs: 3_000,
-        requestTimeoutMs: REQUEST_TIMEOUT_MS,
-        reportTimeoutMs: 10_000,
-        backoff: { initialMs: 50, maximumMs: 2_000 },
-      },
-      {
-        onRegistered: () => this.#onRegistered(),
-        onFullReportWanted: () => this.fullReport(false),
-        onCommands: (commands, response) => parts.onCommands(commands, response),
-        onLost: (error) => this.#onLost(error),
-      },
-      {
-        registration: () => {
-          this.#sent();
-          return parts.registration();
-        },
-        heartbeat: () => {
-          this.#sent();
-          return parts.heartbeat(this.#beatCount++);
-        },
-      },
-    );
+    this.#client = parts.client;
   }
 
-  start(): void {
-    this.#client.start();
+  get scm(): SimScm {
+    return this.#parts.scm;
   }
 
-  close(): void {
-    this.#client.close();
+  /** A heartbeat leaves; its number. */
+  beat(): number {
+    this.sent();
+    return this.#beatCount++;
   }
 
   /** The SCM has heard of the datanode, and answered, without a pause from the one time to the other at
@@ -160,20 +120,20 @@ export class DatanodeLink {
     if (error.code === "REQUEST_TIMEOUT") this.#mustReport = true;
   }
 
-  #sent(): void {
+  /** A registration or a heartbeat leaves. */
+  sent(): void {
     const nowMs = this.#parts.world.clock.monotonicMs();
     if (nowMs - this.#sentMs < STEADY_MS) this.#answeredMs = this.#sentMs;
     else this.#steadySinceMs = nowMs;
     this.#sentMs = nowMs;
   }
 
-  #onRegistered(): void {
+  onRegistered(): void {
     this.#answeredMs = this.#sentMs;
     this.#line("registered");
-    this.fullReport(true);
   }
 
-  #onLost(error: RpcError): void {
+  onLost(error: RpcError): void {
     this.#line(`lost ${error.code}`);
     this.#sentMs = NEVER;
     this.#answeredMs = NEVER;

@@ -3,10 +3,11 @@ import type { OperationalState } from "../../../../engine/core/enums.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 import type {
+  DatanodeClient,
   HeartbeatRequest,
-  HeartbeatResponse,
   RegisterRequest,
 } from "../../../../protocol/client/datanode-client.js";
+import { DatanodeGroupClient } from "../../../../protocol/client/datanode-group-client.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../../../protocol/codec/report-rows.js";
 import type { NodeReport } from "../../../../protocol/schema/records.js";
@@ -20,12 +21,16 @@ import type { SimTrace } from "./trace.js";
 
 /** Every how many heartbeats the volumes are reported. */
 const NODE_REPORT_BEATS = 3;
+const REQUEST_TIMEOUT_MS = 4_000;
 
 /** One process of the datanode. */
 interface DatanodeLife {
   readonly process: SimProcess;
-  readonly random: SeededRandom;
-  readonly links: Map<SimScm, DatanodeLink>;
+  readonly client: DatanodeGroupClient;
+  /** In the order of the client's. */
+  links: readonly DatanodeLink[];
+  /** Of the commands that it obeyed. */
+  highestTerm: number;
 }
 
 export interface SimDatanodeParts {
@@ -54,7 +59,6 @@ export class SimDatanode {
   #life: DatanodeLife | undefined;
   /** As on its disk. */
   #persisted: { state: OperationalState; expiry: number } = { state: "IN_SERVICE", expiry: 0 };
-  #highestTerm = 0;
 
   constructor(parts: SimDatanodeParts) {
     const { plan, number, random } = parts;
@@ -80,19 +84,17 @@ export class SimDatanode {
 
   /** DatanodeLink.steady of the SCM. */
   steadyWith(scm: SimScm): DatanodeLink["steady"] {
-    return this.#life?.links.get(scm)?.steady;
+    return this.#linkTo(scm)?.steady;
   }
 
   /** Registered with every SCM, and they have been told all there is. */
   get isAtRest(): boolean {
-    const life = this.#life;
-    if (life === undefined) return false;
-    return this.#parts.group.present.every((scm) => life.links.get(scm)?.isAtRest === true);
+    return this.#parts.group.present.every((scm) => this.#linkTo(scm)?.isAtRest === true);
   }
 
   /** For a message about who is not at rest. */
   describe(): string {
-    const links = [...(this.#life?.links.values() ?? [])].filter(({ isAtRest }) => !isAtRest);
+    const links = (this.#life?.links ?? []).filter(({ isAtRest }) => !isAtRest);
     const what = this.#life === undefined ? "down" : links.map((link) => link.describe()).join(", ");
     return `${this.#name}: ${what}`;
   }
@@ -101,21 +103,51 @@ export class SimDatanode {
     assert(this.#life === undefined, "one process at a time");
     const { world, random, group } = this.#parts;
     const process = new SimProcess(world.scheduler);
-    this.#life = { process, random: random.stream(`client ${++this.#lifeCount}`), links: new Map() };
-    for (const scm of group.present) this.#link(scm);
+    const client = new DatanodeGroupClient(
+      {
+        clock: world.clock,
+        scheduler: process,
+        random: random.stream(`client ${++this.#lifeCount}`),
+        network: world.network.network(this.#host),
+      },
+      {
+        endpoints: group.endpoints,
+        clientName: this.#name,
+        handshakeTimeoutMs: 3_000,
+        requestTimeoutMs: REQUEST_TIMEOUT_MS,
+        reportTimeoutMs: 10_000,
+        backoff: { initialMs: 50, maximumMs: 2_000 },
+      },
+      {
+        onConnected: (scm) => this.#linkOf(scm)?.sent(),
+        onRegistered: (scm) => this.#linkOf(scm)?.onRegistered(),
+        onCommands: () => this.#obey(),
+        onFullReportWanted: (scm, fromRegistration) => this.#linkOf(scm)?.fullReport(fromRegistration),
+        onLost: (scm, error) => this.#linkOf(scm)?.onLost(error),
+      },
+      {
+        registration: () => this.#registration(),
+        heartbeat: (scm) => this.#heartbeat(this.#linkOf(scm)?.beat() ?? 0),
+      },
+    );
+    this.#life = { process, client, links: [], highestTerm: 0 };
+    this.groupChanged();
+    client.start();
   }
 
   /** From now on it talks to exactly those who are there. */
   groupChanged(): void {
     const life = this.#life;
     if (life === undefined) return;
-    const { present } = this.#parts.group;
-    for (const scm of present) if (!life.links.has(scm)) this.#link(scm);
-    for (const [scm, link] of life.links) {
-      if (present.includes(scm)) continue;
-      link.close();
-      life.links.delete(scm);
-    }
+    const { present, endpoints } = this.#parts.group;
+    life.client.setEndpoints(endpoints);
+    // As the client does: those that stay are before those that come.
+    const staying = life.links.filter(({ scm }) => present.includes(scm));
+    const coming = present.filter((scm) => !staying.some((link) => link.scm === scm));
+    life.links = life.client.scms.map((client, index) => {
+      const scm = coming[index - staying.length];
+      return scm === undefined ? (staying[index] as DatanodeLink) : this.#newLink(scm, client);
+    });
   }
 
   /** The process ends; with `silently` nobody is told. `moves` gives it another address for its next
@@ -128,7 +160,7 @@ export class SimDatanode {
     if (silently) {
       for (const connection of this.connections()) connection.goSilent();
     } else {
-      for (const link of life.links.values()) link.close();
+      life.client.close();
     }
     life.process.kill();
     if (moves) this.#host = hostOf(this.number, ++this.#moveCount);
@@ -171,29 +203,30 @@ export class SimDatanode {
   }
 
   #eachLink(task: (link: DatanodeLink) => void): void {
-    for (const link of this.#life?.links.values() ?? []) task(link);
+    for (const link of this.#life?.links ?? []) task(link);
   }
 
-  #link(scm: SimScm): void {
-    const { process, random, links } = this.#life as DatanodeLife;
+  #linkTo(scm: SimScm): DatanodeLink | undefined {
+    return this.#life?.links.find((link) => link.scm === scm);
+  }
+
+  /** Undefined when it talks to that SCM no more. */
+  #linkOf(client: DatanodeClient): DatanodeLink | undefined {
+    const life = this.#life;
+    return life?.links[life.client.scms.indexOf(client)];
+  }
+
+  #newLink(scm: SimScm, client: DatanodeClient): DatanodeLink {
     const { world, plan, trace } = this.#parts;
-    const link = new DatanodeLink({
+    return new DatanodeLink({
       world,
-      process,
-      random: scm.number === 1 ? random : random.stream(scm.name),
       scm,
-      host: this.#host,
-      name: this.#name,
+      client,
       rowBytes: this.#rowBytes,
       origins: Array.from({ length: plan.fleet.nodeCount }, (_, node) => plan.uuid(node)),
       replicas: this.replicas,
-      registration: () => this.#registration(),
-      heartbeat: (beat) => this.#heartbeat(beat),
-      onCommands: (commands, response) => this.#onCommands(commands, response),
       onLine: (line) => trace.line(this.#name, line),
     });
-    links.set(scm, link);
-    link.start();
   }
 
   #registration(): RegisterRequest {
@@ -218,13 +251,16 @@ export class SimDatanode {
     };
   }
 
-  /** A datanode obeys nobody of an older term than it has seen (S10). */
-  #onCommands(commands: HeartbeatResponse["commands"], { term }: HeartbeatResponse): void {
-    for (const command of commands) {
+  /** It obeys nobody of an older term than it has seen (S10). */
+  #obey(): void {
+    const life = this.#life as DatanodeLife;
+    const { client } = life;
+    for (let command = client.nextCommand(); command !== undefined; command = client.nextCommand()) {
       this.#parts.trace.line(this.#name, `command ${command.type} of term ${command.term}`);
-      assert(command.term === term, `a command of term ${command.term} in an answer of term ${term}`);
-      if (term < this.#highestTerm) continue;
-      this.#highestTerm = term;
+      const { termSeen } = client.terms;
+      const seen = Math.max(life.highestTerm, termSeen);
+      assert(command.term >= seen, `${this.#name} obeys term ${command.term}, and has seen ${seen}`);
+      life.highestTerm = command.term;
       if (command.type !== "setNodeOperationalStateCommand") continue;
       assert(command.operationalState !== undefined, "the command names no state");
       this.#persisted = { state: command.operationalState, expiry: command.operationalStateExpiry ?? 0 };

@@ -45,19 +45,6 @@ test("sessions get numbers that never come again", () => {
   assert.deepEqual([open(applied), open(applied), open(applied)], [1, 2, 3]);
 });
 
-test("an operation counts as repeated while its answer is kept", () => {
-  const applied = seeded();
-  const sessionId = open(applied);
-  const stamp = { sessionId, sequence: 1, ackedSequence: 0 };
-  assert.equal(applied.state.isRepeated(stamp), false);
-  outcome(applied, stamp);
-  assert.equal(applied.state.isRepeated(stamp), true);
-  assert.equal(applied.state.isRepeated({ ...stamp, sequence: 2 }), false);
-  assert.equal(applied.state.isRepeated({ ...stamp, sessionId: sessionId + 1 }), false);
-  outcome(applied, { sessionId, sequence: 2, ackedSequence: 1 });
-  assert.equal(applied.state.isRepeated(stamp), false);
-});
-
 test("an operation of a session is carried out once, however often it is proposed", () => {
   const applied = seeded();
   const sessionId = open(applied);
