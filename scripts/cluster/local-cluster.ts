@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createAdminClient, type ResponseOf } from "../../protocol/client/index.js";
+import { freePort } from "../../test/support/process/scm-home.js";
 import type { ClusterEvent } from "./events.js";
 import { MemberProcess, PROGRAM } from "./member-process.js";
 
@@ -258,16 +258,5 @@ async function freePorts(size: number): Promise<Ports[]> {
   return Array.from({ length: size }, (_, i) => {
     const [ws = 0, http = 0, raft = 0] = ports.slice(3 * i);
     return { ws, http, raft };
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  return await new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, LOOPBACK, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
   });
 }
