@@ -174,13 +174,17 @@ test("a frame full of unknown values is passed without building any", () => {
   body.set([0xdd], 0);
   body.set([1, 0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0], 5);
   const heartbeat = untypedCodecOf(HEARTBEAT_REQUEST);
-  const before = process.memoryUsage().heapUsed;
-  for (let i = 0; i < 10; i++) {
-    deepEqual(heartbeat.decode(body, 0, body.length), {
-      persistedOpState: "IN_SERVICE",
-      persistedOpStateExpiry: 0,
-    });
-  }
-  const grownBytes = process.memoryUsage().heapUsed - before;
-  ok(grownBytes < 2_000_000, `${grownBytes} bytes`);
+  const grownBytes = (): number => {
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 10; i++) {
+      deepEqual(heartbeat.decode(body, 0, body.length), {
+        persistedOpState: "IN_SERVICE",
+        persistedOpStateExpiry: 0,
+      });
+    }
+    return process.memoryUsage().heapUsed - before;
+  };
+  // The engine puts things of its own on the heap, now and then.
+  const leastBytes = Math.min(...Array.from({ length: 5 }, grownBytes));
+  ok(leastBytes < 2_000_000, `${leastBytes} bytes`);
 });
