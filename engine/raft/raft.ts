@@ -27,7 +27,7 @@ import { PROGRESS_STATE, Progress, progressOf } from "./progress.js";
 import type { VoteResult } from "./quorum.js";
 import { jointCommittedIndex, jointVoteResult } from "./quorum.js";
 import type { PendingRead } from "./read-index.js";
-import { ReadQueue } from "./read-index.js";
+import { PendingReads } from "./read-index.js";
 import type { ConfChangeObstacle, RaftTrace, TraceEvent } from "./trace.js";
 import type {
   ConfChange,
@@ -100,7 +100,7 @@ export class Raft {
    * with every change of role but to pre-candidate. */
   #randomizedElectionTimeoutTicks = 0;
   /** Leader only: reads that a quorum has not confirmed. */
-  #reads = new ReadQueue();
+  #reads = new PendingReads();
   /** Leader only: number of the newest read that each member has confirmed. */
   readonly #readAcks = new Map<NodeId, number>();
   /** Leader only: they came before it had committed in its term, so its commit index says nothing yet. */
@@ -621,7 +621,7 @@ export class Raft {
     this.#resetProgress();
     this.#pendingConfIndex = logIndex(0);
     this.#uncommittedBytes = 0;
-    this.#reads = new ReadQueue();
+    this.#reads = new PendingReads();
     this.#readAcks.clear();
     this.#earlyReads = [];
   }

@@ -13,7 +13,7 @@ export interface PendingRead {
  * Requests are numbered from 1. A heartbeat carries the number of the newest one, its answer confirms that
  * one and all before it: so an answer to an old heartbeat never confirms a younger read, however often
  * messages are repeated (etcd-io/raft#397). */
-export class ReadQueue {
+export class PendingReads {
   /** In the order of their numbers, which follow `confirmedCount`; their indexes never fall. */
   #waiting: PendingRead[] = [];
   /** Never falls. */
