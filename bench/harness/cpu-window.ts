@@ -17,6 +17,11 @@ export class Window {
     return (this.#after.get(name) ?? 0) - (this.#before.get(name) ?? 0);
   }
 
+  /** Growth of one number for each of another; of 1 when that one has not grown. */
+  ratio(name: string, per: string): number {
+    return this.of(name) / Math.max(1, this.of(per));
+  }
+
   /** A number as it was at the end. */
   last(name: string): number {
     return this.#after.get(name) ?? 0;

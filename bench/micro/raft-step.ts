@@ -1,4 +1,5 @@
 import { EntryCache } from "../../engine/consensus/entry-cache.js";
+import { raftConfig } from "../../engine/consensus/raft-config.js";
 import { DEFAULT_RAFT_HOST_OPTIONS } from "../../engine/consensus/raft-host-options.js";
 import { assert } from "../../engine/core/assert.js";
 import { logIndex, term } from "../../engine/core/ids.js";
@@ -7,7 +8,7 @@ import { MESSAGE_KIND, type Message, type MessageKind } from "../../engine/raft/
 import { RawNode } from "../../engine/raft/raw-node.js";
 import type { Ready } from "../../engine/raft/ready.js";
 import { SILENT_TRACE } from "../../engine/raft/trace.js";
-import type { ConfState, Entry, NodeId, RaftConfig } from "../../engine/raft/types.js";
+import type { ConfState, Entry, NodeId } from "../../engine/raft/types.js";
 import { NO_NODE, nodeId, ROLE } from "../../engine/raft/types.js";
 import { CoreWait } from "../harness/thread-cpu.js";
 
@@ -209,32 +210,12 @@ function newMember(id: NodeId, confState: ConfState): Member {
   const start = { index: logIndex(0), term: term(0), chain: 0 };
   const hardState = { term: term(0), vote: NO_NODE, commit: logIndex(0) };
   const log = { truncated: start, last: start, terms: [], tail: [], hardState };
-  const { entryCacheBytesMax: bytesMax, fetchedBytesMax } = DEFAULT_RAFT_HOST_OPTIONS;
+  const options = DEFAULT_RAFT_HOST_OPTIONS;
+  const { entryCacheBytesMax: bytesMax, fetchedBytesMax } = options;
   const view = new EntryCache(log, { bytesMax, fetchedBytesMax });
   const random = new SeededRandom(id);
   const state = { hardState, confState, applied: logIndex(0) };
-  const core = new RawNode(configOf(id), state, view, (bound) => random.below(bound), SILENT_TRACE);
+  const config = raftConfig({ id, termFloor: term(0) }, options);
+  const core = new RawNode(config, state, view, (bound) => random.below(bound), SILENT_TRACE);
   return { id, core, view, inbox: [], appended: [], applied: [], totals: new Map() };
-}
-
-/** As the host's (raft-host.ts). */
-function configOf(id: NodeId): RaftConfig {
-  const options = DEFAULT_RAFT_HOST_OPTIONS;
-  return {
-    id,
-    electionTimeoutTicks: options.electionTimeoutTicks,
-    heartbeatTicks: options.heartbeatTicks,
-    asyncStorageWrites: true,
-    preVote: true,
-    checkQuorum: true,
-    readOnly: "safe",
-    appendBytesMax: options.appendBytesMax,
-    inflightLimits: { countMax: options.inflightAppendsMax, bytesMax: options.inflightAppendBytesMax },
-    stepDownOnRemoval: true,
-    disableConfChangeValidation: false,
-    entryBytesMax: options.entryBytesMax,
-    uncommittedBytesMax: options.uncommittedBytesMax,
-    committedBytesPerReadyMax: options.committedBytesPerReadyMax,
-    termFloor: term(0),
-  };
 }

@@ -104,11 +104,11 @@ function followersCpuUs(cpuUs: ReadonlyMap<string, number>, leader: ScmMember): 
 }
 
 function operationsPerFsync({ window }: Measured): number {
-  return window.of("strata_raft_applied_total") / Math.max(1, window.of("strata_log_syncs_total"));
+  return window.ratio("strata_raft_applied_total", "strata_log_syncs_total");
 }
 
 function entriesPerFsync({ window }: Measured): number {
-  return window.of("strata_log_entries_total") / Math.max(1, window.of("strata_log_syncs_total"));
+  return window.ratio("strata_log_entries_total", "strata_log_syncs_total");
 }
 
 function describe(run: Measured, group: ScmGroup): string {

@@ -99,12 +99,12 @@ function allFigures(run: Measured): Figure[] {
 }
 
 function operationsPerFsync({ window }: Measured): number {
-  return window.of("strata_raft_applied_total") / Math.max(1, window.of("strata_log_syncs_total"));
+  return window.ratio("strata_raft_applied_total", "strata_log_syncs_total");
 }
 
 /** State bytes written for each operation, which changes one row. */
 function bytesPerRow({ window }: Measured): number {
-  return window.of("strata_state_bytes_total") / Math.max(1, window.of("strata_raft_applied_total"));
+  return window.ratio("strata_state_bytes_total", "strata_raft_applied_total");
 }
 
 function describe(measured: Measured): string {

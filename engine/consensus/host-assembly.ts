@@ -173,9 +173,10 @@ function newCore(
   options: RaftHostOptions,
   log: HostLog,
 ): RaftCore {
-  const { hardState, confState } = recovered;
+  const { hardState, confState, identity, floors } = recovered;
+  const config = raftConfig({ id: identity.nodeId, termFloor: floors.termFloor }, options);
   const state = { hardState, confState, applied: hardState.commit };
-  return new RawNode(raftConfig(recovered, options), state, log.view, (bound) => random.below(bound), trace);
+  return new RawNode(config, state, log.view, (bound) => random.below(bound), trace);
 }
 
 function newProposals({ clock }: RaftHostParts, options: RaftHostOptions): ProposalQueue {

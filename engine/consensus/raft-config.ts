@@ -1,11 +1,13 @@
 import type { RaftConfig } from "../raft/types.js";
 import type { RaftHostOptions } from "./raft-host-options.js";
-import type { RecoveredLog } from "./recovered-log.js";
 
-/** What the core is told of the host's limits. */
-export function raftConfig(recovered: RecoveredLog, options: RaftHostOptions): RaftConfig {
+/** What the core of a member is told of the host's limits. */
+export function raftConfig(
+  { id, termFloor }: Pick<RaftConfig, "id" | "termFloor">,
+  options: RaftHostOptions,
+): RaftConfig {
   return {
-    id: recovered.identity.nodeId,
+    id,
     electionTimeoutTicks: options.electionTimeoutTicks,
     heartbeatTicks: options.heartbeatTicks,
     asyncStorageWrites: true,
@@ -19,7 +21,7 @@ export function raftConfig(recovered: RecoveredLog, options: RaftHostOptions): R
     entryBytesMax: options.entryBytesMax,
     uncommittedBytesMax: backlogBytesMax(options),
     committedBytesPerReadyMax: options.committedBytesPerReadyMax,
-    termFloor: recovered.floors.termFloor,
+    termFloor,
   };
 }
 
