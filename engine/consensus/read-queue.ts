@@ -58,11 +58,6 @@ export class ReadQueue {
     return this.#waitingCount;
   }
 
-  /** Some were added since `ask`. */
-  get hasGathered(): boolean {
-    return this.#gathered.length > 0;
-  }
-
   /** Adds a barrier; the callback is not called within. Returns OVERLOADED when it was not taken. */
   add(callback: ReadBarrierCallback): StrataError | undefined {
     if (this.#waitingCount >= this.#limits.waitingCountMax) {

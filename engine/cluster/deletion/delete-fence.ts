@@ -24,11 +24,6 @@ export class DeleteFence {
     this.#lifetimeMs = lifetimeMs;
   }
 
-  /** Datanodes that are free of earlier deletes. */
-  get clearCount(): number {
-    return this.#clear.size;
-  }
-
   /** This SCM leads in a new term, in which it has not sent a command yet. */
   startTerm(term: number, nowMs: number): void {
     assert(term > this.#term, `term ${term} begins after term ${this.#term}`);

@@ -63,10 +63,6 @@ export class Checker {
     return this.#newestConfIndex;
   }
 
-  leaderOf(term: number): Replica | undefined {
-    return this.#leaders.get(term)?.replica;
-  }
-
   /** R1, R4. */
   onLeader(replica: Replica): void {
     const { id, life, hardState, log } = replica;

@@ -59,10 +59,6 @@ export class HistoryRecorder {
     this.#partitions.set(name, { name, model, initialState, calls: new Set() });
   }
 
-  isDeclared(name: string): boolean {
-    return this.#partitions.has(name);
-  }
-
   invoke(client: number | string, name: string, operation: unknown): OpenCall {
     const partition = this.#partitions.get(name);
     if (partition === undefined) throw new Error(`${name} was not declared`);

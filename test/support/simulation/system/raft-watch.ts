@@ -34,11 +34,6 @@ export class RaftWatch {
     this.#trace = trace;
   }
 
-  /** How many terms had a leader. */
-  get leaderCount(): number {
-    return this.#leaders.size;
-  }
-
   /** `scm` sends to a peer: what it promises must be durable by now (R6, R7, host rule H1). */
   sentToPeer(scm: SimScm, bytes: Uint8Array): void {
     readFrames(bytes, (frame, frameBytes) => {

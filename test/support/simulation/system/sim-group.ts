@@ -67,10 +67,6 @@ export class SimGroup {
     return this.present.map(({ endpoint }) => endpoint);
   }
 
-  withNodeId(nodeId: number): SimScm | undefined {
-    return this.#scms.find((scm) => scm.nodeId === nodeId);
-  }
-
   /** A machine with an empty disk. */
   add(): SimScm {
     const { world, options, trace, random, onFailure } = this.#parts;

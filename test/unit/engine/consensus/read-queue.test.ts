@@ -154,7 +154,7 @@ test("who is called back may add a barrier at once", () => {
   queue.onReadStates([state(1, 0)]);
   queue.release(logIndex(0));
   assert.deepEqual(answers, ["first"]);
-  assert.equal(queue.hasGathered, true);
+  assert.equal(queue.waitingCount, 1, "the second came in the first one's callback");
   queue.add(() => add("third"));
   queue.failAll(new StrataError("SHUTTING_DOWN"));
   assert.deepEqual(answers, ["first", "second SHUTTING_DOWN"]);
