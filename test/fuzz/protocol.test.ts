@@ -1,15 +1,15 @@
-import { deepStrictEqual, equal, fail, ok } from "node:assert/strict";
+import { deepStrictEqual, equal, ok } from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { StrataError } from "../../engine/core/errors.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { untypedCodecOf } from "../../protocol/codec/codec.js";
 import { FLAG_ANSWER, FLAG_ERROR, FRAME_HEADER_BYTES, readFrame } from "../../protocol/codec/frame.js";
 import { operationOf } from "../../protocol/codec/operations.js";
 import type { RecordSchema } from "../../protocol/schema/fields.js";
 import { ERROR_BODY } from "../../protocol/schema/messages.js";
+import { outcomeOf, savedFrames } from "../support/fuzz-case.js";
 import { MESSAGES, recordArbitrary } from "../support/message-arbitrary.js";
 import { mutate, reframe } from "../support/mutate-frame.js";
 
@@ -20,41 +20,24 @@ const SEED = REPLAY_SEED ?? randomInt(2 ** 31);
 const MUTATED_COUNT = 30_000;
 const RAW_COUNT = 30_000;
 const SAMPLES_PER_MESSAGE = 12;
-/** Far above what any case takes, also on a busy machine; a quadratic reader would take longer. */
-const CASE_MS_MAX = 500;
 
-/** Reads a message as a receiver would. Whatever the bytes are, they give a value or a ProtocolError; a value
- * is one that can be sent again and comes back as the same. Returns the code of the error. */
+/** What a receiver makes of a message. Whatever the bytes are, they give a value, which can be sent again and
+ * comes back as the same, or a ProtocolError. */
 function receive(bytes: Uint8Array): string | undefined {
-  const startMs = performance.now();
-  try {
-    const { op, flags, requestId, bodyStart, bodyEnd } = readFrame(bytes);
-    const operation = operationOf(op);
-    const isError = (flags & FLAG_ERROR) !== 0;
-    const isAnswer = (flags & FLAG_ANSWER) !== 0;
-    const codec = isError ? untypedCodecOf(ERROR_BODY) : isAnswer ? operation?.response : operation?.request;
-    if (codec === undefined) return "UNSUPPORTED_OPERATION";
-    const value = codec.decode(bytes, bodyStart, bodyEnd);
-    const again = Uint8Array.from(codec.encode(op, flags, requestId, value));
-    deepStrictEqual(codec.decode(again, FRAME_HEADER_BYTES, again.length), value);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof StrataError)) throw error;
-    equal(error.class, "ProtocolError", error.message);
-    return error.code;
-  } finally {
-    const tookMs = performance.now() - startMs;
-    ok(tookMs < CASE_MS_MAX, `a message of ${bytes.length} bytes took ${tookMs} ms`);
-  }
+  return outcomeOf(bytes, readAsReceiver, (error) => equal(error.class, "ProtocolError", error.message));
 }
 
-/** Says which bytes broke the rule, in the form of a corpus file. */
-function receiveOrExplain(bytes: Uint8Array): string | undefined {
-  try {
-    return receive(bytes);
-  } catch (error) {
-    fail(`message ${Buffer.from(bytes).toString("hex")}: ${String(error)}`);
-  }
+function readAsReceiver(bytes: Uint8Array): string | undefined {
+  const { op, flags, requestId, bodyStart, bodyEnd } = readFrame(bytes);
+  const operation = operationOf(op);
+  const isError = (flags & FLAG_ERROR) !== 0;
+  const isAnswer = (flags & FLAG_ANSWER) !== 0;
+  const codec = isError ? untypedCodecOf(ERROR_BODY) : isAnswer ? operation?.response : operation?.request;
+  if (codec === undefined) return "UNSUPPORTED_OPERATION";
+  const value = codec.decode(bytes, bodyStart, bodyEnd);
+  const again = Uint8Array.from(codec.encode(op, flags, requestId, value));
+  deepStrictEqual(codec.decode(again, FRAME_HEADER_BYTES, again.length), value);
+  return undefined;
 }
 
 function corpusFiles(): { name: string; why: string; bytes: Uint8Array }[] {
@@ -95,15 +78,12 @@ function expectedOf(name: string): string | undefined {
 for (const { name, why, bytes } of corpusFiles()) {
   const expected = expectedOf(name);
   test(`corpus ${name}, ${why}: ${expected ?? "taken"}`, () => {
-    equal(receiveOrExplain(bytes), expected);
+    equal(receive(bytes), expected);
   });
 }
 
 test("messages of protocol version 1 are read as ever, and written byte for byte as they were", () => {
-  const lines = readFileSync(new URL("version-1.txt", CORPUS), "utf8").split("\n");
-  const saved = new Map(
-    lines.filter((line) => line.includes(": ")).map((line) => line.split(": ") as [string, string]),
-  );
+  const saved = savedFrames(new URL("version-1.txt", CORPUS));
   for (const { name, op, isResponse, schema } of MESSAGES) {
     const hex = saved.get(name);
     ok(hex !== undefined, `version-1.txt lacks a line: ${name}: ${sampleOf(schema, op, isResponse)}`);
@@ -139,7 +119,7 @@ test(`${MUTATED_COUNT} damaged messages give values or protocol errors (seed ${S
     for (let n = 1 + random.below(3); n > 0; n--) bytes = mutate(bytes, random, valid);
     // Most get a header that fits, or next to none would be read further than that.
     if (random.below(10) > 0) bytes = reframe(bytes, random);
-    const outcome = receiveOrExplain(bytes) ?? "taken";
+    const outcome = receive(bytes) ?? "taken";
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
   // A fuzzer that never gets past the first check tests nothing.
@@ -153,6 +133,6 @@ test(`${RAW_COUNT} messages of random bytes give values or protocol errors (seed
   for (let i = 0; i < RAW_COUNT; i++) {
     const bytes = new Uint8Array(random.below(120));
     random.fill(bytes);
-    receiveOrExplain(random.below(4) === 0 ? bytes : reframe(bytes, random));
+    receive(random.below(4) === 0 ? bytes : reframe(bytes, random));
   }
 });

@@ -42,16 +42,21 @@ export function mutate(bytes: Uint8Array, random: Random, others: readonly Uint8
 
 /** A copy with a header that is right for the length, of some operation or of its own. */
 export function reframe(bytes: Uint8Array, random: Random): Uint8Array {
-  const body = bytes.subarray(FRAME_HEADER_BYTES);
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + body.length);
-  frame.set(body, FRAME_HEADER_BYTES);
   const { op, isResponse } = MESSAGES[random.below(MESSAGES.length)] as (typeof MESSAGES)[number];
   const ownOp = bytes[0] ?? 0;
   const isOwn = ownOp > 0 && random.below(4) > 0;
   const ownFlags = (bytes[2] ?? 0) & FLAG_ANSWER;
   const isError = random.below(20) === 0;
   const flags = isError ? FLAG_ANSWER | FLAG_ERROR : isOwn ? ownFlags : isResponse ? FLAG_ANSWER : 0;
-  writeFrameHeader(frame, isOwn ? ownOp : op, flags, 1 + random.below(1000));
+  return withHeader(bytes, isOwn ? ownOp : op, flags, 1 + random.below(1000));
+}
+
+/** The body of `bytes` under another header, which is right for its length. */
+export function withHeader(bytes: Uint8Array, op: number, flags: number, requestId: number): Uint8Array {
+  const body = bytes.subarray(FRAME_HEADER_BYTES);
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  frame.set(body, FRAME_HEADER_BYTES);
+  writeFrameHeader(frame, op, flags, requestId);
   return frame;
 }
 
