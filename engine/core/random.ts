@@ -47,9 +47,7 @@ export class SeededRandom implements Random {
   }
 
   below(boundExclusive: number): number {
-    assert(boundExclusive > 0, "bound must be positive");
-    assert(boundExclusive <= 2 ** 32, "bound exceeds 32 bits");
-    return Math.floor((this.uint32() * boundExclusive) / 2 ** 32);
+    return scaledWord(this.uint32(), boundExclusive);
   }
 
   fraction(): number {
@@ -67,6 +65,13 @@ export class SeededRandom implements Random {
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
     return new SeededRandom((this.#a ^ hash) >>> 0);
   }
+}
+
+/** `word`, of 32 bits, spread over [0, `boundExclusive`). */
+export function scaledWord(word: number, boundExclusive: number): number {
+  assert(boundExclusive > 0, "bound must be positive");
+  assert(boundExclusive <= 2 ** 32, "bound exceeds 32 bits");
+  return Math.floor((word * boundExclusive) / 2 ** 32);
 }
 
 function rotateLeft(value: number, bits: number): number {

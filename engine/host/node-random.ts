@@ -1,6 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { assert } from "../core/assert.js";
-import type { Random } from "../core/random.js";
+import { type Random, scaledWord } from "../core/random.js";
 
 /** Fetched at once: a call into the generator costs a microsecond, whatever its length. */
 const POOL_WORDS = 1024;
@@ -22,9 +21,7 @@ export class NodeRandom implements Random {
   }
 
   below(boundExclusive: number): number {
-    assert(boundExclusive > 0, "bound must be positive");
-    assert(boundExclusive <= 2 ** 32, "bound exceeds 32 bits");
-    return Math.floor((this.uint32() * boundExclusive) / 2 ** 32);
+    return scaledWord(this.uint32(), boundExclusive);
   }
 
   fraction(): number {

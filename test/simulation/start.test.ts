@@ -35,11 +35,12 @@ for (let writeCount = 0; writeCount < WRITES; writeCount++) {
   });
 }
 
-test("a learner that is started while nobody leads serves all the same", async () => {
-  const world = new SimWorld(3);
+/** Two SCMs of one service; the first has been initialized and starts. */
+async function firstOfTwo(seed: number) {
+  const world = new SimWorld(seed);
   const group = new SimGroup({
     world,
-    options: optionsOf(3),
+    options: optionsOf(seed),
     trace: new SimTrace(world.clock),
     journal: new Journal(() => {}),
     random: world.random.stream("disk"),
@@ -51,6 +52,11 @@ test("a learner that is started while nobody leads serves all the same", async (
   for (const scm of [first, second]) scm.joinService([first, second]);
   await first.initialize();
   first.start();
+  return { world, first, second };
+}
+
+test("a learner that is started while nobody leads serves all the same", async () => {
+  const { world, first, second } = await firstOfTwo(3);
   await world.scheduler.runUntil("the first one leads", () => first.leads);
   await world.scheduler.settle(second.bootstrap());
   second.start();
@@ -71,21 +77,7 @@ test("a learner that is started while nobody leads serves all the same", async (
 });
 
 test("an SCM is ready when it leads, or follows a leader with whom it has caught up", async () => {
-  const world = new SimWorld(4);
-  const group = new SimGroup({
-    world,
-    options: optionsOf(4),
-    trace: new SimTrace(world.clock),
-    journal: new Journal(() => {}),
-    random: world.random.stream("disk"),
-    onFailure: (error) => {
-      throw error;
-    },
-  });
-  const [first, second] = [group.add(), group.add()];
-  for (const scm of [first, second]) scm.joinService([first, second]);
-  await first.initialize();
-  first.start();
+  const { world, first, second } = await firstOfTwo(4);
   await world.scheduler.runUntil("the first one is ready", () => first.serving?.isReady === true);
   assert.equal(first.leads, true);
   await world.scheduler.settle(second.bootstrap());
