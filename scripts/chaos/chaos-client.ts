@@ -5,6 +5,7 @@ import { type AdminClient, codeOf, createAdminClient } from "../../protocol/clie
 import type { HistoryRecorder } from "../../test/support/linearizability/history.js";
 import type { Account, Outcome } from "./account.js";
 import type { Acknowledgements } from "./acknowledgements.js";
+import { Repetition } from "./repetition.js";
 import type { Tags } from "./tag.js";
 
 export interface ChaosClientOptions {
@@ -42,8 +43,7 @@ export const nodeName = (node: number): string => `datanode ${node}`;
 export class ChaosClient {
   readonly client: AdminClient;
   readonly #options: ChaosClientOptions;
-  #isRunning = false;
-  #work: Promise<void> = Promise.resolve();
+  readonly #asking = new Repetition();
 
   constructor(options: ChaosClientOptions) {
     this.#options = options;
@@ -58,30 +58,20 @@ export class ChaosClient {
   }
 
   start(recorder: HistoryRecorder): void {
-    this.#isRunning = true;
-    this.#work = this.#run(recorder);
+    const { random, onProblem } = this.#options;
+    this.#asking.start(async () => {
+      await this.#step(recorder).catch(onProblem);
+      await sleep(random.below(PAUSE_MS_MAX));
+    });
   }
 
   /** Nothing new is asked; resolves when the last call has its outcome. */
   async stop(): Promise<void> {
-    this.#isRunning = false;
-    await this.#work;
+    await this.#asking.stop();
   }
 
   close(): void {
     this.client.close();
-  }
-
-  async #run(recorder: HistoryRecorder): Promise<void> {
-    const { random, onProblem } = this.#options;
-    try {
-      while (this.#isRunning) {
-        await this.#step(recorder);
-        await sleep(random.below(PAUSE_MS_MAX));
-      }
-    } catch (error) {
-      onProblem(error);
-    }
   }
 
   async #step(recorder: HistoryRecorder): Promise<void> {

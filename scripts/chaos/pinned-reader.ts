@@ -4,6 +4,7 @@ import type { ResponseOf } from "../../protocol/client/index.js";
 import type { HistoryRecorder } from "../../test/support/linearizability/history.js";
 import { containerName } from "./chaos-client.js";
 import { MemberLink } from "./member-link.js";
+import { Repetition } from "./repetition.js";
 
 const PAUSE_MS = 120;
 /** Longer than any fault lasts. */
@@ -19,8 +20,7 @@ export class PinnedReader {
   readonly #link: MemberLink;
   readonly #random: SeededRandom;
   readonly #containerCount: number;
-  #isRunning = false;
-  #work: Promise<void> = Promise.resolve();
+  readonly #asking = new Repetition();
   #underWay = 0;
 
   constructor(endpoint: string, options: { random: SeededRandom; containerCount: number }) {
@@ -31,27 +31,21 @@ export class PinnedReader {
   }
 
   start(recorder: HistoryRecorder): void {
-    this.#isRunning = true;
-    this.#work = this.#run(recorder);
+    this.#asking.start(async () => {
+      if (this.#underWay < UNDER_WAY_MAX) void this.#read(recorder);
+      await sleep(PAUSE_MS);
+    });
   }
 
   /** What is not answered soon stays without an answer: a read that says nothing. */
   async stop(): Promise<void> {
-    this.#isRunning = false;
-    await this.#work;
+    await this.#asking.stop();
     const dueMs = performance.now() + SETTLE_LIMIT_MS;
     while (this.#underWay > 0 && performance.now() < dueMs) await sleep(PAUSE_MS);
   }
 
   close(): void {
     this.#link.close();
-  }
-
-  async #run(recorder: HistoryRecorder): Promise<void> {
-    while (this.#isRunning) {
-      if (this.#underWay < UNDER_WAY_MAX) void this.#read(recorder);
-      await sleep(PAUSE_MS);
-    }
   }
 
   async #read(recorder: HistoryRecorder): Promise<void> {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AdminCalls } from "../../protocol/client/admin-calls.js";
 import { defaultEnvironment, promised, type ResponseOf } from "../../protocol/client/index.js";
 import type { HistoryRecorder } from "../../test/support/linearizability/history.js";
+import { Repetition } from "./repetition.js";
 
 export const SESSIONS = "session ids";
 
@@ -13,8 +14,7 @@ const TIMEOUT_MS = 10_000;
 /** Opens one session after the other, for their ids: none may be given twice, by whichever leader. */
 export class SessionOpener {
   readonly #calls: AdminCalls;
-  #isRunning = false;
-  #work: Promise<void> = Promise.resolve();
+  readonly #opening = new Repetition();
 
   constructor(endpoints: readonly string[]) {
     this.#calls = new AdminCalls(defaultEnvironment(), {
@@ -27,32 +27,30 @@ export class SessionOpener {
   }
 
   start(recorder: HistoryRecorder): void {
-    this.#isRunning = true;
-    this.#work = this.#run(recorder);
+    this.#opening.start(async () => {
+      await this.#open(recorder);
+      await sleep(PAUSE_MS);
+    });
   }
 
   async stop(): Promise<void> {
-    this.#isRunning = false;
-    await this.#work;
+    await this.#opening.stop();
   }
 
   close(): void {
     this.#calls.close();
   }
 
-  async #run(recorder: HistoryRecorder): Promise<void> {
-    while (this.#isRunning) {
-      const call = recorder.invoke("sessions", SESSIONS, { reserve: 1 });
-      try {
-        const { sessionId } = await promised<ResponseOf<"openSession">>((completion) => {
-          const request = { clientName: "chaos sessions" };
-          this.#calls.start({ name: "openSession", request, completion, isMutation: false });
-        });
-        call.returned(sessionId);
-      } catch {
-        // Nobody knows whether one was opened.
-      }
-      await sleep(PAUSE_MS);
+  async #open(recorder: HistoryRecorder): Promise<void> {
+    const call = recorder.invoke("sessions", SESSIONS, { reserve: 1 });
+    try {
+      const { sessionId } = await promised<ResponseOf<"openSession">>((completion) => {
+        const request = { clientName: "chaos sessions" };
+        this.#calls.start({ name: "openSession", request, completion, isMutation: false });
+      });
+      call.returned(sessionId);
+    } catch {
+      // Nobody knows whether one was opened.
     }
   }
 }
