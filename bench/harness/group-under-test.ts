@@ -1,5 +1,6 @@
 import { ScmGroup, type ScmMember } from "../../test/support/process/scm-group.js";
 import { LOOPBACK } from "../../test/support/process/scm-home.js";
+import { soon } from "../../test/support/wait.js";
 import { FleetPlan } from "../fleet/plan.js";
 import type { Metered } from "./cpu-window.js";
 import { populate } from "./population.js";
@@ -8,7 +9,6 @@ import { processCpuNs } from "./thread-cpu.js";
 
 const NODES = 100;
 const CAUGHT_UP_LIMIT_MS = 60_000;
-const LOOK_MS = 20;
 
 export interface GroupUnderTestOptions {
   readonly containerCount: number;
@@ -55,13 +55,11 @@ export async function cpuUsOf(group: ScmGroup, work: () => Promise<void>): Promi
 /** Waits until all members have applied what is committed now. */
 export async function whenCaughtUp(group: ScmGroup): Promise<void> {
   const leader = await group.whenLed();
-  const committed = await numberOf(leader, "strata_raft_commit_index");
-  const dueMs = performance.now() + CAUGHT_UP_LIMIT_MS;
+  const committed = (await numberOf(leader, "strata_raft_commit_index")) ?? 0;
   for (const member of group.members) {
-    while (((await numberOf(member, "strata_raft_applied_index")) ?? -1) < (committed ?? 0)) {
-      if (performance.now() > dueMs) throw new Error(`${member.name} does not catch up`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    const ask = async () =>
+      ((await numberOf(member, "strata_raft_applied_index")) ?? -1) >= committed || undefined;
+    await soon(`${member.name} catches up`, ask, CAUGHT_UP_LIMIT_MS);
   }
 }
 

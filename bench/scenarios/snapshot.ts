@@ -1,5 +1,6 @@
 import { createAdminClient } from "../../protocol/client/index.js";
 import { ScmGroup, type ScmMember } from "../../test/support/process/scm-group.js";
+import { soon } from "../../test/support/wait.js";
 import { FleetPlan } from "../fleet/plan.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import type { Figure } from "../harness/figure.js";
@@ -15,7 +16,6 @@ const WARM_UP_SECONDS = 3;
 /** Of one load while the member is filled: only those that end before it is full count. */
 const PIECE_SECONDS = 2;
 const LIMIT_MS = 300_000;
-const LOOK_MS = 20;
 /** The least that can be set, so that the log of the import is gone. */
 const LOG_ENTRIES = 1000;
 
@@ -92,10 +92,8 @@ async function fillUnderLoad(
 async function whenFull(member: ScmMember, index: number): Promise<number> {
   const startMs = performance.now();
   await member.start();
-  while ((await numberOf(member, "strata_raft_applied_index")) < index) {
-    if (performance.now() - startMs > LIMIT_MS) throw new Error("the member is not filled");
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
+  const ask = async () => (await numberOf(member, "strata_raft_applied_index")) >= index || undefined;
+  await soon("the member is filled", ask, LIMIT_MS);
   return (performance.now() - startMs) / 1000;
 }
 

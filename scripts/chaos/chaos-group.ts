@@ -7,6 +7,7 @@ import { type ProcessShims, ShimLibraries } from "../../test/support/chaos/proce
 import { SmallDisk } from "../../test/support/disk-faults/small-disk.js";
 import { ScmGroup, type ScmMember } from "../../test/support/process/scm-group.js";
 import { runStrata } from "../../test/support/process/strata-process.js";
+import { soon } from "../../test/support/wait.js";
 import { MemberLink } from "./member-link.js";
 
 const NAMES = ["a", "b", "c"];
@@ -136,8 +137,7 @@ export class ChaosGroup {
 
   /** Who leads and serves, by its own account; of several the one with the highest term. */
   async leader(): Promise<ScmMember> {
-    const dueMs = performance.now() + LEADER_LIMIT_MS;
-    for (;;) {
+    const ask = async () => {
       const answers = await Promise.all(
         this.members.map(async (member) => {
           const answer = member.isAlive ? await this.link(member).ask("findLeader", {}) : undefined;
@@ -145,10 +145,9 @@ export class ChaosGroup {
         }),
       );
       const { member, term } = answers.reduce((a, b) => (b.term > a.term ? b : a));
-      if (term >= 0) return member;
-      if (performance.now() > dueMs) throw new Error(`nobody leads within ${LEADER_LIMIT_MS} ms`);
-      await sleep(LOOK_MS);
-    }
+      return term >= 0 ? member : undefined;
+    };
+    return await soon("somebody leads", ask, LEADER_LIMIT_MS);
   }
 
   /** Starts a member that has ended. */

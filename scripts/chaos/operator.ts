@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Uuid } from "../../engine/core/uuid.js";
 import { type AdminClient, codeOf, createAdminClient, RemoteError } from "../../protocol/client/index.js";
 import type { ScmMember } from "../../test/support/process/scm-group.js";
+import { soon } from "../../test/support/wait.js";
 import { MEMBERSHIP_NAME } from "./chaos-load.js";
 import type { Scene } from "./fault.js";
 
@@ -80,17 +81,11 @@ async function withClient(scene: Scene, work: (client: AdminClient) => Promise<v
 }
 
 async function scmIdOf(client: AdminClient, { name }: ScmMember): Promise<Uuid> {
-  const dueMs = performance.now() + TRIES_LIMIT_MS;
-  for (;;) {
-    const peers = await client.scmRoles().then(
-      (roles) => roles.peers,
-      () => [],
-    );
-    const peer = peers.find((each) => each.name === name);
-    if (peer !== undefined) return peer.scmId;
-    if (performance.now() > dueMs) throw new Error(`nobody knows ${name}`);
-    await sleep(PAUSE_MS);
-  }
+  const ask = async () => {
+    const roles = await client.scmRoles().catch(() => undefined);
+    return roles?.peers.find((each) => each.name === name)?.scmId;
+  };
+  return await soon(`somebody knows ${name}`, ask, TRIES_LIMIT_MS);
 }
 
 /** Asks for it at the version that the leader tells. */

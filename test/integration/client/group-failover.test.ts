@@ -10,6 +10,7 @@ import {
 } from "../../../protocol/client/index.js";
 import { containerRecord, datanodeDetails, uuidOf } from "../../support/cluster/builders.js";
 import { ScmGroup, type ScmMember } from "../../support/process/scm-group.js";
+import { soon, waitFor } from "../../support/wait.js";
 
 const CONTAINERS = 20;
 const DATANODES = 3;
@@ -57,12 +58,10 @@ function datanodeOf(number: number): DatanodeGroupClient {
   );
 }
 
-async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
-  const dueMs = performance.now() + LIMIT_MS;
-  while (!(await look())) {
-    if (performance.now() > dueMs) assert.fail(`not within ${LIMIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Waits until the member knows all datanodes and what they have. */
+async function whenKnown(member: ScmMember): Promise<void> {
+  const ask = async () => (await figuresOf(member)) === ALL || undefined;
+  await soon(`${member.name} knows all`, ask, LIMIT_MS);
 }
 
 /** What one member knows by itself. */
@@ -99,9 +98,10 @@ test("every member knows the whole fleet", async () => {
     datanode.start();
   }
   for (const member of group.members) {
-    await until(`${member.name} knows all`, async () => (await figuresOf(member)) === ALL);
+    await whenKnown(member);
   }
-  for (const datanode of datanodes) await until("a term is known", () => datanode.terms.termSeen > 0);
+  for (const datanode of datanodes)
+    await waitFor("a term is known", () => datanode.terms.termSeen > 0, LIMIT_MS);
 });
 
 test("a client that knows one follower finds the leader", async () => {
@@ -150,12 +150,12 @@ test("after kill -9 of the leader mutations go on, each done once, by one who kn
     }
   })();
   try {
-    await until("writes go on", () => count > 20);
+    await waitFor("writes go on", () => count > 20, LIMIT_MS);
     const killed = await group.whenLed();
     gapMs = 0;
     await killed.kill();
     const before = count;
-    await until("writes go on after the kill", () => count > before + 20);
+    await waitFor("writes go on after the kill", () => count > before + 20, LIMIT_MS);
     t.diagnostic(`gap of ${gapMs.toFixed(0)} ms`);
     isOver = true;
     await writes;
@@ -166,7 +166,7 @@ test("after kill -9 of the leader mutations go on, each done once, by one who kn
     assert.equal(sequences.length, count);
     assert.equal(new Set(sequences).size, count);
     await killed.start();
-    await until("it is back", async () => (await figuresOf(killed)) === ALL);
+    await whenKnown(killed);
   } finally {
     isOver = true;
     client.close();

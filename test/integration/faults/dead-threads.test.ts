@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
 import { ScmHome } from "../../support/process/scm-home.js";
+import { waitFor } from "../../support/wait.js";
 
 const BREAKABLE = fileURLToPath(new URL("../../support/process/breakable-scm.js", import.meta.url));
 const SEED = 11;
@@ -17,7 +18,7 @@ for (const role of ["log", "state"]) {
       const scm = await home.start([], { entry: BREAKABLE, withChannel: true });
       await load.prepare();
       await load.resume();
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await waitFor("the load is under way", () => load.answeredCount > 100);
       const startedMs = performance.now();
       scm.child.send({ role, index: 0 });
       const { code } = await scm.ended;

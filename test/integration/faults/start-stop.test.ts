@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
 import { ScmHome } from "../../support/process/scm-home.js";
+import { waitFor } from "../../support/wait.js";
 
 const STOP_LIMIT_MS = 5_000;
 
@@ -69,7 +70,7 @@ test("SIGTERM under load ends with 0 in time and loses nothing", async () => {
     const scm = await home.start();
     await load.prepare();
     await load.resume();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await waitFor("the load is under way", () => load.answeredCount > 100);
     const startedMs = performance.now();
     scm.signal("SIGTERM");
     assert.equal((await scm.ended).code, 0, scm.text);

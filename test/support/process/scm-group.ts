@@ -2,13 +2,13 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAdminClient, type ResponseOf } from "../../../protocol/client/index.js";
+import { soon } from "../wait.js";
 import { freePort, LOOPBACK, serving } from "./scm-home.js";
 import { type Ending, runStrata, StrataProcess, type StrataProcessOptions } from "./strata-process.js";
 
 const SERVICE = "s";
 const NAMES: readonly string[] = ["a", "b", "c"];
 const GROUP_LIMIT_MS = 60_000;
-const LOOK_MS = 50;
 const LOOK_TIMEOUT_MS = 1_000;
 
 export interface ScmGroupOptions {
@@ -219,16 +219,17 @@ export class ScmGroup {
   }
 
   async whenLed(): Promise<ScmMember> {
-    return await this.#soon("somebody leads", () => this.leader());
+    return await soon("somebody leads", () => this.leader(), GROUP_LIMIT_MS);
   }
 
   /** Waits until the leader knows `member` as a voter. */
   async whenVoter({ name, raftPort }: ScmMember): Promise<void> {
-    await this.#soon(`${name} is a voter`, async () => {
+    const ask = async () => {
       const roles = await (await this.leader())?.roles();
       const own = roles?.peers.find(({ ratisPort }) => ratisPort === raftPort);
       return own?.role === "LEADER" || own?.role === "FOLLOWER" ? own : undefined;
-    });
+    };
+    await soon(`${name} is a voter`, ask, GROUP_LIMIT_MS);
   }
 
   /** Ends all processes and removes all directories. */
@@ -263,16 +264,6 @@ export class ScmGroup {
     });
     const service = [`ozone.scm.service.ids=${SERVICE}`, `ozone.scm.nodes.${SERVICE}=${names}`];
     return [...service, ...nodes, ...(this.#options.settings ?? [])];
-  }
-
-  async #soon<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const dueMs = performance.now() + GROUP_LIMIT_MS;
-    for (;;) {
-      const found = await look();
-      if (found !== undefined) return found;
-      if (performance.now() > dueMs) throw new Error(`not within ${GROUP_LIMIT_MS} ms: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
   }
 }
 

@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ShimLibraries } from "../../../support/chaos/process-shims.js";
 import { waitFor } from "../../../support/wait.js";
 
@@ -41,6 +40,12 @@ describe("libraries under a process", () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  /** Waits until so many ms have gone by for the process: it has had its chance. */
+  const passes = async (ms: number): Promise<void> => {
+    const dueMs = line[1] + ms;
+    await waitFor(`${ms} ms go by`, () => line[1] >= dueMs);
+  };
+
   /** Whether `clock` is about what it should be. */
   const isNear = (clock: number, wanted: number): boolean => Math.abs(clock - wanted) < 5_000;
 
@@ -56,9 +61,10 @@ describe("libraries under a process", () => {
 
   test("let its writes wait, and go on", { skip }, async () => {
     shims?.slowDisk(60_000);
-    await sleep(100);
+    // The write that is under way may end yet.
+    await passes(100);
     const [, , before] = line;
-    await sleep(200);
+    await passes(200);
     assert.equal(line[2], before);
     shims?.healDisk();
     await waitFor("it writes again", () => line[2] > before + 3);
@@ -67,7 +73,7 @@ describe("libraries under a process", () => {
   test("make each write take a while", { skip }, async () => {
     shims?.slowDisk(100);
     const [, , before] = line;
-    await sleep(1_000);
+    await passes(1_000);
     const count = line[2] - before;
     assert.ok(count >= 2 && count <= 11, `${count} writes in a second`);
     shims?.healDisk();
