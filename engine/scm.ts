@@ -27,7 +27,6 @@ import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
-
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { NO_NODE, type NodeId } from "./raft/types.js";
 import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
@@ -120,7 +119,8 @@ export class Scm {
     this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
   }
 
-  /** Takes the lock, recovers, starts the workers, waits until this SCM leads, opens its port.
+  /** Takes the lock, recovers, starts the workers and Raft, opens its port. Who is alone waits until it
+   * leads; a member of a group does not wait for the others.
    * Throws StorageError, CorruptionError, or LISTEN_FAILED; nothing is left running then. */
   static async start(parts: ScmParts): Promise<Scm> {
     const scm = new Scm(parts);
@@ -234,10 +234,7 @@ export class Scm {
       ringBytes: config.workers.logRingBytes,
     });
     this.#state = workers.start("state", 0, {
-      data: {
-        path: recovered.statePath,
-        identity: recovered.identity,
-      },
+      data: { path: recovered.statePath, identity: recovered.identity },
       ringBytes: config.workers.stateRingBytes,
     });
     for (const link of [this.#log, this.#state]) {

@@ -54,8 +54,11 @@ export interface GroupView {
  * ends with one call of its callback, possibly within the call. */
 export class Group {
   readonly #parts: GroupParts;
-  /** When this leader last heard of each member, by its monotonic clock. */
-  readonly #heardMs = new Map<NodeId, number>();
+  /** When each member last answered this leader, by its monotonic clock. What the host knows of who is alive
+   * would not do: to it a member is alive that sends anything, also one that does not hear this leader, and
+   * everybody is at the beginning of an office. That is right for giving up an office, and wrong for counting
+   * on them. */
+  readonly #answeredMs = new Map<NodeId, number>();
   #heardTerm: Term | undefined;
   #heardSinceMs = 0;
   /** Looks in a row in which a learner was fit. */
@@ -194,20 +197,21 @@ export class Group {
     if (this.#heardTerm !== status.hardState.term) {
       this.#heardTerm = status.hardState.term;
       this.#heardSinceMs = this.#parts.clock.monotonicMs();
-      this.#heardMs.clear();
+      this.#answeredMs.clear();
       this.#fitLooks.clear();
     }
     const nowMs = this.#parts.clock.monotonicMs();
     for (const { id, isRecentlyActive } of status.progress) {
-      if (isRecentlyActive) this.#heardMs.set(id, nowMs);
+      if (isRecentlyActive) this.#answeredMs.set(id, nowMs);
     }
   }
 
   /** The core forgets who answered at each of its checks, once in an election timeout. */
   #isLive(status: RaftStatus, id: NodeId): boolean {
     if (id === status.id) return true;
-    const heardMs = this.#heardMs.get(id);
-    return heardMs !== undefined && this.#parts.clock.monotonicMs() - heardMs < this.#parts.electionTimeoutMs;
+    const { clock, electionTimeoutMs } = this.#parts;
+    const answeredMs = this.#answeredMs.get(id) ?? Number.NEGATIVE_INFINITY;
+    return clock.monotonicMs() - answeredMs < electionTimeoutMs;
   }
 
   #progressOf(status: RaftStatus, id: NodeId): MemberRole["progress"] {
