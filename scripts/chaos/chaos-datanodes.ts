@@ -29,8 +29,9 @@ export class ChaosDatanodes {
     });
   }
 
-  get areRegistered(): boolean {
-    return this.#nodes.every(({ isRegistered }) => isRegistered);
+  /** Each with so many SCMs. */
+  areRegisteredWith(scmCount: number): boolean {
+    return this.#nodes.every(({ registeredCount }) => registeredCount === scmCount);
   }
 
   start(): void {

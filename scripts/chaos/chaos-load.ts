@@ -31,6 +31,8 @@ export interface ChaosLoadOptions {
   readonly endpoints: readonly string[];
   readonly seed: number;
   readonly clients: number;
+  /** Of the group, as it is now. */
+  readonly memberCount: () => number;
 }
 
 /** Datanodes and administrators at work on a group, and everything that they have seen. Goes on through
@@ -38,6 +40,7 @@ export interface ChaosLoadOptions {
 export class ChaosLoad {
   readonly acknowledgements = new Acknowledgements();
   readonly #plan: FleetPlan;
+  readonly #memberCount: () => number;
   readonly #datanodes: ChaosDatanodes;
   readonly #account = new Account();
   readonly #clients: readonly ChaosClient[];
@@ -52,10 +55,11 @@ export class ChaosLoad {
   #membershipVersion = 0;
   #problem: unknown;
 
-  constructor({ endpoints, seed, clients }: ChaosLoadOptions) {
+  constructor({ endpoints, seed, clients, memberCount }: ChaosLoadOptions) {
     const random = new SeededRandom(seed);
     const plan = new FleetPlan({ nodeCount: NODES, containersPerNode: CONTAINERS_PER_NODE, seed });
     this.#plan = plan;
+    this.#memberCount = memberCount;
     this.#datanodes = new ChaosDatanodes(plan, endpoints);
     const shared = {
       endpoints,
@@ -86,7 +90,7 @@ export class ChaosLoad {
   async prepare(): Promise<void> {
     await importPlan(this.#checker.client, this.#plan, () => {});
     this.#datanodes.start();
-    await waitFor("the datanodes register", () => this.#datanodes.areRegistered, REGISTER_LIMIT_MS);
+    await this.#whenRegistered();
     await this.#readHistory();
   }
 
@@ -151,10 +155,18 @@ export class ChaosLoad {
     for (let id = 1; id <= this.#plan.containerCount; id++) {
       await again(containerName(id), () => checker.readContainer(recorder, id));
     }
-    await waitFor("the datanodes register", () => this.#datanodes.areRegistered, REGISTER_LIMIT_MS);
+    await this.#whenRegistered();
     for (let node = 0; node < NODES; node++) {
       await again(nodeName(node), () => checker.readNode(recorder, node));
     }
+  }
+
+  /** A registration is in no log: each SCM knows the datanodes that have registered with it, and one that was
+   * just started refuses them until it has caught up, so that they come up to 5 s later. A majority is no
+   * answer: of four members the one that leads may be the fourth. */
+  async #whenRegistered(): Promise<void> {
+    const areRegistered = () => this.#datanodes.areRegisteredWith(this.#memberCount());
+    await waitFor("the datanodes register with every member", areRegistered, REGISTER_LIMIT_MS);
   }
 
   async #readHistory(): Promise<void> {

@@ -36,7 +36,7 @@ export class Site {
   static async open({ seed, clients }: { seed: number; clients: number }): Promise<Site> {
     const group = await ChaosGroup.start();
     const endpoints = group.group.endpoints;
-    const load = new ChaosLoad({ endpoints, seed, clients });
+    const load = new ChaosLoad({ endpoints, seed, clients, memberCount: () => group.active.size });
     const site = new Site(group, load);
     try {
       await load.prepare();
