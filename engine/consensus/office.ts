@@ -68,7 +68,14 @@ export class Office {
   /** See GroupControl. */
   changeMembers(change: ConfChange, onOutcome: GroupCallback): void {
     const { core } = this.#parts;
-    const isBusy = this.#change !== undefined || core.status().confState.votersOutgoing.length > 0;
+    const status = core.status();
+    // A message of this turn may have ended our term: then the core would send the change on to the next
+    // leader, which may carry it out without anybody's knowledge.
+    if (this.#isLostBy(status)) {
+      onOutcome(new StrataError("NOT_LEADER", { term: status.hardState.term }));
+      return;
+    }
+    const isBusy = this.#change !== undefined || status.confState.votersOutgoing.length > 0;
     const result = isBusy ? undefined : core.proposeConfChange(change);
     if (result?.kind === "accepted") this.#change = { index: result.first, onOutcome, sealIndex: undefined };
     else onOutcome(new StrataError("MEMBERSHIP_BUSY"));
@@ -92,7 +99,7 @@ export class Office {
     const { leadership } = this.#parts;
     const { hardState, softState } = status;
     const isLeader = softState.role === ROLE.LEADER;
-    const isLost = leadership.isLeader && (!isLeader || hardState.term !== leadership.term);
+    const isLost = leadership.isLeader && this.#isLostBy(status);
     leadership.update({ term: hardState.term, leaderId: softState.leader, isLeader });
     if (isLost) this.#lost();
   }
@@ -157,6 +164,11 @@ export class Office {
       this.#change = undefined;
       change.onOutcome(undefined);
     }
+  }
+
+  /** The core does not lead in the term any more that was noted last. */
+  #isLostBy({ hardState, softState }: RaftStatus): boolean {
+    return softState.role !== ROLE.LEADER || hardState.term !== this.#parts.leadership.term;
   }
 
   /** What is in the log may still be committed by the next leader, or be replaced: nobody here will know

@@ -92,6 +92,11 @@ export class HostGroup {
     this.#place(id).handler?.onGone(nodeId(other));
   }
 
+  /** `message` arrives now, in the middle of a turn, whoever may have sent it. */
+  deliver(message: Message): void {
+    this.#place(message.to).handler?.onMessage(message);
+  }
+
   /** Messages from `from` do not reach `to`. */
   cut(from: number, to: number): void {
     this.#cuts.add(`${from}>${to}`);

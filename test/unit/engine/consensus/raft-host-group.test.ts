@@ -1,12 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MESSAGE_KIND } from "../../../../engine/raft/message.js";
-import { CONF_CHANGE, CONF_CHANGE_TRANSITION, nodeId } from "../../../../engine/raft/types.js";
+import {
+  CONF_CHANGE,
+  CONF_CHANGE_TRANSITION,
+  type ConfChange,
+  nodeId,
+} from "../../../../engine/raft/types.js";
 import { HostGroup } from "../../../support/consensus/host-group.js";
+import { heartbeat } from "../../../support/raft/make-message.js";
 
 /** Default election timeout. */
 const T = 1000;
 const CAMPAIGN: ReadonlySet<number> = new Set([MESSAGE_KIND.VOTE_REQ, MESSAGE_KIND.PRE_VOTE_REQ]);
+const ADD_FOURTH: ConfChange = {
+  transition: CONF_CHANGE_TRANSITION.AUTO,
+  steps: [{ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(4) }],
+  context: new Uint8Array(0),
+};
 
 test("three hosts elect one leader, and what it acknowledges is applied by all", () => {
   const group = new HostGroup(3);
@@ -269,18 +280,32 @@ test("what was asked of the group itself is answered when the host stops", () =>
     if (other !== leader) group.cut(other, leader);
   }
   const outcomes: (string | undefined)[] = [];
-  const change = {
-    transition: CONF_CHANGE_TRANSITION.AUTO,
-    steps: [{ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(4) }],
-    context: new Uint8Array(0),
-  };
-  host.changeMembers(change, (refusal) => outcomes.push(refusal?.code));
+  host.changeMembers(ADD_FOURTH, (refusal) => outcomes.push(refusal?.code));
   host.transferLeadership(nodeId((leader % 3) + 1), (refusal) => outcomes.push(refusal?.code));
   group.pass(10);
   assert.deepEqual(outcomes, []);
   host.stop(0, () => {});
   group.pass(1);
   assert.deepEqual(outcomes, ["SHUTTING_DOWN", "SHUTTING_DOWN"]);
+});
+
+test("a change of membership in the turn that ends the term is refused and not sent on to who leads", () => {
+  const group = new HostGroup(3);
+  const leader = group.elect();
+  group.pass(T);
+  const { host } = group.rig(leader);
+  let sentOnCount = 0;
+  group.isLost = ({ kind }) => {
+    if (kind === MESSAGE_KIND.PROP) sentOnCount++;
+    return false;
+  };
+  group.deliver(heartbeat([(leader % 3) + 1, leader, host.leadership.term + 1]));
+  assert.equal(host.leadership.leaderReady, true);
+  const outcomes: (string | undefined)[] = [];
+  host.changeMembers(ADD_FOURTH, (refusal) => outcomes.push(refusal?.code));
+  assert.deepEqual(outcomes, ["NOT_LEADER"]);
+  group.pass(10);
+  assert.equal(sentOnCount, 0);
 });
 
 test("a follower stops within an election timeout, however much the leader sends", () => {
