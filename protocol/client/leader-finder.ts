@@ -38,6 +38,8 @@ const BACKOFF: BackoffOptions = { initialMs: 50, maximumMs: 2_000 };
  * an election is a few rounds, a cluster without a quorum is not flooded. */
 const ROUND_SHARE = 0.1;
 const ROUND_MS = { min: 25, max: 250 } as const;
+/** For so long an SCM that is being dialled for the first time may still turn out to lead. */
+const DIAL_PATIENCE_MS = 1_000;
 /** An SCM that does not answer the cheapest question for so long is dialled anew: after a partition a new
  * connection is there long before the old one's packets are sent again. */
 const QUESTION_TIMEOUT_MS = 2_000;
@@ -123,12 +125,10 @@ export class LeaderFinder {
     return this.#leader;
   }
 
-  /** Where to send what every SCM answers: to the leader, or, when it has been looked for in vain, to
-   * anybody. */
+  /** Where to send what every SCM answers: to the leader, who alone knows how far each member is, or, when it
+   * has been looked for in vain, to anybody. */
   get anybody(): ScmLink | undefined {
-    const { leader } = this;
-    if (leader !== undefined) return leader;
-    return (this.#search?.roundCount ?? 0) > 1 ? this.#links.find(isReady) : undefined;
+    return this.leader ?? (this.#isInVain ? this.#links.find(isReady) : undefined);
   }
 
   get isPinned(): boolean {
@@ -182,6 +182,18 @@ export class LeaderFinder {
     this.#startSearch();
   }
 
+  /** All have been asked who leads, but for those that take too long to connect. */
+  get #isInVain(): boolean {
+    if ((this.#search?.roundCount ?? 0) <= 1) return false;
+    return this.#troubleMs >= DIAL_PATIENCE_MS || !this.#links.some(isUntried);
+  }
+
+  /** For so long nothing has succeeded. */
+  get #troubleMs(): number {
+    const nowMs = this.#environment.clock.monotonicMs();
+    return nowMs - (this.#troubleSinceMs ?? nowMs);
+  }
+
   #addLink(endpoint: string, isGiven: boolean): ScmLink {
     const options = { ...this.#options, endpoints: [endpoint], backoff: this.#options.backoff ?? BACKOFF };
     const reconnector = new Reconnector(this.#environment, options, ADMIN_PATH, {
@@ -229,7 +241,7 @@ export class LeaderFinder {
   /** When everybody has been tried, nobody could be reached, and somebody will never take this client, then
    * waiting does not help. */
   #checkRefusals(): void {
-    if (this.#links.some((link) => isReady(link) || link.failureCount === 0)) return;
+    if (this.#links.some((link) => isReady(link) || isUntried(link))) return;
     const refused = this.#links.find(({ refusal }) => refusal !== undefined);
     if (refused?.refusal !== undefined) this.#handler.onRefused(refused.refusal);
   }
@@ -295,10 +307,8 @@ export class LeaderFinder {
     if (search === undefined) return;
     search.roundCount++;
     for (const link of this.#links) if (link !== except) this.#ask(link);
-    const { clock, scheduler, random } = this.#environment;
-    const nowMs = clock.monotonicMs();
-    const shareMs = (nowMs - (this.#troubleSinceMs ?? nowMs)) * ROUND_SHARE;
-    const pauseMs = Math.min(ROUND_MS.max, Math.max(ROUND_MS.min, shareMs));
+    const { scheduler, random } = this.#environment;
+    const pauseMs = Math.min(ROUND_MS.max, Math.max(ROUND_MS.min, this.#troubleMs * ROUND_SHARE));
     this.#roundTimer = scheduler.after(pauseMs * (0.5 + random.fraction()), () => this.#askAll());
     if (this.#leader === undefined && this.anybody !== undefined) this.#handler.onReady();
   }
@@ -331,7 +341,7 @@ export class LeaderFinder {
   #learn(members: readonly ScmAddress[]): void {
     if (this.isPinned || members.length === 0) return;
     this.#members = members;
-    if (this.#links.some((link) => !isReady(link) && link.failureCount === 0 && link.isGiven)) return;
+    if (this.#links.some((link) => link.isGiven && isUntried(link))) return;
     for (const member of members) {
       const endpoint = endpointOf(member);
       if (endpoint === undefined || this.#linkOf(endpoint, members) !== undefined) continue;
@@ -390,6 +400,11 @@ export class LeaderFinder {
 
 function isReady(link: ScmLink): boolean {
   return link.connection !== undefined;
+}
+
+/** The first attempt to connect to it has not ended, or not begun. */
+function isUntried(link: ScmLink): boolean {
+  return !isReady(link) && link.failureCount === 0;
 }
 
 function drop(link: ScmLink, reason: string): void {

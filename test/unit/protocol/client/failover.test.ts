@@ -5,7 +5,7 @@ import type { AdminClientOptions } from "../../../../protocol/client/admin-calls
 import { AdminClient } from "../../../../protocol/client/admin-client.js";
 import type { ResponseOf } from "../../../../protocol/schema/messages.js";
 import type { ScmAddress } from "../../../../protocol/schema/records.js";
-import { ClientWorld, Outcome, SCM_PORT } from "../../../support/client-world.js";
+import { CLIENT_HOST, ClientWorld, Outcome, SCM_PORT } from "../../../support/client-world.js";
 
 const SUPPRESSION = { containerIds: [1], suppress: true };
 const NO_ROLES = { peers: [], term: 1, configVersion: 0, isJoint: false };
@@ -396,6 +396,24 @@ test("what every SCM answers is asked of anybody when nobody leads", async () =>
   const startMs = group.world.nowMs;
   deepEqual(await group.world.scheduler.settle(group.client.scmRoles()), NO_ROLES);
   ok(group.world.nowMs - startMs < SOON_MS, `${group.world.nowMs - startMs} ms`);
+});
+
+test("a leader that is slower to connect is waited for: only it knows how far the others are", async () => {
+  const group = await Group.of(3);
+  const { world } = group;
+  world.network.slow("10.0.0.1", CLIENT_HOST, 200);
+  await world.scheduler.settle(group.client.scmRoles());
+  const asked = world.scms.map((scm) => scm.requestsOf("scmRoles").length);
+  deepEqual(asked, [1, 0, 0]);
+});
+
+test("a leader that cannot be reached is not waited for where any SCM can answer", async () => {
+  const group = await Group.of(3);
+  const { world } = group;
+  world.network.partition("10.0.0.1", CLIENT_HOST);
+  const startMs = world.nowMs;
+  deepEqual(await world.scheduler.settle(group.client.scmRoles()), NO_ROLES);
+  ok(world.nowMs - startMs < 1_000 + SOON_MS, `${world.nowMs - startMs} ms`);
 });
 
 test("a pinned client asks its SCM though it does not lead, and follows nobody", async () => {
