@@ -232,6 +232,15 @@ test("a refusal is the outcome, and its number counts as answered", async () => 
   deepEqual(stampOf(mutations()[1] as Mutation), [501, 2, 1]);
 });
 
+test("a transfer of leadership that failed is not tried again: each try stops writes", async () => {
+  const { world, client } = await clientOf(1);
+  world.scm().on("transferLeadership", (request) => {
+    request.fail(new StrataError("TRANSFER_FAILED", { member: "test", reason: "test" }));
+  });
+  await rejects(world.scheduler.settle(client.transferLeadership({})), { code: "TRANSFER_FAILED" });
+  equal(world.scm().requestsOf("transferLeadership").length, 1);
+});
+
 test("a mutation refused at its only attempt for want of its session goes into a new one", async () => {
   const { world, mutations, mutate, arrived } = await clientOf(1);
   const outcome = mutate(1);
