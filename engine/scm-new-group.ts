@@ -7,7 +7,7 @@ import type { Clock } from "./core/clock.js";
 import type { Disk } from "./core/disk.js";
 import { StrataError } from "./core/errors.js";
 import { isCount, logIndex, type Term, term } from "./core/ids.js";
-import { changeConfState } from "./raft/conf-change.js";
+import { changeConfState, memberIds } from "./raft/conf-change.js";
 import { encodeConfChange } from "./raft/conf-change-codec.js";
 import { type ConfChange, ENTRY_TYPE, type EntryType, type NodeId } from "./raft/types.js";
 import { type StorageDirectories, storageState } from "./storage/directories.js";
@@ -96,8 +96,7 @@ async function force(parts: NewGroupParts, options: NewGroupOptions): Promise<Ne
   }
   const oldTerm = found.hardState.term;
   if (!isCount(oldTerm + SKIPPED_TERMS)) throw new StrataError("SEQUENCE_EXHAUSTED", { name: "term" });
-  const { voters, votersOutgoing, learners } = state.confState;
-  const others = new Set([...voters, ...votersOutgoing, ...learners].filter((id) => id !== nodeId));
+  const others = memberIds(state.confState).filter((id) => id !== nodeId);
   const report = {
     clusterId,
     scmId,
@@ -106,7 +105,7 @@ async function force(parts: NewGroupParts, options: NewGroupOptions): Promise<Ne
     uncommittedCount: found.last.index - committed,
     operationMs: state.nowMs,
     nowMs: clock.wallMs(),
-    removed: [...others].sort((a, b) => a - b).map((id) => ({ nodeId: id, row: state.members.get(id) })),
+    removed: others.map((id) => ({ nodeId: id, row: state.members.get(id) })),
     oldTerm,
     newTerm: term(oldTerm + SKIPPED_TERMS),
     loss,

@@ -1,4 +1,5 @@
 import type { LogIndex } from "../core/ids.js";
+import { memberIds } from "../raft/conf-change.js";
 import type { NodeId, ProgressStatus, RaftStatus } from "../raft/types.js";
 
 /** Nobody else votes: this node decides alone. */
@@ -8,8 +9,7 @@ export function isLoneVoter({ id, confState: { voters, votersOutgoing } }: RaftS
 
 /** There are members besides this one, learners too. */
 export function hasOthers({ id, confState }: RaftStatus): boolean {
-  const { voters, votersOutgoing, learners } = confState;
-  return [voters, votersOutgoing, learners].some((ids) => ids.some((other) => other !== id));
+  return memberIds(confState).some((other) => other !== id);
 }
 
 /** Whether a member was heard within the last election timeout. What the core says of that

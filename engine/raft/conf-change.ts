@@ -113,6 +113,12 @@ export function leaveJoint(before: Membership): ConfChangeResult {
   return changed({ confState, progress });
 }
 
+/** All members, in whatever part of it, ascending. */
+export function memberIds(confState: ConfState): NodeId[] {
+  const { voters, votersOutgoing, learners, learnersNext } = confState;
+  return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b);
+}
+
 /** The membership that `confState` describes, with nothing known of its members. Throws AssertionError
  * when no sequence of changes leads to it. */
 export function restoreMembership(confState: ConfState, added: AddedProgress): Membership {

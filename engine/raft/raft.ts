@@ -3,7 +3,14 @@ import type { LogIndex, Term } from "../core/ids.js";
 import { logIndex, term } from "../core/ids.js";
 import { CommitQuorum } from "./commit-quorum.js";
 import type { AddedProgress, ConfChangeResult, Membership } from "./conf-change.js";
-import { changeMembership, checkMembership, isJoint, NO_MEMBERS, restoreMembership } from "./conf-change.js";
+import {
+  changeMembership,
+  checkMembership,
+  isJoint,
+  memberIds,
+  NO_MEMBERS,
+  restoreMembership,
+} from "./conf-change.js";
 import { decodeConfChange } from "./conf-change-codec.js";
 import { Inflights } from "./inflights.js";
 import { bytesOf, NO_ENTRY, payloadBytesOf, RaftLog } from "./log.js";
@@ -1167,8 +1174,7 @@ export class Raft {
     const { id, confState } = snapshot;
     if (id.index <= this.log.commit) return false;
     assert(this.#role === ROLE.FOLLOWER, "only a follower takes a snapshot");
-    const { voters, votersOutgoing, learners } = confState;
-    if (![voters, votersOutgoing, learners].some((ids) => ids.includes(this.id))) {
+    if (!memberIds(confState).includes(this.id)) {
       this.#emit({ kind: "snapshotRefused", reason: "notMember", confState });
       return false;
     }

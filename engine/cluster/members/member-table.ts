@@ -2,6 +2,7 @@ import type { ByteReader } from "../../core/byte-reader.js";
 import type { ByteWriter } from "../../core/byte-writer.js";
 import { type LogIndex, logIndex } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
+import { memberIds } from "../../raft/conf-change.js";
 import type { ConfState, NodeId } from "../../raft/types.js";
 import { nodeId } from "../../raft/types.js";
 import { countFrom } from "../count-from.js";
@@ -139,7 +140,7 @@ export class MemberTable {
       if (scmIds.has(row.scmId)) return `${row.scmId} is two members`;
       scmIds.add(row.scmId);
     }
-    const next = Math.max(0, ...idsOf(confState)) + 1;
+    const next = Math.max(0, ...memberIds(confState)) + 1;
     if (next > this.#nextNodeId) return `the next member would be ${this.#nextNodeId}, the group has it`;
     return this.rows.rehash().equals(this.rows.hash) ? undefined : "member hash";
   }
@@ -157,13 +158,13 @@ export class MemberTable {
   }
 
   #raiseNext(confState: ConfState): void {
-    for (const id of idsOf(confState)) if (id >= this.#nextNodeId) this.#nextNodeId = nodeId(id + 1);
+    for (const id of memberIds(confState)) if (id >= this.#nextNodeId) this.#nextNodeId = nodeId(id + 1);
   }
 }
 
 /** Votes, learns, or is on its way between the two. */
 export function isMember(confState: ConfState, id: NodeId): boolean {
-  return idsOf(confState).includes(id);
+  return memberIds(confState).includes(id);
 }
 
 /** Whether both describe the same SCM at the same place. */
@@ -174,8 +175,4 @@ export function isSameMember(a: Member, b: Member): boolean {
   const text = (member: Member) =>
     JSON.stringify([member.nodeId, member.scmId, member.name, member.host, ...places(member)]);
   return text(a) === text(b);
-}
-
-function idsOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): NodeId[] {
-  return [...voters, ...votersOutgoing, ...learners, ...learnersNext];
 }

@@ -1,6 +1,7 @@
 import { StrataError } from "../../core/errors.js";
 import type { LogIndex } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
+import { memberIds } from "../../raft/conf-change.js";
 import type { ConfChange, ConfChangeStep, ConfState, NodeId } from "../../raft/types.js";
 import { CONF_CHANGE, CONF_CHANGE_TRANSITION } from "../../raft/types.js";
 import { encodeChangeContext } from "./change-context.js";
@@ -46,7 +47,7 @@ export function planAdd(facts: GroupFacts, candidate: Candidate, expected: LogIn
   if (known !== undefined) return DONE;
   requireVersion(facts, expected);
   const refuse = (reason: string) => refusal(`adding SCM ${candidate.scmId}`, reason);
-  if (idsOf(facts.confState).length >= MEMBER_COUNT_MAX) {
+  if (memberIds(facts.confState).length >= MEMBER_COUNT_MAX) {
     throw refuse(`the group has ${MEMBER_COUNT_MAX} members, the most allowed`);
   }
   for (const row of members.list()) {
@@ -150,8 +151,4 @@ function change(step: ConfChangeStep, added?: Member): Plan {
 
 function refusal(change: string, reason: string): StrataError {
   return new StrataError("CHANGE_REFUSED", { change, reason });
-}
-
-function idsOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): NodeId[] {
-  return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])];
 }

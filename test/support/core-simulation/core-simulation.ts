@@ -1,9 +1,10 @@
 import { assert } from "../../../engine/core/assert.js";
 import type { SeededRandom } from "../../../engine/core/random.js";
+import { memberIds } from "../../../engine/raft/conf-change.js";
 import type { NodeId } from "../../../engine/raft/types.js";
 import { Cluster } from "./cluster.js";
 import { CoreFaults } from "./faults.js";
-import { idsOf, Operators } from "./operators.js";
+import { Operators } from "./operators.js";
 import { type CoreSimOptions, NO_CORE_FAULTS } from "./options.js";
 import { Progress } from "./progress.js";
 import { isQuorum } from "./quorums.js";
@@ -82,7 +83,7 @@ export class CoreSimulation {
     return replicas.every(({ id, isUp, machine }) => {
       if (!isUp) return true;
       const { confState } = machine;
-      return !idsOf(confState).includes(id) || !isQuorum(confState, runs);
+      return !memberIds(confState).includes(id) || !isQuorum(confState, runs);
     });
   }
 
@@ -109,7 +110,7 @@ export class CoreSimulation {
   }
 
   #members(): Replica[] {
-    return idsOf(this.cluster.checker.newestConf).map((id) => this.cluster.replica(id));
+    return memberIds(this.cluster.checker.newestConf).map((id) => this.cluster.replica(id));
   }
 
   #converge(): void {

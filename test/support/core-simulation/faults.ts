@@ -1,7 +1,8 @@
 import type { SeededRandom } from "../../../engine/core/random.js";
+import { memberIds } from "../../../engine/raft/conf-change.js";
 import type { Cluster } from "./cluster.js";
 import type { DamageKind } from "./log-disk.js";
-import { idsOf, isDurablyIn } from "./operators.js";
+import { isDurablyIn } from "./operators.js";
 import { type CoreFaultName, pick } from "./options.js";
 import { cutLinks, PARTITION_KINDS } from "./partitions.js";
 import { isQuorum } from "./quorums.js";
@@ -183,7 +184,7 @@ export class CoreFaults {
   #canLose(victim: Replica): boolean {
     const { replicas, checker } = this.#cluster;
     const conf = checker.newestConf;
-    const members = idsOf(conf);
+    const members = memberIds(conf);
     if (conf.votersOutgoing.length > 0) return false;
     const isSound = (replica: Replica): boolean =>
       replica !== victim && replica.disk.damageKind === undefined && replica.state !== "retired";

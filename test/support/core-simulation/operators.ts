@@ -1,5 +1,11 @@
 import type { Random } from "../../../engine/core/random.js";
-import { changeSimply, enterJoint, isJoint, restoreMembership } from "../../../engine/raft/conf-change.js";
+import {
+  changeSimply,
+  enterJoint,
+  isJoint,
+  memberIds,
+  restoreMembership,
+} from "../../../engine/raft/conf-change.js";
 import { encodeConfChange } from "../../../engine/raft/conf-change-codec.js";
 import { MESSAGE_KIND } from "../../../engine/raft/message.js";
 import type { ConfChange, ConfChangeStep, ConfState, NodeId } from "../../../engine/raft/types.js";
@@ -62,7 +68,7 @@ export class Operators {
   retire(): void {
     const { replicas, checker } = this.#cluster;
     const conf = checker.newestConf;
-    const members = idsOf(conf);
+    const members = memberIds(conf);
     const knows = (id: NodeId): boolean => isDurablyIn(this.#cluster.replica(id), checker.newestConfIndex);
     if (!isQuorum(conf, knows)) return;
     for (const replica of replicas) {
@@ -110,9 +116,9 @@ export class Operators {
   }
 
   #addLearner(confState: ConfState): ConfChangeStep[] | undefined {
-    if (idsOf(confState).length >= MEMBERS_MAX) return undefined;
+    if (memberIds(confState).length >= MEMBERS_MAX) return undefined;
     const waiting = this.#cluster.replicas.find(
-      (replica) => replica.isUp && !this.#hasJoined(replica) && !idsOf(confState).includes(replica.id),
+      (replica) => replica.isUp && !this.#hasJoined(replica) && !memberIds(confState).includes(replica.id),
     );
     const newcomer = waiting ?? this.#cluster.addReplica();
     if (newcomer === undefined) return undefined;
@@ -133,7 +139,7 @@ export class Operators {
   }
 
   #remove(confState: ConfState): ConfChangeStep[] | undefined {
-    const id = this.#harmed(confState) ?? pick(this.#random, idsOf(confState));
+    const id = this.#harmed(confState) ?? pick(this.#random, memberIds(confState));
     return [{ type: CONF_CHANGE.REMOVE, nodeId: id }];
   }
 
@@ -167,7 +173,7 @@ export class Operators {
   }
 
   #harmed(confState: ConfState): NodeId | undefined {
-    return idsOf(confState).find((id) => isHarmed(this.#cluster.replica(id)));
+    return memberIds(confState).find((id) => isHarmed(this.#cluster.replica(id)));
   }
 }
 
@@ -175,12 +181,6 @@ const LEAVE_JOINT: ConfChange = changeOf([]);
 
 export function changeOf(steps: readonly ConfChangeStep[]): ConfChange {
   return { transition: CONF_CHANGE_TRANSITION.AUTO, steps, context: NO_CONTEXT };
-}
-
-/** All members, in whatever part. */
-export function idsOf(confState: ConfState): NodeId[] {
-  const { voters, votersOutgoing, learners, learnersNext } = confState;
-  return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b);
 }
 
 function isHarmed({ disk }: Replica): boolean {

@@ -1,7 +1,8 @@
+import { memberIds } from "../../../engine/raft/conf-change.js";
 import type { ConfChangeStep } from "../../../engine/raft/types.js";
 import { CONF_CHANGE, CONF_CHANGE_TRANSITION, nodeId } from "../../../engine/raft/types.js";
 import { Cluster } from "./cluster.js";
-import { idsOf, Operators } from "./operators.js";
+import { Operators } from "./operators.js";
 import { type CoreSimOptions, NO_CORE_FAULTS } from "./options.js";
 import type { Replica } from "./replica.js";
 import { Workload } from "./workload.js";
@@ -150,7 +151,7 @@ export class Scenario {
       () => {
         const leader = this.cluster.leader();
         if (leader === undefined) return false;
-        const members = idsOf(leader.machine.confState).map((id) => this.replica(id));
+        const members = memberIds(leader.machine.confState).map((id) => this.replica(id));
         return members.every(({ isUp, machine }) => isUp && machine.applied === leader.log.lastIndex);
       },
       timeouts,

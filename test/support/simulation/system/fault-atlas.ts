@@ -1,5 +1,5 @@
+import { memberIds } from "../../../../engine/raft/conf-change.js";
 import { isQuorum } from "../../core-simulation/quorums.js";
-import { membersOf } from "./journal.js";
 import type { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
 
@@ -8,8 +8,8 @@ import type { SimScm } from "./sim-scm.js";
 export function canLose(victim: SimScm, group: SimGroup): boolean {
   const { confState, confIndex } = group.journal;
   if (!victim.isUp || victim.scmId === undefined) return false;
-  if (confState.votersOutgoing.length > 0 || !membersOf(confState).includes(victim.nodeId)) return false;
-  const members = group.present.filter(({ nodeId }) => membersOf(confState).includes(nodeId));
+  if (confState.votersOutgoing.length > 0 || !memberIds(confState).includes(victim.nodeId)) return false;
+  const members = group.present.filter(({ nodeId }) => memberIds(confState).includes(nodeId));
   const isSettled = members.every(({ journal }) => journal.confChangesAfter(confIndex).length === 0);
   if (!isSettled) return false;
   const knows = (id: number): boolean =>

@@ -1,9 +1,10 @@
 import { assert } from "../../../../engine/core/assert.js";
+import { memberIds } from "../../../../engine/raft/conf-change.js";
 import { AdminClient } from "../../../../protocol/client/admin-client.js";
 import type { RpcError } from "../../../../protocol/client/completion.js";
 import type { ContainerRecord } from "../../../../protocol/schema/records.js";
 import { SimWorld } from "../sim-world.js";
-import { Journal, membersOf } from "./journal.js";
+import { Journal } from "./journal.js";
 import { Observer } from "./observer.js";
 import type { SimOptions } from "./options.js";
 import { NO_FAULTS } from "./options.js";
@@ -127,7 +128,7 @@ export class GroupStage {
       () => {
         const { leader, journal, present } = this.group;
         if (leader === undefined) return false;
-        const members = membersOf(journal.confState);
+        const members = memberIds(journal.confState);
         return present.every(
           ({ nodeId, running }) =>
             !members.includes(nodeId) || running?.cluster.appliedIndex === journal.appliedIndex,

@@ -3,7 +3,7 @@ import type { Operation } from "../../../../engine/cluster/operation.js";
 import { readTurnBatch } from "../../../../engine/cluster/turn-batch.js";
 import { assert } from "../../../../engine/core/assert.js";
 import type { ChannelReceiver, RecordHandler } from "../../../../engine/core/shared-channel.js";
-import { changeConfState } from "../../../../engine/raft/conf-change.js";
+import { changeConfState, memberIds } from "../../../../engine/raft/conf-change.js";
 import { decodeConfChange } from "../../../../engine/raft/conf-change-codec.js";
 import { type ConfState, ENTRY_TYPE, nodeId } from "../../../../engine/raft/types.js";
 import {
@@ -124,7 +124,7 @@ export class Journal {
     const { model } = this;
     const added = decodeChangeContext(change.context);
     if (added !== undefined) model.members.set(added.nodeId, added);
-    model.group = membersOf(confState);
+    model.group = memberIds(confState);
     model.nextNodeId = Math.max(model.nextNodeId, ...model.group.map((id) => id + 1));
     model.configVersion = index;
   }
@@ -229,10 +229,4 @@ export class NodeJournal {
     this.#lastIndex = index;
     if (entry.type !== ENTRY_TYPE.NORMAL) this.onConfChange(index);
   }
-}
-
-/** All members, in whatever part. */
-export function membersOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): number[] {
-  const ids = new Set<number>([...voters, ...votersOutgoing, ...learners, ...learnersNext]);
-  return [...ids].sort((a, b) => a - b);
 }

@@ -2,11 +2,11 @@ import { assert } from "../../../../engine/core/assert.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
+import { memberIds } from "../../../../engine/raft/conf-change.js";
 import { AdminClient } from "../../../../protocol/client/admin-client.js";
 import type { RpcError } from "../../../../protocol/client/completion.js";
 import type { RequestOf } from "../../../../protocol/schema/messages.js";
 import type { SimWorld } from "../sim-world.js";
-import { membersOf } from "./journal.js";
 import { pick } from "./options.js";
 import type { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
@@ -97,7 +97,7 @@ export class Operators {
   /** The group says that it is none of its members. */
   wasRemoved(scm: SimScm): void {
     const { group, onChanged } = this.#parts;
-    const isMember = membersOf(group.journal.confState).includes(scm.nodeId);
+    const isMember = memberIds(group.journal.confState).includes(scm.nodeId);
     assert(!isMember, `${scm.name} was told that it is no member`);
     this.#lost.delete(scm);
     scm.isRetired = true;

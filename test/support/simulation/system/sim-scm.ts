@@ -4,6 +4,7 @@ import { AssertionError, assert } from "../../../../engine/core/assert.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
+import { NO_NODE, type NodeId } from "../../../../engine/raft/types.js";
 import { Scm } from "../../../../engine/scm.js";
 import { bootstrap } from "../../../../engine/scm-bootstrap.js";
 import { directoriesOf } from "../../../../engine/scm-storage.js";
@@ -119,7 +120,7 @@ export class SimScm {
   #life: Life | undefined;
   #lifeCount = 0;
   /** Its number in the group; 0 until it is known. */
-  #nodeId = 0;
+  #nodeId: NodeId = NO_NODE;
   #scmId: Uuid | undefined;
   #bootstrapCount = 0;
   /** What was done to its disk beyond what disks may do: it must never take part again. */
@@ -169,7 +170,7 @@ export class SimScm {
     return this.#scmId;
   }
 
-  get nodeId(): number {
+  get nodeId(): NodeId {
     return this.#nodeId;
   }
 
