@@ -51,18 +51,27 @@ export interface Metered {
   metrics(): Promise<ReadonlyMap<string, number>>;
 }
 
-/** Runs `work` and tells what the SCM did meanwhile. */
-export async function measure(scm: Metered, work: () => Promise<void>): Promise<Window> {
-  const [window] = await measureAll([scm], work);
-  return window as Window;
+/** What `work` gave, and what the SCM did meanwhile. */
+export async function measure<T>(
+  scm: Metered,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly window: Window }> {
+  const { result, windows } = await measureAll([scm], work);
+  return { result, window: windows[0] as Window };
 }
 
-/** The same of several SCMs at once. */
-export async function measureAll(scms: readonly Metered[], work: () => Promise<void>): Promise<Window[]> {
+/** The same of several SCMs at once, in their order. */
+export async function measureAll<T>(
+  scms: readonly Metered[],
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly windows: readonly Window[] }> {
   const before = await Promise.all(scms.map((scm) => scm.metrics()));
   const startMs = performance.now();
-  await work();
+  const result = await work();
   const seconds = (performance.now() - startMs) / 1000;
   const after = await Promise.all(scms.map((scm) => scm.metrics()));
-  return after.map((values, i) => new Window(before[i] as ReadonlyMap<string, number>, values, seconds));
+  const windows = after.map(
+    (values, i) => new Window(before[i] as ReadonlyMap<string, number>, values, seconds),
+  );
+  return { result, windows };
 }

@@ -41,15 +41,17 @@ export function metered(member: ScmMember): Metered {
   return { metrics: () => readMetrics(`http://${LOOPBACK}:${member.httpPort}`) };
 }
 
-/** CPU of all threads of each member's process while `work` ran, µs, by name. */
-export async function cpuUsOf(group: ScmGroup, work: () => Promise<void>): Promise<Map<string, number>> {
+/** What `work` gave, and the CPU of all threads of each member's process meanwhile, µs, by name. */
+export async function cpuUsOf<T>(
+  group: ScmGroup,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly cpuUs: ReadonlyMap<string, number> }> {
   const times = (): number[] => group.members.map(({ process: { pid } }) => processCpuNs(pid));
   const before = times();
-  await work();
+  const result = await work();
   const after = times();
-  return new Map(
-    group.members.map(({ name }, i) => [name, ((after[i] as number) - (before[i] as number)) / 1000]),
-  );
+  const usOf = (i: number): number => ((after[i] as number) - (before[i] as number)) / 1000;
+  return { result, cpuUs: new Map(group.members.map(({ name }, i) => [name, usOf(i)])) };
 }
 
 /** Waits until all members have applied what is committed now. */

@@ -71,7 +71,7 @@ async function idleCpuPercent(pid: number): Promise<number> {
 async function reportAll(scm: ScmUnderTest, plan: FleetPlan, { print }: BenchContext): Promise<number> {
   const fleet = new FleetRunner();
   const wanted = plan.containerCount * 3;
-  const window = await measure(scm, async () => {
+  const { window } = await measure(scm, async () => {
     fleet.start(
       {
         endpoints: [scm.endpoint],

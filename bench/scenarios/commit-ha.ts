@@ -47,17 +47,13 @@ export const commitHa: Bench = {
 async function commitOn(group: ScmGroup, seconds: number): Promise<Measured> {
   const { endpoints } = group;
   const request = { endpoints, clients: CLIENTS, firstId: 1, lastId: CONTAINERS, seconds, seed: 1 };
-  const loads: LoadSummary[] = [];
-  let cpuUs = new Map<string, number>();
-  const windows = await measureAll(group.members.map(metered), async () => {
-    cpuUs = await cpuUsOf(group, async () => {
-      loads.push(await runLoad({ kind: "suppress", ...request }));
-    });
-  });
+  const { result: used, windows } = await measureAll(group.members.map(metered), () =>
+    cpuUsOf(group, () => runLoad({ kind: "suppress", ...request })),
+  );
   const leader = await group.whenLed();
   const window = windows[group.members.indexOf(leader)] as Window;
   const followerWindow = windows.find((each) => each !== window) as Window;
-  return { load: loads[0] as LoadSummary, window, followerWindow, leader, cpuUs };
+  return { load: used.result, cpuUs: used.cpuUs, window, followerWindow, leader };
 }
 
 function figures(runs: readonly Measured[]): Figure[] {

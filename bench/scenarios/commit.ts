@@ -48,11 +48,10 @@ async function suppress(
   seconds: number,
 ): Promise<Measured> {
   const request = { kind: "suppress", clients: CLIENTS, firstId, lastId, seconds, seed: 1 } as const;
-  const loads: LoadSummary[] = [];
-  const window = await measure(scm, async () => {
-    loads.push(await runLoad({ ...request, endpoints: [scm.endpoint] }));
-  });
-  return { load: loads[0] as LoadSummary, window };
+  const { result: load, window } = await measure(scm, () =>
+    runLoad({ ...request, endpoints: [scm.endpoint] }),
+  );
+  return { load, window };
 }
 
 function newestFigures(runs: readonly Measured[]): Figure[] {

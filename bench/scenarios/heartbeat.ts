@@ -2,7 +2,7 @@ import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure } from "../harness/cpu-window.js";
 import { type Figure, median } from "../harness/figure.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
-import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
+import { loadLine, runLoad } from "../load/run-load.js";
 
 const CONNECTIONS = 64;
 const SECONDS = 4;
@@ -25,11 +25,7 @@ export const heartbeat: Bench = {
           connections: CONNECTIONS,
           seconds: SECONDS,
         } as const;
-        const loads: LoadSummary[] = [];
-        const window = await measure(scm, async () => {
-          loads.push(await runLoad(load));
-        });
-        const summary = loads[0] as LoadSummary;
+        const { result: summary, window } = await measure(scm, () => runLoad(load));
         context.print(`run ${i + 1}: ${loadLine(summary)}; ${window.cpuLine(summary.count)}`);
         cpuUs.push(window.cpuUs("main") / summary.count);
         rates.push(summary.perSecond);

@@ -4,7 +4,7 @@ import { measure } from "../harness/cpu-window.js";
 import { type Figure, median } from "../harness/figure.js";
 import { populate } from "../harness/population.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
-import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
+import { loadLine, runLoad } from "../load/run-load.js";
 import { fullReportTimes } from "../micro/full-report.js";
 import { incrementalReportTimes } from "../micro/incremental-report.js";
 
@@ -25,20 +25,16 @@ export const incrementalReport: Bench = {
       await populate(scm.endpoint, plan, context.print);
       const cpuUs: number[] = [];
       for (let i = 0; i < RUNS; i++) {
-        const loads: LoadSummary[] = [];
-        const window = await measure(scm, async () => {
-          loads.push(
-            await runLoad({
-              kind: "incremental",
-              endpoint: scm.endpoint,
-              connections: CONNECTIONS,
-              rowsPerReport: ROWS_PER_REPORT,
-              seconds: SECONDS,
-              lastId: CONTAINERS,
-            }),
-          );
-        });
-        const load = loads[0] as LoadSummary;
+        const { result: load, window } = await measure(scm, () =>
+          runLoad({
+            kind: "incremental",
+            endpoint: scm.endpoint,
+            connections: CONNECTIONS,
+            rowsPerReport: ROWS_PER_REPORT,
+            seconds: SECONDS,
+            lastId: CONTAINERS,
+          }),
+        );
         context.print(`run ${i + 1}: ${loadLine(load)}; ${window.cpuLine(load.count)}`);
         cpuUs.push((window.cpuUs("main") + window.cpuUs("shard-0")) / load.count);
       }
