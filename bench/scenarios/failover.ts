@@ -186,15 +186,19 @@ async function whenServed(
   }
 }
 
-function figuresOf({ name, p50Max, max }: GroupFault, gaps: readonly number[], wrongCount: number): Figure[] {
+function figuresOf(
+  { name, p50SecondsMax, secondsMax }: GroupFault,
+  gaps: readonly number[],
+  wrongCount: number,
+): Figure[] {
   const p50 = { name: `failover.${name}.p50`, value: percentile(gaps, 0.5) / 1000, unit: "s" };
   return [
-    p50Max === undefined ? p50 : { ...p50, target: { comparison: "≤", value: p50Max } },
+    p50SecondsMax === undefined ? p50 : { ...p50, target: { comparison: "≤", value: p50SecondsMax } },
     {
       name: `failover.${name}.max`,
       value: Math.max(...gaps) / 1000,
       unit: "s",
-      target: { comparison: "≤", value: max },
+      target: { comparison: "≤", value: secondsMax },
     },
     {
       name: `failover.${name}.wrong`,
