@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { EntryCache } from "../../../../engine/consensus/entry-cache.js";
 import { LogFetcher } from "../../../../engine/consensus/log-fetcher.js";
 import { logIndex, term } from "../../../../engine/core/ids.js";
-import { SeededRandom } from "../../../../engine/core/random.js";
+import type { SeededRandom } from "../../../../engine/core/random.js";
 import { type Entry, type HardState, NO_NODE } from "../../../../engine/raft/types.js";
 import { logPosition } from "../../../../engine/storage/read-log.js";
 import { LogWriter, type LogWriterData } from "../../../../workers/log/log-writer.js";
@@ -13,6 +13,7 @@ import {
   newLogAppend,
   readRecordIndex,
 } from "../../../../workers/shared/log-records.js";
+import { eachSeed } from "../../../support/each-seed.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import { initialized, ManualClock, normalEntry, readWholeLog } from "../../../support/storage/log-fixture.js";
 import { LocalLink } from "../../../support/workers/local-workers.js";
@@ -224,13 +225,7 @@ test("an entry that differs from what main knows of it is a bug", async () => {
 });
 
 test(`members get what they lack while the log grows and is truncated (${SEEDS} seeds)`, async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    try {
-      await runSeed(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error });
-    }
-  }
+  await eachSeed(SEEDS, runSeed);
 });
 
 /** Each member reads on from where it is; main, thread and log go on in any order between. */

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Store } from "../../../../engine/core/disk.js";
 import { logIndex, term } from "../../../../engine/core/ids.js";
-import { SeededRandom } from "../../../../engine/core/random.js";
+import type { SeededRandom } from "../../../../engine/core/random.js";
 import { type Entry, entryMemoryBytes } from "../../../../engine/raft/types.js";
 import { EntryFetch } from "../../../../engine/storage/entry-fetch.js";
 import { LOG_COLUMN } from "../../../../engine/storage/log-format.js";
 import { LogStore } from "../../../../engine/storage/log-store.js";
 import { logPosition } from "../../../../engine/storage/read-log.js";
+import { eachSeed } from "../../../support/each-seed.js";
 import { SimDisk } from "../../../support/simulation/sim-disk.js";
 import {
   appendEntry,
@@ -198,13 +199,7 @@ describe("fetch of stored entries", () => {
   });
 
   test(`gives what the log holds, whatever happens to it between the pieces (${SEEDS} seeds)`, async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      try {
-        await runSeed(new SeededRandom(seed));
-      } catch (error) {
-        throw new Error(`seed ${seed}`, { cause: error });
-      }
-    }
+    await eachSeed(SEEDS, runSeed);
   });
 });
 
