@@ -7,6 +7,9 @@ import type { StateReader } from "./state-reader.js";
 import { checkedValue, ROWS_COLUMN } from "./state-rows.js";
 import { openStateReader, STATE_STORE_OPTIONS, writeStateIdentity } from "./state-store.js";
 
+/** Rows of table 0, which belongs to the store, do not travel: this one has its own. */
+const BEFORE_ALL_ROWS: Uint8Array = Uint8Array.of(0, 255);
+
 export interface ReceivedChunk {
   /** 1, 2, 3 … */
   readonly number: number;
@@ -23,7 +26,7 @@ export class ReceivedStore {
   readonly #path: string;
   readonly #store: Store;
   readonly #batch: StoreBatch;
-  #lastKey: Uint8Array = Uint8Array.of(0, 255);
+  #lastKey = BEFORE_ALL_ROWS;
   #chunkCount = 0;
   #rowCount = 0;
   #total = 0;

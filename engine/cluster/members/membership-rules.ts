@@ -24,7 +24,7 @@ export interface GroupFacts {
   readonly lastIndex: LogIndex;
   /** Highest entry that a member has acknowledged, 0 = none. */
   match(id: NodeId): LogIndex;
-  /** Heard from within about an election timeout; the leader itself always is. */
+  /** It has answered within about an election timeout; the leader itself always has. */
   isLive(id: NodeId): boolean;
 }
 
