@@ -59,6 +59,11 @@ export class ApplyQueue {
     return this.#expected.length;
   }
 
+  /** When the oldest batch without an outcome was proposed; undefined without one. */
+  get expectedSinceMs(): number | undefined {
+    return this.#expected.at(0)?.proposedMs;
+  }
+
   /** Index of the last change of membership that was applied since the start, 0 when there was none. */
   get confIndex(): LogIndex {
     return this.#confIndex;

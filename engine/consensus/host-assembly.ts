@@ -98,6 +98,7 @@ export function assembleHost(
   const applying = new ApplyQueue(stateMachine, core, (batch, proposedMs) => {
     proposals.settle(batch);
     hooks.counters.applied += batch.callbacks.length;
+    proposer.onApplied(batch.callbacks.length);
     hooks.commitMs.observe(clock.monotonicMs() - proposedMs);
   });
   const gate = new MessageGate(recovered.hardState, (message) => hooks.sendToMember(message));
@@ -127,8 +128,8 @@ export function assembleHost(
     electionTimeoutMs,
   );
   const { counters } = hooks;
-  const proposer = new Proposer(
-    { ...parts, core, proposals, applying, pipeline, flusher, office, counters },
+  const proposer: Proposer = new Proposer(
+    { ...parts, core, proposals, applying, pipeline, flusher, office, counters, scheduleTurn },
     options.dirtyBytesMax,
   );
   const ticker: HostTicker = newTicker(parts, options, hooks, {

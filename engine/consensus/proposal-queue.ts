@@ -45,7 +45,12 @@ export class ProposalQueue {
 
   /** Operations without outcome: gathered, sealed, or in the log and not applied. */
   get inflightCount(): number {
-    return this.#takenCount + this.#sealedCount + this.#batch.count;
+    return this.#takenCount + this.gatheredCount;
+  }
+
+  /** Operations to be taken. */
+  get gatheredCount(): number {
+    return this.#sealedCount + this.#batch.count;
   }
 
   get inflightBytes(): number {

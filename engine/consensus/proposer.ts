@@ -1,9 +1,11 @@
 import type { StateMachine } from "../cluster/state-machine.js";
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
+import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { RaftCore } from "../raft/raw-node.js";
 import type { AppendPipeline } from "./append-pipeline.js";
 import type { ApplyQueue } from "./apply-queue.js";
+import { CommitDelay } from "./commit-delay.js";
 import type { Office } from "./office.js";
 import type { ProposalQueue } from "./proposal-queue.js";
 import type { ProposalCounters } from "./raft-host-parts.js";
@@ -17,6 +19,7 @@ const APPENDS_IN_FLIGHT_MAX = { alone: 2, withOthers: 1 } as const;
 
 export interface ProposerParts {
   readonly clock: Clock;
+  readonly scheduler: Scheduler;
   readonly core: Pick<RaftCore, "propose" | "isTransferring">;
   readonly proposals: ProposalQueue;
   readonly applying: ApplyQueue;
@@ -25,6 +28,8 @@ export interface ProposerParts {
   readonly stateMachine: StateMachine & { dirtyBytes(): number };
   readonly office: Pick<Office, "isBeingHandedOver">;
   readonly counters: ProposalCounters;
+  /** Has `propose` called once more. */
+  readonly scheduleTurn: () => void;
 }
 
 /** Decides when what was gathered becomes entries of the log. */
@@ -32,7 +37,9 @@ export class Proposer {
   readonly #parts: ProposerParts;
   readonly #dirtyBytesMax: number;
   #heldSinceMs: number | undefined;
-  #appendsInFlightMax: number = APPENDS_IN_FLIGHT_MAX.alone;
+  readonly #delay = new CommitDelay();
+  #delayTimer: Timer | undefined;
+  #hasOthers = false;
 
   constructor(parts: ProposerParts, dirtyBytesMax: number) {
     this.#parts = parts;
@@ -41,7 +48,7 @@ export class Proposer {
 
   /** Whether there are other members. */
   set hasOthers(hasOthers: boolean) {
-    this.#appendsInFlightMax = APPENDS_IN_FLIGHT_MAX[hasOthers ? "withOthers" : "alone"];
+    this.#hasOthers = hasOthers;
   }
 
   /** Since when proposals have waited for changed state to be written; undefined when they do not, also when
@@ -50,19 +57,29 @@ export class Proposer {
     return this.#parts.proposals.isEmpty ? undefined : this.#heldSinceMs;
   }
 
+  /** An entry of `count` operations was applied and is going to be answered. */
+  onApplied(count: number): void {
+    const { clock, proposals } = this.#parts;
+    this.#delay.onApplied(count, proposals.gatheredCount, clock.monotonicMs());
+  }
+
+  /** No more turns are asked for. */
+  stop(): void {
+    this.#delayTimer?.cancel();
+  }
+
   /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which
-   * goes on by its next answer, or for the state to be written, when the flusher has brought some of it
-   * away. */
+   * goes on by its next answer, for more operations, or for the state to be written, when the flusher has
+   * brought some of it away. */
   propose(): void {
-    const { clock, core, proposals, applying, pipeline, flusher, stateMachine, office, counters } =
-      this.#parts;
+    const { clock, core, proposals, applying, flusher, stateMachine, office, counters } = this.#parts;
     if (proposals.isEmpty || office.isBeingHandedOver) {
       this.#heldSinceMs = undefined;
       return;
     }
     // A leader whose disk hangs hands its office over by itself (rule H4).
     if (core.isTransferring) return;
-    if (pipeline.unansweredCount >= this.#appendsInFlightMax) return;
+    if (this.#gathers()) return;
     if (stateMachine.dirtyBytes() > this.#dirtyBytesMax) {
       counters.heldTurns++;
       this.#heldSinceMs ??= clock.monotonicMs();
@@ -75,5 +92,24 @@ export class Proposer {
     assert(result.kind === "accepted", "a leader takes what stays within its limits");
     counters.entries += batches.length;
     applying.expect(result.first, batches, clock.monotonicMs());
+  }
+
+  /** Whether what was gathered waits for more. */
+  #gathers(): boolean {
+    const { clock, scheduler, proposals, applying, pipeline, scheduleTurn } = this.#parts;
+    const appendsMax = APPENDS_IN_FLIGHT_MAX[this.#hasOthers ? "withOthers" : "alone"];
+    if (pipeline.unansweredCount >= appendsMax) return true;
+    if (!this.#hasOthers) return false;
+    const delayMs = this.#delay.waitMs(
+      proposals.gatheredCount,
+      applying.expectedSinceMs,
+      clock.monotonicMs(),
+    );
+    if (delayMs === 0) return false;
+    this.#delayTimer ??= scheduler.after(delayMs, () => {
+      this.#delayTimer = undefined;
+      scheduleTurn();
+    });
+    return true;
   }
 }

@@ -401,6 +401,8 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     if (appliedIndex > this.#notedApplied) {
       this.#notedApplied = appliedIndex;
       this.#flusher.onApplied();
+      // What waited for these entries goes on.
+      if (!this.#proposals.isEmpty) this.#scheduleTurn();
     }
     if (this.#applying.confIndex > this.#notedConf) this.#noteMembers(this.#applying.confIndex);
     this.#office.step();
@@ -446,6 +448,7 @@ export class RaftHost implements Consensus<Operation>, GroupControl, TableReader
     this.#ending.cancelTimer();
     this.#guard.stop();
     this.#notices.flush();
+    this.#proposer.stop();
     this.#flusher.stop();
     this.#scanner.stop();
     this.#snapshots.stop();
