@@ -39,9 +39,10 @@ export interface LoadResult {
   readonly seconds: number;
 }
 
-/** What each kind of load fills. */
+/** What each kind of load fills. A message to the process ends one piece of the load and begins the next, in
+ * a tally of its own. */
 export interface LoadTally {
   count: number;
   failedCount: number;
-  readonly latencyUs: Histogram;
+  latencyUs: Histogram;
 }

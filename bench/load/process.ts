@@ -5,7 +5,7 @@ import { incrementalLoad } from "./incremental-load.js";
 import type { LoadRequest, LoadResult, LoadTally } from "./load.js";
 import { suppressLoad } from "./suppress-load.js";
 
-/** A load generator's process, started by `runLoad`: runs, sends its result, ends. */
+/** A load generator's process, started by `runLoad` or `RunningLoad`: runs, sends its result, ends. */
 const request = JSON.parse(process.argv[2] ?? "null") as LoadRequest | null;
 assert(request !== null, "a load process is started with its request");
 process.on("disconnect", () => process.exit(0));
@@ -18,18 +18,27 @@ function begin(): void {
   cpu = process.cpuUsage();
 }
 
+process.on("message", () => {
+  process.send?.(result());
+  Object.assign(tally, { count: 0, failedCount: 0, latencyUs: new Histogram() });
+  begin();
+});
 await run(request);
-const seconds = (performance.now() - startMs) / 1000;
-const used = process.cpuUsage(cpu);
-const result: LoadResult = {
-  count: tally.count,
-  failedCount: tally.failedCount,
-  latencyUs: tally.latencyUs.entries(),
-  latencyMaxUs: tally.latencyUs.max,
-  cpuShare: (used.user + used.system) / 1e6 / seconds,
-  seconds,
-};
-process.send?.(result, () => process.exit(0));
+process.send?.(result(), () => process.exit(0));
+
+/** Since `begin`. */
+function result(): LoadResult {
+  const seconds = (performance.now() - startMs) / 1000;
+  const used = process.cpuUsage(cpu);
+  return {
+    count: tally.count,
+    failedCount: tally.failedCount,
+    latencyUs: tally.latencyUs.entries(),
+    latencyMaxUs: tally.latencyUs.max,
+    cpuShare: (used.user + used.system) / 1e6 / seconds,
+    seconds,
+  };
+}
 
 function run(load: LoadRequest): Promise<void> {
   switch (load.kind) {

@@ -6,15 +6,15 @@ import type { Bench, BenchContext } from "../harness/bench.js";
 import type { Figure } from "../harness/figure.js";
 import { metered } from "../harness/group-under-test.js";
 import { populate } from "../harness/population.js";
-import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
+import { type LoadSummary, loadLine, RunningLoad } from "../load/run-load.js";
 
 const CONTAINERS = 1_000_000;
 const NODES = 100;
 const CLIENTS = 16;
 const BASE_SECONDS = 8;
 const WARM_UP_SECONDS = 3;
-/** Of one load while the member is filled: only those that end before it is full count. */
-const PIECE_SECONDS = 2;
+/** Between the member's last step and what counts as afterwards. */
+const SETTLE_SECONDS = 2;
 const LIMIT_MS = 300_000;
 /** The least that can be set, so that the log of the import is gone. */
 const LOG_ENTRIES = 1000;
@@ -26,6 +26,19 @@ export const snapshot: Bench = {
   run: (context) => fill(context, CONTAINERS),
 };
 
+/** One load from beginning to end, in pieces: nothing that happens falls between two of them. */
+interface Pieces {
+  readonly before: LoadSummary;
+  /** Until the leader begins to send: a process starts. */
+  readonly start: LoadSummary;
+  /** Until all is at the member, checked and durable. */
+  readonly sent: LoadSummary;
+  /** Until the member has loaded it, and what was committed before it started. */
+  readonly installed: LoadSummary;
+  /** With a quorum of two. */
+  readonly after: LoadSummary;
+}
+
 export async function fill({ print }: BenchContext, containerCount: number): Promise<readonly Figure[]> {
   const settings = [`strata.raft.log.entries.max=${LOG_ENTRIES}`];
   const group = await ScmGroup.create({ names: ["a"], laterNames: ["b"], takesImports: true, settings });
@@ -35,26 +48,37 @@ export async function fill({ print }: BenchContext, containerCount: number): Pro
     const containersPerNode = (containerCount * 3) / NODES;
     await populate(leader.endpoint, new FleetPlan({ nodeCount: NODES, containersPerNode, seed: 1 }), print);
     await pushLogOut(leader);
-    const endpoints = [leader.endpoint];
-    const ids = { firstId: 1, lastId: containerCount };
-    const load = (seconds: number): Promise<LoadSummary> =>
-      runLoad({ kind: "suppress", endpoints, clients: CLIENTS, ...ids, seconds, seed: 1 });
-    await load(WARM_UP_SECONDS);
-    const before = await load(BASE_SECONDS);
-    print(`alone: ${loadLine(before)}`);
-    const { seconds, during } = await fillUnderLoad(leader, member, load);
-    for (const each of during) print(`while the member is filled: ${loadLine(each)}`);
-    const p99Ms = ({ latencyUs }: LoadSummary): number => latencyUs.percentile(0.99) / 1000;
-    return [
-      { name: "snapshot.fill", value: seconds, unit: "s" },
-      { name: "snapshot.fill.rate", value: containerCount / seconds, unit: "containers/s" },
-      { name: "snapshot.leader.p99.before", value: p99Ms(before), unit: "ms" },
-      { name: "snapshot.leader.p99.during", value: Math.max(...during.map(p99Ms)), unit: "ms" },
-      { name: "snapshot.leader.failed", value: sum(during, (each) => each.failedCount), unit: "operations" },
-    ];
+    const pieces = await fillUnderLoad(leader, member, containerCount);
+    for (const [name, piece] of Object.entries(pieces) as [string, LoadSummary][]) {
+      print(`${name}: ${piece.seconds.toFixed(2)} s, ${piece.count} operations, ${loadLine(piece)}`);
+    }
+    return figures(pieces, containerCount);
   } finally {
     await group.close();
   }
+}
+
+function figures({ before, start, sent, installed, after }: Pieces, containerCount: number): Figure[] {
+  const seconds = sent.seconds + installed.seconds;
+  const p99 = (name: string, { latencyUs }: LoadSummary): Figure => {
+    return { name: `snapshot.leader.p99.${name}`, value: latencyUs.percentile(0.99) / 1000, unit: "ms" };
+  };
+  const failedCount = [start, sent, installed, after].reduce((sum, each) => sum + each.failedCount, 0);
+  return [
+    { name: "snapshot.fill", value: seconds, unit: "s", target: { comparison: "≤", value: 30 } },
+    { name: "snapshot.fill.rate", value: containerCount / seconds, unit: "containers/s" },
+    p99("before", before),
+    p99("sent", sent),
+    p99("installed", installed),
+    p99("after", after),
+    {
+      name: "snapshot.leader.p99.ratio",
+      value: sent.latencyUs.percentile(0.99) / before.latencyUs.percentile(0.99),
+      unit: "of before",
+      target: { comparison: "≤", value: 1.3 },
+    },
+    { name: "snapshot.leader.failed", value: failedCount, unit: "operations" },
+  ];
 }
 
 /** Entries of their own, until those of the import are beyond what the log keeps. */
@@ -66,35 +90,48 @@ async function pushLogOut({ endpoint }: ScmMember): Promise<void> {
   client.close();
 }
 
-/** Time from the start of the member's process until it has all that was committed then. */
-async function fillUnderLoad(
-  leader: ScmMember,
-  member: ScmMember,
-  load: (seconds: number) => Promise<LoadSummary>,
-): Promise<{ readonly seconds: number; readonly during: readonly LoadSummary[] }> {
-  await member.bootstrap();
-  const committed = await numberOf(leader, "strata_raft_commit_index");
-  const filling = whenFull(member, committed);
-  let isOver = false;
-  const end = (): void => {
-    isOver = true;
-  };
-  filling.then(end, end);
-  const during: LoadSummary[] = [];
-  while (!isOver) {
-    const piece = await load(PIECE_SECONDS);
-    // Soon after it is full it is one of the quorum.
-    if (!isOver || during.length === 0) during.push(piece);
+async function fillUnderLoad(leader: ScmMember, member: ScmMember, lastId: number): Promise<Pieces> {
+  const load = new RunningLoad({
+    kind: "suppress",
+    endpoints: [leader.endpoint],
+    clients: CLIENTS,
+    firstId: 1,
+    lastId,
+    seconds: LIMIT_MS / 1000,
+    seed: 1,
+  });
+  try {
+    await sleep(WARM_UP_SECONDS);
+    await load.cut();
+    await sleep(BASE_SECONDS);
+    const before = await load.cut();
+    await member.bootstrap();
+    const committed = await numberOf(leader, "strata_raft_commit_index");
+    member.spawn();
+    await said(leader, "a member needs a snapshot");
+    const start = await load.cut();
+    await said(member, "a snapshot takes the place of the log");
+    const sent = await load.cut();
+    const applied = () => numberOf(member, "strata_raft_applied_index");
+    const isFull = async () => (await applied()) >= committed || undefined;
+    await soon("the member is filled", isFull, LIMIT_MS);
+    const installed = await load.cut();
+    await sleep(SETTLE_SECONDS);
+    await load.cut();
+    await sleep(BASE_SECONDS);
+    return { before, start, sent, installed, after: await load.cut() };
+  } finally {
+    load.end();
   }
-  return { seconds: await filling, during };
 }
 
-async function whenFull(member: ScmMember, index: number): Promise<number> {
-  const startMs = performance.now();
-  await member.start();
-  const ask = async () => (await numberOf(member, "strata_raft_applied_index")) >= index || undefined;
-  await soon("the member is filled", ask, LIMIT_MS);
-  return (performance.now() - startMs) / 1000;
+async function said(member: ScmMember, words: string): Promise<void> {
+  const ask = async () => member.process.text.includes(words) || undefined;
+  await soon(`${member.name} says that ${words}`, ask, LIMIT_MS);
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
 /** 0 while the member does not answer. */
@@ -104,8 +141,4 @@ async function numberOf(member: ScmMember, name: string): Promise<number> {
   } catch {
     return 0;
   }
-}
-
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
 }
