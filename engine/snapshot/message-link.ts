@@ -56,7 +56,7 @@ export class MessageLink {
   send<N extends SnapshotMessageName>(name: N, body: SnapshotMessageOf<N>): void {
     if (this.#isClosed) return;
     const codec = CODECS.get(name) as RecordCodec<unknown>;
-    this.#connection().send(codec.encode(SNAPSHOT_MESSAGES[name].op, 0, REQUEST_ID, body));
+    this.#connection().send(codec.encodeView(SNAPSHOT_MESSAGES[name].op, 0, REQUEST_ID, body));
   }
 
   /** Tells the other side why, if there is a reason. */

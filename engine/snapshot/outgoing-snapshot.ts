@@ -4,10 +4,12 @@ import {
   type SnapshotMessageOf,
 } from "../../protocol/schema/snapshot-messages.js";
 import type { ChunkFields } from "../../workers/shared/snapshot-records.js";
+import type { Clock } from "../core/clock.js";
 import { compareBytes } from "../core/compare-bytes.js";
 import { StrataError } from "../core/errors.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Snap } from "../raft/message.js";
+import { ChunkPace } from "./chunk-pace.js";
 import { MessageLink } from "./message-link.js";
 import type { ChunkEnd, OpenSnapshot } from "./open-snapshots.js";
 import type { SnapshotConnection, SnapshotDialer } from "./snapshot-link.js";
@@ -24,6 +26,7 @@ const RETRY_MS = 1000;
 const SILENCE_MS_MAX = 30_000;
 
 export interface OutgoingSnapshotParts {
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly store: SnapshotStore;
   readonly dialer: SnapshotDialer;
@@ -37,11 +40,13 @@ export interface OutgoingSnapshotParts {
  *      ▲                 │                 │
  *      └──── pause ◄─────┴──── lost ◄──────┘     a new connection goes on where the last one stopped
  *
- * One chunk is read at a time, and only while few are unanswered: that is the only queue. */
+ * One chunk is read at a time, when it is due (chunk-pace.ts), and only while few are unanswered: that is the
+ * only queue. */
 export class OutgoingSnapshot {
   readonly #parts: OutgoingSnapshotParts;
   readonly #snapshot: OpenSnapshot;
   readonly #message: Snap;
+  readonly #pace: ChunkPace;
   /** Ends of the chunks that are sent, by number. */
   readonly #ends: ChunkEnd[];
   #link: MessageLink | undefined;
@@ -60,6 +65,7 @@ export class OutgoingSnapshot {
     this.#parts = parts;
     this.#snapshot = snapshot;
     this.#message = message;
+    this.#pace = new ChunkPace(parts.clock, parts.scheduler);
     const known = snapshot.chunks.get(message.to) ?? [];
     snapshot.chunks.set(message.to, known);
     this.#ends = known;
@@ -145,18 +151,22 @@ export class OutgoingSnapshot {
     this.#readNext();
   }
 
-  /** Reads the next chunk, unless too much waits at the other end. */
+  /** Reads the next chunk when it is due, unless too much waits at the other end. */
   #readNext(): void {
     if (this.#isReading || this.#isAllSent || this.#unansweredBytes >= WINDOW_BYTES) return;
     this.#isReading = true;
-    const { lastKey: after, total } = this.#position();
     const connection = this.#connection;
-    const request = { reader: this.#snapshot.reader, after, total, bytesMax: SNAPSHOT_CHUNK_BYTES };
-    this.#parts.store.read(request, (chunk) => {
-      if (this.#hasEnded || connection !== this.#connection) return;
-      this.#isReading = false;
-      if (chunk instanceof StrataError) this.#end(false, chunk);
-      else this.#sendChunk(chunk);
+    const isOver = (): boolean => this.#hasEnded || connection !== this.#connection;
+    this.#pace.next(() => {
+      if (isOver()) return;
+      const { lastKey: after, total } = this.#position();
+      const request = { reader: this.#snapshot.reader, after, total, bytesMax: SNAPSHOT_CHUNK_BYTES };
+      this.#parts.store.read(request, (chunk) => {
+        if (isOver()) return;
+        this.#isReading = false;
+        if (chunk instanceof StrataError) this.#end(false, chunk);
+        else this.#sendChunk(chunk);
+      });
     });
   }
 

@@ -5,8 +5,8 @@ import type { NodeId } from "../raft/types.js";
 export interface SnapshotConnection {
   /** The member at the other end, as the connection's opening has established. */
   readonly peer: NodeId;
-  /** Copies `frame` out, or takes it over: the caller never changes it afterwards. Nothing happens on a
-   * closed connection. */
+  /** `frame` is only valid during the call: what is kept is a copy. Nothing happens on a closed
+   * connection. */
   send(frame: Uint8Array): void;
   /** Closes; `onClose` is not called then. */
   close(reason: string): void;

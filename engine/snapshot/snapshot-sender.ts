@@ -78,9 +78,10 @@ export class StreamingSender implements SnapshotSender {
       this.#parts.scheduler.endOfTurn(() => onEnd(false));
       return;
     }
-    const { scheduler, store, dialer } = this.#parts;
+    const { clock, scheduler, store, dialer } = this.#parts;
     const outgoing = new OutgoingSnapshot(
       {
+        clock,
         scheduler,
         store,
         dialer,

@@ -60,6 +60,7 @@ export class SnapshotStore {
     return reader;
   }
 
+  /** `rows` of a chunk are only valid during the call. */
   read(request: ReadRequest, onChunk: Outcome<ChunkFields>): void {
     this.#request(SNAPSHOT_RECORD.CHUNK, onChunk, () => writeRead(this.#link.sender, request));
   }

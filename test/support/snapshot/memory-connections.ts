@@ -54,7 +54,7 @@ export class MemoryConnections {
     const ends = [dialled, accepted] as const;
     const connection = (own: End, peer: NodeId): SnapshotConnection => ({
       peer,
-      send: (frame) => this.#send(ends, own, { to: peer, frame }),
+      send: (frame) => this.#send(ends, own, { to: peer, frame: frame.slice() }),
       close: () => this.#close(ends, own),
     });
     this.#scheduler.after(LATENCY_MS, () => {

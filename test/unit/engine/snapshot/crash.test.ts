@@ -97,12 +97,18 @@ for (const [name, end] of [
     const founds = new Set<number>();
     const whole = await begin();
     const beganMs = whole.world.scheduler.nowMs;
+    await whole.world.scheduler.runUntil("it has arrived", () => whole.follower.arrived.length > 0);
+    const arrivalMs = whole.world.scheduler.nowMs - beganMs;
     await whole.world.scheduler.runUntil("all is done", () => whole.progress.acknowledged === 2);
     const spanMs = whole.world.scheduler.nowMs - beganMs;
     for (let i = 0; i < ENDS; i++) {
       const life = await begin();
       const { scheduler } = life.world;
-      await scheduler.run(scheduler.nowMs + (spanMs * (i + random.below(1000) / 1000)) / ENDS);
+      // Half of them after it has arrived, which is the shorter part by far.
+      const share = (i + random.below(1000) / 1000) / ENDS;
+      const momentMs =
+        share < 0.5 ? 2 * share * arrivalMs : arrivalMs + (2 * share - 1) * (spanMs - arrivalMs);
+      await scheduler.run(scheduler.nowMs + momentMs);
       await end(life, random);
       founds.add(await check(life));
     }
