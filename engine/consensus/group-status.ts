@@ -27,6 +27,12 @@ export function heirOf({ id, progress }: RaftStatus, isAlive: IsAlive): NodeId |
   return heir?.id;
 }
 
+/** Up to where member `id` is known to have the log; undefined when it is no member, or this node does not
+ * lead. */
+export function matchOf({ progress }: RaftStatus, id: NodeId): LogIndex | undefined {
+  return progress.find((member) => member.id === id)?.match;
+}
+
 /** Up to here the slowest of the other members that are alive has the log; undefined when there are none, or
  * this node does not lead. */
 export function slowestMatch({ id, progress }: RaftStatus, isAlive: IsAlive): LogIndex | undefined {

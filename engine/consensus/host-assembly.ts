@@ -8,7 +8,7 @@ import { AppendPipeline } from "./append-pipeline.js";
 import { ApplyQueue } from "./apply-queue.js";
 import { CommitNotices } from "./commit-notices.js";
 import { ElectionGuard } from "./election-guard.js";
-import { slowestMatch } from "./group-status.js";
+import { matchOf, slowestMatch } from "./group-status.js";
 import { HostLog } from "./host-log.js";
 import { HostTicker } from "./host-ticker.js";
 import type { LeadershipState } from "./leadership.js";
@@ -86,10 +86,13 @@ export function assembleHost(
       recovered,
       snapshots: { snapshot: () => snapshots.sender.snapshot() },
       onFetched: onEntries,
-      readers: () => ({
-        slowestMatch: slowestMatch(core.status(), (id: NodeId) => ticker.isAlive(id)),
-        neededIndex: snapshots.sender.neededIndex,
-      }),
+      readers: () => {
+        const status = core.status();
+        return {
+          slowestMatch: slowestMatch(status, (id: NodeId) => ticker.isAlive(id)),
+          neededIndex: snapshots.sender.neededIndex((id) => matchOf(status, id)),
+        };
+      },
     },
     options,
   );

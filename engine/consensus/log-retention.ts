@@ -16,8 +16,8 @@ export interface LogReaders {
   /** Up to here the slowest of the other members that are alive has the log; undefined when there are none,
    * or this one does not lead. */
   readonly slowestMatch: LogIndex | undefined;
-  /** What follows this index is needed, because a member is being filled with a snapshot up to it; undefined
-   * when none is. */
+  /** What follows this index is needed, because a member is being filled with a snapshot up to it, or goes on
+   * from one; undefined when none does. */
   readonly neededIndex: LogIndex | undefined;
 }
 

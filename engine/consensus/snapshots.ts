@@ -11,9 +11,9 @@ export interface SnapshotSender {
   /** The core wants `message.snapshot` delivered to `message.to`. Streams it, then the SNAP message itself,
    * and calls back exactly once. A second call for the same member replaces the first. */
   send(message: Snap, onEnd: (isDelivered: boolean) => void): void;
-  /** The log must keep what follows this index, because a member is being filled up to it; undefined when
-   * none is. */
-  readonly neededIndex: LogIndex | undefined;
+  /** The log must keep what follows this index, because a member is being filled up to it, or goes on from
+   * there; undefined when none does. `matchOf`: up to where a member is known to have the log. */
+  neededIndex(matchOf: (member: NodeId) => LogIndex | undefined): LogIndex | undefined;
   /** Gives up what is under way, for example when this SCM does not lead any more. */
   cancelAll(): void;
 }

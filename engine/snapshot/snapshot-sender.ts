@@ -12,9 +12,10 @@ import { OutgoingSnapshot } from "./outgoing-snapshot.js";
 import type { SnapshotDialer } from "./snapshot-link.js";
 import type { SnapshotStore } from "./snapshot-store.js";
 
-/** A member that has its snapshot still has to install it, and then to ask for what follows: the log keeps
- * that until the member speaks, at most this long. */
-const INSTALL_MS_MAX = 60_000;
+/** A member that has its snapshot still has to install it and to be sent what follows, which may be more than
+ * the log keeps otherwise: it is kept this long from where the member has got to, or another snapshot would
+ * begin. */
+const CATCH_UP_MS_MAX = 60_000;
 
 export interface StreamingSenderParts {
   readonly clock: Clock;
@@ -46,7 +47,7 @@ export class StreamingSender implements SnapshotSender {
     this.#open = new OpenSnapshots(parts);
   }
 
-  get neededIndex(): LogIndex | undefined {
+  neededIndex(matchOf: (member: NodeId) => LogIndex | undefined): LogIndex | undefined {
     let needed: LogIndex | undefined;
     const need = (index: LogIndex): void => {
       if (needed === undefined || index < needed) needed = index;
@@ -54,7 +55,7 @@ export class StreamingSender implements SnapshotSender {
     for (const { snapshot } of this.#outgoing.values()) need(snapshot.head.index);
     const nowMs = this.#parts.clock.monotonicMs();
     for (const [member, { index, untilMs }] of this.#delivered) {
-      if (untilMs > nowMs) need(index);
+      if (untilMs > nowMs) need(laterOf(index, matchOf(member)));
       else this.#delivered.delete(member);
     }
     return needed;
@@ -102,11 +103,6 @@ export class StreamingSender implements SnapshotSender {
     this.#outgoing.set(to, outgoing);
   }
 
-  /** The member goes on with the log: nothing is kept for it any more. */
-  caughtUp(member: NodeId): void {
-    this.#delivered.delete(member);
-  }
-
   cancelAll(): void {
     for (const member of [...this.#outgoing.keys()]) this.#cancel(member);
     this.#delivered.clear();
@@ -126,9 +122,13 @@ export class StreamingSender implements SnapshotSender {
   }
 
   #noteDelivered(member: NodeId, index: LogIndex): void {
-    const untilMs = this.#parts.clock.monotonicMs() + INSTALL_MS_MAX;
+    const untilMs = this.#parts.clock.monotonicMs() + CATCH_UP_MS_MAX;
     this.#delivered.set(member, { index, untilMs });
   }
 }
 
 const NO_PAYLOAD = new Uint8Array(0);
+
+function laterOf(index: LogIndex, other: LogIndex | undefined): LogIndex {
+  return other !== undefined && other > index ? other : index;
+}

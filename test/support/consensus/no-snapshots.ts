@@ -8,7 +8,7 @@ export const NO_SNAPSHOTS: Snapshots = {
     send: () => {
       throw new AssertionError("no snapshots here");
     },
-    neededIndex: undefined,
+    neededIndex: () => undefined,
     cancelAll: () => {},
   },
   receiver: {

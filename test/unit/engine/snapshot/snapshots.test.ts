@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Operation } from "../../../../engine/cluster/operation.js";
 import { StrataError } from "../../../../engine/core/errors.js";
-import { logIndex } from "../../../../engine/core/ids.js";
+import { type LogIndex, logIndex } from "../../../../engine/core/ids.js";
 import { CONF_CHANGE, CONF_CHANGE_TRANSITION, nodeId } from "../../../../engine/raft/types.js";
 import { recover } from "../../../../engine/storage/recovery.js";
 import {
@@ -206,21 +206,32 @@ test("a member is sent no state of a group that it was not in yet", async () => 
   assert.deepEqual(after.confState, confState);
 });
 
-test("the log is kept behind a snapshot that is on its way or was just delivered", async () => {
+test("the log is kept from where a member is that is being filled, or was just now", async () => {
   const { leader, follower, world, until } = await membersWith(3);
   const { sender } = leader.snapshots;
-  assert.equal(sender.neededIndex, undefined);
+  const needed = (match?: LogIndex): LogIndex | undefined =>
+    sender.neededIndex((member) => (member === follower.nodeId ? match : undefined));
+  assert.equal(needed(), undefined);
   const snapshot = await leader.snapshot();
   const outcome = leader.send(follower, snapshot);
-  assert.equal(sender.neededIndex, snapshot.id.index);
+  assert.equal(needed(), snapshot.id.index);
   await until("it is delivered", () => outcome.isDelivered === true);
-  assert.equal(sender.neededIndex, snapshot.id.index);
-  sender.caughtUp(follower.nodeId);
-  assert.equal(sender.neededIndex, undefined);
-  const again = leader.send(follower, snapshot);
-  await until("it is refused for a while", () => again.isDelivered !== undefined);
+  assert.equal(needed(logIndex(0)), snapshot.id.index, "it is still to be installed");
+  const later = logIndex(snapshot.id.index + 10);
+  assert.equal(needed(later), later, "the member goes on with the log");
   await world.scheduler.run(world.scheduler.nowMs + 120_000);
-  assert.equal(sender.neededIndex, undefined);
+  assert.equal(needed(), undefined);
+});
+
+test("the log is not kept for a member that did not take its snapshot", async () => {
+  const { connections, leader, follower, until } = await membersWith(3);
+  connections.beforeDelivery = (to) => to !== follower.nodeId;
+  const outcome = leader.send(follower, await leader.snapshot());
+  await until("it is given up", () => outcome.isDelivered === false);
+  assert.equal(
+    leader.snapshots.sender.neededIndex(() => undefined),
+    undefined,
+  );
 });
 
 test("who has applied as much is sent nothing, and counts as served", async () => {
@@ -330,7 +341,10 @@ test("one that is not wanted, or does not go on, leaves nothing behind", async (
   await until("some has arrived", () => (connections.deliveredCount.get(follower.nodeId) ?? 0) > 5);
   assert.deepEqual(follower.snapshots.receiver.sources, [leader.nodeId]);
   leader.snapshots.sender.cancelAll();
-  assert.equal(leader.snapshots.sender.neededIndex, undefined);
+  assert.equal(
+    leader.snapshots.sender.neededIndex(() => undefined),
+    undefined,
+  );
   await world.scheduler.run(world.scheduler.nowMs + 61_000);
   assert.equal(stateDirectories(disks[1]), "base");
   assert.deepEqual(follower.snapshots.receiver.sources, []);
