@@ -57,15 +57,17 @@ export class Proposer {
     return this.#parts.proposals.isEmpty ? undefined : this.#heldSinceMs;
   }
 
-  /** An entry of `count` operations was applied and is going to be answered. */
+  /** An entry of `count` operations was applied and is going to be answered; `propose` is called after it. */
   onApplied(count: number): void {
     const { clock, proposals } = this.#parts;
+    // It was for that entry, and may be later than what is waited for now.
+    this.#cancelDelay();
     this.#delay.onApplied(count, proposals.gatheredCount, clock.monotonicMs());
   }
 
   /** No more turns are asked for. */
   stop(): void {
-    this.#delayTimer?.cancel();
+    this.#cancelDelay();
   }
 
   /** Hands what was gathered to the core, which leads, unless it must wait: for the disk of the log, which
@@ -111,5 +113,10 @@ export class Proposer {
       scheduleTurn();
     });
     return true;
+  }
+
+  #cancelDelay(): void {
+    this.#delayTimer?.cancel();
+    this.#delayTimer = undefined;
   }
 }

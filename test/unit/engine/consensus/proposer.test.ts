@@ -51,6 +51,24 @@ test("with others, what was gathered waits for the clients just answered, until 
   assert.deepEqual(proposed, [1]);
 });
 
+test("what waited for an entry under way waits for the clients from then on that it answers", () => {
+  const applying = { expectedSinceMs: undefined as number | undefined, expect: () => {} };
+  const { proposer, proposals, scheduler, proposed, turns } = newProposer({ applying }, 999);
+  proposer.hasOthers = true;
+  proposer.onApplied(64);
+  applying.expectedSinceMs = scheduler.monotonicMs();
+  proposals.add(note(1), () => {});
+  proposer.propose();
+  scheduler.advance(1);
+  applying.expectedSinceMs = undefined;
+  proposer.onApplied(64);
+  proposer.propose();
+  scheduler.advance(2);
+  assert.equal(turns(), 1);
+  proposer.propose();
+  assert.deepEqual(proposed, [1]);
+});
+
 test("alone, nothing waits for clients", () => {
   const { proposer, proposals, proposed } = newProposer({}, 999);
   proposer.onApplied(64);
