@@ -18,7 +18,7 @@ interface Transfer {
  * fails, and is refused as NOT_LEADER when it succeeds. */
 export class LeadershipTransfer {
   readonly #clock: Clock;
-  readonly #core: Pick<RaftCore, "transferLeadership">;
+  readonly #core: Pick<RaftCore, "transferLeadership" | "isTransferring">;
   readonly #leadership: Leadership;
   readonly #limitMs: number;
   #transfer: Transfer | undefined;
@@ -27,7 +27,7 @@ export class LeadershipTransfer {
   constructor(
     parts: {
       readonly clock: Clock;
-      readonly core: Pick<RaftCore, "transferLeadership">;
+      readonly core: Pick<RaftCore, "transferLeadership" | "isTransferring">;
       readonly leadership: Leadership;
     },
     limitMs: number,
@@ -49,16 +49,18 @@ export class LeadershipTransfer {
     this.#transfer = { target, onOutcome, deadlineMs, hasBegun: false };
   }
 
-  /** Looks whether it can go on or has ended; each turn and each tick. `proposedCount`: batches in the log
-   * without an outcome. */
-  step(proposedCount: number): void {
+  /** Looks whether it can go on or has ended; each turn and each tick. `pendingCount`: batches in the log
+   * and changes of membership, without an outcome. */
+  step(pendingCount: number): void {
     const transfer = this.#transfer;
     if (transfer === undefined) return;
     const { isLeader, leaderId } = this.#leadership;
     const nowMs = this.#clock.monotonicMs();
+    // The core gives up a target that is no voter any more, and forgets it when its term of office ends.
+    const isGivenUp = isLeader && transfer.hasBegun && !this.#core.isTransferring;
     if (!isLeader && leaderId === transfer.target) this.#end(undefined);
-    else if (nowMs >= transfer.deadlineMs) this.#end("it did not take over in time");
-    else if (isLeader && !transfer.hasBegun && proposedCount === 0) {
+    else if (isGivenUp || nowMs >= transfer.deadlineMs) this.#end("it did not take over in time");
+    else if (isLeader && !transfer.hasBegun && pendingCount === 0) {
       transfer.hasBegun = true;
       transfer.deadlineMs = nowMs + this.#limitMs;
       this.#core.transferLeadership(transfer.target);

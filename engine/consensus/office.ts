@@ -108,7 +108,7 @@ export class Office {
   step(): void {
     const { leadership, stateMachine, applying } = this.#parts;
     this.#endChange(stateMachine.appliedIndex);
-    this.#transfer.step(applying.expectedCount);
+    this.#transfer.step(applying.expectedCount + (this.#change === undefined ? 0 : 1));
     const { isLeader, leaderReady, term } = leadership;
     // The first entry of the term is the leader's own empty one, after all of earlier terms.
     if (isLeader && !leaderReady && !this.#isSeeding && stateMachine.appliedTerm === term)

@@ -5,6 +5,7 @@ import {
   CONF_CHANGE,
   CONF_CHANGE_TRANSITION,
   type ConfChange,
+  type ConfChangeStep,
   nodeId,
 } from "../../../../engine/raft/types.js";
 import { HostGroup } from "../../../support/consensus/host-group.js";
@@ -13,11 +14,11 @@ import { heartbeat } from "../../../support/raft/make-message.js";
 /** Default election timeout. */
 const T = 1000;
 const CAMPAIGN: ReadonlySet<number> = new Set([MESSAGE_KIND.VOTE_REQ, MESSAGE_KIND.PRE_VOTE_REQ]);
-const ADD_FOURTH: ConfChange = {
-  transition: CONF_CHANGE_TRANSITION.AUTO,
-  steps: [{ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(4) }],
-  context: new Uint8Array(0),
-};
+const ADD_FOURTH = changeOf({ type: CONF_CHANGE.ADD_LEARNER, nodeId: nodeId(4) });
+
+function changeOf(step: ConfChangeStep): ConfChange {
+  return { transition: CONF_CHANGE_TRANSITION.AUTO, steps: [step], context: new Uint8Array(0) };
+}
 
 test("three hosts elect one leader, and what it acknowledges is applied by all", () => {
   const group = new HostGroup(3);
@@ -121,6 +122,25 @@ test("a transfer to a member that is down fails after an election timeout, and p
   group.until(() => outcome !== "none" && rig.outcomes.length === 1);
   assert.equal(outcome, "TRANSFER_FAILED");
   assert.deepEqual(rig.outcomes, [[1, 0]]);
+});
+
+test("a transfer first waits for a change of membership; when that removes its target, it ends", () => {
+  const group = new HostGroup(3);
+  const first = group.elect();
+  group.pass(T);
+  const target = (first % 3) + 1;
+  const { host } = group.rig(first);
+  const outcomes: (string | undefined)[] = [];
+  const change = changeOf({ type: CONF_CHANGE.REMOVE, nodeId: nodeId(target) });
+  host.changeMembers(change, (refusal) => outcomes.push(refusal?.code));
+  host.transferLeadership(nodeId(target), (refusal) => outcomes.push(refusal?.code));
+  group.rig(first).propose(1);
+  const beganMs = group.scheduler.monotonicMs();
+  group.until(() => outcomes.length === 2 && group.rig(first).outcomes.length === 1);
+  assert.deepEqual(outcomes, [undefined, "TRANSFER_FAILED"]);
+  assert.deepEqual(group.rig(first).outcomes, [[1, 0]]);
+  const tookMs = group.scheduler.monotonicMs() - beganMs;
+  assert.ok(tookMs < T / 2, `${tookMs} ms`);
 });
 
 test("a leader that stops hands over first", () => {
