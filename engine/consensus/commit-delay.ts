@@ -21,6 +21,8 @@ export class CommitDelay {
   /** Operations that are worth waiting for. */
   #wantedCount = 0;
   #appliedMs = 0;
+  /** Some operations have waited since then. */
+  #hasWaited = false;
   /** Waited in vain so often, one after the other. */
   #missCount = 0;
   /** Entries to come that do not wait. */
@@ -31,6 +33,7 @@ export class CommitDelay {
     this.#lastCount = count;
     this.#wantedCount = Math.floor((count + waitingCount) * RETURNING_SHARE);
     this.#appliedMs = nowMs;
+    this.#hasWaited = false;
     if (this.#pauses > 0) this.#pauses--;
   }
 
@@ -44,7 +47,11 @@ export class CommitDelay {
       return 0;
     }
     const leftMs = this.#appliedMs + DELAY_MS - nowMs;
-    if (leftMs > 0) return leftMs;
+    if (leftMs > 0) {
+      this.#hasWaited = true;
+      return leftMs;
+    }
+    if (!this.#hasWaited) return 0;
     this.#missCount++;
     if (this.#missCount > 1) this.#pauses = Math.min(2 ** (this.#missCount - 2), PAUSES_MAX);
     return 0;

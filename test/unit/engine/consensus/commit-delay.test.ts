@@ -46,9 +46,20 @@ test("clients that come back once are waited for again, and a single delay is no
   const delay = new CommitDelay();
   for (let round = 0; round < 10; round++) {
     delay.onApplied(64, 0, 100);
+    assert.equal(delay.waitMs(1, undefined, 101), 1);
     assert.equal(delay.waitMs(1, undefined, 102), 0);
     delay.onApplied(64, 0, 102);
     assert.equal(delay.waitMs(1, undefined, 102), 2, "they may come yet");
     assert.equal(delay.waitMs(64, undefined, 103), 0);
   }
+});
+
+test("operations that come late, and did not wait, say nothing about clients that stay away", () => {
+  const delay = new CommitDelay();
+  for (let round = 0; round < 10; round++) {
+    delay.onApplied(64, 0, 100);
+    assert.equal(delay.waitMs(1, undefined, 500), 0);
+  }
+  delay.onApplied(64, 0, 500);
+  assert.equal(delay.waitMs(1, undefined, 500), 2);
 });
