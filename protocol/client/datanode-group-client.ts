@@ -186,7 +186,8 @@ export class DatanodeGroupClient {
   }
 
   #offer(): void {
-    if (this.#terms.length > 0) this.#handler.onCommands?.();
+    // Connections that are closed for good are lost, too: nobody runs anything any more.
+    if (this.#isRunning && this.#terms.length > 0) this.#handler.onCommands?.();
   }
 
   #wantReport(scm: DatanodeClient, fromRegistration: boolean): void {

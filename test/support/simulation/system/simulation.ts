@@ -1,5 +1,6 @@
 import { ClusterState } from "../../../../engine/cluster/cluster-state.js";
 import { assert } from "../../../../engine/core/assert.js";
+import { ROLE } from "../../../../engine/raft/types.js";
 import type { Scm } from "../../../../engine/scm.js";
 import { directoriesOf, STRIPE_BYTES } from "../../../../engine/scm-storage.js";
 import { verify } from "../../../../engine/storage/verify.js";
@@ -199,12 +200,14 @@ export class Simulation {
     for (const part of [...this.#admins, this.#replicas, this.#services]) part.rest();
   }
 
-  /** Somebody leads within three election timeouts after nothing stands in the way any more. */
+  /** Somebody leads within three election timeouts after nothing stands in the way any more, or after a vote
+   * was split. */
   async #elect(): Promise<void> {
     const { world, group, trace } = this;
     const awake = group.present.map(({ awakeSinceMs }) => awakeSinceMs).filter(Number.isFinite);
     let fromMs = Math.max(world.scheduler.nowMs, ...awake);
     let { confIndex } = group.journal;
+    let splitTerm = 0;
     const hasLeader = (): boolean => {
       const { leader, journal } = group;
       const { nowMs } = world.scheduler;
@@ -212,6 +215,10 @@ export class Simulation {
       // A leader may end its office by what it found in its log.
       if (journal.confIndex !== confIndex) fromMs = Math.max(fromMs, nowMs);
       confIndex = journal.confIndex;
+      // Two that stand at the same moment have one vote each, by chance: then they draw again.
+      const term = splitTermOf(group);
+      if (term > splitTerm) fromMs = Math.max(fromMs, nowMs);
+      splitTerm = Math.max(splitTerm, term);
       assert(nowMs < fromMs + LEADER_MS_MAX, `nobody leads ${LEADER_MS_MAX} ms after everything healed`);
       return false;
     };
@@ -347,4 +354,18 @@ export class Simulation {
     };
     await this.world.scheduler.runUntil(what, look, limitMs);
   }
+}
+
+/** The highest term in which two are candidates now, 0 when there is none. */
+function splitTermOf(group: SimGroup): number {
+  const terms = new Set<number>();
+  let split = 0;
+  for (const { running } of group.present) {
+    const status = running?.raft.status();
+    if (status?.softState.role !== ROLE.CANDIDATE) continue;
+    const { term } = status.hardState;
+    if (terms.has(term)) split = Math.max(split, term);
+    terms.add(term);
+  }
+  return split;
 }

@@ -37,6 +37,7 @@ class Group {
   readonly world: ClientWorld;
   readonly client: DatanodeGroupClient;
   readonly run: number[] = [];
+  offerCount = 0;
   /** Next answers by SCM. */
   readonly orders: Partial<ResponseOf<"heartbeat">>[][] = [];
 
@@ -59,6 +60,7 @@ class Group {
       { endpoints, clientName: "dn 1.0" },
       {
         onCommands: () => {
+          this.offerCount++;
           for (let next = this.client.nextCommand(); next !== undefined; next = this.client.nextCommand()) {
             this.run.push(next.commandId);
           }
@@ -235,4 +237,18 @@ test("close ends all connections", async () => {
   group.client.close();
   await group.world.pass(60_000);
   equal(group.world.network.connections.length, 0);
+});
+
+test("a client that is closed offers no command that waits", async () => {
+  const group = await Group.of(3);
+  group.refuse(1);
+  group.refuse(2);
+  group.orders[0]?.push({ commands: [close(7, 3)] });
+  await group.registered(1);
+  await group.beats();
+  equal(group.client.terms.length, 1);
+  const { offerCount } = group;
+  group.client.close();
+  await group.world.pass(60_000);
+  equal(group.offerCount, offerCount);
 });
