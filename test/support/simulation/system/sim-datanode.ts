@@ -253,7 +253,9 @@ export class SimDatanode {
 
   /** It obeys nobody of an older term than it has seen (S10). */
   #obey(): void {
-    const life = this.#life as DatanodeLife;
+    const life = this.#life;
+    // The network still tells a process that has ended in silence.
+    if (life === undefined) return;
     const { client } = life;
     for (let command = client.nextCommand(); command !== undefined; command = client.nextCommand()) {
       this.#parts.trace.line(this.#name, `command ${command.type} of term ${command.term}`);
