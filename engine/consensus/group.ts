@@ -16,6 +16,7 @@ import type { Uuid } from "../core/uuid.js";
 import type { NodeId, RaftStatus } from "../raft/types.js";
 import { ROLE } from "../raft/types.js";
 import type { Consensus, GroupCallback, GroupControl } from "./consensus.js";
+import { matchOf } from "./group-status.js";
 
 /** In this many looks in a row a learner must have been fit before it is promoted. */
 const PROMOTION_LOOKS = 3;
@@ -180,7 +181,7 @@ export class Group {
       confState: status.confState,
       members,
       lastIndex: status.lastIndex,
-      match: (id) => matchOf(status, id),
+      match: (id) => knownIndexOf(status, id),
       isLive: (id) => this.#isLive(status, id),
     };
   }
@@ -215,7 +216,7 @@ export class Group {
   }
 
   #progressOf(status: RaftStatus, id: NodeId): MemberRole["progress"] {
-    const match = matchOf(status, id);
+    const match = knownIndexOf(status, id);
     return { match, lagCount: Math.max(0, status.lastIndex - match), isLive: this.#isLive(status, id) };
   }
 }
@@ -229,10 +230,9 @@ function roleOf(status: RaftStatus, id: NodeId): RoleName {
   return id === status.id && isCampaigning ? "CANDIDATE" : "FOLLOWER";
 }
 
-/** Highest entry known to be in the member's log. */
-function matchOf(status: RaftStatus, id: NodeId): LogIndex {
-  if (id === status.id) return status.lastIndex;
-  return status.progress.find((progress) => progress.id === id)?.match ?? logIndex(0);
+/** Highest entry known to be in the member's log; this node's own may still be on its way to the disk. */
+function knownIndexOf(status: RaftStatus, id: NodeId): LogIndex {
+  return id === status.id ? status.lastIndex : (matchOf(status, id) ?? logIndex(0));
 }
 
 /** What `task` returns, or the refusal that it throws. */

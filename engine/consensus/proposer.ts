@@ -34,21 +34,16 @@ export interface ProposerParts {
 
 /** Decides when what was gathered becomes entries of the log. */
 export class Proposer {
+  /** Whether there are other members. */
+  hasOthers = false;
   readonly #parts: ProposerParts;
   readonly #dirtyBytesMax: number;
   #heldSinceMs: number | undefined;
   readonly #delay = new CommitDelay();
   #delayTimer: Timer | undefined;
-  #hasOthers = false;
-
   constructor(parts: ProposerParts, dirtyBytesMax: number) {
     this.#parts = parts;
     this.#dirtyBytesMax = dirtyBytesMax;
-  }
-
-  /** Whether there are other members. */
-  set hasOthers(hasOthers: boolean) {
-    this.#hasOthers = hasOthers;
   }
 
   /** Since when proposals have waited for changed state to be written; undefined when they do not, also when
@@ -74,14 +69,17 @@ export class Proposer {
    * goes on by its next answer, for more operations, or for the state to be written, when the flusher has
    * brought some of it away. */
   propose(): void {
-    const { clock, core, proposals, applying, flusher, stateMachine, office, counters } = this.#parts;
+    const { clock, core, proposals, applying, pipeline, flusher, stateMachine, office, counters } =
+      this.#parts;
     if (proposals.isEmpty || office.isBeingHandedOver) {
       this.#heldSinceMs = undefined;
       return;
     }
     // A leader whose disk hangs hands its office over by itself (rule H4).
     if (core.isTransferring) return;
-    if (this.#gathers()) return;
+    const appendsMax = APPENDS_IN_FLIGHT_MAX[this.hasOthers ? "withOthers" : "alone"];
+    if (pipeline.unansweredCount >= appendsMax) return;
+    if (this.hasOthers && this.#waitsForMore()) return;
     if (stateMachine.dirtyBytes() > this.#dirtyBytesMax) {
       counters.heldTurns++;
       this.#heldSinceMs ??= clock.monotonicMs();
@@ -96,12 +94,9 @@ export class Proposer {
     applying.expect(result.first, batches, clock.monotonicMs());
   }
 
-  /** Whether what was gathered waits for more. */
-  #gathers(): boolean {
-    const { clock, scheduler, proposals, applying, pipeline, scheduleTurn } = this.#parts;
-    const appendsMax = APPENDS_IN_FLIGHT_MAX[this.#hasOthers ? "withOthers" : "alone"];
-    if (pipeline.unansweredCount >= appendsMax) return true;
-    if (!this.#hasOthers) return false;
+  /** Whether what was gathered waits for more operations; then a turn follows when that is over. */
+  #waitsForMore(): boolean {
+    const { clock, scheduler, proposals, applying, scheduleTurn } = this.#parts;
     const delayMs = this.#delay.waitMs(
       proposals.gatheredCount,
       applying.expectedSinceMs,

@@ -26,10 +26,6 @@ export class ChunkPace {
     this.#scheduler = scheduler;
   }
 
-  get gapMs(): number {
-    return this.#gapMs;
-  }
-
   /** Runs `task` when the next chunk is due. One at a time. */
   next(task: () => void): void {
     const nowMs = this.#clock.monotonicMs();

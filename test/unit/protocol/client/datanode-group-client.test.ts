@@ -87,6 +87,18 @@ class Group {
     return group;
   }
 
+  /** Of three, two of which refuse the datanode, with command 7 of the first that waits therefore. */
+  static async withWaitingCommand(): Promise<Group> {
+    const group = await Group.of(3);
+    group.refuse(1);
+    group.refuse(2);
+    group.orders[0]?.push({ commands: [close(7, 3)] });
+    await group.registered(1);
+    await group.beats();
+    equal(group.client.terms.length, 1);
+    return group;
+  }
+
   async registered(count: number): Promise<void> {
     await this.world.until("registered", () => this.client.registeredCount === count);
   }
@@ -131,14 +143,8 @@ test("an SCM that cannot be reached keeps no other one from its reports", async 
 });
 
 test("a command waits until a majority of the SCMs has the datanode registered", async () => {
-  const group = await Group.of(3);
-  group.refuse(1);
-  group.refuse(2);
-  group.orders[0]?.push({ commands: [close(7, 3)] });
-  await group.registered(1);
-  await group.beats();
+  const group = await Group.withWaitingCommand();
   deepEqual(group.run, []);
-  equal(group.client.terms.length, 1);
   equal(group.client.isRegistered, false);
   group.world.scm(2).on("register", (request) => request.answer(registered(UUID)));
   await group.registered(2);
@@ -240,13 +246,7 @@ test("close ends all connections", async () => {
 });
 
 test("a client that is closed offers no command that waits", async () => {
-  const group = await Group.of(3);
-  group.refuse(1);
-  group.refuse(2);
-  group.orders[0]?.push({ commands: [close(7, 3)] });
-  await group.registered(1);
-  await group.beats();
-  equal(group.client.terms.length, 1);
+  const group = await Group.withWaitingCommand();
   const { offerCount } = group;
   group.client.close();
   await group.world.pass(60_000);
