@@ -171,7 +171,10 @@ async function readReport(place: ErrorPlace): Promise<WalReport> {
   try {
     return await readWals(place.path, disciplineOf(place.kind));
   } catch (error) {
-    throw isMissing(error) ? noStore(place.path) : storageError(error, place);
+    if (!isMissing(error)) throw storageError(error, place);
+    if (error.path === place.path) throw noStore(place.path);
+    // A file went while it was looked at, as only RocksDB makes them go.
+    throw new StrataError("STORAGE_LOCKED", { path: place.path }, { cause: error });
   }
 }
 
@@ -236,7 +239,7 @@ function syncDirectory(path: string): void {
   }
 }
 
-function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 

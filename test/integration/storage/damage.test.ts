@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -340,5 +341,13 @@ describe("a store", () => {
     const store = await disk.openStore(directories.raft, LOG_STORE_OPTIONS);
     await assert.rejects(recoverNow(directories), { code: "STORAGE_LOCKED" });
     await store.close();
+  });
+
+  test("whose files go while they are looked at is refused with STORAGE_LOCKED", async () => {
+    const directories = await settled();
+    const gone = join(directories.raft, "999999.log");
+    symlinkSync(join(root, "gone"), gone);
+    await assert.rejects(recoverNow(directories), { code: "STORAGE_LOCKED" });
+    rmSync(gone);
   });
 });
