@@ -1,5 +1,5 @@
 import { ReportIntake } from "../workers/pool/report-intake.js";
-import { ShardSet } from "../workers/pool/shard-set.js";
+import { ShardSet, type ShardSetOptions } from "../workers/pool/shard-set.js";
 import type { WorkerStarter } from "../workers/shared/worker-link.js";
 import type { ReplicationConfig } from "./cluster/containers/replication-config.js";
 import { requiredNodes } from "./cluster/containers/replication-config.js";
@@ -28,6 +28,7 @@ export interface ScmShardsParts {
   readonly logger: Logger;
   readonly nodes: () => NodeManager;
   readonly onFailed: (error: Error) => void;
+  readonly onDecision: ShardSetOptions["onDecision"];
 }
 
 /** The shard threads and the way of reports to them. Stripes and numbers of replication configurations are
@@ -52,7 +53,7 @@ export class ScmShards {
 
   /** Resolves when all threads run. */
   async start(): Promise<void> {
-    const { config, workers, scheduler, logger, nodes, onFailed } = this.#parts;
+    const { config, workers, scheduler, logger, nodes, onFailed, onDecision } = this.#parts;
     const set = new ShardSet({
       workers,
       scheduler,
@@ -67,6 +68,7 @@ export class ScmShards {
       onRestarted: (shard) => logger.info("shard restarted", { shard }),
       onFailed,
       onRoom: () => intake.roomAppeared(),
+      onDecision,
     });
     const intake = new ReportIntake({
       shards: set,
@@ -91,6 +93,11 @@ export class ScmShards {
     this.#stripes.set(stripe, buffer);
     this.#running?.set.addStripe(stripe, buffer);
     return buffer;
+  }
+
+  /** Before the shards run nobody has to know: they look at rows as they find them. */
+  containerChanged(id: number): void {
+    this.#running?.set.containerChanged(id);
   }
 
   addReplicationConfig(number: number, config: ReplicationConfig): void {

@@ -106,6 +106,7 @@ function emptyState(): ClusterState {
   return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
     onReplicationConfig: () => undefined,
+    onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
   });
 }

@@ -110,10 +110,12 @@ export class Scm {
       scheduler: parts.environment.scheduler,
       nodes: () => this.nodes,
       onFailed: (error) => this.#raiseFatal(error),
+      onDecision: () => undefined,
     });
     this.cluster = new ClusterState({
       allocateStripe: (stripe) => this.#shards.allocateStripe(stripe),
       onReplicationConfig: (number, config) => this.#shards.addReplicationConfig(number, config),
+      onContainerChanged: (id) => this.#shards.containerChanged(id),
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
     });
     this.#pipelineReports = new PipelineReports(this.cluster.pipelines);

@@ -11,6 +11,7 @@ export function emptyCluster(): ClusterState {
   return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
     onReplicationConfig: () => undefined,
+    onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
   });
 }

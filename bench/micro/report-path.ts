@@ -48,6 +48,7 @@ export class ReportPath {
         throw error;
       },
       onRoom: () => {},
+      onDecision: () => {},
     });
     this.#intake = new ReportIntake({
       shards: this.shards,

@@ -53,6 +53,8 @@ export interface ClusterStateOptions {
   /** A number of the dictionary of replication configurations was given: in `apply` before the first
    * container has it, at boot in `loaded`. */
   onReplicationConfig(number: number, config: ReplicationConfig): void;
+  /** A container was created, or entered another state, by `apply`. */
+  onContainerChanged(id: number): void;
   /** An intent was applied, or loaded: for `NodeManager.applyIntent`. */
   onNodeIntent(uuid: Uuid, intent: NodeIntent): void;
 }

@@ -11,6 +11,8 @@ export interface ReplicaStore {
   setReplicaIndexCount(number: number, indexCount: number): void;
   /** A snapshot has taken the place of the container table: looks at every container with replicas anew. */
   recheckContainers(): void;
+  /** The container was created or is in another state: what its replicas mean for it is looked at anew. */
+  containerChanged(containerId: number): void;
   /** Takes all replicas of a dead node away (spec 01 §7.4). The set of its container ids is kept. */
   purgeNode(slot: NodeSlot): void;
   /** Size of the set of container ids that the datanode last reported. Trails reports by a moment. */

@@ -24,12 +24,15 @@ import {
 } from "../shared/shard-layout.js";
 import {
   REPLICAS_HEADER_BYTES,
+  type ReplicaDecision,
   type ReplicaQuery,
   ROWS_HEADER_BYTES,
   type RowsHeader,
+  readDecision,
   readMerged,
   reserveRows,
   SHARD_RECORD,
+  sendContainersChanged,
   sendPurge,
   sendQuery,
 } from "../shared/shard-records.js";
@@ -39,12 +42,16 @@ import type { RowRuns } from "./row-runs.js";
 
 /** Header of a ring's record. */
 const RECORD_HEADER_BYTES = 8;
+/** 32 KB. */
+const CHANGES_PER_RECORD = 4096;
 
 export interface ShardClientOptions {
   readonly workers: WorkerStarter;
   readonly ringBytes: number;
   readonly start: Pick<ShardStartData, "shard" | "shardCount" | "replicaIndexCounts" | "sideIdsPerNodeMax">;
   onMerged(ticket: number): void;
+  /** The decision is used again. */
+  onDecision(decision: Readonly<ReplicaDecision>): void;
   onReplicas(ticket: number, facts: readonly ReplicaFacts[]): void;
   /** Records were taken: there may be room again. */
   onRoom(): void;
@@ -66,6 +73,16 @@ export class ShardClient {
   readonly #nodeCounts = new Uint32Array(new SharedArrayBuffer(NODE_COUNTS_BYTES));
   /** Purges that found no room; nothing of a node may overtake its purge, so rows wait with them. */
   readonly #heldPurges: NodeSlot[] = [];
+  readonly #decision: ReplicaDecision = {
+    containerId: 0,
+    action: 0,
+    node: 0,
+    replicaIndex: 0,
+    sequenceId: 0,
+    usedBytes: 0,
+    keyCount: 0,
+  };
+  #changedIds: number[] = [];
 
   constructor(options: ShardClientOptions) {
     this.#options = options;
@@ -101,6 +118,24 @@ export class ShardClient {
       sentCount++;
     }
     this.#heldPurges.splice(0, sentCount);
+  }
+
+  /** Told to the shard by the next `sendChanges`. */
+  containerChanged(id: number): void {
+    this.#changedIds.push(id);
+  }
+
+  /** False when some found no room. */
+  sendChanges(): boolean {
+    const ids = this.#changedIds;
+    let sent = 0;
+    while (sent < ids.length) {
+      const end = Math.min(ids.length, sent + CHANGES_PER_RECORD);
+      if (!sendContainersChanged(this.link.sender, ids, sent, end)) break;
+      sent = end;
+    }
+    this.#changedIds = sent === ids.length ? [] : ids.slice(sent);
+    return this.#changedIds.length === 0;
   }
 
   /** False without room. */
@@ -142,6 +177,11 @@ export class ShardClient {
     const { receiver } = this.link;
     if (kind === SHARD_RECORD.CHUNK_MERGED) {
       this.#options.onMerged(readMerged(receiver, offset));
+      return;
+    }
+    if (kind === SHARD_RECORD.DECISION) {
+      readDecision(receiver, offset, this.#decision);
+      this.#options.onDecision(this.#decision);
       return;
     }
     assert(kind === SHARD_RECORD.REPLICAS, `a shard sent a record of kind ${kind}`);

@@ -5,7 +5,7 @@ import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
 import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_ROW } from "../shared/replica-layout.js";
 import { REPLICA_INDEX_COUNTS_BYTES } from "../shared/shard-layout.js";
-import { SHARD_RECORD } from "../shared/shard-records.js";
+import { type ReplicaDecision, SHARD_RECORD } from "../shared/shard-records.js";
 import type { WorkerStarter } from "../shared/worker-link.js";
 import type { ReplicaFacts, ReplicaStore, ShardStatistics } from "./replica-store.js";
 import { RowRuns } from "./row-runs.js";
@@ -27,6 +27,8 @@ export interface ShardSetOptions {
   readonly onFailed: (error: Error) => void;
   /** Rows that found no room may be tried again. */
   readonly onRoom: () => void;
+  /** A replica means something for its container. The object is used again. */
+  readonly onDecision: (decision: Readonly<ReplicaDecision>) => void;
 }
 
 /** A chunk of a full report. */
@@ -113,6 +115,11 @@ export class ShardSet implements ReplicaStore {
   /** The rows of the container table are others than before. Whatever was derived from them is checked. */
   recheckContainers(): void {
     for (const client of this.#clients) client.postMessage({ kind: "recheck" });
+  }
+
+  containerChanged(containerId: number): void {
+    this.#clientOf(stripeOf(containerId)).containerChanged(containerId);
+    this.#schedulePublish();
   }
 
   setReplicaIndexCount(number: number, indexCount: number): void {
@@ -226,6 +233,7 @@ export class ShardSet implements ReplicaStore {
       ringBytes,
       start: { shard, shardCount, sideIdsPerNodeMax, replicaIndexCounts: this.#indexCounts },
       onMerged: (ticket) => this.#onMerged(ticket, shard),
+      onDecision: (decision) => this.#options.onDecision(decision),
       onReplicas: (ticket, facts) => this.#onReplicas(ticket, facts),
       onRoom: () => this.#offerRoom(),
     });
@@ -309,6 +317,7 @@ export class ShardSet implements ReplicaStore {
 
   #offerRoom(): void {
     for (const client of this.#clients) {
+      if (!client.sendChanges()) this.#retrySoon();
       if (!client.isHolding) continue;
       client.sendHeldPurges();
       this.#schedulePublish();
@@ -323,7 +332,10 @@ export class ShardSet implements ReplicaStore {
     this.#isPublishing = true;
     this.#options.scheduler.endOfTurn(() => {
       this.#isPublishing = false;
-      for (const { link } of this.#clients) link.sender.publish();
+      for (const client of this.#clients) {
+        if (!client.sendChanges()) this.#retrySoon();
+        client.link.sender.publish();
+      }
     });
   }
 }

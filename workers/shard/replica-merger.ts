@@ -87,6 +87,14 @@ export class ReplicaMerger {
     this.#show();
   }
 
+  /** The container was created or entered another state: what its replicas mean for it is looked at anew. */
+  containerChanged(id: number): void {
+    const stripe = this.#stripes.find(id);
+    if (stripe === undefined) return;
+    const offset = id - stripe.firstId;
+    if (replicaCount(stripe, offset) > 0) this.#noteKnown(stripe, offset);
+  }
+
   /** The container table is another one than before: looks at every container with replicas anew, in
    * steps. */
   beginRecheck(): void {

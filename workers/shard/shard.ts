@@ -15,6 +15,7 @@ import {
   REPLICAS_HEADER_BYTES,
   type ReplicaQuery,
   type RowsHeader,
+  readContainersChanged,
   readPurge,
   readQuery,
   readRowsHeader,
@@ -101,6 +102,9 @@ export class Shard implements WorkerLoop {
       case SHARD_RECORD.PURGE_NODE:
         this.#merger.purgeNode(readPurge(receiver, offset));
         return;
+      case SHARD_RECORD.CONTAINERS_CHANGED:
+        readContainersChanged(receiver, offset, this.#onContainerChanged);
+        return;
       case SHARD_RECORD.QUERY_REPLICAS: {
         const query = { ticket: 0, containerId: 0 };
         readQuery(receiver, offset, query);
@@ -111,6 +115,8 @@ export class Shard implements WorkerLoop {
         assert(false, `the shard got a record of kind ${kind}`);
     }
   };
+
+  readonly #onContainerChanged = (id: number): void => this.#merger.containerChanged(id);
 
   #onMessage(message: StripeMessage | RecheckMessage): void {
     if (message.kind === "recheck") this.#merger.beginRecheck();

@@ -2,8 +2,8 @@ import type { ChannelReceiver, ChannelSender } from "../../engine/core/shared-ch
 
 /** Records between main and a shard.
  *
- *   main ─► REPORT_CHUNK, INCREMENTAL, PURGE_NODE, QUERY_REPLICAS            ─► shard
- *   main ◄─ CHUNK_MERGED for each chunk with a ticket, REPLICAS for a query  ◄─ shard
+ *   main ─► REPORT_CHUNK, INCREMENTAL, PURGE_NODE, CONTAINERS_CHANGED, queries  ─► shard
+ *   main ◄─ CHUNK_MERGED for each chunk with a ticket, DECISION, answers        ◄─ shard
  *
  * All of one node travels in this one ring, so that chunks, incremental reports and purges keep their order.
  * Report rows stand behind the header as the datanode sent them (`ROW_DOC` of the protocol), checked by main,
@@ -15,6 +15,8 @@ export const SHARD_RECORD = {
   QUERY_REPLICAS: 4,
   CHUNK_MERGED: 5,
   REPLICAS: 6,
+  CONTAINERS_CHANGED: 7,
+  DECISION: 8,
 } as const;
 
 /** ticket f64, fromId f64, toId f64, rowCount u32, node u16, rowBytes u16. */
@@ -123,4 +125,82 @@ export function reserveReplicas(
   sender.view.setUint32(offset + 8, rowCount, true);
   sender.view.setUint32(offset + 12, rowBytes, true);
   return offset + REPLICAS_HEADER_BYTES;
+}
+
+/** Ids of containers that were created or entered another state: what the shard derived from their rows is
+ * looked at anew. f64 each, behind their count (u32) and padding. */
+const CHANGED_HEADER_BYTES = 8;
+
+/** Sends `ids[from … end)`. */
+export function sendContainersChanged(
+  sender: ChannelSender,
+  ids: readonly number[],
+  from: number,
+  end: number,
+): boolean {
+  const offset = sender.reserve(SHARD_RECORD.CONTAINERS_CHANGED, CHANGED_HEADER_BYTES + (end - from) * 8);
+  if (offset < 0) return false;
+  sender.view.setUint32(offset, end - from, true);
+  for (let i = from; i < end; i++) {
+    sender.view.setFloat64(offset + CHANGED_HEADER_BYTES + (i - from) * 8, ids[i] as number, true);
+  }
+  sender.commit();
+  return true;
+}
+
+export function readContainersChanged(
+  { view }: Pick<ChannelReceiver, "view">,
+  offset: number,
+  onContainer: (id: number) => void,
+): void {
+  const count = view.getUint32(offset, true);
+  for (let i = 0; i < count; i++) onContainer(view.getFloat64(offset + CHANGED_HEADER_BYTES + i * 8, true));
+}
+
+/** What a replica means for its container. Nothing is lost with it: the shard says it again when the replica
+ * is reported again, when the container changes, and when it is asked to recheck all. */
+export interface ReplicaDecision {
+  containerId: number;
+  /** REPLICA_ACTION of the rules, never NONE. */
+  action: number;
+  /** Slot of the datanode. */
+  node: number;
+  replicaIndex: number;
+  /** Of the container, as the reports have raised it; of the replica when it brings the container back. */
+  sequenceId: number;
+  /** Live usage of the container. */
+  usedBytes: number;
+  keyCount: number;
+}
+
+/** containerId, sequenceId, usedBytes, keyCount f64; node u16, action u8, replicaIndex u8, padding. */
+const DECISION_BYTES = 40;
+
+export function sendDecision(sender: ChannelSender, decision: Readonly<ReplicaDecision>): boolean {
+  const offset = sender.reserve(SHARD_RECORD.DECISION, DECISION_BYTES);
+  if (offset < 0) return false;
+  const { view } = sender;
+  view.setFloat64(offset, decision.containerId, true);
+  view.setFloat64(offset + 8, decision.sequenceId, true);
+  view.setFloat64(offset + 16, decision.usedBytes, true);
+  view.setFloat64(offset + 24, decision.keyCount, true);
+  view.setUint16(offset + 32, decision.node, true);
+  view.setUint8(offset + 34, decision.action);
+  view.setUint8(offset + 35, decision.replicaIndex);
+  sender.commit();
+  return true;
+}
+
+export function readDecision(
+  { view }: Pick<ChannelReceiver, "view">,
+  offset: number,
+  into: ReplicaDecision,
+): void {
+  into.containerId = view.getFloat64(offset, true);
+  into.sequenceId = view.getFloat64(offset + 8, true);
+  into.usedBytes = view.getFloat64(offset + 16, true);
+  into.keyCount = view.getFloat64(offset + 24, true);
+  into.node = view.getUint16(offset + 32, true);
+  into.action = view.getUint8(offset + 34);
+  into.replicaIndex = view.getUint8(offset + 35);
 }

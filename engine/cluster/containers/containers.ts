@@ -3,7 +3,7 @@ import { STRIPE_ROWS } from "../../../workers/shared/container-layout.js";
 import type { ContainerState, ReplicationType } from "../../core/enums.js";
 import { CONTAINER_STATE } from "../../core/enums.js";
 import { enumName } from "../enum-name.js";
-import { ContainerTable } from "./container-table.js";
+import { ContainerTable, type StateStep } from "./container-table.js";
 import type { Dictionary } from "./dictionary.js";
 import { ownerDictionary, replicationDictionary } from "./dictionary.js";
 import type { ReplicationConfig } from "./replication-config.js";
@@ -29,6 +29,7 @@ export interface ContainerPage {
 export interface ContainersOptions {
   allocateStripe(stripe: number): SharedArrayBuffer;
   onReplicationConfig(number: number, config: ReplicationConfig): void;
+  onContainerChanged(id: number): void;
 }
 
 /** Containers with their dictionaries: numbers inside, records outside. */
@@ -76,6 +77,13 @@ export class Containers {
       sequenceId: record.sequenceId,
       deleteTransactionId: record.deleteTransactionId,
     });
+    this.#options.onContainerChanged(record.containerId);
+  }
+
+  /** Moves an existing container on. */
+  enterState(id: number, step: StateStep): void {
+    this.table.enterState(id, step);
+    this.#options.onContainerChanged(id);
   }
 
   /** A page by id from `startId` on, inclusive (spec 02 §14); at most `countMax` ≥ 1 containers. */

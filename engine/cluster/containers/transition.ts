@@ -9,10 +9,11 @@ import { nextState, SEQUENCE_RISES_IN } from "./life-cycle.js";
 /** One step of a container's life (spec 02 §4.2). The sequence id rises to the leader's in the states that
  * allow it; the other figures are taken over with a new state only, so that all SCMs write the same. */
 export function applyTransition(
-  { table, replications }: Containers,
+  containers: Containers,
   { containerId, event, sequenceId, usedBytes, keyCount }: TransitionContainer,
   nowMs: number,
 ): OperationResult {
+  const { table, replications } = containers;
   const number = table.state(containerId);
   if (number === 0) return refused("CONTAINER_NOT_FOUND", { containerId });
   const state = enumName(CONTAINER_STATE, number);
@@ -25,7 +26,7 @@ export function applyTransition(
   const known = table.sequenceId(containerId);
   const raised = SEQUENCE_RISES_IN.has(state) ? Math.max(known, sequenceId) : known;
   if (next !== state) {
-    table.enterState(containerId, {
+    containers.enterState(containerId, {
       state: CONTAINER_STATE[next],
       timeMs: nowMs,
       usedBytes,

@@ -43,6 +43,7 @@ class Fleet {
       },
       onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
+      onDecision: () => {},
       onRoom: () => this.intake.roomAppeared(),
     });
     this.intake = new ReportIntake({

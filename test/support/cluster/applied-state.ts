@@ -15,6 +15,7 @@ import { LONE_CONF_STATE } from "../raft/lone-voter.js";
 export class AppliedState {
   readonly stripes = new Map<number, SharedArrayBuffer>();
   readonly intents = new Map<Uuid, NodeIntent>();
+  readonly changedContainers: number[] = [];
   readonly configNumbers: number[] = [];
   readonly state: ClusterState;
   readonly #batch = new TurnBatch();
@@ -29,6 +30,7 @@ export class AppliedState {
         return buffer;
       },
       onReplicationConfig: (number) => this.configNumbers.push(number),
+      onContainerChanged: (id) => this.changedContainers.push(id),
       onNodeIntent: (uuid, intent) => this.intents.set(uuid, intent),
     });
     if (isNew) this.state.loaded(LONE_CONF_STATE);

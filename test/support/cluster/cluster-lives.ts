@@ -25,6 +25,7 @@ function newCluster(): ClusterState {
   return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
     onReplicationConfig: () => undefined,
+    onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
   });
 }

@@ -91,6 +91,7 @@ export class StoredScm {
     const machine = new ClusterState({
       allocateStripe: () => new SharedArrayBuffer(STRIPE_ROWS * ROW_BYTES),
       onReplicationConfig: () => undefined,
+      onContainerChanged: () => undefined,
       onNodeIntent: () => undefined,
     });
     const recovered = await recover(disk, DIRECTORIES, machine, async () => undefined);

@@ -312,6 +312,7 @@ export function newMachine(): ClusterState {
   return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_ROWS * ROW_BYTES),
     onReplicationConfig: () => undefined,
+    onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
   });
 }

@@ -5,6 +5,7 @@ import type { ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import { ShardSet } from "../../../workers/pool/shard-set.js";
 import { Shard } from "../../../workers/shard/shard.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../../../workers/shared/container-layout.js";
+import type { ReplicaDecision } from "../../../workers/shared/shard-records.js";
 import { SimScheduler } from "../simulation/sim-scheduler.js";
 import { LocalWorkers } from "./local-workers.js";
 
@@ -20,6 +21,7 @@ export class ShardSystem {
   readonly scheduler = new SimScheduler();
   readonly workers = new LocalWorkers((context) => new Shard(context));
   readonly set: ShardSet;
+  readonly decisions: ReplicaDecision[] = [];
   readonly restarts: number[] = [];
   readonly failures: Error[] = [];
   roomCount = 0;
@@ -36,6 +38,7 @@ export class ShardSystem {
       onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
       onRoom: () => this.roomCount++,
+      onDecision: (decision) => this.decisions.push({ ...decision }),
     });
   }
 

@@ -58,6 +58,7 @@ function emptyState(): ClusterState {
   return new ClusterState({
     allocateStripe: () => new SharedArrayBuffer(STRIPE_ROWS * 64),
     onReplicationConfig: () => undefined,
+    onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
   });
 }

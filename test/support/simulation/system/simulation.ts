@@ -337,6 +337,7 @@ export class Simulation {
     const state = new ClusterState({
       allocateStripe: () => new SharedArrayBuffer(STRIPE_BYTES),
       onReplicationConfig: () => {},
+      onContainerChanged: () => {},
       onNodeIntent: () => {},
     });
     const { config, disk } = scm;

@@ -18,7 +18,9 @@ function containers(): { readonly containers: Containers; readonly stripes: Map<
     stripes.set(stripe, buffer);
     return buffer;
   };
-  return { containers: new Containers({ allocateStripe, onReplicationConfig: () => undefined }), stripes };
+  const ignored = (): void => undefined;
+  const options = { allocateStripe, onReplicationConfig: ignored, onContainerChanged: ignored };
+  return { containers: new Containers(options), stripes };
 }
 
 function idsOf(
