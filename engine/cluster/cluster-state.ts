@@ -8,6 +8,7 @@ import type { ConfState } from "../raft/types.js";
 import { ClusterMeta, readStateHead } from "./cluster-meta.js";
 import { Containers } from "./containers/containers.js";
 import type { ReplicationConfig } from "./containers/replication-config.js";
+import { applyResurrection } from "./containers/resurrection.js";
 import { applyTransition } from "./containers/transition.js";
 import type { FlushPart } from "./flush-part.js";
 import { DrainTarget } from "./flush-part.js";
@@ -418,6 +419,8 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
         return this.members.set(operation.member, this.confState) ?? DONE;
       case OPERATION.newGroup:
         return this.#startNewGroup(operation);
+      case OPERATION.resurrectContainer:
+        return applyResurrection(this.containers, operation, this.#meta.nowMs);
       default:
         return unreachable(operation);
     }

@@ -4,6 +4,7 @@ import type { ByteReader } from "../core/byte-reader.js";
 import type { ByteWriter } from "../core/byte-writer.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../core/enums.js";
 import { printReplication, readReplication, writeReplication } from "./containers/replication-config.js";
+import { PROVING_REPLICA_STATE } from "./containers/resurrection.js";
 import { countFrom } from "./count-from.js";
 import { enumName } from "./enum-name.js";
 import { readMember, writeMember } from "./members/member-codec.js";
@@ -75,6 +76,13 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       writer.f64(operation.skipped.CertificateId);
       writer.f64(operation.skippedSessionIds);
       writer.f64(operation.skippedNodeIds);
+      return;
+    case OPERATION.resurrectContainer:
+      writer.f64(operation.containerId);
+      writer.u8(PROVING_REPLICA_STATE[operation.replicaState]);
+      writer.f64(operation.sequenceId);
+      writer.f64(operation.usedBytes);
+      writer.f64(operation.keyCount);
       return;
     default:
       unreachable(operation);
@@ -162,6 +170,16 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
         },
         skippedSessionIds: countFrom(reader),
         skippedNodeIds: countFrom(reader),
+      };
+    case OPERATION.resurrectContainer:
+      return {
+        kind,
+        session,
+        containerId: countFrom(reader),
+        replicaState: enumName(PROVING_REPLICA_STATE, reader.u8()),
+        sequenceId: countFrom(reader),
+        usedBytes: countFrom(reader),
+        keyCount: countFrom(reader),
       };
     default:
       return unreachable(kind);

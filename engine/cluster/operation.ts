@@ -1,6 +1,7 @@
 import type { ContainerRecord, PipelineRecord } from "../../protocol/schema/records.js";
 import type { ContainerEvent, OperationalState } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
+import type { ProvingReplicaState } from "./containers/resurrection.js";
 import type { Member } from "./members/member.js";
 import type { SequenceName } from "./sequence/sequence-table.js";
 
@@ -18,6 +19,7 @@ export const OPERATION = {
   transitionContainer: 8,
   setMember: 9,
   newGroup: 10,
+  resurrectContainer: 11,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
 
@@ -33,6 +35,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   8: 1,
   9: 1,
   10: 1,
+  11: 1,
 };
 
 /** Makes a mutation happen exactly once (raft.md §13). With `sessionId` 0 it is at-least-once: a caller
@@ -121,6 +124,20 @@ export interface TransitionContainer extends Stamped {
   readonly keyCount: number;
 }
 
+/** A replica with data of a container that is being deleted, or was: the container comes back (spec 02 §9.2,
+ * §9.3). Carries what proved it, not the new state, so that `apply` can judge it again; the new state follows
+ * from it. Refused with CONTAINER_STATE when it proves nothing. */
+export interface ResurrectContainer extends Stamped {
+  readonly kind: typeof OPERATION.resurrectContainer;
+  readonly containerId: number;
+  readonly replicaState: ProvingReplicaState;
+  /** Of the replica. */
+  readonly sequenceId: number;
+  /** Of the container, as with a transition. */
+  readonly usedBytes: number;
+  readonly keyCount: number;
+}
+
 /** A member of the group tells where it is found. Refused for one that is unknown or was removed. */
 export interface SetMember extends Stamped {
   readonly kind: typeof OPERATION.setMember;
@@ -146,4 +163,5 @@ export type Operation =
   | HashAt
   | TransitionContainer
   | SetMember
-  | NewGroup;
+  | NewGroup
+  | ResurrectContainer;

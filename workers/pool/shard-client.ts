@@ -78,6 +78,7 @@ export class ShardClient {
     action: 0,
     node: 0,
     replicaIndex: 0,
+    replicaState: 0,
     sequenceId: 0,
     usedBytes: 0,
     keyCount: 0,

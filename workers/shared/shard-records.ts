@@ -166,6 +166,8 @@ export interface ReplicaDecision {
   /** Slot of the datanode. */
   node: number;
   replicaIndex: number;
+  /** REPLICA_STATE. */
+  replicaState: number;
   /** Of the container, as the reports have raised it; of the replica when it brings the container back. */
   sequenceId: number;
   /** Live usage of the container. */
@@ -173,7 +175,8 @@ export interface ReplicaDecision {
   keyCount: number;
 }
 
-/** containerId, sequenceId, usedBytes, keyCount f64; node u16, action u8, replicaIndex u8, padding. */
+/** containerId, sequenceId, usedBytes, keyCount f64; node u16, action u8, replicaIndex u8, replicaState u8,
+ * padding. */
 const DECISION_BYTES = 40;
 
 export function sendDecision(sender: ChannelSender, decision: Readonly<ReplicaDecision>): boolean {
@@ -187,6 +190,7 @@ export function sendDecision(sender: ChannelSender, decision: Readonly<ReplicaDe
   view.setUint16(offset + 32, decision.node, true);
   view.setUint8(offset + 34, decision.action);
   view.setUint8(offset + 35, decision.replicaIndex);
+  view.setUint8(offset + 36, decision.replicaState);
   sender.commit();
   return true;
 }
@@ -203,4 +207,5 @@ export function readDecision(
   into.node = view.getUint16(offset + 32, true);
   into.action = view.getUint8(offset + 34);
   into.replicaIndex = view.getUint8(offset + 35);
+  into.replicaState = view.getUint8(offset + 36);
 }

@@ -24,6 +24,12 @@ export function describeOperation(operation: Operation): string {
         .map(([name, count]) => `${count} ${name}`)
         .join(", ")}`;
     }
+    case OPERATION.transitionContainer:
+      return `container ${operation.containerId} ${operation.event}`;
+    case OPERATION.resurrectContainer: {
+      const { containerId, replicaState, sequenceId } = operation;
+      return `container ${containerId}, by a ${replicaState} replica with sequence id ${sequenceId}`;
+    }
     default:
       return "";
   }

@@ -1,9 +1,10 @@
-import type { ByteReader } from "../../core/byte-reader.js";
+import { ByteReader } from "../../core/byte-reader.js";
 import type { ByteWriter } from "../../core/byte-writer.js";
 import type { LogIndex } from "../../core/ids.js";
 import { countFrom } from "../count-from.js";
 import { DiskTable } from "../disk-table.js";
-import { OPERATION } from "../operation.js";
+import { NO_SESSION, OPERATION } from "../operation.js";
+import { readOperationHeader } from "../operation-codec.js";
 import { TABLE } from "../tables.js";
 import { HistoryRowWriter, historyKey, ROW_OPERATION_COUNT_MAX } from "./history-row.js";
 
@@ -13,8 +14,8 @@ const HISTORY_COUNT_MAX = 1_000_000;
 /** The oldest are deleted by such a share at a time: a range deletion costs every later scan a little. */
 const PIECES = 16;
 
-/** What someone asked for, and where members are found; the rest the SCM does by itself, and would push the
- * others out. */
+/** What someone asked for, where members are found, and containers that came back from deletion, which is
+ * not to happen unseen; the rest the SCM does by itself, and would push the others out. */
 const KEPT: ReadonlySet<number> = new Set([
   OPERATION.seedCluster,
   OPERATION.importBatch,
@@ -22,6 +23,7 @@ const KEPT: ReadonlySet<number> = new Set([
   OPERATION.setNodeIntent,
   OPERATION.setMember,
   OPERATION.newGroup,
+  OPERATION.resurrectContainer,
 ]);
 
 /** The last mutations with their outcomes, on every SCM the same ones: who did what, when, and what became of
@@ -54,7 +56,7 @@ export class History {
     operation: Uint8Array,
     error: number,
   ): void {
-    if (!KEPT.has(kindOf(operation))) return;
+    if (!isKept(operation)) return;
     if (this.#row.count === 0) this.#row.begin(place.index, place.timeMs);
     this.#row.add(operation, error);
     if (this.#row.count === ROW_OPERATION_COUNT_MAX) this.endEntry();
@@ -86,6 +88,9 @@ export class History {
   }
 }
 
-function kindOf(operation: Uint8Array): number {
-  return (operation[0] as number) | ((operation[1] as number) << 8);
+/** Transitions are the SCM's own, but for those that came in a client's session. */
+function isKept(operation: Uint8Array): boolean {
+  const kind = (operation[0] as number) | ((operation[1] as number) << 8);
+  if (kind !== OPERATION.transitionContainer) return KEPT.has(kind);
+  return readOperationHeader(new ByteReader(operation)).session.sessionId !== NO_SESSION.sessionId;
 }

@@ -37,6 +37,7 @@ const IN_HISTORY: ReadonlySet<number> = new Set([
   OPERATION.setNodeIntent,
   OPERATION.setMember,
   OPERATION.newGroup,
+  OPERATION.resurrectContainer,
 ]);
 const LONG_BYTES = 128;
 
@@ -53,7 +54,8 @@ class ExpectedHistory {
   /** The model has carried out the entry at `index`. */
   note(index: number): void {
     for (const { operation, timeMs, error } of this.#model.history.slice(this.#seen)) {
-      if (!IN_HISTORY.has(operation.kind)) continue;
+      const isAsked = operation.kind === OPERATION.transitionContainer && operation.session.sessionId > 0;
+      if (!IN_HISTORY.has(operation.kind) && !isAsked) continue;
       this.entries.push({
         number: this.entries.length + 1,
         index: logIndex(index),

@@ -132,6 +132,8 @@ export class NaiveCluster {
         return { value: "hash" };
       case OPERATION.transitionContainer:
         return this.#transition(operation.containerId, operation);
+      case OPERATION.resurrectContainer:
+        return this.#resurrect(operation.containerId, operation);
       case OPERATION.setMember:
         return this.#setMember(operation.member);
       case OPERATION.newGroup: {
@@ -225,6 +227,30 @@ export class NaiveCluster {
     const changes =
       next === container.state ? {} : { state: next, usedBytes, keyCount, stateEnterTimeMs: this.nowMs };
     this.containers.set(id, { ...container, ...changes, sequenceId });
+    return { value: undefined };
+  }
+
+  #resurrect(
+    id: number,
+    replica: { replicaState: string; sequenceId: number; usedBytes: number; keyCount: number },
+  ): Outcome {
+    const container = this.containers.get(id);
+    if (container === undefined) return { error: "CONTAINER_NOT_FOUND" };
+    const { replicaState, sequenceId, usedBytes, keyCount } = replica;
+    const { type } = container.replication;
+    const isGone = ["DELETING", "DELETED"].includes(container.state);
+    const mustBeNewer = type === "RATIS" && ["CLOSED", "QUASI_CLOSED"].includes(replicaState);
+    if (!isGone || type === "EC" || (mustBeNewer && sequenceId <= container.sequenceId)) {
+      return { error: "CONTAINER_STATE" };
+    }
+    this.containers.set(id, {
+      ...container,
+      state: replicaState === "CLOSED" ? "CLOSED" : "QUASI_CLOSED",
+      stateEnterTimeMs: this.nowMs,
+      usedBytes,
+      keyCount,
+      sequenceId: Math.max(sequenceId, container.sequenceId),
+    });
     return { value: undefined };
   }
 

@@ -1,4 +1,5 @@
 import { parseReplication, ratis } from "../../../engine/cluster/containers/replication-config.js";
+import { PROVING_REPLICA_STATE } from "../../../engine/cluster/containers/resurrection.js";
 import type { Operation, SessionStamp } from "../../../engine/cluster/operation.js";
 import { NO_SESSION, OPERATION } from "../../../engine/cluster/operation.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../../../engine/core/enums.js";
@@ -35,7 +36,8 @@ export class OperationSource {
     const pick = this.#random.below(100);
     if (pick < 40) return suppressContainers(this.#ids(), this.#random.below(2) === 0, session);
     if (pick < 55) return this.#import(session);
-    if (pick < 80) return this.#transition(session);
+    if (pick < 77) return this.#transition(session);
+    if (pick < 80) return this.#resurrection(session);
     if (pick < 86) return { kind: OPERATION.openSession, session: NO_SESSION, clientName: "client ü" };
     if (pick < 92) {
       return {
@@ -124,6 +126,18 @@ export class OperationSource {
       session,
       containerId: this.#id(),
       event: this.#nameOf(CONTAINER_EVENT),
+      sequenceId: this.#random.below(300),
+      usedBytes: this.#random.below(1_000_000),
+      keyCount: this.#random.below(100),
+    };
+  }
+
+  #resurrection(session: SessionStamp): Operation {
+    return {
+      kind: OPERATION.resurrectContainer,
+      session,
+      containerId: this.#id(),
+      replicaState: this.#nameOf(PROVING_REPLICA_STATE),
       sequenceId: this.#random.below(300),
       usedBytes: this.#random.below(1_000_000),
       keyCount: this.#random.below(100),

@@ -6,9 +6,14 @@ import {
   ratis,
   standAlone,
 } from "../../../../engine/cluster/containers/replication-config.js";
+import { PROVING_REPLICA_STATE } from "../../../../engine/cluster/containers/resurrection.js";
 import type { Operation } from "../../../../engine/cluster/operation.js";
 import { OPERATION, OPERATION_VERSION } from "../../../../engine/cluster/operation.js";
-import { readOperation, writeOperation } from "../../../../engine/cluster/operation-codec.js";
+import {
+  OPERATION_HEADER_BYTES,
+  readOperation,
+  writeOperation,
+} from "../../../../engine/cluster/operation-codec.js";
 import { SEQUENCE } from "../../../../engine/cluster/sequence/sequence-table.js";
 import { ByteReader } from "../../../../engine/core/byte-reader.js";
 import { ByteWriter } from "../../../../engine/core/byte-writer.js";
@@ -17,6 +22,7 @@ import {
   CONTAINER_STATE,
   OPERATIONAL_STATE,
   PIPELINE_STATE,
+  REPLICA_STATE,
 } from "../../../../engine/core/enums.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 
@@ -162,6 +168,15 @@ const operation = fc.oneof(
     skippedSessionIds: count,
     skippedNodeIds: count,
   }),
+  fc.record({
+    kind: fc.constant(OPERATION.resurrectContainer),
+    session,
+    containerId: count,
+    replicaState: nameIn(PROVING_REPLICA_STATE),
+    sequenceId: count,
+    usedBytes: count,
+    keyCount: count,
+  }),
 ) as fc.Arbitrary<Operation>;
 
 function encode(value: Operation): Uint8Array {
@@ -207,6 +222,24 @@ test("a number that no operation has, and a version that this release does not k
   assert.throws(() => readOperation(withByte(2, 9)), RangeError);
 });
 
+test("a container is resurrected by a replica that can hold data, and by nothing else", () => {
+  const session = { sessionId: 0, sequence: 0, ackedSequence: 0 };
+  const figures = { sequenceId: 70, usedBytes: 700, keyCount: 7 };
+  const kind = OPERATION.resurrectContainer;
+  const bytes = encode({ kind, session, containerId: 1, replicaState: "CLOSED", ...figures });
+  const at = OPERATION_HEADER_BYTES + 8;
+  assert.equal(bytes[at], REPLICA_STATE.CLOSED);
+  for (const [state, number] of Object.entries(REPLICA_STATE)) {
+    bytes[at] = number;
+    if (state === "INVALID" || state === "DELETED") {
+      assert.throws(() => readOperation(new ByteReader(bytes)), RangeError);
+    } else {
+      const operation = readOperation(new ByteReader(bytes));
+      assert.ok(operation.kind === kind && operation.replicaState === state);
+    }
+  }
+});
+
 test("numbers of operations and sequences stand in logs on disk and stay as they are", () => {
   assert.deepEqual(OPERATION, {
     seedCluster: 1,
@@ -219,6 +252,7 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     transitionContainer: 8,
     setMember: 9,
     newGroup: 10,
+    resurrectContainer: 11,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));
   assert.deepEqual(SEQUENCE, { localId: 1, delTxnId: 2, containerId: 3, CertificateId: 4 });

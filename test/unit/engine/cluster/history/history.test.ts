@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DrainTarget } from "../../../../../engine/cluster/flush-part.js";
+import { describeOperation } from "../../../../../engine/cluster/history/describe-operation.js";
 import { History } from "../../../../../engine/cluster/history/history.js";
 import { historyKey, readHistoryRow } from "../../../../../engine/cluster/history/history-row.js";
 import { NO_SESSION, OPERATION, type Operation } from "../../../../../engine/cluster/operation.js";
@@ -61,6 +62,25 @@ test("what the SCM does by itself is not kept", () => {
   for (const operation of own) history.add({ index: logIndex(1), timeMs: 1 }, bytesOf(operation), 0);
   history.endEntry();
   assert.equal(history.nextNumber, 1);
+});
+
+test("a transition that a client asked for is kept, and every resurrection", () => {
+  const history = new History();
+  const figures = { containerId: 7, sequenceId: 70, usedBytes: 700, keyCount: 7 };
+  const session = { sessionId: 3, sequence: 1, ackedSequence: 0 };
+  const operations: Operation[] = [
+    { kind: OPERATION.transitionContainer, session: NO_SESSION, event: "CLOSE", ...figures },
+    { kind: OPERATION.transitionContainer, session, event: "FINALIZE", ...figures },
+    { kind: OPERATION.resurrectContainer, session: NO_SESSION, replicaState: "CLOSED", ...figures },
+  ];
+  for (const operation of operations) history.add({ index: logIndex(1), timeMs: 1 }, bytesOf(operation), 0);
+  history.endEntry();
+  const [row] = history.table.tail(new Uint8Array(0), undefined, 10).rows;
+  assert.ok(row !== undefined && row.value !== null);
+  const details = readHistoryRow(row.key, row.value).map(
+    ({ operation }) => operation && describeOperation(operation),
+  );
+  assert.deepEqual(details, ["container 7 FINALIZE", "container 7, by a CLOSED replica with sequence id 70"]);
 });
 
 test("a row tells place, time and outcome of each operation, and leaves out the fields of a long one", () => {
