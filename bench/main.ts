@@ -17,6 +17,7 @@ import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
+import { restartStorm } from "./scenarios/restart-storm.js";
 import { snapshot } from "./scenarios/snapshot.js";
 
 const BENCHES: readonly Bench[] = [
@@ -34,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   ring,
   codec,
   boot,
+  restartStorm,
 ];
 
 /** `npm run bench -- NAME`: runs a bench and prints its figures beside the yardsticks of the same run. */
@@ -43,24 +45,37 @@ const program = new Command("bench")
   .option("--json <file>", "also writes the figures as JSON")
   .option("--vs <revision>", "alternates this tree with another revision (A B A B) and prints the ratios")
   .option("--runs <count>", "of benches that repeat something: how often", wholeNumber)
+  .option("--nodes <count>", "of benches with a fleet: datanodes", wholeNumber)
+  .option("--containers <count>", "of benches with a fleet: containers on each datanode", wholeNumber)
   .option("--only <word>", "of benches with several parts: those whose name contains the word")
   .addHelpText("after", `\n${BENCHES.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`).join("\n")}`)
   .parse();
 
 const [name] = program.args;
-const { json, vs, runs, only } = program.opts<{
+const { json, vs, ...choices } = program.opts<{
   json?: string;
   vs?: string;
   runs?: number;
+  nodes?: number;
+  containers?: number;
   only?: string;
 }>();
 const chosen = name === "all" ? BENCHES : BENCHES.filter((bench) => bench.name === name);
 if (chosen.length === 0) program.error(`no bench is called ${name}`);
 if (vs !== undefined) runVersus(String(name), vs, (line) => console.log(line));
-else await runBenches();
+else await withDirectory(runBenches);
 
-async function runBenches(): Promise<void> {
-  const { directory, settings } = environmentOf();
+async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "strata-bench-"));
+  try {
+    await run(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function runBenches(directory: string): Promise<void> {
+  const settings = describeMachine(directory);
   const results: Figure[] = [];
   for (const bench of chosen) {
     console.log(`${bench.name}: ${bench.doc}`);
@@ -68,8 +83,7 @@ async function runBenches(): Promise<void> {
     const figures = await bench.run({
       print: (line) => console.log(`  ${line}`),
       directory: join(directory, bench.name),
-      runs,
-      only,
+      ...choices,
     });
     console.log(`  ${describeYardsticks(yardsticks)}`);
     console.log(`  ${settings}`);
@@ -82,7 +96,6 @@ async function runBenches(): Promise<void> {
   }
   if (json !== undefined)
     writeFileSync(json, `${JSON.stringify({ settings, figures: results }, undefined, 2)}\n`);
-  rmSync(directory, { recursive: true, force: true });
   if (Number.isNaN(yardstickSink())) console.log("the yardsticks' loops were optimised away");
 }
 
@@ -92,11 +105,9 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError("must be a whole number above 0");
 }
 
-function environmentOf(): { directory: string; settings: string } {
-  const directory = mkdtempSync(join(tmpdir(), "strata-bench-"));
+function describeMachine(directory: string): string {
   const config = loadConfig({ env: {}, overrides: [`ozone.metadata.dirs=${directory}`] });
   const model = cpus()[0]?.model ?? "unknown";
   const machine = `Node.js ${process.version}, ${cpus().length} × ${model}`;
-  const settings = `${machine}, default configuration, hash ${config.hash()}`;
-  return { directory, settings };
+  return `${machine}, default configuration, hash ${config.hash()}`;
 }

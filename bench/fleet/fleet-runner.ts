@@ -53,6 +53,11 @@ export class FleetRunner {
     };
   }
 
+  /** Heartbeats count from now on; `summary` tells so with the next message of each process. */
+  forgetHeartbeats(): void {
+    for (const child of this.#children) child.send("forget heartbeats");
+  }
+
   /** Asks for the last figures, then ends the processes. */
   async stop(): Promise<FleetSummary> {
     for (const child of this.#children) if (child.connected) child.send("stop");
@@ -90,6 +95,7 @@ function addFigures(sum: FleetFigures, more: FleetFigures): void {
   sum.heartbeatsAnswered += more.heartbeatsAnswered;
   sum.heartbeatsMissed += more.heartbeatsMissed;
   sum.fullReports += more.fullReports;
+  sum.lastFullReportMs = Math.max(sum.lastFullReportMs, more.lastFullReportMs);
   sum.rowsReported += more.rowsReported;
   sum.incrementalReports += more.incrementalReports;
   sum.commands += more.commands;

@@ -36,6 +36,8 @@ export interface FleetFigures {
   /** Not sent because the node was not registered or its connection was full. */
   heartbeatsMissed: number;
   fullReports: number;
+  /** Epoch ms when the last one was answered. */
+  lastFullReportMs: number;
   rowsReported: number;
   incrementalReports: number;
   commands: number;
@@ -56,6 +58,7 @@ export function emptyFigures(): FleetFigures {
     heartbeatsAnswered: 0,
     heartbeatsMissed: 0,
     fullReports: 0,
+    lastFullReportMs: 0,
     rowsReported: 0,
     incrementalReports: 0,
     commands: 0,
@@ -74,7 +77,7 @@ const INCREMENTAL_ROWS = 3;
  * counts from there, so that a stall of the SCM is not hidden (coordinated omission). */
 export class Fleet {
   readonly figures: FleetFigures = emptyFigures();
-  readonly latencyUs = new Histogram();
+  latencyUs = new Histogram();
   readonly #options: FleetOptions;
   readonly #plan: FleetPlan;
   readonly #nodes: SimulatedNode[] = [];
@@ -117,6 +120,13 @@ export class Fleet {
       latencyUs: this.latencyUs.entries(),
       latencyMaxUs: this.latencyUs.max,
     };
+  }
+
+  /** Heartbeats count from now on. */
+  forgetHeartbeats(): void {
+    const { heartbeatsDue, heartbeatsSent, heartbeatsAnswered, heartbeatsMissed } = emptyFigures();
+    Object.assign(this.figures, { heartbeatsDue, heartbeatsSent, heartbeatsAnswered, heartbeatsMissed });
+    this.latencyUs = new Histogram();
   }
 
   noteError(error: RpcError): void {
@@ -284,6 +294,7 @@ class SimulatedNode {
       return;
     }
     this.#fleet.figures.fullReports++;
+    this.#fleet.figures.lastFullReportMs = Date.now();
     this.#fleet.figures.rowsReported += outcome.rowCount;
   }
 

@@ -10,44 +10,71 @@ import {
   ROW_STATE,
   ROW_USED_BYTES,
 } from "../../protocol/codec/report-rows.js";
-import type { FleetPlan } from "./plan.js";
+import { type FleetPlan, figuresOf } from "./plan.js";
 
-/** A node's full report, written as it is sent: a fleet of millions of replicas keeps none of them in
- * memory. */
+const ROW_NUMBERS = ROW_BYTES / 8;
+const ROW_WORDS = ROW_BYTES / 4;
+
+/** A node's full report, written as it is sent: a fleet of 200 million replicas keeps none of them in
+ * memory, and takes some nanoseconds for each. */
 export class PlanReportSource implements ReportSource {
   readonly rowBytes = ROW_BYTES;
   readonly rowCount: number;
   readonly origins: readonly Uuid[];
   readonly #plan: FleetPlan;
-  readonly #ids: Iterator<number>;
-  readonly #originIndex = new Map<Uuid, number>();
+  readonly #residues: readonly number[];
+  /** The next id is `#base + #residues[#origin]`, and the origin's place is that of its residue. */
+  #base = 0;
+  #origin = 0;
+  #numbers = new Float64Array(0);
 
   constructor(plan: FleetPlan, node: number) {
     this.#plan = plan;
     this.rowCount = plan.containersOfNode(node);
     this.origins = plan.originsOfNode(node);
-    this.origins.forEach((uuid, index) => {
-      this.#originIndex.set(uuid, index);
-    });
-    this.#ids = plan.containerIds(node);
+    this.#residues = plan.residuesOfNode(node);
+    this.#skipZero();
   }
 
   next(rowCountMax: number): Uint8Array {
-    const rows = new Uint8Array(rowCountMax * ROW_BYTES);
-    const view = new DataView(rows.buffer);
-    let at = 0;
-    while (at < rows.length) {
-      const { value: id, done } = this.#ids.next();
-      if (done === true) break;
-      const row = this.#plan.row(id, 0);
-      view.setFloat64(at + ROW_ID, id, true);
-      view.setFloat64(at + ROW_USED_BYTES, row.usedBytes, true);
-      view.setFloat64(at + ROW_SEQUENCE_ID, row.sequenceId, true);
-      view.setUint32(at + ROW_KEY_COUNT, row.keyCount, true);
-      view.setUint16(at + ROW_ORIGIN, this.#originIndex.get(row.originNodeId) ?? 0, true);
-      view.setUint8(at + ROW_STATE, REPLICA_STATE.CLOSED);
-      at += ROW_BYTES;
+    if (this.#numbers.length < rowCountMax * ROW_NUMBERS) {
+      this.#numbers = new Float64Array(rowCountMax * ROW_NUMBERS);
     }
-    return rows.subarray(0, at);
+    const rowCount = this.#write(rowCountMax);
+    return new Uint8Array(this.#numbers.buffer, 0, rowCount * ROW_BYTES);
+  }
+
+  #write(rowCountMax: number): number {
+    const numbers = this.#numbers;
+    const words = new Uint32Array(numbers.buffer);
+    const { containerCount, nodeCount } = this.#plan;
+    const residues = this.#residues;
+    let [base, origin] = [this.#base, this.#origin];
+    let row = 0;
+    for (; row < rowCountMax; row++) {
+      const id = base + (residues[origin] as number);
+      if (id > containerCount) break;
+      const { usedBytes, sequenceId, keyCount } = figuresOf(id);
+      const number = row * ROW_NUMBERS;
+      numbers[number + ROW_ID / 8] = id;
+      numbers[number + ROW_USED_BYTES / 8] = usedBytes;
+      numbers[number + ROW_SEQUENCE_ID / 8] = sequenceId;
+      const word = row * ROW_WORDS;
+      words[word + ROW_KEY_COUNT / 4] = keyCount;
+      words[word + ROW_ORIGIN / 4] = origin | IDENTITY;
+      if (++origin < residues.length) continue;
+      origin = 0;
+      base += nodeCount;
+    }
+    [this.#base, this.#origin] = [base, origin];
+    return row;
+  }
+
+  /** No container has id 0. */
+  #skipZero(): void {
+    if (this.#residues[0] === 0) this.#origin = 1;
   }
 }
+
+/** A closed replica, in the word that begins with its origin. */
+const IDENTITY = REPLICA_STATE.CLOSED << ((ROW_STATE - ROW_ORIGIN) * 8);

@@ -136,7 +136,7 @@ export class FleetPlan {
   }
 
   containersOfNode(node: number): number {
-    return this.#residues(node).reduce((sum, residue) => {
+    return this.residuesOfNode(node).reduce((sum, residue) => {
       const first = residue === 0 ? this.nodeCount : residue;
       const fits = first <= this.containerCount;
       return sum + (fits ? Math.floor((this.containerCount - first) / this.nodeCount) + 1 : 0);
@@ -145,23 +145,18 @@ export class FleetPlan {
 
   /** Where the replicas of a node were first written: the first members of its pipelines. */
   originsOfNode(node: number): Uuid[] {
-    return this.#residues(node).map((residue) => this.uuid(residue));
+    return this.residuesOfNode(node).map((residue) => this.uuid(residue));
   }
 
   /** Ids of a node's containers, ascending. */
   *containerIds(node: number): Generator<number> {
-    const residues = this.#residues(node);
+    const residues = this.residuesOfNode(node);
     for (let base = 0; base <= this.containerCount; base += this.nodeCount) {
       for (const residue of residues) {
         const id = base + residue;
         if (id >= 1 && id <= this.containerCount) yield id;
       }
     }
-  }
-
-  /** A full report's rows, ascending. */
-  *rows(node: number): Generator<ReportRow> {
-    for (const id of this.containerIds(node)) yield this.row(id, 0);
   }
 
   /** One replica; a higher `generation` has grown. */
@@ -179,17 +174,21 @@ export class FleetPlan {
     };
   }
 
-  #residues(node: number): number[] {
+  /** The remainders, ascending, that the ids of a node's containers leave when divided by the number of
+   * nodes. */
+  residuesOfNode(node: number): number[] {
     const residues = this.#distances.map((d) => (node - d + this.nodeCount) % this.nodeCount);
     return residues.sort((a, b) => a - b);
   }
 }
 
-function figuresOf(containerId: number): { usedBytes: number; keyCount: number; sequenceId: number } {
-  const mixed = Math.imul(containerId, 0x9e3779b1) >>> 0;
+/** What all replicas of a container hold. */
+export function figuresOf(containerId: number): { usedBytes: number; keyCount: number; sequenceId: number } {
+  const mixed = Math.imul(containerId, 0x9e3779b1);
+  const below5000 = (mixed >>> 0) % 5000;
   return {
-    usedBytes: 64 * MIB + (mixed % (1024 * MIB)),
-    keyCount: 1 + (mixed % 1000),
-    sequenceId: 100 + (mixed % 5000),
+    usedBytes: 64 * MIB + (mixed & (1024 * MIB - 1)),
+    keyCount: 1 + (below5000 % 1000),
+    sequenceId: 100 + below5000,
   };
 }

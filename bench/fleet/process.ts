@@ -29,6 +29,7 @@ function report(): void {
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message) => {
+  if (message === "forget heartbeats") fleet.forgetHeartbeats();
   if (message !== "stop") return;
   report();
   fleet.stop();

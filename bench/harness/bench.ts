@@ -14,6 +14,10 @@ export interface BenchContext {
   readonly directory: string;
   /** `--runs`: of benches that repeat something; undefined = as many as the figure wants. */
   readonly runs?: number | undefined;
+  /** `--nodes`, `--containers`: of benches with a fleet; undefined = as the figure wants. */
+  readonly nodes?: number | undefined;
+  /** On each node. */
+  readonly containers?: number | undefined;
   /** `--only`: parts of the bench whose name contains this. */
   readonly only?: string | undefined;
 }

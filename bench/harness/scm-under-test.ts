@@ -4,10 +4,12 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
+import { GcPauses } from "./gc-pauses.js";
 import { readMetrics } from "./prom.js";
-import { residentBytes } from "./thread-cpu.js";
+import { residentBytes, residentPeakBytes } from "./thread-cpu.js";
 
 const MAIN = fileURLToPath(new URL("../../engine/main.js", import.meta.url));
+const TRACE_GC = new URL("./trace-gc.js", import.meta.url).href;
 const START_TIMEOUT_MS = 120_000;
 
 export interface ScmSettings {
@@ -15,6 +17,10 @@ export interface ScmSettings {
   readonly directory: string;
   /** `key=value` of the configuration. */
   readonly settings?: readonly string[];
+  /** Has V8 tell of every garbage collection, for `gcPauses`. */
+  readonly traceGc?: boolean;
+  /** Further options of Node.js, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** An SCM in a process of its own, as an operator runs it; what is measured of it comes from its own
@@ -22,18 +28,22 @@ export interface ScmSettings {
 export class ScmUnderTest {
   readonly endpoint: string;
   readonly startedMs: number;
+  /** Of all threads, when they are traced. */
+  readonly gcPauses: GcPauses | undefined;
   readonly #child: ChildProcess;
   readonly #httpUrl: string;
 
-  private constructor(child: ChildProcess, wsPort: number, httpPort: number, startedMs: number) {
+  private constructor(child: ChildProcess, { wsPort, httpPort }: Ports, startedMs: number) {
     this.#child = child;
     this.endpoint = `ws://127.0.0.1:${wsPort}`;
     this.#httpUrl = `http://127.0.0.1:${httpPort}`;
     this.startedMs = startedMs;
+    this.gcPauses = child.stdout === null ? undefined : new GcPauses(child.stdout);
   }
 
   /** Initialises the directory for imports when that is new, starts the SCM, waits until it serves. */
-  static async start({ directory, settings = [] }: ScmSettings): Promise<ScmUnderTest> {
+  static async start(options: ScmSettings): Promise<ScmUnderTest> {
+    const { directory, settings = [], traceGc = false, nodeOptions = [] } = options;
     const words = [
       `ozone.metadata.dirs=${directory}`,
       "strata.ws.address=127.0.0.1:0",
@@ -47,9 +57,12 @@ export class ScmUnderTest {
       execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
     }
     const beganMs = performance.now();
-    const child = spawn(process.execPath, [MAIN, "scm", ...words], { stdio: ["ignore", "ignore", "pipe"] });
-    const { wsPort, httpPort } = await ports(child);
-    return new ScmUnderTest(child, wsPort, httpPort, performance.now() - beganMs);
+    const traced = traceGc ? ["--import", TRACE_GC, ...nodeOptions] : nodeOptions;
+    const child = spawn(process.execPath, [...traced, MAIN, "scm", ...words], {
+      stdio: ["ignore", traceGc ? "pipe" : "ignore", "pipe"],
+    });
+    const found = await ports(child);
+    return new ScmUnderTest(child, found, performance.now() - beganMs);
   }
 
   get pid(): number {
@@ -73,6 +86,11 @@ export class ScmUnderTest {
     return residentBytes(this.pid);
   }
 
+  /** The most that it ever was. */
+  residentPeakBytes(): number {
+    return residentPeakBytes(this.pid);
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, "exit");
@@ -81,8 +99,13 @@ export class ScmUnderTest {
   }
 }
 
+interface Ports {
+  readonly wsPort: number;
+  readonly httpPort: number;
+}
+
 /** Ports from the SCM's own log. */
-async function ports(child: ChildProcess): Promise<{ wsPort: number; httpPort: number }> {
+async function ports(child: ChildProcess): Promise<Ports> {
   assert(child.stderr !== null, "the log is piped");
   const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
   let httpPort = 0;

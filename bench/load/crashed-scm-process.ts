@@ -6,21 +6,17 @@ import type { Disk, Store, StoreBatch, StoreOptions } from "../../engine/core/di
 import { logIndex, term } from "../../engine/core/ids.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { NodeClock } from "../../engine/host/node-clock.js";
-import { NodeScheduler } from "../../engine/host/node-scheduler.js";
 import { ENTRY_TYPE, nodeId } from "../../engine/raft/types.js";
 import { LogStore } from "../../engine/storage/log-store.js";
 import { NodeDisk } from "../../engine/storage/node-disk.js";
 import type { Recovered } from "../../engine/storage/recovered.js";
-import { scmWorkerPool } from "../../workers/pool/roles.js";
-import { newStateFlushed, readStateFlushed, StateRecordWriter } from "../../workers/shared/state-records.js";
-import type { StateWriterData } from "../../workers/state/state-writer.js";
 import { emptyCluster, fillingOperations } from "../harness/cluster.js";
 import { recoveredNew } from "../harness/storage.js";
 import type { CrashedScmOptions } from "./crashed-scm.js";
+import { StateFlushes } from "./state-flushes.js";
 
 /** Makes an entry of 256 B. */
 const IDS_PER_ENTRY = 26;
-const STATE_RING_BYTES = 8 << 20;
 
 /** The log up to its end, the state up to where the last flush saw it. */
 async function fill(
@@ -31,7 +27,7 @@ async function fill(
   { entryCount, entriesPerBlob, replayCount, containerCount }: CrashedScmOptions,
 ): Promise<void> {
   const log = await LogStore.open(disk, path, recovered.log, new NodeClock());
-  const flush = await startFlushing(cluster, recovered);
+  const flushes = await StateFlushes.start(cluster, recovered);
   const source = operations(recovered.identity.clusterId, containerCount);
   const batch = new TurnBatch();
   for (let index = 1; index <= entryCount; index++) {
@@ -41,7 +37,7 @@ async function fill(
     log.append(logIndex(index), entry);
     // What comes after the last flush is never flushed, so it need not be applied.
     if (index <= entryCount - replayCount) cluster.apply(logIndex(index), term(1), payload, undefined);
-    if ((entryCount - index) % replayCount === 0 && index < entryCount) await flush();
+    if ((entryCount - index) % replayCount === 0 && index < entryCount) await flushes.flush();
     if (index % entriesPerBlob !== 0 && index !== entryCount) continue;
     // The commit index of an append is the one that was known when it was handed out.
     log.setHardState({ term: term(1), vote: nodeId(1), commit: log.last.index });
@@ -59,32 +55,6 @@ function* operations(clusterId: string, containerCount: number): Generator<Opera
     const suppress = number % 2 === 0;
     yield { kind: OPERATION.suppressContainers, session: NO_SESSION, suppress, containerIds };
   }
-}
-
-/** Starts the state thread; answers what has the state written as it is. */
-async function startFlushing(
-  cluster: ClusterState,
-  { statePath, identity }: Recovered,
-): Promise<() => Promise<void>> {
-  const pool = scmWorkerPool({ scheduler: new NodeScheduler(), shardCount: 1 });
-  const data: StateWriterData = { path: statePath, identity };
-  const link = pool.start("state", 0, { data, ringBytes: STATE_RING_BYTES });
-  const flushed = newStateFlushed();
-  link.onRecord = (_, offset) => readStateFlushed(link.receiver.view, offset, flushed);
-  await link.started;
-  const writer = new StateRecordWriter(link.sender);
-  return async () => {
-    cluster.freeze();
-    while (!cluster.drain(writer, STATE_RING_BYTES)) await turn();
-    while (!writer.commit(cluster.appliedIndex, false)) await turn();
-    link.sender.publish();
-    while (flushed.appliedIndex < cluster.appliedIndex) await turn();
-    cluster.flushed();
-  };
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The same bytes without the waiting: what is killed is a process, so the page cache keeps them. */

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { FleetRunner, type FleetSummary } from "../fleet/fleet-runner.js";
+import { FleetPlan, type FleetPlanOptions } from "../fleet/plan.js";
+import type { Bench, BenchContext } from "../harness/bench.js";
+import { measure, type Window } from "../harness/cpu-window.js";
+import type { Figure } from "../harness/figure.js";
+import { ScmUnderTest } from "../harness/scm-under-test.js";
+import { leaveFilledScm } from "../load/filled-scm.js";
+
+const NODES = 5000;
+const CONTAINERS_PER_NODE = 40_000;
+/** Datanodes without replicas, in a process of their own: their heartbeats measure the SCM while the
+ * generator of the reports takes all it can get of a core. Six times as many as 5,000 datanodes send every
+ * 30 s. */
+const PROBE_NODES = 100;
+const PROBE_INTERVAL_MS = 100;
+const PROBE_SECONDS_BEFORE = 3;
+const HEARTBEAT_INTERVAL_MS = 30_000;
+const TIMEOUT_MS = 900_000;
+const POLL_MS = 200;
+const GIB = 2 ** 30;
+
+/** An SCM starts with all containers, then all datanodes connect, register and report at once, over their
+ * sockets, as after a restart. The processes share the machine's cores. */
+export const restartStorm: Bench = {
+  name: "restart-storm",
+  doc: "all datanodes report everything after a start: time, memory, heartbeats meanwhile (200 M replicas)",
+  async run(context: BenchContext): Promise<readonly Figure[]> {
+    const { nodes = NODES, containers = CONTAINERS_PER_NODE, print, directory } = context;
+    const options = { nodeCount: nodes, containersPerNode: containers, seed: 1 };
+    const plan = new FleetPlan(options);
+    const beganMs = performance.now();
+    await leaveFilledScm({ directory, plan: options });
+    print(`${plan.containerCount} containers written in ${seconds(performance.now() - beganMs)} s`);
+    const scm = await ScmUnderTest.start({ directory, traceGc: true });
+    try {
+      print(`serves after ${seconds(scm.startedMs)} s, with ${gib(scm.residentBytes())} GiB`);
+      const storm = await underProbes(scm, context, () => runStorm(scm, options, context));
+      return figuresOf(scm, storm);
+    } finally {
+      await scm.stop();
+    }
+  },
+};
+
+interface Storm {
+  readonly fleet: FleetSummary;
+  readonly window: Window;
+  readonly mergedSeconds: number;
+  readonly gcPauseMaxMs: number;
+}
+
+/** The whole fleet, until the last full report is answered. */
+async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: BenchContext): Promise<Storm> {
+  const runner = new FleetRunner();
+  const startMs = performance.now();
+  const start = Date.now();
+  const { window } = await measure(scm, async () => {
+    runner.start(
+      {
+        endpoints: [scm.endpoint],
+        plan,
+        heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+        incrementalIntervalMs: 0,
+      },
+      1,
+    );
+    while (runner.summary().fullReports < plan.nodeCount) {
+      if (performance.now() - startMs > TIMEOUT_MS) throw new Error("the reports did not come to an end");
+      await sleep(POLL_MS);
+    }
+  });
+  const pauses = scm.gcPauses?.between(startMs, performance.now()) ?? [];
+  const fleet = await runner.stop();
+  const wanted = 3 * new FleetPlan(plan).containerCount;
+  const replicas = window.last("strata_shard_replica_count");
+  if (replicas !== wanted) throw new Error(`${replicas} replicas are known, ${wanted} were reported`);
+  print(`${replicas} replicas over ${plan.nodeCount} sockets; ${window.cpuLine(replicas)}`);
+  print(`generator ${(fleet.cpuShareMax * 100).toFixed(0)} % of a core, errors ${fleet.errors}`);
+  const longest = pauses.slice(0, 3).map(({ kind, ms }) => `${kind} ${ms} ms`);
+  print(`${pauses.length} garbage collections, longest: ${longest.join(", ")}`);
+  return {
+    fleet,
+    window,
+    mergedSeconds: (fleet.lastFullReportMs - start) / 1000,
+    gcPauseMaxMs: pauses[0]?.ms ?? 0,
+  };
+}
+
+/** `work` while some datanodes send heartbeats by a fixed schedule; answers with their latencies. */
+async function underProbes<T extends object>(
+  scm: ScmUnderTest,
+  { print }: BenchContext,
+  work: () => Promise<T>,
+): Promise<T & { readonly probes: FleetSummary }> {
+  const runner = new FleetRunner();
+  runner.start(
+    {
+      endpoints: [scm.endpoint],
+      plan: { nodeCount: PROBE_NODES, containersPerNode: 0, seed: 2 },
+      heartbeatIntervalMs: PROBE_INTERVAL_MS,
+      incrementalIntervalMs: 0,
+    },
+    1,
+  );
+  await sleep(PROBE_SECONDS_BEFORE * 1000);
+  print(`heartbeats before: ${latencyLine(runner.summary())}`);
+  runner.forgetHeartbeats();
+  const result = await work();
+  const probes = await runner.stop();
+  print(`heartbeats meanwhile: ${latencyLine(probes)}`);
+  for (const doubt of probes.doubts) print(`doubt: ${doubt}`);
+  return { ...result, probes };
+}
+
+function figuresOf(scm: ScmUnderTest, storm: Storm & { readonly probes: FleetSummary }): readonly Figure[] {
+  const lagMs = storm.window.last("strata_main_lag_p99_seconds") * 1000;
+  return [
+    atMost("storm.merged", storm.mergedSeconds, "s", 60),
+    atMost("storm.resident.peak", scm.residentPeakBytes() / GIB, "GiB", 17),
+    atMost("storm.heartbeat.p99", storm.probes.latencyP99Us / 1000, "ms", 50),
+    atMost("storm.main.lag.p99", lagMs, "ms", 20),
+    atMost("storm.gc.pause.max", storm.gcPauseMaxMs, "ms", 5),
+    { name: "storm.cold.start", value: scm.startedMs / 1000, unit: "s", yardstick: "memory" },
+  ];
+}
+
+function atMost(name: string, value: number, unit: string, target: number): Figure {
+  return { name, value, unit, target: { comparison: "≤", value: target } };
+}
+
+function latencyLine({
+  heartbeatsAnswered,
+  latencyP50Us,
+  latencyP99Us,
+  latencyP999Us,
+}: FleetSummary): string {
+  const ms = (us: number): string => (us / 1000).toFixed(2);
+  const latencies = `p50 ${ms(latencyP50Us)} p99 ${ms(latencyP99Us)} p999 ${ms(latencyP999Us)} ms`;
+  return `${heartbeatsAnswered}, ${latencies}`;
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+function gib(bytes: number): string {
+  return (bytes / GIB).toFixed(2);
+}
