@@ -62,11 +62,16 @@ export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: Repo
     recheckedCount: "Containers with replicas that were checked anew, since a snapshot replaced the table.",
   });
   metrics.addCounters("report", intake.counters, {
+    begun: "Full reports that asked for credit.",
     granted: "Full reports that were given credit.",
     completed: "Full reports merged as a whole.",
     dropped: "Full reports given up before their last chunk.",
+    longWaits: "Full reports that waited more than 60 s for credit.",
+    longReports: "Full reports that took more than 120 s from the begin until they were merged.",
     chunks: "Chunks taken over.",
     incrementals: "Incremental reports taken over.",
+    entries: "Rows of incremental reports taken over.",
+    failedEntries: "Rows of incremental reports that were refused or dropped.",
     refused: "Chunks and incremental reports refused for what was in them.",
   });
 }

@@ -1,3 +1,4 @@
+import { REPORT_CHUNK_BYTES_MAX } from "../protocol/schema/messages.js";
 import { ReportIntake } from "../workers/pool/report-intake.js";
 import { ShardSet, type ShardSetOptions } from "../workers/pool/shard-set.js";
 import type { WorkerStarter } from "../workers/shared/worker-link.js";
@@ -5,6 +6,7 @@ import type { ReplicationConfig } from "./cluster/containers/replication-config.
 import { requiredNodes } from "./cluster/containers/replication-config.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Config } from "./config/config.js";
+import type { Clock } from "./core/clock.js";
 import { StrataError } from "./core/errors.js";
 import type { NodeSlot } from "./core/ids.js";
 import type { Scheduler } from "./core/scheduler.js";
@@ -15,15 +17,20 @@ import type { Logger } from "./telemetry/logger.js";
  * or damage. */
 const SIDE_IDS_PER_NODE_MAX = 4096;
 
-/** Report rows of one datanode that may wait for room in the rings. */
-const REPORT_WAITING_BYTES_MAX = 1024 * 1024;
+/** Incremental reports of one datanode that may wait for room in the rings, beside the chunks that it has
+ * credit for. */
+const INCREMENTAL_WAITING_BYTES_MAX = 1024 * 1024;
 
 /** The same of all datanodes together. */
-const REPORT_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
+const INCREMENTAL_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
+
+/** A chunk that waits, with what is kept beside its rows. */
+const CHUNK_WAITING_BYTES = REPORT_CHUNK_BYTES_MAX + 1024;
 
 export interface ScmShardsParts {
   readonly config: Pick<Config, "workers" | "reports">;
   readonly workers: WorkerStarter;
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly nodes: () => NodeManager;
@@ -53,7 +60,7 @@ export class ScmShards {
 
   /** Resolves when all threads run. */
   async start(): Promise<void> {
-    const { config, workers, scheduler, logger, nodes, onFailed, onDecision } = this.#parts;
+    const { config, workers, clock, scheduler, logger, nodes, onFailed, onDecision } = this.#parts;
     const set = new ShardSet({
       workers,
       scheduler,
@@ -70,12 +77,15 @@ export class ScmShards {
       onRoom: () => intake.roomAppeared(),
       onDecision,
     });
+    const { chunksInFlightMax, chunksPerNodeMax } = config.reports;
     const intake = new ReportIntake({
       shards: set,
-      chunksInFlightMax: config.reports.chunksInFlightMax,
-      chunksPerNodeMax: config.reports.chunksPerNodeMax,
-      waitingBytesMax: REPORT_WAITING_BYTES_MAX,
-      waitingBytesTotalMax: REPORT_WAITING_BYTES_TOTAL_MAX,
+      clock,
+      chunksInFlightMax,
+      chunksPerNodeMax,
+      // Who keeps to its credit is never told that too much waits.
+      waitingBytesMax: chunksPerNodeMax * CHUNK_WAITING_BYTES + INCREMENTAL_WAITING_BYTES_MAX,
+      waitingBytesTotalMax: chunksInFlightMax * CHUNK_WAITING_BYTES + INCREMENTAL_WAITING_BYTES_TOTAL_MAX,
       onComplete: (slot) => nodes().fullReportComplete(slot),
     });
     this.#running = { set, intake };

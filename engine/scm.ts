@@ -107,6 +107,7 @@ export class Scm {
     this.nodes = this.#createNodes();
     this.#shards = new ScmShards({
       ...parts,
+      clock: parts.environment.clock,
       scheduler: parts.environment.scheduler,
       nodes: () => this.nodes,
       onFailed: (error) => this.#raiseFatal(error),

@@ -110,7 +110,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/console": [],
 
   "workers/shared": ["engine/core", "engine/raft/conf-state-codec.ts", "type:engine/raft/types.ts"],
-  "workers/pool": ["engine/core", "workers/shared", "protocol"],
+  "workers/pool": ["engine/core", "engine/telemetry", "workers/shared", "protocol"],
   "workers/shard": [...WORKER, "engine/cluster"],
   "workers/log": ["engine/core", "engine/storage", "engine/host", "type:engine/raft", "workers/shared"],
   "workers/state": ["engine/core", "engine/storage", "engine/host", "workers/shared"],

@@ -52,6 +52,7 @@ export class ReportPath {
     });
     this.#intake = new ReportIntake({
       shards: this.shards,
+      clock: { monotonicMs: () => performance.now() },
       chunksInFlightMax: CHUNKS_MAX,
       chunksPerNodeMax: CHUNKS_MAX,
       waitingBytesMax: 0,

@@ -49,17 +49,24 @@ export class NodeQueues {
     return true;
   }
 
-  /** Offers what waits to the shards again; each node in its own order. */
+  /** Offers what waits to the shards again: one item of each node in turn, so that one which always has
+   * something is not always first; those of a node in order. */
   sendWaiting(): void {
-    for (const queue of this.#stalled) {
-      let sentCount = 0;
-      for (const item of queue.items) {
-        if (!item.send(item.rows)) break;
-        sentCount++;
+    for (let isMoving = true; isMoving; ) {
+      isMoving = false;
+      for (const queue of [...this.#stalled]) {
+        // Taken out first: what comes of it may empty the queue.
+        const item = queue.items.shift();
+        if (item === undefined) continue;
+        if (!item.send(item.rows)) {
+          queue.items.unshift(item);
+          continue;
+        }
+        isMoving = true;
         this.#release(queue, item);
+        this.#stalled.delete(queue);
+        if (queue.items.length > 0) this.#stalled.add(queue);
       }
-      queue.items.splice(0, sentCount);
-      if (queue.items.length === 0) this.#stalled.delete(queue);
     }
   }
 

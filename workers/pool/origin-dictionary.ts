@@ -1,36 +1,57 @@
-import { assert } from "../../engine/core/assert.js";
-import { StrataError } from "../../engine/core/errors.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 
-/** Numbers must fit a u16 of the replica rows. */
-export const ORIGIN_COUNT_MAX = 65_535;
+/** Numbers must fit a u16 of the replica rows, beside UNKNOWN. */
+const ORIGIN_COUNT_MAX = 65_535;
+/** Origins that one datanode may bring in: more than a large fleet has, and an eighth of the dictionary. */
+const ORIGINS_PER_NODE_MAX = 8_192;
+/** An origin that found no place. */
+const UNKNOWN = 65_535;
+const UNKNOWN_UUID = "00000000-0000-0000-0000-000000000000" as Uuid;
+
+/** A datanode, by the origins that nobody had named before it. */
+export interface OriginIntroducer {
+  introducedOriginCount: number;
+}
 
 /** Numbers for the datanodes where replicas were first written, process-wide and never reused: replica
- * rows keep two bytes in place of a uuid. */
+ * rows keep two bytes in place of a uuid.
+ *
+ * Whoever reports may invent origins. What exceeds a datanode's share, or the dictionary, counts as written
+ * at an unknown place: its replica is as good as any other, and who asks for distinct origins sees fewer,
+ * never more. So one hostile datanode cannot keep others from reporting. */
 export class OriginDictionary {
   readonly #numbers = new Map<Uuid, number>();
   readonly #uuids: Uuid[] = [];
+  #unknownCount = 0;
 
-  /** The numbers of a report's dictionary, by its indexes. DICTIONARY_FULL when the new ones do not fit:
-   * nothing has changed then. */
-  numbersOf(origins: readonly Uuid[]): Uint16Array | StrataError {
-    const fresh = new Set<Uuid>();
-    for (const uuid of origins) if (!this.#numbers.has(uuid)) fresh.add(uuid);
-    if (this.#uuids.length + fresh.size > ORIGIN_COUNT_MAX) {
-      return new StrataError("DICTIONARY_FULL", { name: "origins of replicas" });
-    }
-    for (const uuid of fresh) {
-      this.#numbers.set(uuid, this.#uuids.length);
-      this.#uuids.push(uuid);
-    }
+  /** Origins that were named and found no place, each time that they were. */
+  get unknownCount(): number {
+    return this.#unknownCount;
+  }
+
+  /** The numbers of a report's dictionary, by its indexes. */
+  numbersOf(origins: readonly Uuid[], introducer: OriginIntroducer): Uint16Array {
     const numbers = new Uint16Array(origins.length);
-    for (const [index, uuid] of origins.entries()) numbers[index] = this.#numbers.get(uuid) as number;
+    for (let index = 0; index < origins.length; index++) {
+      const uuid = origins[index] as Uuid;
+      numbers[index] = this.#numbers.get(uuid) ?? this.#introduce(uuid, introducer);
+    }
     return numbers;
   }
 
   uuidOf(number: number): Uuid {
-    const uuid = this.#uuids[number];
-    assert(uuid !== undefined, `origin ${number} was never given out`);
-    return uuid;
+    return this.#uuids[number] ?? UNKNOWN_UUID;
+  }
+
+  #introduce(uuid: Uuid, introducer: OriginIntroducer): number {
+    const number = this.#uuids.length;
+    if (number >= ORIGIN_COUNT_MAX || introducer.introducedOriginCount >= ORIGINS_PER_NODE_MAX) {
+      this.#unknownCount++;
+      return UNKNOWN;
+    }
+    introducer.introducedOriginCount++;
+    this.#numbers.set(uuid, number);
+    this.#uuids.push(uuid);
+    return number;
   }
 }

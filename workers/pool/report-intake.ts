@@ -1,11 +1,13 @@
 import { assert } from "../../engine/core/assert.js";
+import type { Clock } from "../../engine/core/clock.js";
 import { StrataError } from "../../engine/core/errors.js";
 import { type NodeSlot, SAFE_INTEGER_MAX } from "../../engine/core/ids.js";
 import type { Uuid } from "../../engine/core/uuid.js";
-import { ROW_BYTES_WITH_CHECKSUM } from "../../protocol/codec/report-rows.js";
+import { Histogram } from "../../engine/telemetry/histogram.js";
+import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../protocol/codec/report-rows.js";
 import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
 import { emptyNodeQueue, type NodeQueue, NodeQueues, type QueuedRows } from "./node-queue.js";
-import { OriginDictionary } from "./origin-dictionary.js";
+import { OriginDictionary, type OriginIntroducer } from "./origin-dictionary.js";
 import type {
   FullReportBegin,
   FullReportChunk,
@@ -18,7 +20,8 @@ import { RowChecker } from "./row-check.js";
 import type { ShardSet } from "./shard-set.js";
 
 export interface ReportIntakeOptions {
-  readonly shards: Pick<ShardSet, "mergeChunk" | "applyIncremental">;
+  readonly shards: Pick<ShardSet, "mergeChunk" | "applyIncremental" | "acceptsReports">;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** Chunks of all datanodes together that may be on the way: bounds what the rings hold. */
   readonly chunksInFlightMax: number;
   /** Chunks of one report that may be on the way. */
@@ -32,13 +35,21 @@ export interface ReportIntakeOptions {
 }
 
 export interface IntakeCounters {
+  /** Full reports that asked for credit. */
+  begun: number;
   granted: number;
   completed: number;
   /** Given up before their last chunk was merged: replaced, connection or shard lost, idle, too much
    * waiting. */
   dropped: number;
+  /** Full reports that waited long for credit, and that took long in all (spec 02 §11). */
+  longWaits: number;
+  longReports: number;
   chunks: number;
   incrementals: number;
+  /** Rows of incremental reports that were taken over, and that were refused or dropped. */
+  entries: number;
+  failedEntries: number;
   /** Reports refused for what was in them. */
   refused: number;
 }
@@ -48,6 +59,7 @@ interface ActiveReport {
   readonly slot: NodeSlot;
   readonly reportId: number;
   readonly credit: number;
+  readonly begunMs: number;
   nextFromId: number;
   inFlightCount: number;
   origins: Uint16Array;
@@ -57,9 +69,10 @@ interface ActiveReport {
 interface WaitingBegin {
   readonly request: FullReportBegin;
   readonly onGranted: ReportGranted;
+  readonly begunMs: number;
 }
 
-interface NodeIntake {
+interface NodeIntake extends OriginIntroducer {
   active: ActiveReport | undefined;
   readonly queue: NodeQueue;
   /** Of the last grant; 0 = none yet. */
@@ -70,6 +83,9 @@ interface NodeIntake {
   isFromRegistration: boolean;
 }
 
+/** From the begin on (spec 02 §11). */
+const LONG_WAIT_MS = 60_000;
+const LONG_REPORT_MS = 120_000;
 const REPORT_ID_MAX = 2 ** 32 - 1;
 const NO_ORIGINS = new Uint16Array(0);
 
@@ -79,16 +95,29 @@ const NO_ORIGINS = new Uint16Array(0);
  *   begin ─► line ─credit─► grant ─► chunks ─► shards ─► merged: the answer returns the chunk's credit
  *                                  incremental reports pass without credit, in their place between the chunks
  *
+ * Credit waits while a ring is more than half full, so that what was granted before gets through and
+ * incremental reports find room. However many datanodes are told to report, after the loss of a
+ * shard all of them, a begin that waits costs its place in the line only: rows come when they are granted.
+ *
  * A report that is given up leaves its node "wanted": the next heartbeat's answer asks for another one. */
 export class ReportIntake implements ReportReceiver {
   readonly counters: IntakeCounters = {
+    begun: 0,
     granted: 0,
     completed: 0,
     dropped: 0,
+    longWaits: 0,
+    longReports: 0,
     chunks: 0,
     incrementals: 0,
+    entries: 0,
+    failedEntries: 0,
     refused: 0,
   };
+  /** From the begin to the grant. */
+  readonly waitMs = new Histogram(1, 20);
+  /** From a chunk's arrival until every shard has merged its part. */
+  readonly mergeMs = new Histogram(0.125, 20);
   readonly #options: ReportIntakeOptions;
   readonly #origins = new OriginDictionary();
   readonly #checker = new RowChecker();
@@ -112,6 +141,16 @@ export class ReportIntake implements ReportReceiver {
     return this.#line.size;
   }
 
+  /** Chunks that the reports under way may have on the way. */
+  get creditInUse(): number {
+    return this.#creditInUse;
+  }
+
+  /** Origins of replicas that were left out of the dictionary. */
+  get unknownOriginCount(): number {
+    return this.#origins.unknownCount;
+  }
+
   /** Bytes of rows that wait for room in the rings. */
   get waitingBytes(): number {
     return this.#queues.bytes;
@@ -119,11 +158,14 @@ export class ReportIntake implements ReportReceiver {
 
   begin(slot: NodeSlot, request: FullReportBegin, onGranted: ReportGranted): void {
     const node = this.#node(slot);
-    this.#dropReport(node);
+    this.counters.begun++;
+    // It makes up for what is left of an older one and incremental reports before it (spec 12 §8.2 H1).
+    const dropped = new StrataError("REPORT_DROPPED", { reason: "a newer one takes its place" });
+    this.#dropAll(node, dropped);
     if (request.fromRegistration) node.isFromRegistration = true;
     const replaced = this.#line.get(slot);
-    this.#line.set(slot, { request, onGranted });
-    replaced?.onGranted(new StrataError("REPORT_DROPPED", { reason: "a newer one takes its place" }));
+    this.#line.set(slot, { request, onGranted, begunMs: this.#options.clock.monotonicMs() });
+    replaced?.onGranted(dropped);
     this.#grantNext();
   }
 
@@ -134,7 +176,7 @@ export class ReportIntake implements ReportReceiver {
       onDone(this.#refuseStray(node, chunk));
       return;
     }
-    const rows = this.#checkChunk(active, chunk);
+    const rows = this.#checkChunk(node, active, chunk);
     if (rows instanceof StrataError) {
       this.counters.refused++;
       this.#dropReport(node);
@@ -147,7 +189,10 @@ export class ReportIntake implements ReportReceiver {
     active.nextFromId = toId + 1;
     active.inFlightCount++;
     active.isLastTaken = last;
+    const { clock } = this.#options;
+    const takenMs = clock.monotonicMs();
     const onMerged = (failure: StrataError | undefined): void => {
+      if (failure === undefined) this.mergeMs.observe(clock.monotonicMs() - takenMs);
       this.#merged(node, active, failure);
       onDone(failure);
     };
@@ -160,28 +205,30 @@ export class ReportIntake implements ReportReceiver {
 
   incremental(slot: NodeSlot, report: IncrementalReport, onDone: ReportDone): void {
     const { rowBytes } = report;
-    const origins = this.#origins.numbersOf(report.origins);
-    const rows =
-      origins instanceof StrataError
-        ? origins
-        : this.#checker.check({ rows: report.rows, rowBytes, origins, range: undefined });
+    const node = this.#node(slot);
+    const origins = this.#origins.numbersOf(report.origins, node);
+    const rows = this.#checker.check({ rows: report.rows, rowBytes, origins, range: undefined });
     if (rows instanceof StrataError) {
       // What it says is missing now: only a full report can make it good.
       this.counters.refused++;
-      want(this.#node(slot));
+      this.counters.failedEntries += Math.ceil(report.rows.length / ROW_BYTES);
+      want(node);
       onDone(rows);
       return;
     }
-    this.counters.incrementals++;
-    this.#send(this.#node(slot), {
-      rows,
-      send: (kept) => {
-        if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes })) return false;
-        onDone(undefined);
-        return true;
-      },
-      drop: onDone,
-    });
+    const entryCount = rows.length / rowBytes;
+    const apply = (kept: Uint8Array): boolean => {
+      if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes })) return false;
+      this.counters.incrementals++;
+      this.counters.entries += entryCount;
+      onDone(undefined);
+      return true;
+    };
+    const drop = (error: StrataError | undefined): void => {
+      this.counters.failedEntries += entryCount;
+      onDone(error);
+    };
+    this.#send(node, { rows, send: apply, drop });
   }
 
   nodeGone(slot: NodeSlot): void {
@@ -231,6 +278,7 @@ export class ReportIntake implements ReportReceiver {
   /** Rows that found no room are tried again. */
   roomAppeared(): void {
     this.#queues.sendWaiting();
+    this.#grantNext();
   }
 
   /** Uuid of an origin's number in `ReplicaFacts`. */
@@ -248,6 +296,7 @@ export class ReportIntake implements ReportReceiver {
         isWanted: false,
         isComplete: false,
         isFromRegistration: false,
+        introducedOriginCount: 0,
       };
       this.#nodes.set(slot, node);
     }
@@ -265,20 +314,12 @@ export class ReportIntake implements ReportReceiver {
   }
 
   /** The chunk's rows as they go to the shards, valid until the next report; or what is wrong with it. */
-  #checkChunk(report: ActiveReport, chunk: FullReportChunk): Uint8Array | StrataError {
-    const problem = chunkProblem(report, chunk) ?? this.#takeOrigins(report, chunk.origins);
+  #checkChunk(node: NodeIntake, report: ActiveReport, chunk: FullReportChunk): Uint8Array | StrataError {
+    const problem = chunkProblem(report, chunk);
     if (problem !== undefined) return problem;
     const { rows, rowBytes } = chunk;
+    if (chunk.origins !== undefined) report.origins = this.#origins.numbersOf(chunk.origins, node);
     return this.#checker.check({ rows, rowBytes, origins: report.origins, range: chunk });
-  }
-
-  #takeOrigins(report: ActiveReport, origins: readonly Uuid[] | undefined): StrataError | undefined {
-    if (origins === undefined) return undefined;
-    if (report.nextFromId !== 0) return rangeError("the dictionary comes with the first chunk only");
-    const numbers = this.#origins.numbersOf(origins);
-    if (numbers instanceof StrataError) return numbers;
-    report.origins = numbers;
-    return undefined;
   }
 
   /** Sends now, or lets the rows wait. When too much waits, what the node has under way is given up as a
@@ -322,6 +363,7 @@ export class ReportIntake implements ReportReceiver {
       if (!report.isLastTaken || report.inFlightCount > 0) return;
       this.#end(node, report);
       this.counters.completed++;
+      if (this.#sinceMs(report) > LONG_REPORT_MS) this.counters.longReports++;
       const fromRegistration = node.isFromRegistration;
       node.isFromRegistration = false;
       node.isWanted = false;
@@ -333,28 +375,41 @@ export class ReportIntake implements ReportReceiver {
 
   /** In order: a report that needs more credit than is left is not overtaken. */
   #grantNext(): void {
-    for (const [slot, { request, onGranted }] of this.#line) {
-      const credit = this.#creditFor(request.rowCount);
-      if (this.#creditInUse + credit > this.#options.chunksInFlightMax) return;
+    const { shards, chunksInFlightMax } = this.#options;
+    for (const [slot, waiting] of this.#line) {
+      const credit = this.#creditFor(waiting.request.rowCount);
+      if (this.#creditInUse + credit > chunksInFlightMax || !shards.acceptsReports()) return;
       this.#line.delete(slot);
-      const node = this.#node(slot);
-      this.#lastReportId = (this.#lastReportId % REPORT_ID_MAX) + 1;
-      const reportId = this.#lastReportId;
-      const report: ActiveReport = {
-        slot,
-        reportId,
-        credit,
-        nextFromId: 0,
-        inFlightCount: 0,
-        origins: NO_ORIGINS,
-        isLastTaken: false,
-      };
-      node.active = report;
-      node.lastReportId = reportId;
-      this.#creditInUse += credit;
-      this.counters.granted++;
-      onGranted({ reportId, chunksInFlightMax: credit });
+      this.#grant(slot, waiting, credit);
     }
+  }
+
+  #grant(slot: NodeSlot, waiting: WaitingBegin, credit: number): void {
+    const { begunMs } = waiting;
+    const node = this.#node(slot);
+    this.#lastReportId = (this.#lastReportId % REPORT_ID_MAX) + 1;
+    const reportId = this.#lastReportId;
+    node.active = {
+      slot,
+      reportId,
+      credit,
+      begunMs,
+      nextFromId: 0,
+      inFlightCount: 0,
+      origins: NO_ORIGINS,
+      isLastTaken: false,
+    };
+    node.lastReportId = reportId;
+    this.#creditInUse += credit;
+    this.counters.granted++;
+    const waitedMs = this.#sinceMs(waiting);
+    this.waitMs.observe(waitedMs);
+    if (waitedMs > LONG_WAIT_MS) this.counters.longWaits++;
+    waiting.onGranted({ reportId, chunksInFlightMax: credit });
+  }
+
+  #sinceMs({ begunMs }: { readonly begunMs: number }): number {
+    return this.#options.clock.monotonicMs() - begunMs;
   }
 
   /** No more than the report can use. */
@@ -374,6 +429,8 @@ function chunkProblem(report: ActiveReport, chunk: FullReportChunk): StrataError
   const { fromId, toId, last } = chunk;
   if (report.isLastTaken || report.inFlightCount >= report.credit)
     return new StrataError("REPORT_NOT_GRANTED");
+  if (chunk.origins !== undefined && report.nextFromId !== 0)
+    return rangeError("the dictionary comes with the first chunk only");
   if (fromId !== report.nextFromId) return rangeError(`fromId is ${fromId}, expected ${report.nextFromId}`);
   if (toId < fromId) return rangeError("toId is below fromId");
   if (toId > SAFE_INTEGER_MAX) return rangeError("toId exceeds 2^53 − 1");

@@ -144,12 +144,19 @@ export class ShardClient {
     return sendQuery(this.link.sender, query);
   }
 
-  /** Whether a record with so many rows is sure to find room. A record may leave the end of the ring
-   * unused. */
-  hasRoom(rowCount: number, rowBytes: number): boolean {
+  /** Share of the ring that is in use, 0 … 1. */
+  get ringFill(): number {
+    const { sender } = this.link;
+    return 1 - sender.freeBytes() / sender.capacityBytes;
+  }
+
+  /** Whether a record with so many rows is sure to find room, with the share `spare` of the ring left free.
+   * A record may leave the end of the ring unused. */
+  hasRoom(rowCount: number, rowBytes: number, spare: number): boolean {
     if (this.isHolding) return false;
+    const { sender } = this.link;
     const recordBytes = RECORD_HEADER_BYTES + ROWS_HEADER_BYTES + rowCount * rowBytes;
-    return this.link.sender.freeBytes() >= 2 * recordBytes + RECORD_HEADER_BYTES;
+    return sender.freeBytes() >= 2 * recordBytes + RECORD_HEADER_BYTES + spare * sender.capacityBytes;
   }
 
   /** Writes this shard's rows of a report into its ring, once, with process-wide numbers as origins. There

@@ -65,6 +65,10 @@ const PAST_FIGURES = [
   "recheckedCount",
 ] as const;
 
+/** Share of a ring that chunks leave free: incremental reports pass whatever the full ones do. */
+const CHUNK_SPARE = 1 / 4;
+/** No new full report is let in while a ring is fuller (stack-limits §7.3). */
+const FILL_MAX = 1 / 2;
 /** Queries that may be without an answer. */
 const QUERY_COUNT_MAX = 1024;
 /** Rows that found no room are offered again after this time: a shard tells nobody that it took
@@ -159,18 +163,25 @@ export class ShardSet implements ReplicaStore {
     return { ...figures, tableBytes: rowBytes + overflowBlockCount * OVERFLOW_BLOCK.rowBytes + listBytes };
   }
 
+  /** Whether there is room for another full report; when not, `onRoom` comes again. */
+  acceptsReports(): boolean {
+    return this.#clients.every(({ ringFill }) => ringFill <= FILL_MAX) || this.#full();
+  }
+
   /** Hands a chunk of a full report over. Each shard with stripes in the range gets a part, also one
    * without rows: the chunk states that it has none there. False, and nothing happened, when a ring has
-   * no room. */
+   * no room beside what is kept for incremental reports. */
   mergeChunk(chunk: CheckedChunk, onMerged: Merged): boolean {
     const { slot, rows, rowBytes, fromId, toId } = chunk;
     this.#runs.cutAscending(rows, rowBytes);
-    if (!this.#fits(rowBytes)) return false;
+    const concerned = this.#clients.filter(({ shard }) => this.#hasStripeIn(shard, chunk));
+    for (const client of concerned) {
+      if (!client.hasRoom(this.#runs.rowCount(client.shard), rowBytes, CHUNK_SPARE)) return this.#full();
+    }
     const ticket = this.#nextTicket++;
     const shards = new Set<number>();
     this.#tickets.set(ticket, { shards, onMerged });
-    for (const client of this.#clients) {
-      if (!this.#hasStripeIn(client.shard, chunk)) continue;
+    for (const client of concerned) {
       shards.add(client.shard);
       const header = {
         ticket,
@@ -190,7 +201,10 @@ export class ShardSet implements ReplicaStore {
   applyIncremental(checked: CheckedRows): boolean {
     const { slot, rows, rowBytes } = checked;
     this.#runs.cutUnordered(rows, rowBytes);
-    if (!this.#fits(rowBytes)) return false;
+    for (const client of this.#clients) {
+      const rowCount = this.#runs.rowCount(client.shard);
+      if (rowCount > 0 && !client.hasRoom(rowCount, rowBytes, 0)) return this.#full();
+    }
     for (const client of this.#clients) {
       const rowCount = this.#runs.rowCount(client.shard);
       if (rowCount === 0) continue;
@@ -208,10 +222,10 @@ export class ShardSet implements ReplicaStore {
     await Promise.all(this.#clients.map(({ link }) => link.stop()));
   }
 
-  #fits(rowBytes: number): boolean {
-    const fits = this.#clients.every((client) => client.hasRoom(this.#runs.rowCount(client.shard), rowBytes));
-    if (!fits) this.#retrySoon();
-    return fits;
+  /** No room: says so, and that there may be soon. */
+  #full(): false {
+    this.#retrySoon();
+    return false;
   }
 
   /** Whether a stripe of the shard, existing or not, reaches into the range. */

@@ -80,7 +80,9 @@ class Stage {
           count(rows);
           return true;
         },
+        acceptsReports: () => true,
       },
+      clock: new NodeClock(),
       chunksInFlightMax: 8,
       chunksPerNodeMax: 4,
       waitingBytesMax: 1_000_000,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { StrataError } from "../../../engine/core/errors.js";
 import { containerId, nodeSlot } from "../../../engine/core/ids.js";
+import { NodeClock } from "../../../engine/host/node-clock.js";
 import { NodeScheduler } from "../../../engine/host/node-scheduler.js";
 import type { ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import { ReportIntake } from "../../../workers/pool/report-intake.js";
@@ -48,6 +49,7 @@ class Fleet {
     });
     this.intake = new ReportIntake({
       shards: this.shards,
+      clock: new NodeClock(),
       chunksInFlightMax: 8,
       chunksPerNodeMax: 2,
       waitingBytesMax: 100_000,

@@ -13,6 +13,7 @@ export interface ShardSystemOptions {
   readonly shardCount: number;
   readonly ringBytes?: number;
   readonly sideIdsPerNodeMax?: number;
+  readonly onRoom?: () => void;
 }
 
 /** Real ShardSet and real shards on the test's thread, with container stripes that the test fills. Nothing
@@ -27,7 +28,7 @@ export class ShardSystem {
   roomCount = 0;
   readonly #containers = new Map<number, SharedArrayBuffer>();
 
-  constructor({ shardCount, ringBytes = 1024 * 1024, sideIdsPerNodeMax = 1000 }: ShardSystemOptions) {
+  constructor({ shardCount, ringBytes = 1024 * 1024, sideIdsPerNodeMax = 1000, onRoom }: ShardSystemOptions) {
     this.set = new ShardSet({
       workers: this.workers,
       scheduler: this.scheduler,
@@ -37,7 +38,10 @@ export class ShardSystem {
       onRestart: (shard) => this.restarts.push(shard),
       onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
-      onRoom: () => this.roomCount++,
+      onRoom: () => {
+        this.roomCount++;
+        onRoom?.();
+      },
       onDecision: (decision) => this.decisions.push({ ...decision }),
     });
   }

@@ -17,14 +17,20 @@ const C = nodeSlot(3);
 
 /** Shards that merge when the test says so and have room when the test says so. */
 class FakeShards {
-  hasRoom = true;
+  /** How much more is taken. */
+  room = Number.POSITIVE_INFINITY;
   /** Everything that was handed over, in order: the id of its first row, or the chunk's range. */
   readonly log: string[] = [];
   readonly merges: Merged[] = [];
   lastOrigins: number[] = [];
+  accepts = true;
+
+  acceptsReports(): boolean {
+    return this.accepts;
+  }
 
   mergeChunk(chunk: CheckedChunk, onMerged: Merged): boolean {
-    if (!this.hasRoom) return false;
+    if (this.room-- <= 0) return false;
     this.log.push(`${chunk.slot}: ${chunk.fromId}…${chunk.toId}`);
     this.lastOrigins = originsOf(chunk);
     this.merges.push(onMerged);
@@ -32,7 +38,7 @@ class FakeShards {
   }
 
   applyIncremental({ slot, rows }: CheckedRows): boolean {
-    if (!this.hasRoom) return false;
+    if (this.room-- <= 0) return false;
     const id = new DataView(rows.buffer, rows.byteOffset).getFloat64(0, true);
     this.log.push(`${slot}: incremental ${id}`);
     return true;
@@ -53,6 +59,7 @@ function originsOf({ rows, rowBytes }: CheckedRows): number[] {
 let shards: FakeShards;
 let intake: ReportIntake;
 let completed: string[];
+let nowMs: number;
 
 beforeEach(() => {
   create({});
@@ -65,8 +72,10 @@ function create(limits: {
 }): void {
   shards = new FakeShards();
   completed = [];
+  nowMs = 0;
   intake = new ReportIntake({
     shards,
+    clock: { monotonicMs: () => nowMs },
     chunksInFlightMax: limits.chunksInFlightMax ?? 4,
     chunksPerNodeMax: 2,
     waitingBytesMax: limits.waitingBytesMax ?? 2000,
@@ -184,6 +193,26 @@ describe("a newer begin", () => {
     shards.merge();
     assert.ok(newer.value !== undefined);
     assert.equal(later.value, undefined);
+  });
+
+  test("discards what waits of the older one, and incremental reports before it", () => {
+    const old = granted();
+    shards.room = 0;
+    const waiting = [
+      chunk(A, old, { toId: 10 }),
+      incremental(A, [{ id: 1 }, { id: 2 }]),
+      incremental(B, [{ id: 3 }]),
+    ];
+    const newer = begin();
+    assert.deepEqual(
+      waiting.map(({ value }) => value),
+      ["REPORT_DROPPED", "REPORT_DROPPED", undefined],
+    );
+    shards.room = Number.POSITIVE_INFINITY;
+    intake.roomAppeared();
+    assert.deepEqual(shards.log, ["2: incremental 3"]);
+    assert.ok(newer.value !== undefined);
+    assert.deepEqual([intake.counters.entries, intake.counters.failedEntries], [1, 2]);
   });
 
   test("drops the report under way, whose chunks then count for nothing", () => {
@@ -357,12 +386,12 @@ describe("incremental reports", () => {
     assert.deepEqual(shards.log, []);
   });
 
-  test("wait in the node's order when there is no room, chunks behind them; other nodes likewise", () => {
+  test("wait in the node's order when there is no room, chunks behind them; nodes take turns", () => {
     const grant = granted();
-    shards.hasRoom = false;
+    shards.room = 0;
     const answers = [incremental(A, [{ id: 1 }]), chunk(A, grant, { toId: 10 }), incremental(A, [{ id: 2 }])];
     const other = incremental(B, [{ id: 9 }]);
-    shards.hasRoom = true;
+    shards.room = Number.POSITIVE_INFINITY;
     const behind = incremental(A, [{ id: 4 }]);
     assert.deepEqual(
       [...answers, other, behind].map(({ value }) => value),
@@ -371,21 +400,35 @@ describe("incremental reports", () => {
     intake.roomAppeared();
     assert.deepEqual(shards.log, [
       "1: incremental 1",
+      "2: incremental 9",
       "1: 0…10",
       "1: incremental 2",
       "1: incremental 4",
-      "2: incremental 9",
     ]);
     assert.equal(behind.value, "taken");
     assert.equal(intake.waitingBytes, 0);
   });
 
+  test("of a datanode that always has some waiting do not keep others waiting", () => {
+    shards.room = 0;
+    for (let id = 1; id <= 5; id++) incremental(A, [{ id }]);
+    const b = incremental(B, [{ id: 9 }]);
+    for (let round = 0; b.value === undefined; round++) {
+      assert.ok(round < 2, `${shards.log}`);
+      shards.room = 1;
+      intake.roomAppeared();
+      shards.room = 0;
+      incremental(A, [{ id: 10 + round }]);
+    }
+    assert.deepEqual(shards.log, ["1: incremental 1", "2: incremental 9"]);
+  });
+
   test("keep a copy of their rows while they wait", () => {
-    shards.hasRoom = false;
+    shards.room = 0;
     const message = testRows([{ id: 1 }]);
     intake.incremental(A, message, () => {});
     message.rows.fill(0);
-    shards.hasRoom = true;
+    shards.room = Number.POSITIVE_INFINITY;
     intake.roomAppeared();
     assert.deepEqual(shards.log, ["1: incremental 1"]);
   });
@@ -394,7 +437,7 @@ describe("incremental reports", () => {
 describe("too much waiting", () => {
   test("of one node gives up all that it has under way and asks for a full report", () => {
     const grant = granted();
-    shards.hasRoom = false;
+    shards.room = 0;
     const held = chunk(A, grant, { toId: 10 });
     const rows = Array.from({ length: 20 }, (_, index) => ({ id: index + 1 }));
     const first = incremental(A, rows);
@@ -402,14 +445,14 @@ describe("too much waiting", () => {
     assert.deepEqual([held.value, first.value, second.value], ["OVERLOADED", "OVERLOADED", "OVERLOADED"]);
     assert.equal(intake.fullReportWanted(A), true);
     assert.equal(intake.waitingBytes, 0);
-    shards.hasRoom = true;
+    shards.room = Number.POSITIVE_INFINITY;
     intake.roomAppeared();
     assert.deepEqual(shards.log, []);
     assert.equal(chunk(A, grant, { fromId: 11 }).value, "REPORT_DROPPED");
   });
 
   test("of all nodes together hits the one that comes last, not the others", () => {
-    shards.hasRoom = false;
+    shards.room = 0;
     const rows = Array.from({ length: 40 }, (_, index) => ({ id: index + 1 }));
     const a = incremental(A, rows);
     const b = incremental(B, rows);
@@ -427,7 +470,7 @@ describe("a datanode that is gone", () => {
     intake.nodeGone(C);
     assert.equal(codeOf(waiting), "CONNECTION_LOST");
     const next = begin(nodeSlot(4));
-    shards.hasRoom = false;
+    shards.room = 0;
     const held = incremental(A, [{ id: 1 }]);
     intake.nodeGone(A);
     assert.equal(held.value, "CONNECTION_LOST");
