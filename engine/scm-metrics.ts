@@ -3,6 +3,7 @@ import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { ClusterState } from "./cluster/cluster-state.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
+import type { ScmServices } from "./services/scm-services.js";
 import type { ServiceStatus } from "./services/service.js";
 import type { ServiceManager } from "./services/service-manager.js";
 import type { Metrics } from "./telemetry/metrics.js";
@@ -24,6 +25,7 @@ export function addNodeMetrics(metrics: Metrics, nodes: NodeManager): void {
     commandQueueReportCount: "Command queue reports processed.",
     pauseCount: "Pauses of this process that were forgiven to the datanodes.",
     refusedCommandCount: "Commands refused because a datanode's queue was full.",
+    droppedDeleteCount: "Deletes of replicas that did not leave because their container had come back.",
   });
 }
 
@@ -32,6 +34,29 @@ export function addClusterMetrics(metrics: Metrics, cluster: ClusterState): void
   metrics.addGauge("container", "totalContainers", "Containers.", () => cluster.containers.table.count);
   metrics.addGauge("pipeline", "totalPipelines", "Pipelines.", () => cluster.pipelines.count);
   metrics.addGauge("session", "sessions", "Sessions of admin clients.", () => cluster.sessionCount);
+}
+
+/** What this SCM does about containers by itself (spec 02 §9, §10). */
+export function addContainerServiceMetrics(metrics: Metrics, services: ScmServices): void {
+  const { decisions, closer } = services;
+  metrics.addCounters("decision", decisions.counters, {
+    transitions: "Containers moved on because of a reported replica.",
+    resurrections: "Containers that came back from deletion because a replica has data.",
+    deletes: "Deletes of replicas queued because their container is gone.",
+    refused: "Steps of containers that were refused, since somebody else was faster.",
+    postponed: "Decisions put off for want of room: they are made again by a recheck.",
+    stale: "Reports of closed replicas that are older than what their container has committed.",
+    unknown: "Reports of replicas whose container does not exist.",
+    unexpected: "Reports of replicas of a recovering container.",
+    rechecks: "Rechecks of all containers: at the begin of a term, and after decisions were put off.",
+  });
+  metrics.addCounters("close", closer.counters, {
+    requested: "Containers that datanodes asked to close.",
+    commands: "Close commands queued.",
+    refusedCommands: "Close commands put off because a datanode's queue was full.",
+  });
+  const help = "Closing containers whose datanodes are going to be told.";
+  metrics.addGauge("close", "waiting", help, () => closer.waitingCount);
 }
 
 /** What this SCM does by itself, and whether it may now. */

@@ -16,7 +16,13 @@ import { ownAddress } from "./host/own-address.js";
 import { WsNetwork } from "./host/ws-network.js";
 import { addPeerMetrics } from "./peers/peer-metrics.js";
 import { type BootStepName, Scm } from "./scm.js";
-import { addClusterMetrics, addNodeMetrics, addServiceMetrics, addShardMetrics } from "./scm-metrics.js";
+import {
+  addClusterMetrics,
+  addContainerServiceMetrics,
+  addNodeMetrics,
+  addServiceMetrics,
+  addShardMetrics,
+} from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
 import { storageState } from "./storage/directories.js";
 import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
@@ -220,5 +226,6 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addNodeMetrics(metrics, scm.nodes);
   addClusterMetrics(metrics, scm.cluster);
   addShardMetrics(metrics, scm.shards, scm.intake);
-  addServiceMetrics(metrics, scm.services);
+  addServiceMetrics(metrics, scm.services.manager);
+  addContainerServiceMetrics(metrics, scm.services);
 }

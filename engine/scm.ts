@@ -4,8 +4,7 @@ import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js
 import { serveAdmin } from "./admin/admin-gateway.js";
 import type { AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
-import { NodeManager } from "./cluster/nodes/node-manager.js";
-import type { NodeEvent } from "./cluster/nodes/node-types.js";
+import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
 import { errorOfOutcome } from "./cluster/operation-result.js";
@@ -19,9 +18,7 @@ import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
 import { ERRORS, StrataError } from "./core/errors.js";
-import type { NodeSlot } from "./core/ids.js";
 import type { Listener } from "./core/transport.js";
-import type { Uuid } from "./core/uuid.js";
 import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
@@ -29,6 +26,7 @@ import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { NO_NODE, type NodeId } from "./raft/types.js";
+import { createNodeManager } from "./scm-nodes.js";
 import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
 import { ScmShards } from "./scm-shards.js";
@@ -37,11 +35,9 @@ import { directoriesOf } from "./scm-storage.js";
 import { AddressBook } from "./services/address-book.js";
 import type { ScmContext } from "./services/scm-context.js";
 import { type ScmServices, startServices } from "./services/scm-services.js";
-import type { ServiceManager } from "./services/service-manager.js";
 import type { StorageDirectories } from "./storage/directories.js";
 import type { Recovered } from "./storage/recovered.js";
 import { recover } from "./storage/recovery.js";
-import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
 import type { AuditLog } from "./telemetry/audit.js";
 import type { Logger } from "./telemetry/logger.js";
 
@@ -104,19 +100,27 @@ export class Scm {
     this.fatal = new Promise((resolve) => {
       this.#resolveFatal = resolve;
     });
-    this.nodes = this.#createNodes();
+    this.nodes = createNodeManager({
+      ...parts,
+      clock: parts.environment.clock,
+      onPurge: (slot) => this.#shards.purgeNode(slot),
+      mayDelete: (id) => this.#services?.decisions.mayDelete(id) ?? false,
+    });
     this.#shards = new ScmShards({
       ...parts,
       clock: parts.environment.clock,
       scheduler: parts.environment.scheduler,
       nodes: () => this.nodes,
       onFailed: (error) => this.#raiseFatal(error),
-      onDecision: () => undefined,
+      onDecision: (decision) => this.#services?.decisions.decided(decision),
     });
     this.cluster = new ClusterState({
       allocateStripe: (stripe) => this.#shards.allocateStripe(stripe),
       onReplicationConfig: (number, config) => this.#shards.addReplicationConfig(number, config),
-      onContainerChanged: (id) => this.#shards.containerChanged(id),
+      onContainerChanged: (id) => {
+        this.#shards.containerChanged(id);
+        this.#services?.closer.containerChanged(id);
+      },
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
     });
     this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
@@ -163,8 +167,8 @@ export class Scm {
     return required(this.#services).context;
   }
 
-  get services(): ServiceManager {
-    return required(this.#services).manager;
+  get services(): ScmServices {
+    return required(this.#services);
   }
 
   /** Who is in the Raft group, and changes of it. */
@@ -195,29 +199,6 @@ export class Scm {
     // Closing ends what comes in at once, and then gives the peers a moment.
     await Promise.all([this.#listener?.close(), this.#stopWorkers()]);
     await this.#lock?.release();
-  }
-
-  #createNodes(): NodeManager {
-    const { config, environment } = this.#parts;
-    return new NodeManager({
-      processIntervalMs: config.nodes.healthCheckIntervalMs,
-      staleIntervalMs: config.nodes.staleIntervalMs,
-      deadIntervalMs: config.nodes.deadIntervalMs,
-      layout: { metadata: METADATA_LAYOUT_VERSION, software: METADATA_LAYOUT_VERSION },
-      useDatanodeHostname: config.nodes.useDatanodeHostName,
-      nodeCountMax: config.nodes.nodeCountMax,
-      firstCommandId: environment.clock.wallMs(),
-      // Topology is a later part: every node is in the default rack (spec 03 §12).
-      resolveLocation: () => undefined,
-      listener: {
-        onEvent: (event, slot, uuid) => this.#onNodeEvent(event, slot, uuid),
-        onPurge: (slot) => this.#shards.purgeNode(slot),
-      },
-    });
-  }
-
-  #onNodeEvent(event: NodeEvent, slot: NodeSlot, uuid: Uuid): void {
-    this.#parts.logger.info("datanode changed", { event, slot, uuid });
   }
 
   async #recover(): Promise<void> {
@@ -347,6 +328,7 @@ export class Scm {
       nodes: this.nodes,
       group: this.#group,
       addressBook: required(this.#addressBook),
+      shards: this.shards,
     });
     raft.start();
     if (!isLoneVoter(raft.status())) {
@@ -421,6 +403,9 @@ export class Scm {
       onPipelineReports: (uuid, reports) => {
         this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
       },
+      onContainerActions: (slot, actions) => {
+        for (const { containerId } of actions) this.services.closer.requestClose(containerId, slot);
+      },
       busyWith: () => required(this.#services).gate.step,
       leader: () => this.context.leader,
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
@@ -448,7 +433,7 @@ export class Scm {
         operationCount: this.raft.counters.applied,
         logBatchCount: this.raft.appends.counters.syncs,
         durableAppliedIndex: this.raft.durableAppliedIndex,
-        services: this.services.statuses(),
+        services: this.services.manager.statuses(),
       }),
     };
   }

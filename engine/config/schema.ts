@@ -210,6 +210,24 @@ export const SCHEMA = {
     }),
   },
 
+  containers: {
+    closeWaitMs: key(
+      "ozone.scm.close.container.wait.duration",
+      "time",
+      "150s",
+      "From the moment a container is CLOSING until its datanodes are told to close their replicas: time " +
+        "for clients to finish the blocks that they have.",
+      { min: 0, max: DAY_MS },
+    ),
+    unknownAction: key(
+      "hdds.scm.unknown-container.action",
+      "str",
+      "WARN",
+      "What happens to reported replicas of containers that do not exist: DELETE, exactly so written, has " +
+        "them deleted; anything else counts them and writes a line a minute.",
+    ),
+  },
+
   gateway: {
     wsAddress: key(
       "strata.ws.address",

@@ -130,7 +130,7 @@ export class DatanodeGateway {
   }
 
   #heartbeat(session: RpcSession, request: RequestOf<"heartbeat">, answer: Answer<"heartbeat">): void {
-    const { nodes, reports, clock, leader, onPipelineReports } = this.#services;
+    const { nodes, reports, clock, leader, onPipelineReports, onContainerActions } = this.#services;
     const { uuid, slot } = datanodeOf(session);
     if (uuid === undefined || slot === undefined) {
       // After an outage of the SCM a datanode sends the heartbeats that it has kept, before anything else.
@@ -138,6 +138,7 @@ export class DatanodeGateway {
       return;
     }
     const outcome = nodes.heartbeat(uuid, request, leader(), clock.monotonicMs());
+    if (request.containerActions !== undefined) onContainerActions(slot, request.containerActions);
     if (request.pipelineReports !== undefined) onPipelineReports(uuid, request.pipelineReports);
     const { commands } = outcome;
     const fitCount = commands.length <= COMMANDS_ALWAYS_FIT ? commands.length : countThatFits(commands);

@@ -1,10 +1,14 @@
+import type { RequestOf } from "../../protocol/schema/messages.js";
 import type { PipelineReport } from "../../protocol/schema/records.js";
 import type { ReportReceiver } from "../../workers/pool/report-source.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { LeaderView } from "../cluster/nodes/node-types.js";
 import type { Clock } from "../core/clock.js";
+import type { NodeSlot } from "../core/ids.js";
 import type { Scheduler } from "../core/scheduler.js";
 import type { Uuid } from "../core/uuid.js";
+
+export type ContainerActions = NonNullable<RequestOf<"heartbeat">["containerActions"]>;
 
 /** What datanodes ask of the rest of the SCM. */
 export interface DatanodeServices {
@@ -15,6 +19,8 @@ export interface DatanodeServices {
   readonly clusterId: string;
   /** A datanode's pipelines as it sees them, at registration and in heartbeats. */
   readonly onPipelineReports: (uuid: Uuid, reports: readonly PipelineReport[]) => void;
+  /** A datanode wants containers closed. */
+  readonly onContainerActions: (slot: NodeSlot, actions: ContainerActions) => void;
   /** What this SCM is busy with before it can judge reports, undefined when datanodes may register. */
   readonly busyWith: () => string | undefined;
   /** This SCM's standing now. */

@@ -1,3 +1,4 @@
+import type { ShardSet } from "../../workers/pool/shard-set.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { Config } from "../config/config.js";
@@ -6,6 +7,9 @@ import type { RaftHost } from "../consensus/raft-host.js";
 import type { Environment } from "../core/environment.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { AddressBook } from "./address-book.js";
+import { ContainerCloser } from "./container-closer.js";
+import { ContainerDecisions } from "./container-decisions.js";
+import { ContainerProposals } from "./container-proposals.js";
 import { DatanodeGate } from "./datanode-gate.js";
 import { PeriodicService } from "./periodic-service.js";
 import { promotionService } from "./promotion.js";
@@ -21,11 +25,14 @@ export interface ScmServicesParts {
   readonly nodes: NodeManager;
   readonly group: Group;
   readonly addressBook: AddressBook;
+  readonly shards: ShardSet;
 }
 
 export interface ScmServices {
   readonly context: ScmContext;
   readonly gate: DatanodeGate;
+  readonly decisions: ContainerDecisions;
+  readonly closer: ContainerCloser;
   readonly manager: ServiceManager;
 }
 
@@ -62,6 +69,36 @@ export function startServices(parts: ScmServicesParts): ScmServices {
       onPromoted: (member) => logger.info("a learner became a voter", { member }),
     }),
   );
+  const { decisions, closer } = containerServices(parts, context);
+  manager.register(decisions);
+  manager.register(closer);
   manager.start();
-  return { context, gate, manager };
+  return { context, gate, decisions, closer, manager };
+}
+
+function containerServices(
+  parts: ScmServicesParts,
+  context: ScmContext,
+): Pick<ScmServices, "decisions" | "closer"> {
+  const { config, logger, raft, cluster, nodes, shards } = parts;
+  const shared = {
+    ...parts.environment,
+    logger,
+    nodes,
+    proposals: new ContainerProposals((operation, onOutcome) => raft.propose(operation, onOutcome)),
+    leader: () => context.leader,
+  };
+  const decisions = new ContainerDecisions({
+    ...shared,
+    containers: cluster.containers,
+    unknownAction: config.containers.unknownAction,
+    recheckContainers: () => shards.recheckContainers(),
+  });
+  const closer = new ContainerCloser({
+    ...shared,
+    cluster,
+    replicas: shards,
+    waitMs: config.containers.closeWaitMs,
+  });
+  return { decisions, closer };
 }

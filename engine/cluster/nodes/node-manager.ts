@@ -49,6 +49,8 @@ export interface NodeCounters {
   pauseCount: number;
   /** Commands refused because the node's queue was full. */
   refusedCommandCount: number;
+  /** Deletes that did not leave because their container had come back. */
+  droppedDeleteCount: number;
 }
 
 /** Everything observed about datanodes (spec 01): never logged, never on disk. Pure: times are passed in, in
@@ -75,6 +77,7 @@ export class NodeManager {
     commandQueueReportCount: 0,
     pauseCount: 0,
     refusedCommandCount: 0,
+    droppedDeleteCount: 0,
   };
 
   constructor(options: NodeManagerOptions) {
@@ -142,7 +145,7 @@ export class NodeManager {
     let isChanged = this.#takeLayout(node, beat.layout);
     if (leader.isLeader) this.#askToFinalize(node, term);
     isChanged = this.#reconcile(node, beat, leader) || isChanged;
-    const commands = leader.isLeader ? drained(node, term) : NO_COMMANDS;
+    const commands = leader.isLeader ? this.#drained(node, term) : NO_COMMANDS;
     this.#tellFence(node, beat);
     isChanged = this.#takeCommandCounts(node, beat.commandCounts, commands) || isChanged;
     if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
@@ -314,6 +317,22 @@ export class NodeManager {
     return this.#isFinalized && !isSameLayout(layout, this.#options.layout) ? "HEALTHY_READONLY" : "HEALTHY";
   }
 
+  /** Takes the first commands out. All commands of an answer carry its term; datanodes drop lower ones (spec
+   * 01 §6). */
+  #drained({ queue }: NodeEntry, term: number): readonly Command[] {
+    if (queue.length === 0) return NO_COMMANDS;
+    const hasDeletes = queue.countOf("deleteContainerCommand") > 0;
+    const commands = queue.drain(term, DRAIN_COUNT_MAX);
+    return hasDeletes ? commands.filter((command) => this.#isStillWanted(command)) : commands;
+  }
+
+  #isStillWanted({ type, containerId }: Command): boolean {
+    if (type !== "deleteContainerCommand" || containerId === undefined) return true;
+    const isWanted = this.#options.mayDelete(containerId);
+    if (!isWanted) this.#counters.droppedDeleteCount++;
+    return isWanted;
+  }
+
   /** True when it is another one than before. */
   #takeLayout(node: NodeEntry, layout: LayoutVersion | undefined): boolean {
     if (layout === undefined || isSameLayout(layout, node.layout)) return false;
@@ -448,10 +467,4 @@ const NO_COMMANDS: readonly Command[] = [];
 /** What a datanode that no operator has spoken for brings to its record (spec 01 §3.3). */
 function ownState({ persisted }: NodeEntry): NodeIntent {
   return persisted.operationalState === "IN_SERVICE" ? { ...persisted, expirySeconds: 0 } : persisted;
-}
-
-/** Takes the first commands out. All commands of an answer carry its term; datanodes drop lower ones (spec 01
- * §6). */
-function drained({ queue }: NodeEntry, term: number): readonly Command[] {
-  return queue.length === 0 ? NO_COMMANDS : queue.drain(term, DRAIN_COUNT_MAX);
 }

@@ -80,6 +80,8 @@ export interface NodeManagerOptions {
   readonly nodeCountMax: number;
   /** Id of the first command; grows by one. Above every id of an earlier process: epoch ms at start. */
   readonly firstCommandId: number;
+  /** Whether the replicas of the container are still to be deleted: asked when a delete leaves. */
+  mayDelete(containerId: number): boolean;
   /** Rack path of a host name or an address; undefined = not known. */
   resolveLocation(hostOrAddress: string): string | undefined;
   readonly listener: NodeListener;

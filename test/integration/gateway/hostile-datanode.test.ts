@@ -29,6 +29,7 @@ const NODE_OPTIONS: NodeManagerOptions = {
   useDatanodeHostname: true,
   nodeCountMax: 1000,
   firstCommandId: 1,
+  mayDelete: () => true,
   resolveLocation: () => "/default-rack",
   listener: { onEvent: () => {}, onPurge: () => {} },
 };
@@ -122,6 +123,7 @@ class Stage {
       scheduler,
       clusterId: CLUSTER_ID,
       onPipelineReports: () => undefined,
+      onContainerActions: () => undefined,
       busyWith: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };

@@ -54,6 +54,7 @@ export class NodeRig {
       useDatanodeHostname: false,
       nodeCountMax: 100,
       firstCommandId: 1000,
+      mayDelete: () => true,
       resolveLocation: (address) => (address.startsWith("10.0.1.") ? "/rack1" : undefined),
       listener: {
         onEvent: (event, _slot, uuid) => this.events.push(`${event} ${numberOf(uuid)}`),

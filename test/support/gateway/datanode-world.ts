@@ -119,6 +119,7 @@ export function fakeServices(
     ...time,
     clusterId: "CID-1",
     onPipelineReports: () => undefined,
+    onContainerActions: () => undefined,
     busyWith: () => undefined,
     leader: () => ({ isLeader: true, term: 7 }),
     ...changes,

@@ -1,0 +1,36 @@
+import { NodeManager } from "./cluster/nodes/node-manager.js";
+import type { Config } from "./config/config.js";
+import type { Clock } from "./core/clock.js";
+import type { NodeSlot } from "./core/ids.js";
+import { METADATA_LAYOUT_VERSION } from "./storage/version-file.js";
+import type { Logger } from "./telemetry/logger.js";
+
+export interface ScmNodesParts {
+  readonly config: Pick<Config, "nodes">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Its replicas no longer count. */
+  readonly onPurge: (slot: NodeSlot) => void;
+  readonly mayDelete: (containerId: number) => boolean;
+}
+
+/** The node manager as the configuration says. */
+export function createNodeManager({ config, clock, logger, onPurge, mayDelete }: ScmNodesParts): NodeManager {
+  const { nodes } = config;
+  return new NodeManager({
+    processIntervalMs: nodes.healthCheckIntervalMs,
+    staleIntervalMs: nodes.staleIntervalMs,
+    deadIntervalMs: nodes.deadIntervalMs,
+    layout: { metadata: METADATA_LAYOUT_VERSION, software: METADATA_LAYOUT_VERSION },
+    useDatanodeHostname: nodes.useDatanodeHostName,
+    nodeCountMax: nodes.nodeCountMax,
+    firstCommandId: clock.wallMs(),
+    mayDelete,
+    // Topology is a later part: every node is in the default rack (spec 03 §12).
+    resolveLocation: () => undefined,
+    listener: {
+      onEvent: (event, slot, uuid) => logger.info("datanode changed", { event, slot, uuid }),
+      onPurge,
+    },
+  });
+}

@@ -1,0 +1,138 @@
+import type { Operation } from "../../../engine/cluster/operation.js";
+import type { ProposalCallback } from "../../../engine/consensus/consensus.js";
+import { StrataError } from "../../../engine/core/errors.js";
+import { ContainerCloser } from "../../../engine/services/container-closer.js";
+import { ContainerDecisions } from "../../../engine/services/container-decisions.js";
+import { ContainerProposals } from "../../../engine/services/container-proposals.js";
+import type { Command, ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
+import type { ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import { AppliedState } from "../cluster/applied-state.js";
+import { containerRecord, importBatch, seedCluster, uuidOf } from "../cluster/builders.js";
+import { NodeRig } from "../cluster/node-rig.js";
+import { ManualScheduler } from "../consensus/manual-scheduler.js";
+
+export const CLOSE_WAIT_MS = 150_000;
+const TERM = 5;
+
+/** Both container services on real tables and a real node manager; proposals wait until the test settles
+ * them. Datanodes 1 to 4 are registered. */
+export class ContainerServiceRig {
+  readonly time = new ManualScheduler();
+  readonly applied = new AppliedState();
+  readonly nodes = new NodeRig({ mayDelete: (id) => this.decisions.mayDelete(id), nodeCountMax: 10 });
+  readonly decisions: ContainerDecisions;
+  readonly closer: ContainerCloser;
+  readonly log: string[] = [];
+  /** What a shard answers; datanodes by number. */
+  readonly holders = new Map<number, readonly number[]>();
+  queryError: StrataError | undefined;
+  recheckCount = 0;
+  /** Proposals that find no room: why. */
+  refusal: StrataError | undefined;
+  #waiting: { readonly operation: Operation; readonly onOutcome: ProposalCallback }[] = [];
+
+  constructor(unknownAction = "WARN") {
+    this.applied.nowMs = this.time.wallMs();
+    this.applied.done(seedCluster());
+    for (const number of [1, 2, 3, 4]) this.nodes.accept(number);
+    this.nodes.leader = { isLeader: false, term: TERM };
+    const { containers } = this.applied.state;
+    const shared = {
+      scheduler: this.time,
+      clock: this.time,
+      logger: { warn: (message: string) => void this.log.push(message) },
+      nodes: this.nodes.manager,
+      proposals: new ContainerProposals((operation, onOutcome) => this.#propose(operation, onOutcome)),
+      leader: () => this.nodes.leader,
+    };
+    this.decisions = new ContainerDecisions({
+      ...shared,
+      containers,
+      unknownAction,
+      recheckContainers: () => this.recheckCount++,
+    });
+    this.closer = new ContainerCloser({
+      ...shared,
+      cluster: this.applied.state,
+      replicas: { queryReplicas: (id, onReplicas) => onReplicas(this.queryError ?? this.#facts(id)) },
+      waitMs: CLOSE_WAIT_MS,
+    });
+    for (const service of [this.decisions, this.closer]) service.start();
+  }
+
+  /** This SCM's standing; each time it leads in a term of its own. */
+  lead(leads = true): this {
+    const { term } = this.nodes.leader;
+    this.nodes.become({ isLeader: leads, term: leads ? term + 1 : term });
+    for (const service of [this.decisions, this.closer]) service.onStatus(leads);
+    return this;
+  }
+
+  add(
+    containerId: number,
+    changes: Partial<ContainerRecord> = {},
+    pipelines: readonly PipelineRecord[] = [],
+  ): this {
+    this.applied.nowMs = this.time.wallMs();
+    const record = containerRecord(containerId, { stateEnterTimeMs: this.applied.nowMs, ...changes });
+    this.applied.done(importBatch([record], pipelines));
+    this.#tellChanges();
+    return this;
+  }
+
+  stateOf(containerId: number): string {
+    return this.applied.state.containers.get(containerId)?.state ?? "none";
+  }
+
+  /** Operations without outcome. */
+  get waiting(): readonly Operation[] {
+    return this.#waiting.map(({ operation }) => operation);
+  }
+
+  /** Applies what waits as one entry; results are told when all of it is applied. Returns how each ended, 0 =
+   * done. */
+  settle(): number[] {
+    const waiting = this.#waiting.splice(0);
+    this.applied.nowMs = this.time.wallMs();
+    const results = this.applied.apply(...waiting.map(({ operation }) => operation));
+    this.#tellChanges();
+    waiting.forEach(({ onOutcome }, at) => {
+      onOutcome(results[at] as (typeof results)[number]);
+    });
+    return results.map(({ error }) => error);
+  }
+
+  /** What waits gets no answer. */
+  fail(code: "OUTCOME_UNKNOWN" | "OVERLOADED" = "OUTCOME_UNKNOWN"): void {
+    for (const { onOutcome } of this.#waiting.splice(0)) onOutcome(new StrataError(code, { reason: "test" }));
+  }
+
+  /** What the datanode's next heartbeat brings it. */
+  commandsOf(datanode: number): readonly Command[] {
+    return this.nodes.beat(datanode).commands;
+  }
+
+  slotOf(datanode: number): number {
+    return this.nodes.manager.slotOf(uuidOf(datanode)) as number;
+  }
+
+  #propose(operation: Operation, onOutcome: ProposalCallback): void {
+    if (this.refusal !== undefined) onOutcome(this.refusal);
+    else this.#waiting.push({ operation, onOutcome });
+  }
+
+  #tellChanges(): void {
+    for (const id of this.applied.changedContainers.splice(0)) this.closer.containerChanged(id);
+  }
+
+  #facts(containerId: number): ReplicaFacts[] {
+    const facts = { origin: 0, state: 1, replicaIndex: 0, isEmpty: false, sequenceId: 1 };
+    return (this.holders.get(containerId) ?? []).map((datanode) => ({
+      ...facts,
+      node: this.slotOf(datanode) as ReplicaFacts["node"],
+      keyCount: 0,
+      usedBytes: 0,
+      dataChecksum: 0n,
+    }));
+  }
+}
