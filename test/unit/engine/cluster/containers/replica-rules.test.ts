@@ -3,81 +3,15 @@ import { test } from "node:test";
 import {
   actionFor,
   REPLICA_ACTION,
-  type ReplicaActionName,
   RULE_KIND,
   type RuleKindName,
   SEQUENCE_ORDER,
-  type SequenceOrderName,
 } from "../../../../../engine/cluster/containers/replica-rules.js";
 import { CONTAINER_STATE, REPLICA_STATE } from "../../../../../engine/core/enums.js";
+import { type Cell, TABLE_ROWS, tableRow } from "../../../../support/cluster/decision-table.js";
 
-/** Spec 02 §9.1, row by row and in its words; the first row that fits counts. The number of a rule of §18
- * stands before what it changes. `seq` is the container's sequence id before the report (rule 1); the spec
- * compares after the raise, so that its "BCSID = seq" is >= here. */
-const TABLE_1 = `
-Container    | Replica state                     | Condition            | Action               | Record
-OPEN         | OPEN                              |                      | -                    | store
-OPEN         | CLOSED                            | EC, index in 2..data | FINALIZE             | store
-OPEN         | CLOSED                            | BCSID >= seq         | (18) FINALIZE, CLOSE | store
-OPEN         | any but OPEN, DELETED             |                      | FINALIZE             | store
-OPEN         | DELETED                           |                      | FINALIZE             | remove
-CLOSING      | OPEN, CLOSING, UNHEALTHY, INVALID |                      | -                    | store
-CLOSING      | QUASI_CLOSED                      | EC                   | (5) -                | store
-CLOSING      | QUASI_CLOSED                      |                      | QUASI_CLOSE          | store
-CLOSING      | CLOSED                            | EC, index in 2..data | -                    | store
-CLOSING      | CLOSED                            | BCSID >= seq         | CLOSE                | store
-CLOSING      | CLOSED                            | BCSID < seq          | (4) mismatch         | store
-CLOSING      | DELETED                           |                      | -                    | remove
-QUASI_CLOSED | CLOSED                            | EC, index in 2..data | (5) -                | store
-QUASI_CLOSED | CLOSED                            | BCSID >= seq         | FORCE_CLOSE          | store
-QUASI_CLOSED | CLOSED                            | BCSID < seq          | (4) mismatch         | store
-QUASI_CLOSED | any but CLOSED, DELETED           |                      | -                    | store
-QUASI_CLOSED | DELETED                           |                      | -                    | remove
-CLOSED       | any but DELETED                   |                      | -                    | store
-CLOSED       | DELETED                           |                      | -                    | remove
-`;
-
-/** Spec 02 §9.2, likewise, and an unknown container (§7.4c), which is another one than a known container in a
- * state that nobody knows. */
-const TABLE_2 = `
-Container         | Type        | isEmpty | Replica state            | BCSID  | Action          | Record
-DELETED           | any         | yes     | any                      | any    | delete          | store/remove
-DELETED           | EC          | no      | any                      | any    | force delete    | store/remove
-DELETING          | EC          | no      | any                      | any    | force delete    | store/remove
-DELETING          | EC          | yes     | any                      | any    | -               | store/remove
-DELETING          | RATIS       | any     | CLOSED, QUASI_CLOSED     | <= seq | force delete    | store
-DELETED           | RATIS       | no      | CLOSED, QUASI_CLOSED     | <= seq | force delete    | store
-DELETING, DELETED | RATIS       | no      | CLOSED                   | > seq  | -> CLOSED       | store
-DELETING, DELETED | RATIS       | no      | QUASI_CLOSED             | > seq  | -> QUASI_CLOSED | store
-DELETING, DELETED | STAND_ALONE | no      | CLOSED                   | any    | -> CLOSED       | store
-DELETING, DELETED | STAND_ALONE | no      | QUASI_CLOSED             | any    | -> QUASI_CLOSED | store
-DELETING, DELETED | not EC      | no      | OPEN, CLOSING, UNHEALTHY | any    | -> QUASI_CLOSED | store
-DELETING, DELETED | not EC      | no      | INVALID, DELETED         | any    | -               | store/remove
-DELETING          | not EC      | yes     | any                      | any    | -               | store/remove
-RECOVERING        | any         | any     | any                      | any    | error           | store/remove
-unknown           | any         | any     | any                      | any    | unknown         | store/remove
-`;
-
-/** Action of the tables → its name in code. */
-const ACTIONS: Readonly<Record<string, ReplicaActionName>> = {
-  "-": "NONE",
-  FINALIZE: "FINALIZE",
-  "(18) FINALIZE, CLOSE": "FINALIZE_AND_CLOSE",
-  QUASI_CLOSE: "QUASI_CLOSE",
-  "(5) -": "NONE",
-  CLOSE: "CLOSE",
-  FORCE_CLOSE: "FORCE_CLOSE",
-  "(4) mismatch": "STALE",
-  delete: "DELETE",
-  "force delete": "FORCE_DELETE",
-  "-> CLOSED": "RESURRECT_CLOSED",
-  "-> QUASI_CLOSED": "RESURRECT_QUASI_CLOSED",
-  error: "UNEXPECTED",
-  unknown: "UNKNOWN",
-};
-
-/** Type and class of replica index → its kind in code. */
-const KINDS: readonly { type: string; index: string; kind: RuleKindName }[] = [
+/** Type and class of replica index, and their kind in code. */
+const KINDS: readonly (Pick<Cell, "type" | "index"> & { readonly kind: RuleKindName })[] = [
   { type: "RATIS", index: "0", kind: "RATIS" },
   { type: "STAND_ALONE", index: "0", kind: "STAND_ALONE" },
   { type: "EC", index: "1", kind: "EC_PROVING" },
@@ -85,75 +19,13 @@ const KINDS: readonly { type: string; index: string; kind: RuleKindName }[] = [
   { type: "EC", index: "> data", kind: "EC_PROVING" },
 ];
 
-interface Cell {
-  readonly container: string;
-  readonly replica: string;
-  readonly type: string;
-  readonly index: string;
-  readonly kind: RuleKindName;
-  readonly isEmpty: boolean;
-  readonly order: SequenceOrderName;
-}
-
-const CONDITIONS: Readonly<Record<string, (cell: Cell) => boolean>> = {
-  "": () => true,
-  any: () => true,
-  EC: ({ type }) => type === "EC",
-  "EC, index in 2..data": ({ index }) => index === "2..data",
-  "BCSID >= seq": ({ order }) => order !== "LOWER",
-  "BCSID < seq": ({ order }) => order === "LOWER",
-  "<= seq": ({ order }) => order !== "HIGHER",
-  "> seq": ({ order }) => order === "HIGHER",
-  yes: ({ isEmpty }) => isEmpty,
-  no: ({ isEmpty }) => !isEmpty,
-};
-
-interface Row {
-  readonly text: string;
-  readonly action: ReplicaActionName;
-  readonly record: string;
-  fits(cell: Cell): boolean;
-}
-
-const ROWS = [...rowsOf(TABLE_1), ...rowsOf(TABLE_2)];
 const CELLS = [...allCells()];
 
-function rowsOf(table: string): Row[] {
-  const [head, ...lines] = table.trim().split("\n") as [string, ...string[]];
-  const names = head.split("|").map((name) => name.trim());
-  return lines.map((text) => {
-    const cells = text.split("|").map((cell) => cell.trim());
-    const columns: Record<string, string> = Object.fromEntries(
-      names.map((name, i) => [name, cells[i] ?? ""]),
-    );
-    const conditions = ["Condition", "isEmpty", "BCSID"].map((name) => CONDITIONS[columns[name] ?? ""]);
-    const action = ACTIONS[columns["Action"] ?? ""];
-    assert.ok(action !== undefined && !conditions.includes(undefined), text);
-    return {
-      text,
-      action,
-      record: columns["Record"] ?? "",
-      fits: (cell) =>
-        isListed(columns["Container"], cell.container) &&
-        isListed(columns["Type"], cell.type) &&
-        isListed(columns["Replica state"], cell.replica) &&
-        conditions.every((condition) => condition?.(cell)),
-    };
-  });
-}
-
-function isListed(list: string | undefined, name: string): boolean {
-  if (list === undefined || list === "any") return true;
-  if (list === "not EC") return name !== "EC";
-  if (list.startsWith("any but ")) return !list.slice("any but ".length).split(", ").includes(name);
-  return list.split(", ").includes(name);
-}
-
-function* allCells(): Generator<Cell> {
-  for (const container of [...Object.keys(CONTAINER_STATE), "unknown"]) {
-    for (const replica of Object.keys(REPLICA_STATE)) {
+function* allCells(): Generator<Cell & { readonly kind: RuleKindName }> {
+  for (const container of [...keys(CONTAINER_STATE), "unknown" as const]) {
+    for (const replica of keys(REPLICA_STATE)) {
       for (const kind of KINDS) {
-        for (const order of Object.keys(SEQUENCE_ORDER) as SequenceOrderName[]) {
+        for (const order of keys(SEQUENCE_ORDER)) {
           for (const isEmpty of [false, true]) yield { container, replica, ...kind, isEmpty, order };
         }
       }
@@ -161,38 +33,34 @@ function* allCells(): Generator<Cell> {
   }
 }
 
-function rowOf(cell: Cell): Row {
-  const row = ROWS.find((each) => each.fits(cell));
-  assert.ok(row, `no row of the tables fits ${JSON.stringify(cell)}`);
-  return row;
-}
-
-function actual({ container, replica, kind, order, isEmpty }: Cell): number {
-  return actionFor(
-    container === "unknown" ? 0 : CONTAINER_STATE[container as keyof typeof CONTAINER_STATE],
-    REPLICA_STATE[replica as keyof typeof REPLICA_STATE],
-    RULE_KIND[kind],
-    SEQUENCE_ORDER[order],
-    isEmpty,
-  );
+function keys<K extends string>(table: Readonly<Record<K, number>>): K[] {
+  return Object.keys(table) as K[];
 }
 
 test("what a reported replica means is as in the specification, in every cell", () => {
   assert.equal(CELLS.length, 8 * 7 * 5 * 3 * 2);
   for (const cell of CELLS) {
-    const { action, text } = rowOf(cell);
-    assert.equal(actual(cell), REPLICA_ACTION[action], `${JSON.stringify(cell)}: ${text}`);
+    const { container, replica, kind, order, isEmpty } = cell;
+    const action = actionFor(
+      container === "unknown" ? 0 : CONTAINER_STATE[container],
+      REPLICA_STATE[replica],
+      RULE_KIND[kind],
+      SEQUENCE_ORDER[order],
+      isEmpty,
+    );
+    const row = tableRow(cell);
+    assert.equal(action, REPLICA_ACTION[row.action], `${JSON.stringify(cell)}: ${row.text}`);
   }
 });
 
 test("every row of the specification has a cell of its own", () => {
-  const used = new Set(CELLS.map(rowOf));
-  for (const row of ROWS) assert.ok(used.has(row), row.text);
+  const used = new Set(CELLS.map(tableRow));
+  for (const row of TABLE_ROWS) assert.ok(used.has(row), row.text);
 });
 
 test("a replica is taken away when it is reported as deleted, and stored otherwise", () => {
   for (const cell of CELLS) {
-    const { record, text } = rowOf(cell);
+    const { record, text } = tableRow(cell);
     assert.ok(record.includes(cell.replica === "DELETED" ? "remove" : "store"), text);
   }
 });
