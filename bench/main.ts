@@ -15,6 +15,7 @@ import { failover } from "./scenarios/failover.js";
 import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
+import { openStripe } from "./scenarios/open-stripe.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
 import { restartStorm } from "./scenarios/restart-storm.js";
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   heartbeat,
   fullReport,
   incrementalReport,
+  openStripe,
   commit,
   commitHa,
   failover,

@@ -12,6 +12,7 @@ export interface FleetSummary extends Omit<FleetFigures, "latencyUs" | "latencyM
   readonly latencyP99Us: number;
   readonly latencyP999Us: number;
   readonly cpuShareMax: number;
+  readonly cpuSeconds: number;
   /** Why the figures must not be trusted; empty = they may. */
   readonly doubts: readonly string[];
 }
@@ -36,11 +37,13 @@ export class FleetRunner {
     const latency = new Histogram();
     const sum: FleetFigures = emptyFigures();
     let cpuShareMax = 0;
+    let cpuSeconds = 0;
     for (const message of this.#latest) {
       if (message === undefined) continue;
       addFigures(sum, message.figures);
       latency.merge(message.figures.latencyUs, message.figures.latencyMaxUs);
       cpuShareMax = Math.max(cpuShareMax, message.cpuShare);
+      cpuSeconds += message.cpuSeconds;
     }
     const { latencyUs: _, latencyMaxUs: __, ...figures } = sum;
     return {
@@ -49,6 +52,7 @@ export class FleetRunner {
       latencyP99Us: latency.percentile(0.99),
       latencyP999Us: latency.percentile(0.999),
       cpuShareMax,
+      cpuSeconds,
       doubts: doubtsOf(sum, cpuShareMax),
     };
   }

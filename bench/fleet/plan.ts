@@ -10,12 +10,17 @@ import type {
   ReplicationRecord,
 } from "../../protocol/schema/records.js";
 
+/** Both ends included. */
+export type IdRange = readonly [first: number, last: number];
+
 export interface FleetPlanOptions {
   readonly nodeCount: number;
   /** Replicas that each node holds, about. */
   readonly containersPerNode: number;
   /** Same seed, same fleet: datanodes and containers keep their ids from run to run. */
   readonly seed: number;
+  /** Containers that are open, with all their replicas; the others are closed. */
+  readonly openIds?: readonly IdRange[];
 }
 
 const RATIS_THREE: ReplicationRecord = {
@@ -40,12 +45,14 @@ export class FleetPlan {
   readonly #uuids: Uuid[] = [];
   readonly #pipelineIds: Uuid[] = [];
   readonly #distances: readonly number[];
+  readonly #openIds: readonly IdRange[];
 
   constructor(options: FleetPlanOptions) {
     assert(options.nodeCount >= 3, "a fleet has at least three nodes");
     this.nodeCount = options.nodeCount;
     this.containerCount = Math.floor((options.nodeCount * options.containersPerNode) / 3);
     this.#distances = [0, Math.floor(options.nodeCount / 3), Math.floor((2 * options.nodeCount) / 3)];
+    this.#openIds = options.openIds ?? [];
     const random = new SeededRandom(options.seed);
     for (let i = 0; i < options.nodeCount; i++) this.#uuids.push(randomUuid(random));
     for (let i = 0; i < options.nodeCount; i++) this.#pipelineIds.push(randomUuid(random));
@@ -122,7 +129,7 @@ export class FleetPlan {
     const figures = figuresOf(containerId);
     return {
       containerId,
-      state: "CLOSED",
+      state: this.#stateOf(containerId),
       replication: RATIS_THREE,
       pipelineId: this.#pipelineIds[containerId % this.nodeCount] as Uuid,
       owner: "fleet",
@@ -168,10 +175,16 @@ export class FleetPlan {
       sequenceId: figures.sequenceId + generation,
       keyCount: figures.keyCount + generation,
       originNodeId: this.uuid(containerId % this.nodeCount),
-      state: "CLOSED",
+      state: this.#stateOf(containerId),
       isEmpty: false,
       replicaIndex: 0,
     };
+  }
+
+  #stateOf(containerId: number): "OPEN" | "CLOSED" {
+    return this.#openIds.some(([first, last]) => first <= containerId && containerId <= last)
+      ? "OPEN"
+      : "CLOSED";
   }
 
   /** The remainders, ascending, that the ids of a node's containers leave when divided by the number of

@@ -6,6 +6,8 @@ export interface FleetMessage {
   readonly figures: FleetFigures;
   /** CPU share of this process since the last message, 1 = one core. */
   readonly cpuShare: number;
+  /** CPU time of this process since its start. */
+  readonly cpuSeconds: number;
 }
 
 /** A process of its own for simulated datanodes, started by `FleetRunner`; ends with its parent. */
@@ -23,7 +25,8 @@ function report(): void {
   const cpuShare = (used.user + used.system) / 1000 / (nowMs - atMs);
   cpu = process.cpuUsage();
   atMs = nowMs;
-  const message: FleetMessage = { figures: fleet.snapshot(), cpuShare };
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6;
+  const message: FleetMessage = { figures: fleet.snapshot(), cpuShare, cpuSeconds };
   process.send?.(message);
 }
 

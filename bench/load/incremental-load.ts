@@ -1,6 +1,6 @@
 import { SeededRandom } from "../../engine/core/random.js";
 import { type DatanodeClient, type ReportRow, reportRows } from "../../protocol/client/index.js";
-import { FleetPlan } from "../fleet/plan.js";
+import { FleetPlan, type IdRange } from "../fleet/plan.js";
 import { registeredDatanodes } from "./heartbeat-load.js";
 import type { LoadRequest, LoadTally } from "./load.js";
 
@@ -14,11 +14,14 @@ export async function incrementalLoad(
   tally: LoadTally,
   begin: () => void,
 ): Promise<void> {
-  const { endpoint, connections, rowsPerReport, lastId } = request;
+  const { endpoint, connections, rowsPerReport, ids, isOpen } = request;
   const clients = await registeredDatanodes(endpoint, connections);
-  const plan = new FleetPlan({ nodeCount: 3, containersPerNode: lastId, seed: 7 });
+  const plan = new FleetPlan({ nodeCount: 3, containersPerNode: 0, seed: 7, openIds: isOpen ? ids : [] });
   const random = new SeededRandom(3);
-  const row = (): ReportRow => plan.row(1 + random.below(lastId), random.below(1000));
+  const row = (): ReportRow => {
+    const [first, last] = ids[random.below(ids.length)] as IdRange;
+    return plan.row(first + random.below(last - first + 1), random.below(1000));
+  };
   const reports = Array.from({ length: PREPARED_REPORTS }, () =>
     reportRows(Array.from({ length: rowsPerReport }, row), "free"),
   );

@@ -1,3 +1,4 @@
+import type { IdRange } from "../fleet/plan.js";
 import type { Histogram } from "../harness/histogram.js";
 
 /** A load that runs in a process of its own, so that its CPU is not the SCM's. */
@@ -25,8 +26,10 @@ export type LoadRequest =
       readonly connections: number;
       readonly rowsPerReport: number;
       readonly seconds: number;
-      /** Ids are drawn from 1 … `lastId`. */
-      readonly lastId: number;
+      /** Ids are drawn from these ranges, each of which is as likely. */
+      readonly ids: readonly IdRange[];
+      /** The containers are open. */
+      readonly isOpen: boolean;
     };
 
 export interface LoadResult {

@@ -32,7 +32,8 @@ export const incrementalReport: Bench = {
             connections: CONNECTIONS,
             rowsPerReport: ROWS_PER_REPORT,
             seconds: SECONDS,
-            lastId: CONTAINERS,
+            ids: [[1, CONTAINERS]],
+            isOpen: false,
           }),
         );
         context.print(`run ${i + 1}: ${loadLine(load)}; ${window.cpuLine(load.count)}`);

@@ -76,7 +76,7 @@ async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: Be
   const replicas = window.last("strata_shard_replica_count");
   if (replicas !== wanted) throw new Error(`${replicas} replicas are known, ${wanted} were reported`);
   print(`${replicas} replicas over ${plan.nodeCount} sockets; ${window.cpuLine(replicas)}`);
-  print(`generator ${(fleet.cpuShareMax * 100).toFixed(0)} % of a core, errors ${fleet.errors}`);
+  print(`CPU of the generator ${fleet.cpuSeconds.toFixed(1)} s, its errors ${fleet.errors}`);
   const longest = pauses.slice(0, 3).map(({ kind, ms }) => `${kind} ${ms} ms`);
   print(`${pauses.length} garbage collections, longest: ${longest.join(", ")}`);
   return {

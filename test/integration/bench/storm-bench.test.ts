@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { runOpenStripe } from "../../../bench/scenarios/open-stripe.js";
 import { restartStorm } from "../../../bench/scenarios/restart-storm.js";
 
 let directory: string;
@@ -30,4 +31,10 @@ test("a storm of a few datanodes ends with all replicas known and answers its fi
   ]);
   // A short run may see no lag and no collection.
   for (const { name, value } of figures) assert.ok(Number.isFinite(value) && value >= 0, `${name}: ${value}`);
+});
+
+test("the open-stripe bench answers a ratio", async () => {
+  const context = { print: () => undefined, directory: join(directory, "open-stripe") };
+  const [figure] = await runOpenStripe(context, { seconds: 0.2, rowsPerReport: 4 });
+  assert.ok(figure !== undefined && figure.value > 0 && Number.isFinite(figure.value));
 });
