@@ -45,6 +45,26 @@ export const REPLICA_STATE = {
 } as const;
 export type ReplicaState = keyof typeof REPLICA_STATE;
 
+/** What the replication manager finds (spec 02 §15.4). */
+export const CONTAINER_HEALTH = {
+  HEALTHY: 0,
+  UNDER_REPLICATED: 1,
+  MIS_REPLICATED: 2,
+  OVER_REPLICATED: 3,
+  MISSING: 4,
+  UNHEALTHY: 5,
+  EMPTY: 6,
+  OPEN_UNHEALTHY: 7,
+  QUASI_CLOSED_STUCK: 8,
+  OPEN_WITHOUT_PIPELINE: 9,
+  UNHEALTHY_UNDER_REPLICATED: 100,
+  UNHEALTHY_OVER_REPLICATED: 101,
+  MISSING_UNDER_REPLICATED: 102,
+  QUASI_CLOSED_STUCK_UNDER_REPLICATED: 103,
+  QUASI_CLOSED_STUCK_OVER_REPLICATED: 104,
+  QUASI_CLOSED_STUCK_MISSING: 105,
+} as const;
+
 export const REPLICATION_TYPE = { RATIS: 1, STAND_ALONE: 2, EC: 4 } as const;
 export type ReplicationType = keyof typeof REPLICATION_TYPE;
 

@@ -133,6 +133,12 @@ export const ERRORS = {
   ),
   CHANGE_REFUSED: rejected(222, "{change} is refused: {reason}", "Follow the reason."),
 
+  CONTAINER_INELIGIBLE: rejected(
+    223,
+    "container {containerId} cannot be {change}: {reason}",
+    "`strata admin container info` shows its replicas.",
+  ),
+
   PEER_NODE_ID: rejected(
     230,
     "node {target} was looked for, and this is node {nodeId}",

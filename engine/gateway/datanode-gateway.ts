@@ -17,12 +17,12 @@ import { ReportDeadlines } from "./report-deadlines.js";
 import type { RpcServer } from "./rpc-server.js";
 import type { RpcSession } from "./rpc-session.js";
 
-/** Bytes of a command at most, without its token. */
+/** Bytes of a command at most, without its token and peers; of a peer and of its port, without texts. */
 const COMMAND_BYTES_MAX = 128;
+const PEER_BYTES_MAX = 96;
+const PORT_BYTES_MAX = 12;
 /** Room for commands in a heartbeat's answer. */
 const COMMANDS_BYTES_MAX = FRAME_BYTES_MAX - 1024;
-/** Commands that fit whatever they hold. */
-const COMMANDS_ALWAYS_FIT = 32;
 
 /** A datanode on its connection. */
 class DatanodeSession {
@@ -141,7 +141,7 @@ export class DatanodeGateway {
     if (request.containerActions !== undefined) onContainerActions(slot, request.containerActions);
     if (request.pipelineReports !== undefined) onPipelineReports(uuid, request.pipelineReports);
     const { commands } = outcome;
-    const fitCount = commands.length <= COMMANDS_ALWAYS_FIT ? commands.length : countThatFits(commands);
+    const fitCount = commands.length === 0 ? 0 : countThatFits(commands);
     const response = this.#heartbeatResponse;
     response.term = outcome.term;
     response.fullReportWanted = outcome.fullReportWanted || reports.fullReportWanted(slot);
@@ -246,15 +246,28 @@ function registered(session: RpcSession): DatanodeSession & { readonly uuid: Uui
   return owner as DatanodeSession & { uuid: Uuid; slot: NodeSlot };
 }
 
-/** The longest beginning of `commands` that one frame holds; a token is bytes of text, up to three a
- * character. */
+/** The longest beginning of `commands` that one frame holds. */
 function countThatFits(commands: readonly Command[]): number {
   let bytes = 0;
-  for (const [index, { encodedToken }] of commands.entries()) {
-    bytes += COMMAND_BYTES_MAX + 3 * (encodedToken?.length ?? 0);
+  for (const [index, { encodedToken = "", peers = [] }] of commands.entries()) {
+    bytes += COMMAND_BYTES_MAX + textBytes(encodedToken);
+    for (const peer of peers) bytes += peerBytes(peer);
     if (bytes > COMMANDS_BYTES_MAX) return index;
   }
   return commands.length;
+}
+
+function peerBytes(peer: DatanodeDetails): number {
+  const { ipAddress, hostName, ports, certSerialId = "", networkName = "", networkLocation = "" } = peer;
+  const { version = "", revision = "" } = peer;
+  const texts = [ipAddress, hostName, certSerialId, networkName, networkLocation, version, revision];
+  const textSum = texts.reduce((sum, text) => sum + textBytes(text), 0);
+  return ports.reduce((sum, { name }) => sum + PORT_BYTES_MAX + textBytes(name), PEER_BYTES_MAX + textSum);
+}
+
+/** At most: three bytes a UTF-16 code unit, and the length. */
+function textBytes(text: string): number {
+  return 3 * text.length + 3;
 }
 
 function registerResponse(details: DatanodeDetails, clusterId: string): ResponseOf<"register"> {

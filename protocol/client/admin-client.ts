@@ -13,7 +13,12 @@ interface SessionFields {
 }
 
 /** Operations that change the state of the cluster, each exactly once. */
-export type MutationName = "setNodeOperationalState" | "suppressContainers" | "import";
+export type MutationName =
+  | "setNodeOperationalState"
+  | "suppressContainers"
+  | "import"
+  | "closeContainer"
+  | "deleteContainer";
 /** Operations that only look, or say what is to be, so that a repetition does nothing. */
 export type ReadName =
   | "scmInfo"
@@ -24,9 +29,15 @@ export type ReadName =
   | "listHistory"
   | "listNodes"
   | "getNode"
+  | "listNodeContainers"
   | "listContainers"
+  | "listContainerIds"
   | "getContainer"
+  | "getContainers"
   | "getContainerReplicas"
+  | "getContainerCount"
+  | "containerReport"
+  | "reconcileContainer"
   | "listPipelines";
 
 export type MutationRequest<N extends MutationName> = Omit<RequestOf<N>, keyof SessionFields>;
@@ -118,14 +129,34 @@ export class AdminClient {
     return this.#asked("setNodeOperationalState", request, true);
   }
 
-  /** A page of containers, ordered by id. */
+  /** A page of the containers of which a datanode has reported a replica, by id; NO_SUCH_DATANODE when it is
+   * not known. */
+  listNodeContainers(request: RequestOf<"listNodeContainers">): Promise<ResponseOf<"listNodeContainers">> {
+    return this.#asked("listNodeContainers", request, false);
+  }
+
+  /** A page of containers, ordered by id. It may be empty and still not be the last one: go on from
+   * `nextContainerId` until that is 0. */
   listContainers(request: RequestOf<"listContainers">): Promise<ResponseOf<"listContainers">> {
     return this.#asked("listContainers", request, false);
   }
 
-  /** One container with its pipeline; CONTAINER_NOT_FOUND when there is none. */
+  /** A page of ids of containers; goes on as `listContainers` does. */
+  listContainerIds(request: RequestOf<"listContainerIds">): Promise<ResponseOf<"listContainerIds">> {
+    return this.#asked("listContainerIds", request, false);
+  }
+
+  /** One container with the pipeline that it was created on, as long as there is one; CONTAINER_NOT_FOUND
+   * when there is no such container. The SCM makes up no pipeline to read from: who wants to read a container
+   * that is closed, or has lost its pipeline, finds the holders with `getContainerReplicas`. */
   getContainer(request: RequestOf<"getContainer">): Promise<ResponseOf<"getContainer">> {
     return this.#asked("getContainer", request, false);
+  }
+
+  /** Up to 256 containers with their pipelines, as `getContainer` answers them. FRAME_TOO_LARGE when the
+   * answer does not fit: ask for fewer. */
+  getContainers(request: RequestOf<"getContainers">): Promise<ResponseOf<"getContainers">> {
+    return this.#asked("getContainers", request, false);
   }
 
   /** The replicas of a container as last reported; of one that the SCM does not know, too. */
@@ -133,6 +164,33 @@ export class AdminClient {
     request: RequestOf<"getContainerReplicas">,
   ): Promise<ResponseOf<"getContainerReplicas">> {
     return this.#asked("getContainerReplicas", request, false);
+  }
+
+  /** How many containers there are in a state, or in all. */
+  getContainerCount(request: RequestOf<"getContainerCount">): Promise<ResponseOf<"getContainerCount">> {
+    return this.#asked("getContainerCount", request, false);
+  }
+
+  /** Counts of containers by state of life and of health. */
+  containerReport(): Promise<ResponseOf<"containerReport">> {
+    return this.#asked("containerReport", {}, false);
+  }
+
+  /** Begins to close an open container. One that is closing or closed already is left as it is, and the
+   * answer says so; every other one is refused with CONTAINER_STATE. */
+  closeContainer(request: MutationRequest<"closeContainer">): Promise<ResponseOf<"closeContainer">> {
+    return this.#asked("closeContainer", request, true);
+  }
+
+  /** Deletes a container that its replicas show to be empty; any other one is refused with CONTAINER_STATE or
+   * CONTAINER_INELIGIBLE. */
+  deleteContainer(request: MutationRequest<"deleteContainer">): Promise<ResponseOf<"deleteContainer">> {
+    return this.#asked("deleteContainer", request, true);
+  }
+
+  /** Tells all holders of a closed RATIS container to repair their replicas from each other. */
+  reconcileContainer(request: RequestOf<"reconcileContainer">): Promise<ResponseOf<"reconcileContainer">> {
+    return this.#asked("reconcileContainer", request, false);
   }
 
   /** Sets or clears the suppressed flag; names the ids that do not exist. */

@@ -1,9 +1,5 @@
-import {
-  CONTAINER_STATE,
-  NODE_HEALTH,
-  OPERATIONAL_STATE,
-  REPLICATION_TYPE,
-} from "../../engine/core/enums.js";
+import { NODE_HEALTH, OPERATIONAL_STATE } from "../../engine/core/enums.js";
+import * as containers from "./container-messages.js";
 import {
   bool,
   bytes,
@@ -25,7 +21,6 @@ import {
   COMMAND,
   COMMAND_COUNT,
   COMMAND_STATUS,
-  CONTAINER,
   CONTAINER_ACTION,
   DATANODE_DETAILS,
   HISTORY_ENTRY,
@@ -35,10 +30,10 @@ import {
   PIPELINE,
   PIPELINE_ACTION,
   PIPELINE_REPORT,
-  REPLICA,
   SCM_ADDRESS,
   SCM_PEER,
   SERVICE,
+  SESSION_FIELDS,
 } from "./records.js";
 import type { ValueOfRecord } from "./types.js";
 
@@ -55,12 +50,6 @@ export const REQUESTS_IN_FLIGHT_MAX = 1024;
 /** A session's mutations may run ahead of its ackedSequence by this many: as many as a connection may have
  * unanswered. It decides what `apply` refuses, so it is the same on all SCMs for ever. */
 export const SESSION_WINDOW = 1024;
-const SESSION_FIELDS = {
-  sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),
-  sequence: field(count, "1, 2, 3 … within the session"),
-  ackedSequence: field(count, "every answer up to here has been received"),
-} as const;
-
 const ROW_DOC =
   "Rows of rowBytes, little-endian, ascending by id: id f64 @0, usedBytes f64 @8, sequenceId f64 @16, " +
   "keyCount u32 @24, origin index u16 @28, state and empty flag u8 @30 (state in bits 0–3, empty in " +
@@ -298,58 +287,6 @@ export const SET_NODE_OPERATIONAL_STATE_RESPONSE = record(
   {},
 );
 
-export const LIST_CONTAINERS_REQUEST = record("ListContainersRequest", "Containers by id (spec 02 §14).", {
-  startContainerId: field(count, "first id, inclusive"),
-  countMax: field(u16, "1 … 512"),
-  state: field(optional(enumOf(CONTAINER_STATE)), "only these"),
-  replicationType: field(optional(enumOf(REPLICATION_TYPE)), "only these"),
-  replicationFactor: field(optional(u8), "only these; not with EC"),
-  suppressed: field(optional(bool), "only these"),
-});
-export const LIST_CONTAINERS_RESPONSE = record("ListContainersResponse", "A page.", {
-  containers: field(list(recordOf(CONTAINER), 512), "containers"),
-  nextContainerId: field(count, "where the next page starts; 0 = no more"),
-  totalCount: field(count, "all containers that exist, whatever the filter"),
-});
-export const GET_CONTAINER_REQUEST = record("GetContainerRequest", "One container with its pipeline.", {
-  containerId: field(count, "which"),
-});
-export const GET_CONTAINER_RESPONSE = record("GetContainerResponse", "The container.", {
-  container: field(recordOf(CONTAINER), "the container"),
-  pipeline: field(optional(recordOf(PIPELINE)), "nil when it is gone"),
-  health: field(u8, "health state, 0 = HEALTHY (spec 02 §15.4)"),
-});
-export const GET_CONTAINER_REPLICAS_REQUEST = record(
-  "GetContainerReplicasRequest",
-  "Replicas of a container.",
-  {
-    containerId: field(count, "which; one that the SCM does not know is answered too"),
-  },
-);
-export const GET_CONTAINER_REPLICAS_RESPONSE = record("GetContainerReplicasResponse", "Its replicas.", {
-  replicas: field(list(recordOf(REPLICA), 1024), "ordered by datanode uuid"),
-});
-export const SUPPRESS_CONTAINERS_REQUEST = record("SuppressContainersRequest", "Sets the suppressed flag.", {
-  ...SESSION_FIELDS,
-  containerIds: field(list(count, 1024), "which"),
-  suppress: field(bool, "wanted flag"),
-});
-export const SUPPRESS_CONTAINERS_RESPONSE = record("SuppressContainersResponse", "Committed.", {
-  failedContainerIds: field(list(count, 1024), "ids that do not exist"),
-});
-export const IMPORT_REQUEST = record(
-  "ImportRequest",
-  "Takes over containers and pipelines of another SCM, all or nothing.",
-  {
-    ...SESSION_FIELDS,
-    pipelines: field(list(recordOf(PIPELINE), 256), "pipelines; an equal one that exists is skipped"),
-    containers: field(list(recordOf(CONTAINER), 2048), "containers; an equal one that exists is skipped"),
-  },
-);
-export const IMPORT_RESPONSE = record("ImportResponse", "Committed.", {
-  pipelineCount: field(u32, "added"),
-  containerCount: field(u32, "added"),
-});
 export const LIST_PIPELINES_REQUEST = record("ListPipelinesRequest", "Pipelines, ordered by id.", {
   after: field(optional(uuid), "cursor: last id of the page before"),
   countMax: field(u16, "1 … 128"),
@@ -432,27 +369,85 @@ export const OPERATIONS = {
     request: SET_NODE_OPERATIONAL_STATE_REQUEST,
     response: SET_NODE_OPERATIONAL_STATE_RESPONSE,
   },
+  listNodeContainers: {
+    op: 43,
+    paths: ADMIN,
+    request: containers.LIST_NODE_CONTAINERS_REQUEST,
+    response: containers.LIST_NODE_CONTAINERS_RESPONSE,
+  },
   listContainers: {
     op: 50,
     paths: ADMIN,
-    request: LIST_CONTAINERS_REQUEST,
-    response: LIST_CONTAINERS_RESPONSE,
+    request: containers.LIST_CONTAINERS_REQUEST,
+    response: containers.LIST_CONTAINERS_RESPONSE,
   },
-  getContainer: { op: 51, paths: ADMIN, request: GET_CONTAINER_REQUEST, response: GET_CONTAINER_RESPONSE },
+  getContainer: {
+    op: 51,
+    paths: ADMIN,
+    request: containers.GET_CONTAINER_REQUEST,
+    response: containers.GET_CONTAINER_RESPONSE,
+  },
   getContainerReplicas: {
     op: 52,
     paths: ADMIN,
-    request: GET_CONTAINER_REPLICAS_REQUEST,
-    response: GET_CONTAINER_REPLICAS_RESPONSE,
+    request: containers.GET_CONTAINER_REPLICAS_REQUEST,
+    response: containers.GET_CONTAINER_REPLICAS_RESPONSE,
   },
   suppressContainers: {
     op: 53,
     paths: ADMIN,
-    request: SUPPRESS_CONTAINERS_REQUEST,
-    response: SUPPRESS_CONTAINERS_RESPONSE,
+    request: containers.SUPPRESS_CONTAINERS_REQUEST,
+    response: containers.SUPPRESS_CONTAINERS_RESPONSE,
   },
-  import: { op: 54, paths: ADMIN, request: IMPORT_REQUEST, response: IMPORT_RESPONSE },
+  import: {
+    op: 54,
+    paths: ADMIN,
+    request: containers.IMPORT_REQUEST,
+    response: containers.IMPORT_RESPONSE,
+  },
+  closeContainer: {
+    op: 55,
+    paths: ADMIN,
+    request: containers.CLOSE_CONTAINER_REQUEST,
+    response: containers.CLOSE_CONTAINER_RESPONSE,
+  },
+  deleteContainer: {
+    op: 56,
+    paths: ADMIN,
+    request: containers.DELETE_CONTAINER_REQUEST,
+    response: containers.DELETE_CONTAINER_RESPONSE,
+  },
+  reconcileContainer: {
+    op: 57,
+    paths: ADMIN,
+    request: containers.RECONCILE_CONTAINER_REQUEST,
+    response: containers.RECONCILE_CONTAINER_RESPONSE,
+  },
+  getContainers: {
+    op: 58,
+    paths: ADMIN,
+    request: containers.GET_CONTAINERS_REQUEST,
+    response: containers.GET_CONTAINERS_RESPONSE,
+  },
+  listContainerIds: {
+    op: 59,
+    paths: ADMIN,
+    request: containers.LIST_CONTAINER_IDS_REQUEST,
+    response: containers.LIST_CONTAINER_IDS_RESPONSE,
+  },
   listPipelines: { op: 60, paths: ADMIN, request: LIST_PIPELINES_REQUEST, response: LIST_PIPELINES_RESPONSE },
+  containerReport: {
+    op: 61,
+    paths: ADMIN,
+    request: containers.CONTAINER_REPORT_REQUEST,
+    response: containers.CONTAINER_REPORT_RESPONSE,
+  },
+  getContainerCount: {
+    op: 62,
+    paths: ADMIN,
+    request: containers.GET_CONTAINER_COUNT_REQUEST,
+    response: containers.GET_CONTAINER_COUNT_RESPONSE,
+  },
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -150,6 +150,10 @@ export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).
   operationalState: field(optional(enumOf(OPERATIONAL_STATE)), "for setNodeOperationalStateCommand"),
   operationalStateExpiry: field(optional(integer), "end of maintenance, 0 = never", "epoch seconds"),
   layout: field(optional(recordOf(LAYOUT_VERSION)), "for finalizeNewLayoutVersionCommand: finalize to it"),
+  peers: field(
+    optional(list(recordOf(DATANODE_DETAILS), 16)),
+    "for reconcileContainerCommand: all other holders of a replica",
+  ),
 });
 export type Command = ValueOfRecord<typeof COMMAND>;
 
@@ -206,6 +210,10 @@ export const REPLICA = record("Replica", "A replica as last reported (spec 02 §
   usedBytes: field(count, "used", "bytes"),
   isEmpty: field(bool, "as the datanode says"),
   dataChecksum: field(u64, "0 = unknown"),
+  isStale: field(
+    optional(bool),
+    "older than what the container has committed: recorded as it is, and proves nothing (spec 02 §9.1)",
+  ),
 });
 export type ReplicaRecord = ValueOfRecord<typeof REPLICA>;
 
@@ -267,3 +275,10 @@ export const HISTORY_ENTRY = record("HistoryEntry", "A mutation and what became 
   details: field(text(512), "what it was about, empty when it was too long to be kept"),
 });
 export type HistoryEntryRecord = ValueOfRecord<typeof HISTORY_ENTRY>;
+
+/** Of every mutation. */
+export const SESSION_FIELDS = {
+  sessionId: field(count, "from openSession; 0 = none, then the request is at-least-once"),
+  sequence: field(count, "1, 2, 3 … within the session"),
+  ackedSequence: field(count, "every answer up to here has been received"),
+} as const;

@@ -1,9 +1,13 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.js";
+import { addContainerClose, addContainerDelete } from "./container-close.js";
 import { addContainerImport } from "./container-import.js";
 import { addContainerInfo } from "./container-info.js";
 import { addContainerList } from "./container-list.js";
+import { addContainerReconcile } from "./container-reconcile.js";
+import { addContainerReport } from "./container-report.js";
 import { addContainerSuppress } from "./container-suppress.js";
+import { addDatanodeContainers } from "./datanode-containers.js";
 import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
 import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
 import { addHistory } from "./history.js";
@@ -21,9 +25,14 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   addDatanodeList(datanode, context);
   addDatanodeInfo(datanode, context);
   addDatanodeUsageInfo(datanode, context);
+  addDatanodeContainers(datanode, context);
   const container = admin.command("container").description("containers");
   addContainerList(container, context);
   addContainerInfo(container, context);
+  addContainerReport(container, context);
+  addContainerClose(container, context);
+  addContainerDelete(container, context);
+  addContainerReconcile(container, context);
   addContainerImport(container, context);
   addContainerSuppress(container, context);
 }

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "commander";
 import { type ContainerId, containerId } from "../../core/ids.js";
 import { CommandError, EXIT } from "../exit-code.js";
 import type { CommandIo } from "../io.js";
@@ -11,7 +12,6 @@ export async function readContainerIds(words: readonly string[], io: CommandIo):
   } else {
     texts.push(...words);
   }
-  const isId = (text: string) => /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) > 0;
   const wrong = texts.filter((text) => !isId(text));
   if (wrong.length > 0) {
     const list = wrong.join(" ");
@@ -20,5 +20,15 @@ export async function readContainerIds(words: readonly string[], io: CommandIo):
       EXIT.USAGE,
     );
   }
-  return [...new Set(texts)].map((text) => containerId(Number(text)));
+  return [...new Set(texts.map(Number))].map((id) => containerId(id));
+}
+
+/** Parses one container id. */
+export function containerIdArgument(text: string): ContainerId {
+  if (isId(text)) return containerId(Number(text));
+  throw new InvalidArgumentError("Must be a positive integer.");
+}
+
+function isId(text: string): boolean {
+  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) && Number(text) > 0;
 }

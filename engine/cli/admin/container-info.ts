@@ -4,25 +4,37 @@ import type { DatanodeDetails, ReplicaRecord } from "../../../protocol/schema/re
 import type { ContainerId } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
 import type { CommandContext } from "../context.js";
-import { codeOf, EXIT, printError } from "../exit-code.js";
+import { EXIT, printError } from "../exit-code.js";
 import type { AdminConnection } from "../parts.js";
 import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
 import { readContainerIds } from "./container-ids.js";
 import { containerJson, pipelineJson, replicaJson } from "./json-shapes.js";
+import { fetchHolders, forEachContainer, type Holders } from "./replica-holders.js";
 
 interface ContainerDetails {
   readonly answer: ResponseOf<"getContainer">;
   readonly replicas: readonly ReplicaRecord[];
-  /** Holders of replicas that the SCM knows. */
-  readonly datanodes: ReadonlyMap<Uuid, DatanodeDetails>;
+  readonly live: ResponseOf<"getContainerReplicas">["live"];
+  readonly datanodes: Holders;
+}
+
+interface LiveFigure {
+  readonly text: string;
+  readonly json: string;
+  readonly recorded: number;
+  readonly value: number;
 }
 
 const EXAMPLES = `
 Examples:
   strata admin container info 1
   strata admin container info 1 2 3 --json
-  seq 1 10 | strata admin container info -`;
+  seq 1 10 | strata admin container info -
+
+What the replicas tell of usage and sequence is newer than the container's record, which changes with its
+state: figures that differ are shown as live. A replica is stale when it is older than what the container has
+committed.`;
 
 /** `strata admin container info` (spec 02 §15.1). */
 export function addContainerInfo(parent: Command, context: CommandContext): void {
@@ -38,15 +50,16 @@ export function addContainerInfo(parent: Command, context: CommandContext): void
       const ids = await readContainerIds(words, io);
       const found: ContainerDetails[] = [];
       await withConnection(options, context, async (connection) => {
-        for (const id of ids) {
-          try {
+        await forEachContainer(
+          ids,
+          async (id) => {
             found.push(await fetchContainer(connection, id));
-          } catch (error) {
-            if (codeOf(error) !== "CONTAINER_NOT_FOUND") throw error;
+          },
+          (error) => {
             printError(io, error);
             end(EXIT.FAILED);
-          }
-        }
+          },
+        );
       });
       if (options.json === true) {
         const shapes = found.map(detailsJson);
@@ -66,29 +79,38 @@ async function fetchContainer(
   containerId: ContainerId,
 ): Promise<ContainerDetails> {
   const answer = await connection.getContainer({ containerId });
-  const { replicas } = await connection.getContainerReplicas({ containerId });
-  const datanodes = new Map<Uuid, DatanodeDetails>();
-  for (const uuid of new Set(replicas.map(({ datanode }) => datanode))) {
-    try {
-      datanodes.set(uuid, (await connection.getNode({ uuid })).node.details);
-    } catch (error) {
-      if (codeOf(error) !== "NO_SUCH_DATANODE") throw error;
-    }
-  }
-  return { answer, replicas, datanodes };
+  const { replicas, live } = await connection.getContainerReplicas({ containerId });
+  return { answer, replicas, live, datanodes: await fetchHolders(connection, replicas) };
 }
 
-function detailsJson({ answer, replicas, datanodes }: ContainerDetails): Record<string, unknown> {
+/** Figures that the replicas tell otherwise than the record, which changes with the container's state; JSON
+ * names them as the record does. */
+function liveFigures({ answer, live }: ContainerDetails): LiveFigure[] {
+  const { container } = answer;
+  const { usedBytes, keyCount, sequenceId } = live ?? container;
+  const figures: LiveFigure[] = [
+    { text: "Used Bytes", json: "usedBytes", recorded: container.usedBytes, value: usedBytes },
+    { text: "Number of Keys", json: "numberOfKeys", recorded: container.keyCount, value: keyCount },
+    { text: "Sequence Id", json: "sequenceId", recorded: container.sequenceId, value: sequenceId },
+  ];
+  return figures.filter(({ recorded, value }) => recorded !== value);
+}
+
+function detailsJson(details: ContainerDetails): Record<string, unknown> {
+  const { answer, replicas, datanodes } = details;
   const { container, pipeline } = answer;
+  const live = liveFigures(details).map(({ json, value }) => [json, value] as const);
   return {
     containerInfo: containerJson(container),
+    ...(live.length === 0 ? {} : { live: Object.fromEntries(live) }),
     ...(pipeline === undefined ? {} : { pipeline: pipelineJson(pipeline) }),
     replicas: replicas.map((replica) => replicaJson(replica, datanodes.get(replica.datanode))),
     ...(container.pipelineId === undefined ? {} : { writePipelineID: { id: container.pipelineId } }),
   };
 }
 
-function describe({ answer, replicas, datanodes }: ContainerDetails): string[] {
+function describe(details: ContainerDetails): string[] {
+  const { answer, replicas, datanodes } = details;
   const { container, pipeline } = answer;
   const members = pipeline?.members ?? [];
   const sorted = [...replicas].sort((a, b) => a.replicaIndex - b.replicaIndex);
@@ -101,14 +123,15 @@ function describe({ answer, replicas, datanodes }: ContainerDetails): string[] {
     `Used Bytes: ${container.usedBytes}`,
     `Number of Keys: ${container.keyCount}`,
     `Sequence Id: ${container.sequenceId}`,
+    ...liveFigures(details).map(({ text, value }) => `Live ${text}: ${value}`),
     `Datanodes: [${members.map(({ details }) => placeOf(details.uuid, details)).join(",\n")}]`,
     `Replicas: [${sorted.map((replica) => describeReplica(replica, datanodes)).join(",\n")}]`,
   ];
 }
 
-function describeReplica(replica: ReplicaRecord, datanodes: ReadonlyMap<Uuid, DatanodeDetails>): string {
+function describeReplica(replica: ReplicaRecord, datanodes: Holders): string {
   return [
-    `State: ${replica.state}`,
+    `State: ${replica.state}${replica.isStale === true ? " (stale)" : ""}`,
     ...(replica.replicaIndex > 0 ? [`ReplicaIndex: ${replica.replicaIndex}`] : []),
     `SequenceId: ${replica.sequenceId}`,
     `Origin: ${replica.originNodeId}`,

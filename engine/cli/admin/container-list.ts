@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { RequestOf } from "../../../protocol/schema/messages.js";
-import type { ContainerRecord, ReplicationRecord } from "../../../protocol/schema/records.js";
 import {
   CONTAINER_STATE,
   type ContainerState,
@@ -80,12 +79,7 @@ export function addContainerList(parent: Command, context: CommandContext): void
   });
 }
 
-interface ContainerFilter {
-  /** What the SCM filters by. */
-  readonly request: Omit<RequestOf<"listContainers">, "startContainerId" | "countMax">;
-  /** What is left to us: the parameters of EC. */
-  readonly matches: (container: ContainerRecord) => boolean;
-}
+type ContainerFilter = Omit<RequestOf<"listContainers">, "startContainerId" | "countMax">;
 
 type FilterOptions = Pick<ListOptions, "state" | "type" | "suppressed"> & {
   readonly replication: string | undefined;
@@ -98,20 +92,12 @@ function filterOf({ state, type, replication, suppressed }: FilterOptions): Cont
   if (replication !== undefined && wanted === undefined) {
     throw new CommandError(`--replication ${replication} is not one of type ${wantedType}`, EXIT.USAGE);
   }
-  const isEc = wantedType === "EC";
-  const request = {
+  return {
     ...(state === undefined ? {} : { state }),
     ...(suppressed === undefined ? {} : { suppressed }),
     ...(wantedType === undefined ? {} : { replicationType: wantedType }),
-    ...(wanted === undefined || isEc ? {} : { replicationFactor: wanted.factor }),
+    ...(wanted === undefined ? {} : { replication: wanted }),
   };
-  const ec = isEc ? wanted : undefined;
-  return { request, matches: (container) => ec === undefined || isSameEc(container.replication, ec) };
-}
-
-function isSameEc(a: ReplicationRecord, b: ReplicationRecord): boolean {
-  const isSameShape = a.ecData === b.ecData && a.ecParity === b.ecParity && a.ecChunkBytes === b.ecChunkBytes;
-  return isSameShape && a.ecCodec.toLowerCase() === b.ecCodec;
 }
 
 interface Listing {
@@ -126,30 +112,29 @@ async function printContainers(connection: AdminConnection, listing: Listing, io
   let nextId = listing.start;
   let shown = 0;
   let more = true;
-  let total = 0;
+  let matchCount: number | undefined;
   let waiting: string | undefined;
   const pageSize = new PageSize(PAGE);
   io.out("[");
   while (more && shown < limit) {
     const startContainerId = nextId;
     const page = await pageSize.fetch(limit - shown, (countMax) =>
-      connection.listContainers({ startContainerId, countMax, ...filter.request }),
+      connection.listContainers({ startContainerId, countMax, ...filter }),
     );
-    for (const container of page.containers.filter(filter.matches)) {
+    for (const container of page.containers) {
       if (waiting !== undefined) io.out(`${waiting},`);
       waiting = jsonText(containerJson(container));
       shown++;
     }
     await io.drained();
     nextId = page.nextContainerId;
-    total = page.totalCount;
+    if (startContainerId === listing.start) matchCount = page.matchCount;
     more = nextId !== 0;
   }
   if (waiting !== undefined) io.out(waiting);
   io.out("]");
   if (!more) return;
-  const isFiltered = Object.keys(filter.request).length > 0;
-  const outOf = isFiltered ? "" : ` out of ${total}`;
+  const outOf = matchCount === undefined ? "" : ` out of ${matchCount}`;
   io.err(`Displaying ${shown}${outOf} containers. Container list has more containers.`);
 }
 

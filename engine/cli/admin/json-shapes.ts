@@ -97,6 +97,7 @@ export function replicaJson(replica: ReplicaRecord, location: DatanodeDetails | 
     bytesUsed: replica.usedBytes,
     replicaIndex: replica.replicaIndex,
     dataChecksum: replica.dataChecksum.toString(16),
+    ...(replica.isStale === true ? { stale: true } : {}),
   };
 }
 

@@ -49,7 +49,8 @@ function strictParts(connection: Partial<AdminConnection> | undefined): Parts {
   };
 }
 
-function strictConnection(given: Partial<AdminConnection>): AdminConnection {
+/** A connection with these calls; any other one fails the test. */
+export function strictConnection(given: Partial<AdminConnection>): AdminConnection {
   const refuse = (name: string) => () => Promise.reject(new Error(`the test expects no ${name}`));
   return {
     scmInfo: refuse("scmInfo"),
@@ -60,9 +61,14 @@ function strictConnection(given: Partial<AdminConnection>): AdminConnection {
     listHistory: refuse("listHistory"),
     listNodes: refuse("listNodes"),
     getNode: refuse("getNode"),
+    listNodeContainers: refuse("listNodeContainers"),
     listContainers: refuse("listContainers"),
     getContainer: refuse("getContainer"),
     getContainerReplicas: refuse("getContainerReplicas"),
+    containerReport: refuse("containerReport"),
+    closeContainer: refuse("closeContainer"),
+    deleteContainer: refuse("deleteContainer"),
+    reconcileContainer: refuse("reconcileContainer"),
     listPipelines: refuse("listPipelines"),
     suppressContainers: refuse("suppressContainers"),
     import: refuse("import"),

@@ -25,6 +25,7 @@ function scmWith(containers: readonly ContainerRecord[]) {
       containers: page,
       nextContainerId: rest[page.length]?.containerId ?? 0,
       totalCount: containers.length,
+      ...(request.state === undefined ? { matchCount: rest.length } : {}),
     };
   };
   return { connection: { listContainers }, requests };
@@ -40,7 +41,7 @@ test("list is a JSON array over pages, and says when there is more", async () =>
   const { connection, requests } = scmWith(TEN);
   const some = await runCli(["admin", "container", "list", "-c", "4", "-s", "2"], { connection });
   assert.deepEqual(idsOf(some.out), [2, 3, 4, 5]);
-  assert.equal(some.err, "Displaying 4 out of 10 containers. Container list has more containers.");
+  assert.equal(some.err, "Displaying 4 out of 9 containers. Container list has more containers.");
   assert.deepEqual(
     requests.map(({ startContainerId, countMax }) => [startContainerId, countMax]),
     [
@@ -50,6 +51,14 @@ test("list is a JSON array over pages, and says when there is more", async () =>
   );
   const all = await runCli(["admin", "container", "list", "--all"], { connection });
   assert.deepEqual([idsOf(all.out).length, all.err], [10, ""]);
+});
+
+test("how many match is said when the SCM knows it", async () => {
+  const { connection } = scmWith(TEN);
+  const { err } = await runCli(["admin", "container", "list", "-c", "4", "--state", "CLOSED"], {
+    connection,
+  });
+  assert.equal(err, "Displaying 4 containers. Container list has more containers.");
 });
 
 test("an empty list is an empty array", async () => {
@@ -71,33 +80,46 @@ test("list gives its filters to the SCM; a replication without type means RATIS"
   await ask("--state", "closed", "--suppressed", "false", "-r", "THREE");
   await ask("-t", "STAND_ALONE", "--factor", "ONE");
   await ask("-t", "EC");
+  await ask("-t", "EC", "-r", "RS-3-2-1024k");
   assert.deepEqual(
     requests.map(({ startContainerId: _, countMax: __, ...filter }) => filter),
     [
-      { state: "CLOSED", suppressed: false, replicationType: "RATIS", replicationFactor: 3 },
-      { replicationType: "STAND_ALONE", replicationFactor: 1 },
+      { state: "CLOSED", suppressed: false, replicationType: "RATIS", replication: RATIS_THREE },
+      {
+        replicationType: "STAND_ALONE",
+        replication: { ...RATIS_THREE, type: "STAND_ALONE", factor: 1 },
+      },
       { replicationType: "EC" },
+      {
+        replicationType: "EC",
+        replication: {
+          type: "EC",
+          factor: 5,
+          ecData: 3,
+          ecParity: 2,
+          ecChunkBytes: 1_048_576,
+          ecCodec: "rs",
+        },
+      },
     ],
   );
 });
 
-test("list of an EC configuration shows exactly that one", async () => {
-  const ec = (data: number) =>
-    ({
-      type: "EC",
-      factor: data + 2,
-      ecData: data,
-      ecParity: 2,
-      ecChunkBytes: 1_048_576,
-      ecCodec: "RS",
-    }) as const;
-  const containers = [3, 6, 3].map((data, i) => containerOf(i + 1, { replication: ec(data) }));
-  const { connection, requests } = scmWith(containers);
-  const { out } = await runCli(["admin", "container", "list", "-t", "EC", "-r", "rs-3-2-1024k"], {
-    connection,
-  });
-  assert.deepEqual(idsOf(out), [1, 3]);
-  assert.equal(requests[0]?.replicationFactor, undefined);
+test("list refuses what is no filter", async () => {
+  const wrong: readonly (readonly [RegExp, ...string[]])[] = [
+    [/--replication TWO is not one of type RATIS/, "-r", "TWO"],
+    [/--replication THREE is not one of type EC/, "-t", "EC", "-r", "THREE"],
+    [/--replication rs-3-2-1024k is not one of type RATIS/, "-r", "rs-3-2-1024k"],
+    [/Allowed are OPEN, CLOSING/, "--state", "GONE"],
+    [/Must be true or false/, "--suppressed", "maybe"],
+    [/Must be a whole number/, "-c", "-1"],
+    [/Must be a whole number/, "-s", "x"],
+  ];
+  for (const [message, ...words] of wrong) {
+    const { exitCode, out, err } = await runCli(["admin", "container", "list", ...words], scmWith([]));
+    assert.deepEqual([exitCode, out], [2, ""], words.join(" "));
+    assert.match(err, message);
+  }
 });
 
 test("an element of the list has the reference's fields", async () => {
@@ -202,6 +224,40 @@ test("info of one container in JSON is an object; ids come from standard input t
   );
   assert.equal(pipeline.leaderNode.hostName, "dn1.example.com");
   assert.deepEqual(pipeline.replicationConfig.replicationFactor, RATIS_THREE.factor === 3 ? "THREE" : "");
+});
+
+test("info shows figures that the replicas tell otherwise, and stale replicas", async () => {
+  const getContainerReplicas: AdminConnection["getContainerReplicas"] = async ({ containerId }) => ({
+    replicas: [replicaOf(containerId, 1, { isStale: true, replicaIndex: 1 }), replicaOf(containerId, 9)],
+    live: { usedBytes: 6, keyCount: 2, sequenceId: 11 },
+  });
+  const connection = { ...INFO, getContainerReplicas };
+  const { out } = await runCli(["admin", "container", "info", "1"], { connection });
+  assert.match(
+    out,
+    /Used Bytes: 5\nNumber of Keys: 2\nSequence Id: 9\nLive Used Bytes: 6\nLive Sequence Id: 11\nDat/,
+  );
+  assert.deepEqual(out.match(/State: CLOSED[^;\n]*;/g), ["State: CLOSED;", "State: CLOSED (stale);"]);
+  const json = await runCli(["admin", "container", "info", "1", "--json"], { connection });
+  const { live, replicas } = JSON.parse(json.out);
+  assert.deepEqual(live, { usedBytes: 6, sequenceId: 11 });
+  assert.deepEqual(
+    replicas.map(({ stale }: { stale?: boolean }) => stale),
+    [true, undefined],
+  );
+});
+
+test("info shows no live figures where they are those on record, or where there are none", async () => {
+  for (const live of [undefined, { usedBytes: 5, keyCount: 2, sequenceId: 9 }]) {
+    const getContainerReplicas: AdminConnection["getContainerReplicas"] = async () => ({
+      replicas: [],
+      ...(live === undefined ? {} : { live }),
+    });
+    const words = ["admin", "container", "info", "1"];
+    const { out } = await runCli(words, { connection: { ...INFO, getContainerReplicas } });
+    assert.doesNotMatch(out, /Live/);
+    assert.match(out, /Replicas: \[\]$/);
+  }
 });
 
 test("suppress sends requests of at most 1024 ids and names those that failed", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AdminOptions } from "../../../../../engine/cli/parts.js";
 import { formatAddress } from "../../../../../engine/config/values.js";
-import { runCli } from "../../../../support/cli/run-cli.js";
+import { runCli, strictConnection } from "../../../../support/cli/run-cli.js";
 import { uuidOf } from "../../../../support/records.js";
 
 const PEER = {
@@ -50,20 +50,7 @@ test("the SCM is that of --scm, else that of the configuration; the connection i
       parts: {
         connectAdmin: async (options) => {
           seen.push(options);
-          const refuse = () => Promise.reject(new Error("not expected"));
-          const others = { listNodes: refuse, getNode: refuse, listContainers: refuse, getContainer: refuse };
-          const more = {
-            scmInfo: refuse,
-            addScm: refuse,
-            decommissionScm: refuse,
-            transferLeadership: refuse,
-            listHistory: refuse,
-            getContainerReplicas: refuse,
-            listPipelines: refuse,
-            suppressContainers: refuse,
-            import: refuse,
-          };
-          return { ...others, ...more, ...connection, close: () => closed++ };
+          return strictConnection({ ...connection, close: () => closed++ });
         },
       },
     });
