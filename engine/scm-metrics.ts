@@ -84,6 +84,11 @@ export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: Repo
     vanishedCount: "Replicas taken away by a report or because their datanode died.",
     rejectedCount: "Rows left out.",
     reportCount: "Chunks and incremental reports merged.",
+    decisionCount: "Decisions about containers that shards sent.",
+    recheckDueCount: "Decisions about containers that found no room; a recheck finds them again.",
+    staleCount: "Times that a replica was found older than what its container has committed.",
+    unknownRowCount: "Rows of reports whose container was unknown.",
+    reportsWantedCount: "Full reports wanted for rows left out before their stripe was known.",
     recheckedCount: "Containers with replicas that were checked anew, since a snapshot replaced the table.",
   });
   metrics.addCounters("report", intake.counters, {

@@ -7,10 +7,12 @@ import { requiredNodes } from "./cluster/containers/replication-config.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Config } from "./config/config.js";
 import type { Clock } from "./core/clock.js";
+import { REPLICATION_TYPE } from "./core/enums.js";
 import { StrataError } from "./core/errors.js";
 import type { NodeSlot } from "./core/ids.js";
 import type { Scheduler } from "./core/scheduler.js";
 import { STRIPE_BYTES } from "./scm-storage.js";
+import { UNKNOWN_ACTION_DELETE } from "./services/container-decisions.js";
 import type { Logger } from "./telemetry/logger.js";
 
 /** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster,
@@ -28,7 +30,7 @@ const INCREMENTAL_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 const CHUNK_WAITING_BYTES = REPORT_CHUNK_BYTES_MAX + 1024;
 
 export interface ScmShardsParts {
-  readonly config: Pick<Config, "workers" | "reports">;
+  readonly config: Pick<Config, "workers" | "reports" | "containers">;
   readonly workers: WorkerStarter;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -76,6 +78,8 @@ export class ScmShards {
       onFailed,
       onRoom: () => intake.roomAppeared(),
       onDecision,
+      onReportWanted: (slot) => intake.wantFullReport(slot),
+      sendsUnknown: config.containers.unknownAction === UNKNOWN_ACTION_DELETE,
     });
     const { chunksInFlightMax, chunksPerNodeMax } = config.reports;
     const intake = new ReportIntake({
@@ -121,7 +125,12 @@ export class ScmShards {
   }
 
   #publish(number: number, config: ReplicationConfig): void {
-    this.#running?.set.setReplicaIndexCount(number, config.type === "EC" ? requiredNodes(config) : 0);
+    const isEc = config.type === "EC";
+    this.#running?.set.setReplicationFacts(number, {
+      type: REPLICATION_TYPE[config.type],
+      dataCount: isEc ? config.ecData : 0,
+      indexCount: isEc ? requiredNodes(config) : 0,
+    });
   }
 
   get #started(): { readonly set: ShardSet; readonly intake: ReportIntake } {

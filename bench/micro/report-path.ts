@@ -49,6 +49,8 @@ export class ReportPath {
       },
       onRoom: () => {},
       onDecision: () => {},
+      onReportWanted: () => {},
+      sendsUnknown: false,
     });
     this.#intake = new ReportIntake({
       shards: this.shards,

@@ -48,10 +48,12 @@ export class ContainerRequests {
   /** Answers for ids that the SCM does not know too: what datanodes reported is worth seeing. */
   replicas(request: RequestOf<"getContainerReplicas">, answer: LateAnswer<"getContainerReplicas">): void {
     checkId(request.containerId);
-    this.#services.replicas.queryReplicas(containerId(request.containerId), (facts) => {
-      if (facts instanceof StrataError) answer.fail(facts);
-      else
-        answer.done({ replicas: facts.map((f) => this.#replica(request.containerId, f)).sort(byDatanode) });
+    this.#services.replicas.queryReplicas(containerId(request.containerId), (found) => {
+      if (found instanceof StrataError) answer.fail(found);
+      else {
+        const replicas = found.replicas.map((each) => this.#replica(request.containerId, each));
+        answer.done({ replicas: replicas.sort(byDatanode) });
+      }
     });
   }
 

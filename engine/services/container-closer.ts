@@ -193,7 +193,7 @@ export class ContainerCloser implements Service {
       if (answer instanceof StrataError) {
         this.#lease(containerId, clock.monotonicMs() + RETRY_MS);
       } else {
-        const holders = answer.map(({ node }) => nodes.uuidOf(node));
+        const holders = answer.replicas.map(({ node }) => nodes.uuidOf(node));
         this.#send(containerId, pipelineId, holders);
       }
     });

@@ -33,7 +33,7 @@ const EVENTS: Readonly<Record<number, readonly ContainerEvent[]>> = {
 };
 
 /** Exactly this text; any other one means that unknown containers are only told (spec 02 §7). */
-const UNKNOWN_ACTION_DELETE = "DELETE";
+export const UNKNOWN_ACTION_DELETE = "DELETE";
 
 export interface ContainerDecisionsParts {
   readonly scheduler: Scheduler;

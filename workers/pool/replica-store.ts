@@ -1,15 +1,17 @@
 import type { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
+import type { LiveUsage } from "../shared/shard-records.js";
 
 /** What main may ask of the shards. Implemented by ShardSet. */
 export interface ReplicaStore {
   /** Makes the rows of a stripe known to its shard; to be called before a container of it is written, so that
    * reports for its ids find their rows. `containers` is the stripe's part of the container table. */
   addStripe(stripe: number, containers: SharedArrayBuffer): void;
-  /** Says how many replica indexes the containers with replication configuration `number` have: data +
-   * parity for EC, 0 for all others. To be called before a container with this number is written. */
-  setReplicaIndexCount(number: number, indexCount: number): void;
-  /** A snapshot has taken the place of the container table: looks at every container with replicas anew. */
+  /** Says what the rules must know of replication configuration `number`. To be called before a container
+   * with this number is written. */
+  setReplicationFacts(number: number, facts: ReplicationFacts): void;
+  /** Looks at every container with replicas anew, and sends again what is to be decided: a snapshot has taken
+   * the place of the container table, or this SCM begins to lead. */
   recheckContainers(): void;
   /** The container was created or is in another state: what its replicas mean for it is looked at anew. */
   containerChanged(containerId: number): void;
@@ -17,13 +19,44 @@ export interface ReplicaStore {
   purgeNode(slot: NodeSlot): void;
   /** Size of the set of container ids that the datanode last reported. Trails reports by a moment. */
   nodeContainerCount(slot: NodeSlot): number;
+  /** Ids of the containers that the datanode holds, as it last reported: from `fromId` on, ascending, at most
+   * `countMax`. */
+  nodeContainers(slot: NodeSlot, range: NodeIdRange, onIds: (answer: NodeIds | StrataError) => void): void;
   /** Answers with copies, in no order; an unknown container has no replicas or those that were reported. */
   queryReplicas(
     containerId: ContainerId,
-    onReplicas: (answer: readonly ReplicaFacts[] | StrataError) => void,
+    onReplicas: (answer: ContainerReplicas | StrataError) => void,
   ): void;
   /** Sums over the shards, at most a moment old. */
   statistics(): ShardStatistics;
+}
+
+/** A replication configuration as the rules of reports see it. */
+export interface ReplicationFacts {
+  /** REPLICATION_TYPE. */
+  readonly type: number;
+  /** EC: indexes 1 … dataCount hold data; else 0. */
+  readonly dataCount: number;
+  /** EC: data + parity; else 0. */
+  readonly indexCount: number;
+}
+
+export interface NodeIdRange {
+  readonly fromId: number;
+  readonly countMax: number;
+}
+
+export interface NodeIds {
+  readonly ids: readonly number[];
+  /** Where the next page starts, 0 = there is nothing more. */
+  readonly nextContainerId: number;
+}
+
+export interface ContainerReplicas {
+  readonly replicas: readonly ReplicaFacts[];
+  /** The container's figures as the reports have brought them up to date; undefined: the shard knows no such
+   * container, or no report has told of it. */
+  readonly live: Readonly<LiveUsage> | undefined;
 }
 
 /** A replica as last reported (spec 02 §2). */
@@ -58,8 +91,18 @@ export interface ShardStatistics {
   readonly rejectedCount: number;
   /** Chunks and incremental reports, counted once by each shard that they touch. */
   readonly reportCount: number;
-  /** Containers with replicas that were looked at anew, since a snapshot has replaced the container table. */
+  /** Containers with replicas that were looked at in rechecks. */
   readonly recheckedCount: number;
+  /** Decisions that the shards sent. */
+  readonly decisionCount: number;
+  /** Decisions that found no room; a recheck finds them again. */
+  readonly recheckDueCount: number;
+  /** Times that a replica was found older than what its container has committed. */
+  readonly staleCount: number;
+  /** Rows of reports whose container was unknown. */
+  readonly unknownRowCount: number;
+  /** Full reports wanted for rows that were left out before their stripe was known. */
+  readonly reportsWantedCount: number;
   /** Memory of the tables: rows of containers and replicas, overflow, and the datanodes' lists. */
   readonly tableBytes: number;
 }

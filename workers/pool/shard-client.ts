@@ -23,6 +23,7 @@ import {
   type StripeMessage,
 } from "../shared/shard-layout.js";
 import {
+  type NodeQuery,
   REPLICAS_HEADER_BYTES,
   type ReplicaDecision,
   type ReplicaQuery,
@@ -30,14 +31,18 @@ import {
   type RowsHeader,
   readDecision,
   readMerged,
+  readNodeIds,
+  readReplicasHeader,
+  readReportWanted,
   reserveRows,
   SHARD_RECORD,
   sendContainersChanged,
+  sendNodeQuery,
   sendPurge,
   sendQuery,
 } from "../shared/shard-records.js";
 import type { WorkerLink, WorkerStarter } from "../shared/worker-link.js";
-import type { ReplicaFacts } from "./replica-store.js";
+import type { ContainerReplicas, ReplicaFacts } from "./replica-store.js";
 import type { RowRuns } from "./row-runs.js";
 
 /** Header of a ring's record. */
@@ -48,11 +53,17 @@ const CHANGES_PER_RECORD = 4096;
 export interface ShardClientOptions {
   readonly workers: WorkerStarter;
   readonly ringBytes: number;
-  readonly start: Pick<ShardStartData, "shard" | "shardCount" | "replicaIndexCounts" | "sideIdsPerNodeMax">;
+  readonly start: Pick<
+    ShardStartData,
+    "shard" | "shardCount" | "replications" | "sendsUnknown" | "sideIdsPerNodeMax"
+  >;
   onMerged(ticket: number): void;
   /** The decision is used again. */
   onDecision(decision: Readonly<ReplicaDecision>): void;
-  onReplicas(ticket: number, facts: readonly ReplicaFacts[]): void;
+  onReplicas(ticket: number, answer: ContainerReplicas): void;
+  onNodeIds(ticket: number, ids: readonly number[]): void;
+  /** Rows of the node were left out that would find room now. */
+  onReportWanted(slot: NodeSlot): void;
   /** Records were taken: there may be room again. */
   onRoom(): void;
 }
@@ -144,6 +155,11 @@ export class ShardClient {
     return sendQuery(this.link.sender, query);
   }
 
+  /** False without room. */
+  queryNode(query: NodeQuery): boolean {
+    return sendNodeQuery(this.link.sender, query);
+  }
+
   /** Share of the ring that is in use, 0 … 1. */
   get ringFill(): number {
     const { sender } = this.link;
@@ -183,23 +199,38 @@ export class ShardClient {
 
   #onRecord(kind: number, offset: number): void {
     const { receiver } = this.link;
-    if (kind === SHARD_RECORD.CHUNK_MERGED) {
-      this.#options.onMerged(readMerged(receiver, offset));
-      return;
+    switch (kind) {
+      case SHARD_RECORD.CHUNK_MERGED:
+        this.#options.onMerged(readMerged(receiver, offset));
+        return;
+      case SHARD_RECORD.DECISION:
+        readDecision(receiver, offset, this.#decision);
+        this.#options.onDecision(this.#decision);
+        return;
+      case SHARD_RECORD.REPORT_WANTED:
+        this.#options.onReportWanted(readReportWanted(receiver, offset) as NodeSlot);
+        return;
+      case SHARD_RECORD.NODE_IDS: {
+        const { ticket, ids } = readNodeIds(receiver, offset);
+        this.#options.onNodeIds(ticket, ids);
+        return;
+      }
+      case SHARD_RECORD.REPLICAS:
+        this.#onReplicas(offset);
+        return;
+      default:
+        assert(false, `a shard sent a record of kind ${kind}`);
     }
-    if (kind === SHARD_RECORD.DECISION) {
-      readDecision(receiver, offset, this.#decision);
-      this.#options.onDecision(this.#decision);
-      return;
-    }
-    assert(kind === SHARD_RECORD.REPLICAS, `a shard sent a record of kind ${kind}`);
-    const ticket = receiver.view.getFloat64(offset, true);
-    const rowCount = receiver.view.getUint32(offset + 8, true);
-    const facts: ReplicaFacts[] = [];
+  }
+
+  #onReplicas(offset: number): void {
+    const { receiver } = this.link;
+    const { ticket, rowCount, live } = readReplicasHeader(receiver, offset);
+    const replicas: ReplicaFacts[] = [];
     for (let row = 0; row < rowCount; row++) {
-      facts.push(readFacts(receiver.view, offset + REPLICAS_HEADER_BYTES + row * ROW_BYTES_WITH_CHECKSUM));
+      replicas.push(readFacts(receiver.view, offset + REPLICAS_HEADER_BYTES + row * ROW_BYTES_WITH_CHECKSUM));
     }
-    this.#options.onReplicas(ticket, facts);
+    this.#options.onReplicas(ticket, { replicas, live });
   }
 }
 

@@ -4,10 +4,17 @@ import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
 import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
 import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_ROW } from "../shared/replica-layout.js";
-import { REPLICA_INDEX_COUNTS_BYTES } from "../shared/shard-layout.js";
-import { type ReplicaDecision, SHARD_RECORD } from "../shared/shard-records.js";
+import { REPLICATION_ROW, REPLICATIONS_BYTES } from "../shared/shard-layout.js";
+import { NODE_IDS_COUNT_MAX, type ReplicaDecision, SHARD_RECORD } from "../shared/shard-records.js";
 import type { WorkerStarter } from "../shared/worker-link.js";
-import type { ReplicaFacts, ReplicaStore, ShardStatistics } from "./replica-store.js";
+import { NodeIdQueries, type NodeIdsDone } from "./node-id-queries.js";
+import type {
+  ContainerReplicas,
+  NodeIdRange,
+  ReplicaStore,
+  ReplicationFacts,
+  ShardStatistics,
+} from "./replica-store.js";
 import { RowRuns } from "./row-runs.js";
 import { type CheckedRows, ShardClient } from "./shard-client.js";
 
@@ -18,6 +25,8 @@ export interface ShardSetOptions {
   readonly ringBytes: number;
   /** Ids beyond all stripes that one datanode may have in one shard; more are left out. */
   readonly sideIdsPerNodeMax: number;
+  /** Whether replicas of unknown containers are told: the operator has them deleted. */
+  readonly sendsUnknown: boolean;
   /** A shard was terminated from outside and started again, empty: every datanode must send a full report. */
   readonly onRestart: (shard: number, error: Error) => void;
   /** The new one runs. */
@@ -29,6 +38,9 @@ export interface ShardSetOptions {
   readonly onRoom: () => void;
   /** A replica means something for its container. The object is used again. */
   readonly onDecision: (decision: Readonly<ReplicaDecision>) => void;
+  /** Rows of the datanode were left out, beyond all stripes, that would have their place now: only a full
+   * report brings them. */
+  readonly onReportWanted: (slot: NodeSlot) => void;
 }
 
 /** A chunk of a full report. */
@@ -39,7 +51,7 @@ export interface CheckedChunk extends CheckedRows {
 
 /** All parts of a chunk have been merged, or a shard was lost. */
 export type Merged = (error: StrataError | undefined) => void;
-type QueryDone = (answer: readonly ReplicaFacts[] | StrataError) => void;
+type QueryDone = (answer: ContainerReplicas | StrataError) => void;
 
 interface Ticket {
   /** Shards whose part is not merged. */
@@ -63,12 +75,19 @@ const PAST_FIGURES = [
   "rejectedCount",
   "reportCount",
   "recheckedCount",
+  "decisionCount",
+  "recheckDueCount",
+  "staleCount",
+  "unknownRowCount",
+  "reportsWantedCount",
 ] as const;
 
 /** Share of a ring that chunks leave free: incremental reports pass whatever the full ones do. */
 const CHUNK_SPARE = 1 / 4;
 /** No new full report is let in while a ring is fuller (stack-limits §7.3). */
 const FILL_MAX = 1 / 2;
+type PastFigure = (typeof PAST_FIGURES)[number];
+
 /** Queries that may be without an answer. */
 const QUERY_COUNT_MAX = 1024;
 /** Rows that found no room are offered again after this time: a shard tells nobody that it took
@@ -82,25 +101,18 @@ export class ShardSet implements ReplicaStore {
   readonly started: Promise<void>;
   readonly #options: ShardSetOptions;
   readonly #clients: ShardClient[] = [];
-  readonly #indexCounts = new SharedArrayBuffer(REPLICA_INDEX_COUNTS_BYTES);
+  readonly #replications = new SharedArrayBuffer(REPLICATIONS_BYTES);
   readonly #stripes = new Map<number, SharedArrayBuffer>();
   readonly #runs: RowRuns;
   readonly #tickets = new Map<number, Ticket>();
   readonly #queries = new Map<number, Query>();
+  readonly #nodeQueries = new NodeIdQueries();
   #nextTicket = 1;
   #isPublishing = false;
   #retryTimer: Timer | undefined;
   #isStopping = false;
   /** Since start, of shards that ended. */
-  readonly #past = {
-    rowCount: 0,
-    addedCount: 0,
-    updatedCount: 0,
-    vanishedCount: 0,
-    rejectedCount: 0,
-    reportCount: 0,
-    recheckedCount: 0,
-  };
+  readonly #past = Object.fromEntries(PAST_FIGURES.map((name) => [name, 0])) as Record<PastFigure, number>;
 
   constructor(options: ShardSetOptions) {
     assert(options.shardCount >= 1, "at least one shard");
@@ -116,7 +128,6 @@ export class ShardSet implements ReplicaStore {
     postStripe(this.#clientOf(stripe), stripe, containers);
   }
 
-  /** The rows of the container table are others than before. Whatever was derived from them is checked. */
   recheckContainers(): void {
     for (const client of this.#clients) client.postMessage({ kind: "recheck" });
   }
@@ -126,8 +137,12 @@ export class ShardSet implements ReplicaStore {
     this.#schedulePublish();
   }
 
-  setReplicaIndexCount(number: number, indexCount: number): void {
-    new Uint8Array(this.#indexCounts)[number] = indexCount;
+  setReplicationFacts(number: number, { type, dataCount, indexCount }: ReplicationFacts): void {
+    const { fields, rowBytes } = REPLICATION_ROW;
+    const row = new Uint8Array(this.#replications, number * rowBytes, rowBytes);
+    row[fields.dataCount.offset] = dataCount;
+    row[fields.indexCount.offset] = indexCount;
+    row[fields.type.offset] = type;
   }
 
   purgeNode(slot: NodeSlot): void {
@@ -152,6 +167,21 @@ export class ShardSet implements ReplicaStore {
       return;
     }
     this.#queries.set(ticket, { shard: client.shard, onReplicas });
+    this.#schedulePublish();
+  }
+
+  nodeContainers(slot: NodeSlot, range: NodeIdRange, onIds: NodeIdsDone): void {
+    const countMax = Math.min(range.countMax, NODE_IDS_COUNT_MAX);
+    const ticket = this.#nextTicket++;
+    const query = { ticket, node: slot, fromId: range.fromId, countMax };
+    const isTaken =
+      this.#nodeQueries.count < QUERY_COUNT_MAX && this.#clients.every((client) => client.queryNode(query));
+    if (!isTaken) {
+      // Answers of shards that were asked before are for nobody.
+      onIds(new StrataError("OVERLOADED", { reason: "the shards have too much to do" }));
+      return;
+    }
+    this.#nodeQueries.add(ticket, { shardCount: this.#clients.length, countMax, onIds });
     this.#schedulePublish();
   }
 
@@ -241,14 +271,16 @@ export class ShardSet implements ReplicaStore {
   }
 
   #startShard(shard: number): ShardClient {
-    const { workers, ringBytes, shardCount, sideIdsPerNodeMax } = this.#options;
+    const { workers, ringBytes, shardCount, sideIdsPerNodeMax, sendsUnknown } = this.#options;
     const client = new ShardClient({
       workers,
       ringBytes,
-      start: { shard, shardCount, sideIdsPerNodeMax, replicaIndexCounts: this.#indexCounts },
+      start: { shard, shardCount, sideIdsPerNodeMax, sendsUnknown, replications: this.#replications },
       onMerged: (ticket) => this.#onMerged(ticket, shard),
       onDecision: (decision) => this.#options.onDecision(decision),
-      onReplicas: (ticket, facts) => this.#onReplicas(ticket, facts),
+      onReplicas: (ticket, answer) => this.#onReplicas(ticket, answer),
+      onNodeIds: (ticket, ids) => this.#nodeQueries.answered(ticket, ids),
+      onReportWanted: (slot) => this.#options.onReportWanted(slot),
       onRoom: () => this.#offerRoom(),
     });
     let hasStarted = false;
@@ -302,6 +334,7 @@ export class ShardSet implements ReplicaStore {
       this.#queries.delete(number);
       query.onReplicas(unavailable);
     }
+    this.#nodeQueries.failAll(unavailable);
   }
 
   #onMerged(number: number, shard: number): void {
@@ -314,11 +347,11 @@ export class ShardSet implements ReplicaStore {
     ticket.onMerged(undefined);
   }
 
-  #onReplicas(number: number, facts: readonly ReplicaFacts[]): void {
+  #onReplicas(number: number, answer: ContainerReplicas): void {
     const query = this.#queries.get(number);
     assert(query !== undefined, "an answer without query");
     this.#queries.delete(number);
-    query.onReplicas(facts);
+    query.onReplicas(answer);
   }
 
   #retrySoon(): void {

@@ -1,6 +1,6 @@
 import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
-import { REPLICA_FLAG, REPLICA_ROW, SHAPE } from "../shared/replica-layout.js";
-import type { Stripe } from "./stripe.js";
+import { REPLICA_FLAG, REPLICA_ROW } from "../shared/replica-layout.js";
+import type { MergeCursor } from "./merge-cursor.js";
 
 /* The merge-join: rows of a report against the sorted list of the node, both ascending.
  *
@@ -11,53 +11,6 @@ import type { Stripe } from "./stripe.js";
  * `skipUnchanged` runs over what is equal, which is nearly everything, and stops at the first row that is
  * not; the caller deals with that one and goes on. */
 
-/** Columns and cursors of a merge; one object, used again for every record. */
-export interface MergeCursor {
-  /** Report rows as numbers of 64 and of 32 bits. */
-  rows: Float64Array;
-  rowWords: Int32Array;
-  /** Index in `rows` of the present row, behind the last one of the record, and behind the last one of the
-   * merge; `rowStep` apart (4, or 5 with checksums). */
-  row: number;
-  recordEnd: number;
-  rowsEnd: number;
-  rowStep: number;
-  node: number;
-  stripe: Stripe;
-  /** The node's list: index of the present entry and behind the last one of the range. */
-  list: Uint16Array;
-  listAt: number;
-  listEnd: number;
-  /** Rows before this index have been touched. */
-  touchedEnd: number;
-  /** Whether to touch the values too: changed replicas need them. */
-  touchesValues: boolean;
-  /** Whether to touch the containers' rows too: new replicas need them. */
-  touchesContainers: boolean;
-  /** Keeps the touching loads alive. */
-  touched: number;
-}
-
-export function emptyMergeCursor(stripe: Stripe): MergeCursor {
-  return {
-    rows: new Float64Array(0),
-    rowWords: new Int32Array(0),
-    row: 0,
-    recordEnd: 0,
-    rowsEnd: 0,
-    rowStep: 4,
-    node: 0,
-    stripe,
-    list: new Uint16Array(0),
-    listAt: 0,
-    listEnd: 0,
-    touchedEnd: 0,
-    touchesValues: false,
-    touchesContainers: false,
-    touched: 0,
-  };
-}
-
 const ROW_SHIFT = Math.log2(REPLICA_ROW.rowBytes / 4);
 const CONTAINER_SHIFT = Math.log2(CONTAINER_ROW.rowBytes / 4);
 const VALUES_WORD = REPLICA_ROW.fields.values.offset / 4;
@@ -67,7 +20,7 @@ const OFFSET_MASK = STRIPE_ROWS - 1;
 const TOUCH_ROWS = 64;
 
 /** Advances over rows that are listed and whose replica has the same values; stops at the first other one,
- * or behind the shorter of both columns. A replica in overflow, one of an unknown container, and one with
+ * or behind the shorter of both columns. A replica in overflow, one that is not settled, and one with
  * a checksum of its own are left to the caller. */
 export function skipUnchanged(cursor: MergeCursor): void {
   const { rowStep } = cursor;
@@ -124,8 +77,8 @@ function skipAsHead(cursor: MergeCursor, end: number): number {
   return row;
 }
 
-/** Whether the present row is listed and has the values of a replica in the row, be they those of the head
- * or not. */
+/** Whether the present row is listed and has the values of a settled replica in the row, be they those of the
+ * head or not. */
 function isUnchanged(cursor: MergeCursor): boolean {
   const { rows, rowWords, row, rowStep, node } = cursor;
   const { words, firstId } = cursor.stripe;
@@ -134,7 +87,9 @@ function isUnchanged(cursor: MergeCursor): boolean {
   const at = offset << 5;
   const nodes = (node + 1) | ((node + 1) << 16);
   const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
-  if (place > 3 || ((words[at | 1] as number) & SHAPE.KNOWN) === 0) return false;
+  if (place > 3) return false;
+  const flags = (words[at | 9] as number) >>> (place << 3);
+  if ((flags & REPLICA_FLAG.SETTLED) === 0) return false;
   const rowWord = row << 1;
   if (words[(at | 12) + place] !== rowWords[rowWord + 7]) return false;
   const values = (at | 16) + (place << 2);
@@ -145,7 +100,6 @@ function isUnchanged(cursor: MergeCursor): boolean {
   if (words[values + 3] !== ((used / 2 ** 32) | ((sequence / 2 ** 32) << 16))) return false;
   const low = rowStep === 5 ? (rowWords[rowWord + 8] as number) : 0;
   const high = rowStep === 5 ? (rowWords[rowWord + 9] as number) : 0;
-  const flags = (words[at | 9] as number) >>> (place << 3);
   if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return words[at | 6] === low && words[at | 7] === high;
   return (flags & REPLICA_FLAG.CHECKSUM_OWN) === 0 && (low | high) === 0;
 }
@@ -183,24 +137,4 @@ function touch(cursor: MergeCursor): void {
   }
   cursor.touched = touched | 0;
   cursor.touchedEnd = end;
-}
-
-/** Index of the first row of the record with an id ≥ `id`, from the present one on: steps that double,
- * then halves, since stripes with many rows and with a few both occur. */
-export function rowFrom(cursor: MergeCursor, id: number): number {
-  const { rows, row, rowStep, recordEnd } = cursor;
-  let low = 0;
-  let step = 1;
-  const count = (recordEnd - row) / rowStep;
-  while (low + step <= count && (rows[row + (low + step - 1) * rowStep] as number) < id) {
-    low += step;
-    step *= 2;
-  }
-  let high = Math.min(count, low + step - 1);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[row + middle * rowStep] as number) < id) low = middle + 1;
-    else high = middle;
-  }
-  return row + low * rowStep;
 }

@@ -1,43 +1,24 @@
 import { assert } from "../../engine/core/assert.js";
-import { REPLICA_STATE } from "../../engine/core/enums.js";
-import {
-  ROW_BYTES_WITH_CHECKSUM,
-  ROW_CHECKSUM,
-  ROW_KEY_COUNT,
-  ROW_ORIGIN,
-} from "../../protocol/codec/report-rows.js";
+import type { ChannelSender } from "../../engine/core/shared-channel.js";
 import { STRIPE_ROWS } from "../shared/container-layout.js";
-import type { StripeMessage } from "../shared/shard-layout.js";
-import type { RowsHeader } from "../shared/shard-records.js";
-import { emptyMergeCursor, type MergeCursor, rowFrom, skipUnchanged } from "./merge.js";
+import type { ShardStartData, StripeMessage } from "../shared/shard-layout.js";
+import type { LiveUsage, NodeQuery, RowsHeader } from "../shared/shard-records.js";
+import { DecisionSender } from "./decision-sender.js";
+import { skipUnchanged } from "./merge.js";
+import { emptyMergeCursor, isDeletedRow, type MergeCursor, readRow, rowFrom } from "./merge-cursor.js";
 import { NodeLists } from "./node-lists.js";
-import {
-  emptyReplicaWords,
-  markKnown,
-  PUT,
-  type Put,
-  ReplicaTable,
-  type ReplicaWords,
-  type RowSums,
-} from "./replica-table.js";
+import { Recheck } from "./recheck.js";
+import { ReplicaKeeper } from "./replica-keeper.js";
+import { emptyReplicaWords, type ReplicaWords, type RowSums } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
-import { SideTable } from "./side-table.js";
-import { isKnown, NO_STRIPE, replicaCount, replicaIndexOf, type Stripe, stateOf } from "./stripe.js";
+import { SideReplicas } from "./side-replicas.js";
+import { NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
 import { StripeDirectory } from "./stripe-directory.js";
 
-/** Words of a report row. */
-const ROW_KEY_COUNT_WORD = ROW_KEY_COUNT / 4;
-const ROW_IDENTITY_WORD = ROW_ORIGIN / 4;
-const ROW_CHECKSUM_WORD = ROW_CHECKSUM / 4;
-const ROW_STEP_WITH_CHECKSUM = ROW_BYTES_WITH_CHECKSUM / 8;
-
-/** Containers looked at in one step of a recheck: well below a millisecond. */
-const RECHECK_ROWS = 8192;
-
 export interface MergerOptions {
+  readonly data: Pick<ShardStartData, "replications" | "sendsUnknown" | "sideIdsPerNodeMax">;
   readonly counters: ShardCounters;
-  readonly replicaIndexCounts: SharedArrayBuffer;
-  readonly sideIdsPerNodeMax: number;
+  readonly sender: ChannelSender;
 }
 
 /** Where the rows of a record lie: the whole channel's memory as numbers, and the byte where the rows
@@ -49,73 +30,57 @@ export interface RowMemory {
 
 /** Keeps the replica rows, the nodes' lists and the side table in step with what the datanodes say. */
 export class ReplicaMerger {
-  readonly #stripes: StripeDirectory;
-  readonly #table = new ReplicaTable();
+  readonly #stripes = new StripeDirectory();
   readonly #lists = new NodeLists();
-  readonly #side: SideTable;
+  readonly #keeper: ReplicaKeeper;
+  readonly #side: SideReplicas;
+  readonly #recheck: Recheck;
   readonly #counters: ShardCounters;
   readonly #cursor = emptyMergeCursor(NO_STRIPE);
-  /** Next row of the recheck that is under way, counted over all stripes in order of arrival. */
-  #recheckAt = Number.POSITIVE_INFINITY;
-  /** The present row, and what was recorded in its place. */
   readonly #values = emptyReplicaWords();
-  readonly #oldValues = emptyReplicaWords();
 
-  constructor({ counters, replicaIndexCounts, sideIdsPerNodeMax }: MergerOptions) {
+  constructor({ data, counters, sender }: MergerOptions) {
+    const decisions = new DecisionSender({ sender, counters, sendsUnknown: data.sendsUnknown });
     this.#counters = counters;
-    this.#stripes = new StripeDirectory(replicaIndexCounts);
-    this.#side = new SideTable(sideIdsPerNodeMax);
+    this.#keeper = new ReplicaKeeper({ counters, decisions, replications: data.replications });
+    this.#side = new SideReplicas({ counters, decisions, idsPerNodeMax: data.sideIdsPerNodeMax });
+    this.#recheck = new Recheck({
+      stripes: this.#stripes,
+      keeper: this.#keeper,
+      side: this.#side,
+      decisions,
+      counters,
+    });
   }
 
-  /** Takes over the stripe's memory and moves what stood in the side table into its rows. */
-  addStripe(message: StripeMessage): void {
+  /** Takes over the stripe's memory and moves what stood in the side table into its rows. Calls back for
+   * each node whose full report must bring what had found no room there. */
+  addStripe(message: StripeMessage, onReportWanted: (node: number) => void): void {
     const stripe = this.#stripes.add(message);
-    const values = this.#values;
-    for (let node = 0; node < this.#side.nodeLimit; node++) {
-      const from = this.#side.indexFrom(node, stripe.firstId);
-      const end = this.#side.indexFrom(node, stripe.firstId + STRIPE_ROWS);
-      for (let index = from; index < end; index++) {
-        const offset = this.#side.idAt(node, index) - stripe.firstId;
-        this.#lists.insert(node, stripe.place, offset);
-        if (!this.#side.read(node, index, values)) continue;
-        this.#countSide(-1);
-        this.#table.find(stripe, offset, node);
-        if (this.#put(stripe, offset, values) === PUT.FULL) this.#counters.rejectedCount++;
-      }
-      if (end > from) this.#side.remove(node, from, end - from);
-    }
+    this.#side.moveOut(stripe, (node, id, values) => {
+      this.#lists.insert(node, stripe.place, id - stripe.firstId);
+      if (values !== undefined) this.#keeper.moveIn(stripe, id - stripe.firstId, values);
+    });
+    this.#side.takeLeftOut(stripe, onReportWanted);
     this.#show();
   }
 
   /** The container was created or entered another state: what its replicas mean for it is looked at anew. */
   containerChanged(id: number): void {
     const stripe = this.#stripes.find(id);
-    if (stripe === undefined) return;
-    const offset = id - stripe.firstId;
-    if (replicaCount(stripe, offset) > 0) this.#noteKnown(stripe, offset);
+    if (stripe !== undefined) this.#keeper.recheck(stripe, id - stripe.firstId);
   }
 
-  /** The container table is another one than before: looks at every container with replicas anew, in
-   * steps. */
+  /** Every container with replicas is looked at anew, in steps. */
   beginRecheck(): void {
-    this.#recheckAt = 0;
+    this.#recheck.begin();
   }
 
-  /** False when there is nothing to look at. A replica index that does not fit is found by the next report,
-   * as ever when a container becomes known after its replica. */
+  /** False when there is nothing to look at. */
   recheckStep(): boolean {
-    const place = Math.floor(this.#recheckAt / STRIPE_ROWS);
-    if (place >= this.#stripes.count) return false;
-    const stripe = this.#stripes.at(place);
-    const first = this.#recheckAt % STRIPE_ROWS;
-    for (let offset = first; offset < first + RECHECK_ROWS; offset++) {
-      if (replicaCount(stripe, offset) === 0) continue;
-      this.#counters.recheckedCount++;
-      if (this.#stripes.replicaIndexCount(stripe, offset) >= 0) this.#noteKnown(stripe, offset);
-    }
-    this.#recheckAt += RECHECK_ROWS;
-    this.#show();
-    return true;
+    const hasLooked = this.#recheck.step();
+    if (hasLooked) this.#show();
+    return hasLooked;
   }
 
   /** A chunk of a full report: the node has exactly these replicas with ids in [fromId, toId]. The rows
@@ -128,12 +93,12 @@ export class ReplicaMerger {
     for (let index = this.#stripes.indexFrom(fromId); index < stripes.length; index++) {
       const stripe = stripes[index] as Stripe;
       if (stripe.firstId > toId) break;
-      if (stripe.firstId > nextId) this.#mergeSide(nextId, stripe.firstId - 1);
+      if (stripe.firstId > nextId) this.#side.merge(cursor, nextId, stripe.firstId - 1);
       const lastId = Math.min(toId, stripe.firstId + STRIPE_ROWS - 1);
       this.#mergeStripe(stripe, Math.max(nextId, stripe.firstId), lastId);
       nextId = lastId + 1;
     }
-    if (nextId <= toId) this.#mergeSide(nextId, toId);
+    if (nextId <= toId) this.#side.merge(cursor, nextId, toId);
     assert(cursor.row === cursor.recordEnd, "report rows were left over");
     this.#close(header);
   }
@@ -146,16 +111,17 @@ export class ReplicaMerger {
       const id = cursor.rows[cursor.row] as number;
       const stripe = this.#stripes.find(id);
       if (stripe === undefined) {
-        this.#applySide(id);
+        this.#side.apply(cursor);
         continue;
       }
       const offset = id - stripe.firstId;
-      if (this.#isDeleted()) {
+      readRow(cursor, this.#values);
+      if (isDeletedRow(cursor)) {
         this.#lists.remove(cursor.node, stripe.place, offset);
-        this.#take(stripe, offset, cursor.node);
+        this.#keeper.delete(stripe, offset, this.#values);
       } else {
         this.#lists.insert(cursor.node, stripe.place, offset);
-        this.#storeRow(stripe, offset);
+        this.#keeper.store(stripe, offset, this.#values);
       }
     }
     this.#close(header);
@@ -168,17 +134,10 @@ export class ReplicaMerger {
       this.#lists.locate(node, place);
       const { entries, start, length } = this.#lists;
       for (let at = start; at < start + length; at++) {
-        this.#take(this.#stripes.at(place), entries[at] as number, node);
+        this.#keeper.take(this.#stripes.at(place), entries[at] as number, node);
       }
     }
-    const values = this.#values;
-    for (let index = 0; index < this.#side.count(node); index++) {
-      if (!this.#side.read(node, index, values)) continue;
-      values.identity = 0;
-      this.#side.write(node, index, values);
-      this.#countSide(-1);
-      this.#counters.vanishedCount++;
-    }
+    this.#side.purge(node);
     this.#show();
   }
 
@@ -186,20 +145,35 @@ export class ReplicaMerger {
   visitReplicas(containerId: number, onReplica: (values: Readonly<ReplicaWords>) => void): void {
     const values = this.#values;
     const stripe = this.#stripes.find(containerId);
-    if (stripe !== undefined) {
-      const offset = containerId - stripe.firstId;
-      const target = { index: 0, into: values };
-      for (; target.index < replicaCount(stripe, offset); target.index++) {
-        this.#table.read(stripe, offset, target);
-        onReplica(values);
+    const onValues = (): void => onReplica(values);
+    if (stripe === undefined) this.#side.visit(containerId, values, onValues);
+    else this.#keeper.visit(stripe, containerId - stripe.firstId, values, onValues);
+  }
+
+  /** Undefined: the container is unknown. */
+  liveUsage(containerId: number): LiveUsage | undefined {
+    const stripe = this.#stripes.find(containerId);
+    return stripe === undefined ? undefined : this.#keeper.liveUsage(stripe, containerId - stripe.firstId);
+  }
+
+  /** Ids that the node said it holds, ascending, whether a replica is recorded for them or not. */
+  nodeIds({ node, fromId, countMax }: NodeQuery): number[] {
+    const ids: number[] = [];
+    const stripes = this.#stripes.all;
+    let nextId = fromId;
+    for (let i = this.#stripes.indexFrom(fromId); i < stripes.length && ids.length < countMax; i++) {
+      const stripe = stripes[i] as Stripe;
+      this.#side.collectIds(node, { fromId: nextId, toId: stripe.firstId - 1 }, ids, countMax);
+      this.#lists.locate(node, stripe.place);
+      const { entries, start, length } = this.#lists;
+      let at = start + this.#lists.countBelow(nextId - stripe.firstId);
+      for (; at < start + length && ids.length < countMax; at++) {
+        ids.push(stripe.firstId + (entries[at] as number));
       }
-      return;
+      nextId = Math.max(nextId, stripe.firstId + STRIPE_ROWS);
     }
-    for (let node = 0; node < this.#side.nodeLimit; node++) {
-      const index = this.#side.indexFrom(node, containerId);
-      if (index >= this.#side.count(node) || this.#side.idAt(node, index) !== containerId) continue;
-      if (this.#side.read(node, index, values)) onReplica(values);
-    }
+    this.#side.collectIds(node, { fromId: nextId, toId: Number.MAX_SAFE_INTEGER }, ids, countMax);
+    return ids;
   }
 
   /** O(rows). Lists, rows, side table and figures agree. */
@@ -215,7 +189,7 @@ export class ReplicaMerger {
     for (const stripe of this.#stripes.all) {
       for (let offset = 0; offset < STRIPE_ROWS; offset++) this.#checkRow(stripe, offset, sums);
     }
-    this.#table.checkInvariants(sums);
+    this.#keeper.checkInvariants(sums);
     const { replicaCount, unknownReplicaCount, sideReplicaCount } = this.#counters;
     assert(sideReplicaCount === sideCount, "count of side replicas is wrong");
     assert(replicaCount === sums.replicaCount + sideCount, "count of replicas is wrong");
@@ -227,16 +201,16 @@ export class ReplicaMerger {
 
   #checkRow(stripe: Stripe, offset: number, sums: RowSums): void {
     const count = replicaCount(stripe, offset);
-    const target = { index: 0, into: emptyReplicaWords() };
     const id = stripe.firstId + offset;
-    this.#table.checkRow(stripe, offset, sums);
-    for (; target.index < count; target.index++) {
-      this.#table.read(stripe, offset, target);
-      this.#lists.locate(target.into.node, stripe.place);
+    const values = emptyReplicaWords();
+    this.#keeper.checkRow(stripe, offset, sums);
+    if (count === 0) return;
+    this.#keeper.visit(stripe, offset, values, () => {
+      this.#lists.locate(values.node, stripe.place);
       const at = this.#lists.countBelow(offset);
       const isListed = at < this.#lists.length && this.#lists.entries[this.#lists.start + at] === offset;
-      assert(isListed, `the replica of container ${id} is not in the list of node ${target.into.node}`);
-    }
+      assert(isListed, `the replica of container ${id} is not in the list of node ${values.node}`);
+    });
   }
 
   #open(header: Readonly<RowsHeader>, memory: RowMemory, rowsOffset: number): MergeCursor {
@@ -258,7 +232,7 @@ export class ReplicaMerger {
   }
 
   #show(): void {
-    this.#counters.overflowBlockCount = this.#table.overflowBlockCount;
+    this.#counters.overflowBlockCount = this.#keeper.overflowBlockCount;
     this.#counters.listBytes = this.#lists.bytes;
     this.#counters.show();
   }
@@ -299,10 +273,11 @@ export class ReplicaMerger {
     cursor.touchesValues = true;
     const hasVanished = this.#vanishUntil(stripe, offset);
     const isListed = cursor.listAt < cursor.listEnd && cursor.list[cursor.listAt] === offset;
-    const isDeleted = this.#isDeleted();
+    const isDeleted = isDeletedRow(cursor);
     if (isListed) cursor.listAt++;
-    if (!isDeleted) this.#storeRow(stripe, offset);
-    else if (isListed) this.#take(stripe, offset, cursor.node);
+    readRow(cursor, this.#values);
+    if (isDeleted) this.#keeper.delete(stripe, offset, this.#values);
+    else this.#keeper.store(stripe, offset, this.#values);
     return hasVanished || isListed === isDeleted;
   }
 
@@ -311,7 +286,7 @@ export class ReplicaMerger {
     const cursor = this.#cursor;
     const before = cursor.listAt;
     while (cursor.listAt < cursor.listEnd && (cursor.list[cursor.listAt] as number) < offset) {
-      this.#take(stripe, cursor.list[cursor.listAt] as number, cursor.node);
+      this.#keeper.take(stripe, cursor.list[cursor.listAt] as number, cursor.node);
       cursor.listAt++;
     }
     return cursor.listAt !== before;
@@ -323,155 +298,14 @@ export class ReplicaMerger {
     const rowsEnd = cursor.row;
     let insertCount = 0;
     for (cursor.row = firstRow; cursor.row < rowsEnd; cursor.row += cursor.rowStep) {
-      if (!this.#isDeleted()) insertCount++;
+      if (!isDeletedRow(cursor)) insertCount++;
     }
     const removeCount = section.end - section.from;
     this.#lists.resize(cursor.node, stripe.place, { at: section.from, removeCount, insertCount });
     const { entries } = this.#lists;
     let at = this.#lists.start + section.from;
     for (cursor.row = firstRow; cursor.row < rowsEnd; cursor.row += cursor.rowStep) {
-      if (!this.#isDeleted()) entries[at++] = (cursor.rows[cursor.row] as number) - stripe.firstId;
+      if (!isDeletedRow(cursor)) entries[at++] = (cursor.rows[cursor.row] as number) - stripe.firstId;
     }
   }
-
-  /** As `#mergeStripe` for a range without a stripe. */
-  #mergeSide(fromId: number, toId: number): void {
-    const cursor = this.#cursor;
-    const { node } = cursor;
-    let index = this.#side.indexFrom(node, fromId);
-    cursor.rowsEnd = rowFrom(cursor, toId + 1);
-    for (; cursor.row < cursor.rowsEnd; cursor.row += cursor.rowStep) {
-      const id = cursor.rows[cursor.row] as number;
-      this.#takeSide(index, this.#side.indexFrom(node, id));
-      const isListed = this.#isSideAt(index, id);
-      if (!this.#isDeleted()) {
-        if (this.#storeSide(index, id)) index++;
-      } else if (isListed) this.#takeSide(index, index + 1);
-    }
-    this.#takeSide(index, this.#side.indexFrom(node, toId + 1));
-  }
-
-  #applySide(id: number): void {
-    const index = this.#side.indexFrom(this.#cursor.node, id);
-    if (!this.#isDeleted()) this.#storeSide(index, id);
-    else if (this.#isSideAt(index, id)) this.#takeSide(index, index + 1);
-  }
-
-  #isSideAt(index: number, id: number): boolean {
-    const { node } = this.#cursor;
-    return index < this.#side.count(node) && this.#side.idAt(node, index) === id;
-  }
-
-  /** Puts the present row at `index`, its place in the order; false when the node has its limit of ids. */
-  #storeSide(index: number, id: number): boolean {
-    const { node } = this.#cursor;
-    const counters = this.#counters;
-    if (!this.#isSideAt(index, id) && !this.#side.insert(node, index, id)) {
-      counters.rejectedCount++;
-      return false;
-    }
-    const old = this.#oldValues;
-    const values = this.#readRow();
-    if (!this.#side.read(node, index, old)) {
-      this.#countSide(1);
-      counters.addedCount++;
-    } else if (!isSame(old, values)) counters.updatedCount++;
-    this.#side.write(node, index, values);
-    return true;
-  }
-
-  /** Takes the node's side ids from index `from` to below `end` away. */
-  #takeSide(from: number, end: number): void {
-    if (end <= from) return;
-    const { node } = this.#cursor;
-    for (let index = from; index < end; index++) {
-      if (!this.#side.read(node, index, this.#oldValues)) continue;
-      this.#countSide(-1);
-      this.#counters.vanishedCount++;
-    }
-    this.#side.remove(node, from, end - from);
-  }
-
-  #countSide(change: 1 | -1): void {
-    this.#counters.replicaCount += change;
-    this.#counters.unknownReplicaCount += change;
-    this.#counters.sideReplicaCount += change;
-  }
-
-  #isDeleted(): boolean {
-    const { rowWords, row } = this.#cursor;
-    const identity = rowWords[row * 2 + ROW_IDENTITY_WORD] as number;
-    return stateOf(identity) === REPLICA_STATE.DELETED;
-  }
-
-  /** The present row in the form of an entry. */
-  #readRow(): ReplicaWords {
-    const { rows, rowWords, row, rowStep, node } = this.#cursor;
-    const values = this.#values;
-    const word = row * 2;
-    const hasChecksum = rowStep === ROW_STEP_WITH_CHECKSUM;
-    values.node = node;
-    values.usedBytes = rows[row + 1] as number;
-    values.sequenceId = rows[row + 2] as number;
-    values.keyCount = rowWords[word + ROW_KEY_COUNT_WORD] as number;
-    values.identity = rowWords[word + ROW_IDENTITY_WORD] as number;
-    values.checksumLow = hasChecksum ? (rowWords[word + ROW_CHECKSUM_WORD] as number) : 0;
-    values.checksumHigh = hasChecksum ? (rowWords[word + ROW_CHECKSUM_WORD + 1] as number) : 0;
-    return values;
-  }
-
-  /** Records the present row. A replica index that does not fit the EC container leaves what was recorded
-   * before (spec 02 §7.4d); it is looked at only when it is new, since the container's row is another
-   * cache miss. */
-  #storeRow(stripe: Stripe, offset: number): void {
-    const counters = this.#counters;
-    const values = this.#readRow();
-    const replicaIndex = replicaIndexOf(values.identity);
-    if (this.#table.find(stripe, offset, values.node) !== replicaIndex) {
-      const indexCount = this.#stripes.replicaIndexCount(stripe, offset);
-      if (indexCount >= 0) this.#noteKnown(stripe, offset);
-      if (indexCount > 0 && (replicaIndex === 0 || replicaIndex > indexCount)) {
-        counters.rejectedCount++;
-        return;
-      }
-    }
-    const put = this.#put(stripe, offset, values);
-    if (put === PUT.ADDED) counters.addedCount++;
-    else if (put === PUT.CHANGED) counters.updatedCount++;
-    else if (put === PUT.FULL) counters.rejectedCount++;
-  }
-
-  #noteKnown(stripe: Stripe, offset: number): void {
-    if (isKnown(stripe, offset)) return;
-    markKnown(stripe, offset);
-    this.#counters.unknownReplicaCount -= replicaCount(stripe, offset);
-  }
-
-  #put(stripe: Stripe, offset: number, values: ReplicaWords): Put {
-    const put = this.#table.put(stripe, offset, values);
-    if (put === PUT.ADDED) {
-      this.#counters.replicaCount++;
-      if (!isKnown(stripe, offset)) this.#counters.unknownReplicaCount++;
-    }
-    return put;
-  }
-
-  /** Takes the node's replica out of the row, if there is one. */
-  #take(stripe: Stripe, offset: number, node: number): void {
-    if (!this.#table.remove(stripe, offset, node)) return;
-    this.#counters.replicaCount--;
-    this.#counters.vanishedCount++;
-    if (!isKnown(stripe, offset)) this.#counters.unknownReplicaCount--;
-  }
-}
-
-function isSame(a: Readonly<ReplicaWords>, b: Readonly<ReplicaWords>): boolean {
-  return (
-    a.usedBytes === b.usedBytes &&
-    a.sequenceId === b.sequenceId &&
-    a.keyCount === b.keyCount &&
-    a.identity === b.identity &&
-    a.checksumLow === b.checksumLow &&
-    a.checksumHigh === b.checksumHigh
-  );
 }

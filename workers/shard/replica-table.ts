@@ -1,5 +1,4 @@
 import { assert } from "../../engine/core/assert.js";
-import { REPLICA_STATE } from "../../engine/core/enums.js";
 import {
   joinUint48,
   OVERFLOW_ENTRY,
@@ -7,33 +6,27 @@ import {
   OVERFLOW_HEAD_BYTES,
   REPLICA_COUNT_MAX,
   REPLICA_FLAG,
+  REPLICA_FLAGS_MASK,
   ROW_REPLICA_COUNT,
   SHAPE,
 } from "../shared/replica-layout.js";
-import { beginWrite, endWrite } from "../shared/version-word.js";
 import { ChecksumTable } from "./checksum-table.js";
 import { OverflowPool } from "./overflow-pool.js";
 import {
   CHECKSUM_FLAGS,
   checksumAt,
+  containerState,
   flagsAt,
   identityAt,
-  isKnown,
-  keyCountAt,
   nodeAt,
   replicaCount,
-  replicaIndexOf,
   type Stripe,
-  sequenceAt,
   shapeAt,
   stateOf,
-  usedAt,
   valuesAt,
   versionAt,
 } from "./stripe.js";
 
-/** A flags byte for each of the four places. */
-const AS_HEAD_EVERYWHERE = REPLICA_FLAG.AS_HEAD * 0x01010101;
 const TWO_32 = 2 ** 32;
 const ENTRY_WORDS = OVERFLOW_ENTRY.rowBytes / 4;
 const FIRST_ENTRY = OVERFLOW_HEAD_BYTES / 4;
@@ -58,7 +51,7 @@ export function emptyReplicaWords(): ReplicaWords {
   return { node: 0, usedBytes: 0, sequenceId: 0, keyCount: 0, identity: 0, checksumLow: 0, checksumHigh: 0 };
 }
 
-export const PUT = { ADDED: 1, CHANGED: 2, SAME: 3, FULL: 4 } as const;
+export const PUT = { ADDED: 1, CHANGED: 2, SAME: 3, REJECTED: 4 } as const;
 export type Put = (typeof PUT)[keyof typeof PUT];
 
 /** Changes and reads single rows; `merge.ts` has the path that compares many. A row is named by its stripe
@@ -81,22 +74,22 @@ export class ReplicaTable {
     return this.#checksums.count;
   }
 
-  /** Finds the node's replica. Its replica index when that was checked, else −1. */
-  find(stripe: Stripe, offset: number, node: number): number {
+  /** Whether the node has a replica in the row; stops at it. */
+  find(stripe: Stripe, offset: number, node: number): boolean {
     this.#isFound = this.#find(stripe, offset, node);
-    if (!this.#isFound || (this.#flags(stripe, offset) & REPLICA_FLAG.INDEX_CHECKED) === 0) return -1;
-    return replicaIndexOf(this.#identity(stripe, offset));
+    return this.#isFound;
   }
 
-  /** Records the replica of `values.node`, after `find` of the same. In a row that is known its index
-   * counts as checked. FULL: the row has REPLICA_COUNT_MAX others and stays as it is. */
+  /** Records the replica of `values.node`, after `find` of the same, and stops at it. Its flags are left to
+   * the caller, but for those of the checksum. REJECTED: the row has REPLICA_COUNT_MAX others and stays as
+   * it is. */
   put(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): Put {
     let result: Put = PUT.CHANGED;
     if (!this.#isFound) {
-      if (replicaCount(stripe, offset) === REPLICA_COUNT_MAX) return PUT.FULL;
+      if (replicaCount(stripe, offset) === REPLICA_COUNT_MAX) return PUT.REJECTED;
       this.#append(stripe, offset, values.node);
       result = PUT.ADDED;
-    } else if (this.#isSame(stripe, offset, values)) {
+    } else if (this.isSame(stripe, offset, values)) {
       return PUT.SAME;
     }
     const { usedBytes, sequenceId } = values;
@@ -107,29 +100,25 @@ export class ReplicaTable {
     words[at + 2] = values.keyCount;
     words[at + 3] = (usedBytes / TWO_32) | ((sequenceId / TWO_32) << 16);
     this.#setIdentity(stripe, offset, values.identity);
-    this.#setIndexChecked(stripe, offset, values.node);
-    if ((values.checksumLow | values.checksumHigh | (this.#flags(stripe, offset) & CHECKSUM_FLAGS)) !== 0) {
+    if ((values.checksumLow | values.checksumHigh | (this.flags(stripe, offset) & CHECKSUM_FLAGS)) !== 0) {
       this.#setChecksum(stripe, offset, values);
     }
-    const sequenceReported = isUsable(values.identity) ? sequenceId : 0;
-    this.#updateUsage(stripe, offset, sequenceReported);
     return result;
   }
 
   /** Takes the node's replica out; false when there is none. */
   remove(stripe: Stripe, offset: number, node: number): boolean {
     if (!this.#find(stripe, offset, node)) return false;
-    if ((this.#flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
+    if ((this.flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
       this.#checksums.delete(stripe.firstId + offset, node);
     }
     const hole = this.#index;
     const last = replicaCount(stripe, offset) - 1;
     this.#move(stripe, offset, last, hole);
-    this.#locate(stripe, offset, last);
+    this.locate(stripe, offset, last);
     this.#clear(stripe, offset);
     this.#dropLastBlock(stripe, offset, last);
     stripe.words[shapeAt(offset)]!--;
-    this.#updateUsage(stripe, offset, 0);
     return true;
   }
 
@@ -137,13 +126,13 @@ export class ReplicaTable {
   read(stripe: Stripe, offset: number, target: { index: number; into: ReplicaWords }): void {
     const { index, into } = target;
     assert(index < replicaCount(stripe, offset), "no such replica in the row");
-    this.#locate(stripe, offset, index);
-    into.node = this.#node(stripe, offset);
+    this.locate(stripe, offset, index);
+    into.node = this.node(stripe, offset);
     into.usedBytes = usedOf(this.#words, this.#at);
     into.sequenceId = sequenceOf(this.#words, this.#at);
     into.keyCount = this.#words[this.#at + 2] as number;
-    into.identity = this.#identity(stripe, offset);
-    const flags = this.#flags(stripe, offset);
+    into.identity = this.identity(stripe, offset);
+    const flags = this.flags(stripe, offset);
     into.checksumLow = 0;
     into.checksumHigh = 0;
     if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) {
@@ -162,21 +151,18 @@ export class ReplicaTable {
     const count = replicaCount(stripe, offset);
     const nodes = new Set<number>();
     for (let index = 0; index < Math.max(count, ROW_REPLICA_COUNT); index++) {
-      this.#locate(stripe, offset, index);
+      this.locate(stripe, offset, index);
       if (index >= count) {
-        const isEmpty = this.#node(stripe, offset) === -1 && this.#identity(stripe, offset) === 0;
-        assert(isEmpty && this.#flags(stripe, offset) === 0, `container ${id}: a free place is not empty`);
+        const isEmpty = this.node(stripe, offset) === -1 && this.identity(stripe, offset) === 0;
+        assert(isEmpty && this.flags(stripe, offset) === 0, `container ${id}: a free place is not empty`);
         continue;
       }
-      const node = this.#node(stripe, offset);
-      const flags = this.#flags(stripe, offset);
+      const node = this.node(stripe, offset);
+      const flags = this.flags(stripe, offset);
       assert(!nodes.has(node), `container ${id} has two replicas of node ${node}`);
       nodes.add(node);
-      assert(stateOf(this.#identity(stripe, offset)) !== 0, `container ${id}: a replica has no state`);
+      assert(stateOf(this.identity(stripe, offset)) !== 0, `container ${id}: a replica has no state`);
       assert((flags & CHECKSUM_FLAGS) !== CHECKSUM_FLAGS, `container ${id}: checksum flags contradict`);
-      const inRow = index < ROW_REPLICA_COUNT;
-      const asHead = inRow && isKnown(stripe, offset) && isAsHead(stripe, offset, index);
-      assert(asHead === ((flags & REPLICA_FLAG.AS_HEAD) !== 0), `container ${id}: AS_HEAD`);
       if ((flags & REPLICA_FLAG.CHECKSUM_OWN) !== 0) {
         this.#findOwnChecksum(stripe, offset, node);
         sums.ownChecksumCount++;
@@ -190,7 +176,7 @@ export class ReplicaTable {
     assert(((stripe.words[versionAt(offset)] as number) & 1) === 0, "a row is being written");
     sums.replicaCount += count;
     sums.overflowBlockCount += blockCount;
-    if (!isKnown(stripe, offset)) sums.unknownReplicaCount += count;
+    if (containerState(stripe, offset) === 0) sums.unknownReplicaCount += count;
   }
 
   /** After `checkRow` of every row. */
@@ -206,7 +192,7 @@ export class ReplicaTable {
     const nodes = nodeAt(offset, 0);
     for (let index = 0; index < inRow; index++) {
       if (stripe.halves[nodes + index] !== node + 1) continue;
-      this.#locate(stripe, offset, index);
+      this.locate(stripe, offset, index);
       return true;
     }
     let block = firstBlock(stripe, offset);
@@ -216,14 +202,14 @@ export class ReplicaTable {
       const end = Math.min(count, index + OVERFLOW_ENTRY_COUNT);
       for (; index < end; index++, this.#at += ENTRY_WORDS) {
         this.#index = index;
-        if (this.#node(stripe, offset) === node) return true;
+        if (this.node(stripe, offset) === node) return true;
       }
     }
     return false;
   }
 
-  /** Stops at place number `index`, whose block must exist. */
-  #locate(stripe: Stripe, offset: number, index: number): void {
+  /** Stops at place number `index`, 0 … count − 1. */
+  locate(stripe: Stripe, offset: number, index: number): void {
     this.#index = index;
     if (index < ROW_REPLICA_COUNT) {
       this.#words = stripe.words;
@@ -237,12 +223,12 @@ export class ReplicaTable {
     this.#at = this.#overflow.wordOf(block) + FIRST_ENTRY + rest * ENTRY_WORDS;
   }
 
-  #node(stripe: Stripe, offset: number): number {
+  node(stripe: Stripe, offset: number): number {
     if (this.#index < ROW_REPLICA_COUNT) return (stripe.halves[nodeAt(offset, this.#index)] as number) - 1;
     return ((this.#words[this.#at + ENTRY_NODE] as number) & 0xffff) - 1;
   }
 
-  #identity(stripe: Stripe, offset: number): number {
+  identity(stripe: Stripe, offset: number): number {
     if (this.#index < ROW_REPLICA_COUNT) return stripe.words[identityAt(offset, this.#index)] as number;
     return this.#words[this.#at + ENTRY_IDENTITY] as number;
   }
@@ -252,39 +238,60 @@ export class ReplicaTable {
     else this.#words[this.#at + ENTRY_IDENTITY] = identity;
   }
 
-  #flags(stripe: Stripe, offset: number): number {
+  /** REPLICA_FLAG bits of the replica stopped at. */
+  flags(stripe: Stripe, offset: number): number {
     if (this.#index < ROW_REPLICA_COUNT)
-      return ((stripe.words[flagsAt(offset)] as number) >>> (this.#index * 8)) & 0xff;
+      return ((stripe.words[flagsAt(offset)] as number) >>> (this.#index * 8)) & REPLICA_FLAGS_MASK;
     return (this.#words[this.#at + ENTRY_NODE] as number) >>> ENTRY_FLAGS_SHIFT;
+  }
+
+  setFlags(stripe: Stripe, offset: number, flags: number): void {
+    if (this.#index < ROW_REPLICA_COUNT) {
+      const at = flagsAt(offset);
+      const shift = this.#index * 8;
+      stripe.words[at] = ((stripe.words[at] as number) & ~(REPLICA_FLAGS_MASK << shift)) | (flags << shift);
+    } else {
+      const node = (this.#words[this.#at + ENTRY_NODE] as number) & 0xffff;
+      this.#words[this.#at + ENTRY_NODE] = node | (flags << ENTRY_FLAGS_SHIFT);
+    }
+  }
+
+  /** Whether the replica stopped at stands in the row itself. */
+  get isInRow(): boolean {
+    return this.#index < ROW_REPLICA_COUNT;
+  }
+
+  usedBytes(): number {
+    return usedOf(this.#words, this.#at);
+  }
+
+  sequenceId(): number {
+    return sequenceOf(this.#words, this.#at);
+  }
+
+  keyCount(): number {
+    return (this.#words[this.#at + 2] as number) >>> 0;
   }
 
   #setNodeAndFlags(stripe: Stripe, offset: number, node: number, flags: number): void {
     if (this.#index < ROW_REPLICA_COUNT) {
       stripe.halves[nodeAt(offset, this.#index)] = node + 1;
-      const at = flagsAt(offset);
-      const shift = this.#index * 8;
-      stripe.words[at] = ((stripe.words[at] as number) & ~(0xff << shift)) | (flags << shift);
+      this.setFlags(stripe, offset, flags);
     } else {
       this.#words[this.#at + ENTRY_NODE] = (node + 1) | (flags << ENTRY_FLAGS_SHIFT);
     }
   }
 
-  #setIndexChecked(stripe: Stripe, offset: number, node: number): void {
-    const flags = this.#flags(stripe, offset) & ~REPLICA_FLAG.INDEX_CHECKED;
-    const checked = isKnown(stripe, offset) ? REPLICA_FLAG.INDEX_CHECKED : 0;
-    this.#setNodeAndFlags(stripe, offset, node, flags | checked);
-  }
-
   /** Copies a replica from one place to another; stops at the latter. */
   #move(stripe: Stripe, offset: number, from: number, to: number): void {
     if (from === to) return;
-    this.#locate(stripe, offset, from);
+    this.locate(stripe, offset, from);
     const words = this.#words;
     const at = this.#at;
-    const node = this.#node(stripe, offset);
-    const identity = this.#identity(stripe, offset);
-    const flags = this.#flags(stripe, offset);
-    this.#locate(stripe, offset, to);
+    const node = this.node(stripe, offset);
+    const identity = this.identity(stripe, offset);
+    const flags = this.flags(stripe, offset);
+    this.locate(stripe, offset, to);
     for (let word = 0; word < 4; word++) this.#words[this.#at + word] = words[at + word] as number;
     this.#setIdentity(stripe, offset, identity);
     this.#setNodeAndFlags(stripe, offset, node, flags);
@@ -306,7 +313,7 @@ export class ReplicaTable {
       else this.#overflow.setNext(last, block);
     }
     stripe.words[shapeAt(offset)]!++;
-    this.#locate(stripe, offset, index);
+    this.locate(stripe, offset, index);
     this.#setNodeAndFlags(stripe, offset, node, 0);
   }
 
@@ -332,8 +339,8 @@ export class ReplicaTable {
   }
 
   /** Whether the replica stopped at has these values. */
-  #isSame(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
-    if (this.#identity(stripe, offset) !== values.identity) return false;
+  isSame(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
+    if (this.identity(stripe, offset) !== values.identity) return false;
     if (this.#words[this.#at + 2] !== values.keyCount) return false;
     if (
       usedOf(this.#words, this.#at) !== values.usedBytes ||
@@ -341,7 +348,7 @@ export class ReplicaTable {
     )
       return false;
     const { checksumLow: low, checksumHigh: high } = values;
-    const flags = this.#flags(stripe, offset);
+    const flags = this.flags(stripe, offset);
     if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return isRowChecksum(stripe, offset, low, high);
     if ((flags & REPLICA_FLAG.CHECKSUM_OWN) === 0) return (low | high) === 0;
     this.#findOwnChecksum(stripe, offset, values.node);
@@ -358,7 +365,7 @@ export class ReplicaTable {
     const id = stripe.firstId + offset;
     const index = this.#index;
     const { node, checksumLow: low, checksumHigh: high } = values;
-    const oldFlags = this.#flags(stripe, offset);
+    const oldFlags = this.flags(stripe, offset);
     const otherFlags = oldFlags & ~CHECKSUM_FLAGS;
     this.#setNodeAndFlags(stripe, offset, node, otherFlags);
     let flag = 0;
@@ -366,7 +373,7 @@ export class ReplicaTable {
       const isShared =
         isRowChecksum(stripe, offset, low, high) || this.#takeOverRowChecksum(stripe, offset, values);
       flag = isShared ? REPLICA_FLAG.CHECKSUM_SHARED : REPLICA_FLAG.CHECKSUM_OWN;
-      this.#locate(stripe, offset, index);
+      this.locate(stripe, offset, index);
     }
     this.#setNodeAndFlags(stripe, offset, node, otherFlags | flag);
     if (flag === REPLICA_FLAG.CHECKSUM_OWN) this.#checksums.set(id, node, low, high);
@@ -379,16 +386,16 @@ export class ReplicaTable {
   #takeOverRowChecksum(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
     const count = replicaCount(stripe, offset);
     for (let index = 0; index < count; index++) {
-      this.#locate(stripe, offset, index);
-      if ((this.#flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return false;
+      this.locate(stripe, offset, index);
+      if ((this.flags(stripe, offset) & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return false;
     }
     stripe.words[checksumAt(offset)] = values.checksumLow;
     stripe.words[checksumAt(offset) + 1] = values.checksumHigh;
     for (let index = 0; index < count; index++) {
-      this.#locate(stripe, offset, index);
-      const flags = this.#flags(stripe, offset);
+      this.locate(stripe, offset, index);
+      const flags = this.flags(stripe, offset);
       if ((flags & REPLICA_FLAG.CHECKSUM_OWN) === 0) continue;
-      const node = this.#node(stripe, offset);
+      const node = this.node(stripe, offset);
       this.#findOwnChecksum(stripe, offset, node);
       if (!isRowChecksum(stripe, offset, this.#checksums.low, this.#checksums.high)) continue;
       this.#checksums.delete(stripe.firstId + offset, node);
@@ -397,61 +404,6 @@ export class ReplicaTable {
     }
     return true;
   }
-
-  /** Brings the head up to date after a change. Bytes and keys: the largest of the usable replicas, or
-   * what was last known when none is left. Sequence id: never falls, since what was once reported has
-   * been committed (spec 02 §6.2). Then each place of the row learns whether its numbers are those of the
-   * head. */
-  #updateUsage(stripe: Stripe, offset: number, sequenceReported: number): void {
-    const { numbers, words } = stripe;
-    const count = replicaCount(stripe, offset);
-    const inRow = Math.min(count, ROW_REPLICA_COUNT);
-    let used = -1;
-    let keys = 0;
-    for (let index = 0; index < inRow; index++) {
-      if (!isUsable(words[identityAt(offset, index)] as number)) continue;
-      const at = valuesAt(offset, index);
-      used = Math.max(used, usedOf(words, at));
-      keys = Math.max(keys, (words[at + 2] as number) >>> 0);
-    }
-    for (let index = ROW_REPLICA_COUNT; index < count; index++) {
-      this.#locate(stripe, offset, index);
-      if (!isUsable(this.#identity(stripe, offset))) continue;
-      used = Math.max(used, usedOf(this.#words, this.#at));
-      keys = Math.max(keys, (this.#words[this.#at + 2] as number) >>> 0);
-    }
-    if (used < 0) {
-      used = numbers[usedAt(offset)] as number;
-      keys = (words[keyCountAt(offset)] as number) >>> 0;
-    }
-    const sequence = Math.max(numbers[sequenceAt(offset)] as number, sequenceReported);
-    const isSame = used === numbers[usedAt(offset)] && sequence === numbers[sequenceAt(offset)];
-    if (!isSame || words[keyCountAt(offset)] !== (keys | 0)) {
-      beginWrite(words, versionAt(offset));
-      numbers[usedAt(offset)] = used;
-      numbers[sequenceAt(offset)] = sequence;
-      words[keyCountAt(offset)] = keys;
-      endWrite(words, versionAt(offset));
-    }
-    updateAsHead(stripe, offset);
-  }
-}
-
-/** Notes that the row's container is known. */
-export function markKnown(stripe: Stripe, offset: number): void {
-  stripe.words[shapeAt(offset)]! |= SHAPE.KNOWN;
-  updateAsHead(stripe, offset);
-}
-
-function updateAsHead(stripe: Stripe, offset: number): void {
-  const { words } = stripe;
-  const at = flagsAt(offset);
-  let flags = (words[at] as number) & ~AS_HEAD_EVERYWHERE;
-  const inRow = isKnown(stripe, offset) ? Math.min(replicaCount(stripe, offset), ROW_REPLICA_COUNT) : 0;
-  for (let index = 0; index < inRow; index++) {
-    if (isAsHead(stripe, offset, index)) flags |= REPLICA_FLAG.AS_HEAD << (index * 8);
-  }
-  words[at] = flags;
 }
 
 /** What the rows of a table hold together. */
@@ -462,12 +414,6 @@ export interface RowSums {
   ownChecksumCount: number;
 }
 
-/** OPEN, CLOSING, QUASI_CLOSED, CLOSED: states whose numbers count (spec 02 §2). */
-function isUsable(identity: number): boolean {
-  const state = stateOf(identity);
-  return state >= REPLICA_STATE.OPEN && state <= REPLICA_STATE.CLOSED;
-}
-
 /** Used bytes of the REPLICA_VALUES at `at`. */
 function usedOf(words: Int32Array, at: number): number {
   return joinUint48(words[at] as number, (words[at + 3] as number) & 0xffff);
@@ -475,14 +421,6 @@ function usedOf(words: Int32Array, at: number): number {
 
 function sequenceOf(words: Int32Array, at: number): number {
   return joinUint48(words[at + 1] as number, (words[at + 3] as number) >>> 16);
-}
-
-/** Whether the numbers of a replica in the row are those of the head. */
-function isAsHead({ numbers, words }: Stripe, offset: number, index: number): boolean {
-  const at = valuesAt(offset, index);
-  if (words[at + 2] !== words[keyCountAt(offset)]) return false;
-  if (usedOf(words, at) !== numbers[usedAt(offset)]) return false;
-  return sequenceOf(words, at) === numbers[sequenceAt(offset)];
 }
 
 function firstBlock(stripe: Stripe, offset: number): number {

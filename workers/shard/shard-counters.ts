@@ -15,6 +15,11 @@ export class ShardCounters implements Record<ShardStatistic, number> {
   reportCount = 0;
   listBytes = 0;
   recheckedCount = 0;
+  decisionCount = 0;
+  staleCount = 0;
+  unknownRowCount = 0;
+  recheckDueCount = 0;
+  reportsWantedCount = 0;
 
   readonly #shown: Float64Array;
   readonly #nodeCounts: Uint32Array;

@@ -12,16 +12,21 @@ import {
 import { REPLICA_COUNT_MAX } from "../shared/replica-layout.js";
 import type { RecheckMessage, ShardStartData, StripeMessage } from "../shared/shard-layout.js";
 import {
+  NODE_IDS_COUNT_MAX,
+  NODE_IDS_HEADER_BYTES,
   REPLICAS_HEADER_BYTES,
   type ReplicaQuery,
   type RowsHeader,
   readContainersChanged,
+  readNodeQuery,
   readPurge,
   readQuery,
   readRowsHeader,
   reserveReplicas,
   SHARD_RECORD,
   sendMerged,
+  sendNodeIds,
+  sendReportWanted,
 } from "../shared/shard-records.js";
 import type { WorkerContext, WorkerLoop } from "../shared/worker-link.js";
 import { ReplicaMerger } from "./replica-merger.js";
@@ -40,10 +45,9 @@ export class Shard implements WorkerLoop {
   readonly #counters: ShardCounters;
   readonly #memory: { numbers: Float64Array; words: Int32Array };
   readonly #header: RowsHeader = { ticket: 0, fromId: 0, toId: 0, rowCount: 0, node: 0, rowBytes: 0 };
-  /** Answers that found no room in the channel. While there are some, no record is taken: memory stays
-   * bounded. */
-  readonly #heldTickets: number[] = [];
-  readonly #heldQueries: ReplicaQuery[] = [];
+  /** What found no room in the channel; each says whether it has found some. While there is any, no record
+   * is taken: memory stays bounded. */
+  readonly #held: (() => boolean)[] = [];
 
   constructor(context: WorkerContext) {
     const { bytes } = context.receiver;
@@ -53,12 +57,13 @@ export class Shard implements WorkerLoop {
     );
     assert(bytes.byteOffset % 8 === 0, "the channel's memory is not 8-aligned");
     const { sender } = context;
-    const answerBytes = REPLICAS_HEADER_BYTES + REPLICA_COUNT_MAX * ROW_BYTES_WITH_CHECKSUM;
+    const replicasBytes = REPLICAS_HEADER_BYTES + REPLICA_COUNT_MAX * ROW_BYTES_WITH_CHECKSUM;
+    const answerBytes = Math.max(replicasBytes, NODE_IDS_HEADER_BYTES + NODE_IDS_COUNT_MAX * 8);
     assert(sender.payloadBytesMax >= answerBytes, "the channel to main is too small for a query's answer");
     this.#context = context;
     this.#data = context.data as ShardStartData;
     this.#counters = new ShardCounters(this.#data.statistics, this.#data.nodeCounts);
-    this.#merger = new ReplicaMerger({ ...this.#data, counters: this.#counters });
+    this.#merger = new ReplicaMerger({ data: this.#data, counters: this.#counters, sender });
     this.#memory = {
       numbers: new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 3),
       words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2),
@@ -91,7 +96,8 @@ export class Shard implements WorkerLoop {
       case SHARD_RECORD.REPORT_CHUNK: {
         const rows = readRowsHeader(receiver, offset, header);
         this.#merger.mergeChunk(header, this.#memory, rows);
-        if (header.ticket !== 0) this.#answerMerged(header.ticket);
+        const { ticket } = header;
+        if (ticket !== 0) this.#sendOrHold(() => sendMerged(this.#context.sender, ticket));
         return;
       }
       case SHARD_RECORD.INCREMENTAL: {
@@ -108,7 +114,13 @@ export class Shard implements WorkerLoop {
       case SHARD_RECORD.QUERY_REPLICAS: {
         const query = { ticket: 0, containerId: 0 };
         readQuery(receiver, offset, query);
-        if (!this.#answerQuery(query)) this.#heldQueries.push(query);
+        this.#sendOrHold(() => this.#answerQuery(query));
+        return;
+      }
+      case SHARD_RECORD.QUERY_NODE: {
+        const query = readNodeQuery(receiver, offset);
+        assert(query.countMax <= NODE_IDS_COUNT_MAX, "more ids asked for than an answer holds");
+        this.#sendOrHold(() => sendNodeIds(this.#context.sender, query.ticket, this.#merger.nodeIds(query)));
         return;
       }
       default:
@@ -128,12 +140,14 @@ export class Shard implements WorkerLoop {
       message.stripe % this.#data.shardCount === this.#data.shard,
       `stripe ${message.stripe} belongs elsewhere`,
     );
-    this.#merger.addStripe(message);
+    this.#merger.addStripe(message, (node) => {
+      this.#counters.reportsWantedCount++;
+      this.#sendOrHold(() => sendReportWanted(this.#context.sender, node));
+    });
   }
 
-  #answerMerged(ticket: number): void {
-    if (this.#heldTickets.length > 0 || !sendMerged(this.#context.sender, ticket))
-      this.#heldTickets.push(ticket);
+  #sendOrHold(send: () => boolean): void {
+    if (this.#held.length > 0 || !send()) this.#held.push(send);
   }
 
   /** False when the channel has no room. */
@@ -143,7 +157,8 @@ export class Shard implements WorkerLoop {
     this.#merger.visitReplicas(containerId, () => {
       if (rowCount < REPLICA_COUNT_MAX) rowCount++;
     });
-    let offset = reserveReplicas(sender, ticket, { rowCount, rowBytes: ROW_BYTES_WITH_CHECKSUM });
+    const header = { ticket, rowCount, live: this.#merger.liveUsage(containerId) };
+    let offset = reserveReplicas(sender, header, ROW_BYTES_WITH_CHECKSUM);
     if (offset < 0) return false;
     const end = offset + rowCount * ROW_BYTES_WITH_CHECKSUM;
     this.#merger.visitReplicas(containerId, (values) => {
@@ -155,13 +170,9 @@ export class Shard implements WorkerLoop {
   }
 
   #sendHeld(): boolean {
-    while (this.#heldTickets.length > 0) {
-      if (!sendMerged(this.#context.sender, this.#heldTickets[0] as number)) return false;
-      this.#heldTickets.shift();
-    }
-    while (this.#heldQueries.length > 0) {
-      if (!this.#answerQuery(this.#heldQueries[0] as ReplicaQuery)) return false;
-      this.#heldQueries.shift();
+    while (this.#held.length > 0) {
+      if (this.#held[0]?.() !== true) return false;
+      this.#held.shift();
     }
     return true;
   }

@@ -1,25 +1,14 @@
 import { assert } from "../../engine/core/assert.js";
-import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
+import { STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
 import type { StripeMessage } from "../shared/shard-layout.js";
-import { readWord } from "../shared/version-word.js";
 import { createStripe, type Stripe } from "./stripe.js";
 
-const CONTAINER_WORDS = CONTAINER_ROW.rowBytes / 4;
-const CONTAINER_VERSION = CONTAINER_ROW.fields.version.offset / 4;
-/** state, flags and replication share a word. */
-const CONTAINER_STATE_WORD = CONTAINER_ROW.fields.state.offset / 4;
-const REPLICATION_SHIFT = (CONTAINER_ROW.fields.replication.offset - CONTAINER_ROW.fields.state.offset) * 8;
 /** The shard's stripes, by number and in order. */
 export class StripeDirectory {
   readonly #byNumber = new Map<number, Stripe>();
   readonly #byPlace: Stripe[] = [];
   readonly #ascending: Stripe[] = [];
-  readonly #replicaIndexCounts: Uint8Array;
   #last: Stripe | undefined;
-
-  constructor(replicaIndexCounts: SharedArrayBuffer) {
-    this.#replicaIndexCounts = new Uint8Array(replicaIndexCounts);
-  }
 
   add(message: StripeMessage): Stripe {
     const number = message.stripe;
@@ -63,13 +52,5 @@ export class StripeDirectory {
       else high = middle;
     }
     return low;
-  }
-
-  /** Replica indexes of a container: data + parity for EC, 0 for other types, −1 for an unknown container. */
-  replicaIndexCount(stripe: Stripe, offset: number): number {
-    const at = offset * CONTAINER_WORDS;
-    const word = readWord(stripe.containers, at + CONTAINER_VERSION, at + CONTAINER_STATE_WORD);
-    if ((word & 0xff) === 0) return -1;
-    return this.#replicaIndexCounts[word >>> REPLICATION_SHIFT] as number;
   }
 }

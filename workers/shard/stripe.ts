@@ -1,12 +1,15 @@
 import { assert } from "../../engine/core/assert.js";
+import { REPLICA_STATE } from "../../engine/core/enums.js";
 import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
 import {
+  CONTAINER_STATE_SHIFT,
   REPLICA_FLAG,
   REPLICA_IDENTITY,
   REPLICA_ROW,
   REPLICA_STRIPE_BYTES,
   REPLICA_VALUES,
   SHAPE,
+  STATE_EMPTY_FLAG,
   STATE_MASK,
 } from "../shared/replica-layout.js";
 import type { StripeMessage } from "../shared/shard-layout.js";
@@ -20,7 +23,9 @@ export interface Stripe {
   readonly numbers: Float64Array;
   readonly words: Int32Array;
   readonly halves: Uint16Array;
+  /** The container table's rows. */
   readonly containers: Int32Array;
+  readonly containerNumbers: Float64Array;
 }
 
 /** What a cursor holds before its first stripe. */
@@ -32,6 +37,7 @@ export const NO_STRIPE: Stripe = {
   words: new Int32Array(0),
   halves: new Uint16Array(0),
   containers: new Int32Array(0),
+  containerNumbers: new Float64Array(0),
 };
 
 /** Views have explicit lengths, since those that follow a growable buffer are slow. */
@@ -46,6 +52,7 @@ export function createStripe({ stripe, containers, replicas }: StripeMessage, pl
     words: new Int32Array(replicas, 0, REPLICA_STRIPE_BYTES / 4),
     halves: new Uint16Array(replicas, 0, REPLICA_STRIPE_BYTES / 2),
     containers: new Int32Array(containers, 0, containers.byteLength / 4),
+    containerNumbers: new Float64Array(containers, 0, containers.byteLength / 8),
   };
 }
 
@@ -96,13 +103,29 @@ export function replicaCount(stripe: Stripe, offset: number): number {
   return (stripe.words[shapeAt(offset)] as number) & SHAPE.COUNT_MASK;
 }
 
-/** Whether the container was known when a report last touched its row. */
-export function isKnown(stripe: Stripe, offset: number): boolean {
-  return ((stripe.words[shapeAt(offset)] as number) & SHAPE.KNOWN) !== 0;
+/** CONTAINER_STATE as last taken over from the container's row, 0 = unknown. */
+export function containerState(stripe: Stripe, offset: number): number {
+  return (stripe.words[flagsAt(offset)] as number) >>> CONTAINER_STATE_SHIFT;
+}
+
+export function setContainerState(stripe: Stripe, offset: number, state: number): void {
+  const at = flagsAt(offset);
+  const flags = (stripe.words[at] as number) & ~(-1 << CONTAINER_STATE_SHIFT);
+  stripe.words[at] = flags | (state << CONTAINER_STATE_SHIFT);
 }
 
 export function stateOf(identity: number): number {
   return (identity >>> REPLICA_IDENTITY.STATE_SHIFT) & STATE_MASK;
+}
+
+/** OPEN, CLOSING, QUASI_CLOSED, CLOSED: states whose numbers count (spec 02 §2). */
+export function isUsable(identity: number): boolean {
+  const state = stateOf(identity);
+  return state >= REPLICA_STATE.OPEN && state <= REPLICA_STATE.CLOSED;
+}
+
+export function isEmptyReplica(identity: number): boolean {
+  return ((identity >>> REPLICA_IDENTITY.STATE_SHIFT) & STATE_EMPTY_FLAG) !== 0;
 }
 
 export function replicaIndexOf(identity: number): number {

@@ -24,13 +24,17 @@ export const REPLICA_ROW = layout({
   readers: "main and admin: the live usage, under the version word",
   fields: {
     version: { type: "i32", offset: 0, doc: "odd while the live usage is written" },
-    shape: { type: "u32", offset: 4, doc: "replica count, known flag, first overflow block: SHAPE" },
-    usedBytes: { type: "f64", offset: 8, doc: "live usage: largest of the usable replicas" },
-    sequenceId: { type: "f64", offset: 16, doc: "live usage: highest that a usable replica ever had" },
+    shape: { type: "u32", offset: 4, doc: "replica count, first overflow block: SHAPE" },
+    usedBytes: { type: "f64", offset: 8, doc: "live usage, combined from the replicas (spec 02 §6.3)" },
+    sequenceId: { type: "f64", offset: 16, doc: "live usage: the container's, as raised by reports (§6.2)" },
     checksumLow: { type: "u32", offset: 24, doc: "data checksum of the replicas with CHECKSUM_SHARED" },
     checksumHigh: { type: "u32", offset: 28, doc: "its upper half" },
-    keyCount: { type: "u32", offset: 32, doc: "live usage: largest of the usable replicas" },
-    flags: { type: "u32", offset: 36, doc: "REPLICA_FLAG bits, a byte for each place" },
+    keyCount: { type: "u32", offset: 32, doc: "live usage, combined from the replicas" },
+    flags: {
+      type: "u32",
+      offset: 36,
+      doc: "REPLICA_FLAG bits, a byte for each place; CONTAINER_STATE_SHIFT",
+    },
     nodes: { type: "bytes8", offset: 40, doc: "slots of the datanodes + 1, u16 for each place; 0 = free" },
     identities: { type: "bytes16", offset: 48, doc: "REPLICA_IDENTITY, u32 for each place" },
     values: { type: "bytes64", offset: 64, doc: "REPLICA_VALUES for each place" },
@@ -84,24 +88,31 @@ export const OVERFLOW_ENTRY_COUNT = 8;
 export const ROW_REPLICA_COUNT = 4;
 
 /** Bits of `shape`. */
-export const SHAPE = { COUNT_MASK: 0xff, KNOWN: 0x100, OVERFLOW_SHIFT: 9 } as const;
+export const SHAPE = { COUNT_MASK: 0xff, OVERFLOW_SHIFT: 8 } as const;
 /** Replicas of one container that are recorded; more than this is no cluster but a fault, and they are
  * left out. */
 export const REPLICA_COUNT_MAX = SHAPE.COUNT_MASK;
 export const OVERFLOW_BLOCK_COUNT_MAX = 2 ** (32 - SHAPE.OVERFLOW_SHIFT) - 1;
 
 export const REPLICA_FLAG = {
-  /** Used bytes, sequence id and keys equal those of the head, and the container is known. Places of the
-   * row only. */
+  /** Settled, and used bytes, sequence id and keys equal those of the head. Places of the row only. */
   AS_HEAD: 1,
   /** The data checksum stands in the row. */
   CHECKSUM_SHARED: 2,
   /** The data checksum differs from the row's and stands in the sparse table. Without both checksum flags
    * it is 0. */
   CHECKSUM_OWN: 4,
-  /** The replica index was compared with the container's replication. */
-  INDEX_CHECKED: 8,
+  /** Reported again unchanged it would change nothing in the head and mean nothing for its container. Only
+   * such a replica may be skipped; the container is known. */
+  SETTLED: 8,
+  /** Its numbers count for the container's usage: not those of EC indexes 2 … data (spec 02 §6.4). */
+  COUNTS: 16,
 } as const;
+export const REPLICA_FLAGS_MASK = 0x1f;
+
+/** The upper three bits of `flags`: CONTAINER_STATE as last taken over from the container's row, 0 = unknown.
+ * Kept here, so that a changed replica needs no look at the container's row, another cold line. */
+export const CONTAINER_STATE_SHIFT = 29;
 
 /** REPLICA_STATE in a state byte, and its flag: as in report rows. */
 export const STATE_MASK = 0x0f;

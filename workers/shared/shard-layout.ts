@@ -7,7 +7,7 @@ import { REPLICA_ROW } from "./replica-layout.js";
  * that are at most a record old. */
 export const SHARD_STATISTICS = layout({
   name: "shard statistics",
-  rowBytes: 128,
+  rowBytes: 160,
   writer: "the shard",
   readers: "main",
   fields: {
@@ -29,7 +29,20 @@ export const SHARD_STATISTICS = layout({
     recheckedCount: {
       type: "f64",
       offset: 88,
-      doc: "containers with replicas that were looked at anew, since the container table was replaced",
+      doc: "containers with replicas that were looked at in rechecks",
+    },
+    decisionCount: { type: "f64", offset: 96, doc: "decisions sent to main" },
+    staleCount: { type: "f64", offset: 104, doc: "times that a replica was found older than its container" },
+    unknownRowCount: { type: "f64", offset: 112, doc: "report rows of unknown containers" },
+    recheckDueCount: {
+      type: "f64",
+      offset: 120,
+      doc: "decisions that found no room: found again by a recheck",
+    },
+    reportsWantedCount: {
+      type: "f64",
+      offset: 128,
+      doc: "full reports wanted for rows that were left out before their stripe was known",
     },
   },
 });
@@ -38,9 +51,20 @@ export type ShardStatistic = keyof typeof SHARD_STATISTICS.fields;
 /** How many container ids each datanode has in this shard: u32 by node slot. */
 export const NODE_COUNTS_BYTES = (NODE_SLOT_COUNT_MAX + 1) * 4;
 
-/** How many replica indexes a replication configuration has (EC: data + parity, else 0): u8 by its number
- * in the dictionary. Written by main, one buffer for all shards. */
-export const REPLICA_INDEX_COUNTS_BYTES = 65_536;
+/** What the rules must know of a replication configuration; a row by its number in the dictionary. A row of
+ * zeros is one that is not known yet. */
+export const REPLICATION_ROW = layout({
+  name: "replication",
+  rowBytes: 8,
+  writer: "main, one buffer for all shards",
+  readers: "shards",
+  fields: {
+    type: { type: "u8", offset: 0, doc: "REPLICATION_TYPE" },
+    dataCount: { type: "u8", offset: 1, doc: "EC: indexes 1 … dataCount hold data; else 0" },
+    indexCount: { type: "u8", offset: 2, doc: "EC: data + parity; else 0" },
+  },
+});
+export const REPLICATIONS_BYTES = 65_536 * REPLICATION_ROW.rowBytes;
 
 /** What main gives a shard at start. */
 export interface ShardStartData {
@@ -48,7 +72,10 @@ export interface ShardStartData {
   readonly shardCount: number;
   readonly statistics: SharedArrayBuffer;
   readonly nodeCounts: SharedArrayBuffer;
-  readonly replicaIndexCounts: SharedArrayBuffer;
+  /** Rows of REPLICATION_ROW. */
+  readonly replications: SharedArrayBuffer;
+  /** Whether main wants to be told of replicas of unknown containers: the operator has them deleted. */
+  readonly sendsUnknown: boolean;
   /** Ids beyond all stripes that one node may have in one shard; more are left out. */
   readonly sideIdsPerNodeMax: number;
 }
@@ -63,11 +90,11 @@ export interface StripeMessage {
   readonly replicas: SharedArrayBuffer;
 }
 
-/** Posted when the rows of the container table are others than before: those of a snapshot. What the shard
- * derived from them is looked at anew, for every container. */
+/** Posted when the rows of the container table are others than before, those of a snapshot, and when main
+ * wants every decision again. What the shard derived from the rows is looked at anew, for every container. */
 export interface RecheckMessage {
   readonly kind: "recheck";
 }
 
 /** Shared memory that main and a shard see together; compared at start. */
-export const SHARD_LAYOUTS = [CONTAINER_ROW, REPLICA_ROW, SHARD_STATISTICS] as const;
+export const SHARD_LAYOUTS = [CONTAINER_ROW, REPLICA_ROW, REPLICATION_ROW, SHARD_STATISTICS] as const;

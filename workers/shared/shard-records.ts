@@ -2,8 +2,8 @@ import type { ChannelReceiver, ChannelSender } from "../../engine/core/shared-ch
 
 /** Records between main and a shard.
  *
- *   main ─► REPORT_CHUNK, INCREMENTAL, PURGE_NODE, CONTAINERS_CHANGED, queries  ─► shard
- *   main ◄─ CHUNK_MERGED for each chunk with a ticket, DECISION, answers        ◄─ shard
+ *   main ─► REPORT_CHUNK, INCREMENTAL, PURGE_NODE, CONTAINERS_CHANGED, queries              ─► shard
+ *   main ◄─ CHUNK_MERGED for each chunk with a ticket, DECISION, REPORT_WANTED, answers     ◄─ shard
  *
  * All of one node travels in this one ring, so that chunks, incremental reports and purges keep their order.
  * Report rows stand behind the header as the datanode sent them (`ROW_DOC` of the protocol), checked by main,
@@ -17,6 +17,9 @@ export const SHARD_RECORD = {
   REPLICAS: 6,
   CONTAINERS_CHANGED: 7,
   DECISION: 8,
+  QUERY_NODE: 9,
+  NODE_IDS: 10,
+  REPORT_WANTED: 11,
 } as const;
 
 /** ticket f64, fromId f64, toId f64, rowCount u32, node u16, rowBytes u16. */
@@ -24,9 +27,15 @@ export const ROWS_HEADER_BYTES = 32;
 const PURGE_BYTES = 8;
 const QUERY_BYTES = 16;
 const MERGED_BYTES = 8;
-/** ticket f64, rowCount u32, padding. Rows of 40 bytes follow, with the node's slot in the place of the
- * id. */
-export const REPLICAS_HEADER_BYTES = 16;
+/** ticket f64, rowCount u32, isKnown u32, live usage of the container: usedBytes, keyCount, sequenceId f64.
+ * Rows of 40 bytes follow, with the node's slot in the place of the id. */
+export const REPLICAS_HEADER_BYTES = 40;
+const NODE_QUERY_BYTES = 24;
+/** ticket f64, idCount u32, padding; ids f64. */
+export const NODE_IDS_HEADER_BYTES = 16;
+/** Ids of one answer: 32 KB. */
+export const NODE_IDS_COUNT_MAX = 4096;
+const REPORT_WANTED_BYTES = 8;
 
 export interface RowsHeader {
   /** Comes back when merged; 0 = nobody waits. */
@@ -111,20 +120,112 @@ export function readMerged(receiver: Pick<ChannelReceiver, "view">, offset: numb
   return receiver.view.getFloat64(offset, true);
 }
 
-/** Reserves the answer to a query; returns where its rows go, −1 without room. The caller writes and
- * commits. */
-export function reserveReplicas(
-  sender: ChannelSender,
-  ticket: number,
-  answer: { rowCount: number; rowBytes: number },
-): number {
-  const { rowCount, rowBytes } = answer;
+/** The container's figures as the reports have brought them up to date. */
+export interface LiveUsage {
+  usedBytes: number;
+  keyCount: number;
+  sequenceId: number;
+}
+
+export interface ReplicasHeader {
+  readonly ticket: number;
+  readonly rowCount: number;
+  /** Undefined: the shard knows no such container. */
+  readonly live: Readonly<LiveUsage> | undefined;
+}
+
+/** Reserves the answer to a query; returns where its rows of `rowBytes` go, −1 without room. The caller
+ * writes and commits. */
+export function reserveReplicas(sender: ChannelSender, header: ReplicasHeader, rowBytes: number): number {
+  const { ticket, rowCount, live } = header;
   const offset = sender.reserve(SHARD_RECORD.REPLICAS, REPLICAS_HEADER_BYTES + rowCount * rowBytes);
   if (offset < 0) return -1;
-  sender.view.setFloat64(offset, ticket, true);
-  sender.view.setUint32(offset + 8, rowCount, true);
-  sender.view.setUint32(offset + 12, rowBytes, true);
+  const { view } = sender;
+  view.setFloat64(offset, ticket, true);
+  view.setUint32(offset + 8, rowCount, true);
+  view.setUint32(offset + 12, live === undefined ? 0 : 1, true);
+  view.setFloat64(offset + 16, live?.usedBytes ?? 0, true);
+  view.setFloat64(offset + 24, live?.keyCount ?? 0, true);
+  view.setFloat64(offset + 32, live?.sequenceId ?? 0, true);
   return offset + REPLICAS_HEADER_BYTES;
+}
+
+export function readReplicasHeader({ view }: Pick<ChannelReceiver, "view">, offset: number): ReplicasHeader {
+  const live = {
+    usedBytes: view.getFloat64(offset + 16, true),
+    keyCount: view.getFloat64(offset + 24, true),
+    sequenceId: view.getFloat64(offset + 32, true),
+  };
+  return {
+    ticket: view.getFloat64(offset, true),
+    rowCount: view.getUint32(offset + 8, true),
+    live: view.getUint32(offset + 12, true) === 0 ? undefined : live,
+  };
+}
+
+/** Which containers a datanode has: its ids from `fromId` on, `countMax` at most. */
+export interface NodeQuery {
+  readonly ticket: number;
+  readonly node: number;
+  readonly fromId: number;
+  readonly countMax: number;
+}
+
+export function sendNodeQuery(sender: ChannelSender, query: NodeQuery): boolean {
+  const offset = sender.reserve(SHARD_RECORD.QUERY_NODE, NODE_QUERY_BYTES);
+  if (offset < 0) return false;
+  sender.view.setFloat64(offset, query.ticket, true);
+  sender.view.setFloat64(offset + 8, query.fromId, true);
+  sender.view.setUint32(offset + 16, query.countMax, true);
+  sender.view.setUint32(offset + 20, query.node, true);
+  sender.commit();
+  return true;
+}
+
+export function readNodeQuery({ view }: Pick<ChannelReceiver, "view">, offset: number): NodeQuery {
+  return {
+    ticket: view.getFloat64(offset, true),
+    fromId: view.getFloat64(offset + 8, true),
+    countMax: view.getUint32(offset + 16, true),
+    node: view.getUint32(offset + 20, true),
+  };
+}
+
+/** `ids` ascend. */
+export function sendNodeIds(sender: ChannelSender, ticket: number, ids: readonly number[]): boolean {
+  const offset = sender.reserve(SHARD_RECORD.NODE_IDS, NODE_IDS_HEADER_BYTES + ids.length * 8);
+  if (offset < 0) return false;
+  const { view } = sender;
+  view.setFloat64(offset, ticket, true);
+  view.setUint32(offset + 8, ids.length, true);
+  for (const [index, id] of ids.entries()) {
+    view.setFloat64(offset + NODE_IDS_HEADER_BYTES + index * 8, id, true);
+  }
+  sender.commit();
+  return true;
+}
+
+export function readNodeIds(
+  { view }: Pick<ChannelReceiver, "view">,
+  offset: number,
+): { readonly ticket: number; readonly ids: readonly number[] } {
+  const count = view.getUint32(offset + 8, true);
+  const ids: number[] = [];
+  for (let i = 0; i < count; i++) ids.push(view.getFloat64(offset + NODE_IDS_HEADER_BYTES + i * 8, true));
+  return { ticket: view.getFloat64(offset, true), ids };
+}
+
+/** Rows of the node were left out that now have a place: only a full report brings them back. */
+export function sendReportWanted(sender: ChannelSender, node: number): boolean {
+  const offset = sender.reserve(SHARD_RECORD.REPORT_WANTED, REPORT_WANTED_BYTES);
+  if (offset < 0) return false;
+  sender.view.setFloat64(offset, node, true);
+  sender.commit();
+  return true;
+}
+
+export function readReportWanted({ view }: Pick<ChannelReceiver, "view">, offset: number): number {
+  return view.getFloat64(offset, true);
 }
 
 /** Ids of containers that were created or entered another state: what the shard derived from their rows is
@@ -177,7 +278,7 @@ export interface ReplicaDecision {
 
 /** containerId, sequenceId, usedBytes, keyCount f64; node u16, action u8, replicaIndex u8, replicaState u8,
  * padding. */
-const DECISION_BYTES = 40;
+export const DECISION_BYTES = 40;
 
 export function sendDecision(sender: ChannelSender, decision: Readonly<ReplicaDecision>): boolean {
   const offset = sender.reserve(SHARD_RECORD.DECISION, DECISION_BYTES);

@@ -45,6 +45,8 @@ class Fleet {
       onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
       onDecision: () => {},
+      onReportWanted: () => {},
+      sendsUnknown: false,
       onRoom: () => this.intake.roomAppeared(),
     });
     this.intake = new ReportIntake({
@@ -106,7 +108,7 @@ class Fleet {
     return new Promise((resolve, reject) => {
       this.shards.queryReplicas(containerId(id), (answer) => {
         if (answer instanceof StrataError) reject(answer);
-        else resolve(answer);
+        else resolve(answer.replicas);
       });
     });
   }

@@ -5,7 +5,7 @@ import { ContainerCloser } from "../../../engine/services/container-closer.js";
 import { ContainerDecisions } from "../../../engine/services/container-decisions.js";
 import { ContainerProposals } from "../../../engine/services/container-proposals.js";
 import type { Command, ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
-import type { ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import { AppliedState } from "../cluster/applied-state.js";
 import { containerRecord, importBatch, seedCluster, uuidOf } from "../cluster/builders.js";
 import { NodeRig } from "../cluster/node-rig.js";
@@ -54,7 +54,7 @@ export class ContainerServiceRig {
     this.closer = new ContainerCloser({
       ...shared,
       cluster: this.applied.state,
-      replicas: { queryReplicas: (id, onReplicas) => onReplicas(this.queryError ?? this.#facts(id)) },
+      replicas: { queryReplicas: (id, onAnswer) => onAnswer(this.queryError ?? this.#facts(id)) },
       waitMs: CLOSE_WAIT_MS,
     });
     for (const service of [this.decisions, this.closer]) service.start();
@@ -125,14 +125,15 @@ export class ContainerServiceRig {
     for (const id of this.applied.changedContainers.splice(0)) this.closer.containerChanged(id);
   }
 
-  #facts(containerId: number): ReplicaFacts[] {
+  #facts(containerId: number): ContainerReplicas {
     const facts = { origin: 0, state: 1, replicaIndex: 0, isEmpty: false, sequenceId: 1 };
-    return (this.holders.get(containerId) ?? []).map((datanode) => ({
+    const replicas = (this.holders.get(containerId) ?? []).map((datanode) => ({
       ...facts,
       node: this.slotOf(datanode) as ReplicaFacts["node"],
       keyCount: 0,
       usedBytes: 0,
       dataChecksum: 0n,
     }));
+    return { replicas, live: undefined };
   }
 }

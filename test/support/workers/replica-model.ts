@@ -24,6 +24,15 @@ export class ReplicaModel {
     }
   }
 
+  /** Replicas whose index cannot be one of the container's are no replicas of it. */
+  addContainer(id: number, indexCount: number): void {
+    this.containers.set(id, indexCount);
+    if (indexCount === 0) return;
+    for (const [node, { replicaIndex = 0 }] of this.replicas.get(id) ?? []) {
+      if (replicaIndex < 1 || replicaIndex > indexCount) this.replicas.get(id)?.delete(node);
+    }
+  }
+
   purge(node: number): void {
     for (const id of this.#set(node)) this.replicas.get(id)?.delete(node);
   }

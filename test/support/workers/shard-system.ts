@@ -1,7 +1,7 @@
-import { CONTAINER_STATE } from "../../../engine/core/enums.js";
-import type { StrataError } from "../../../engine/core/errors.js";
+import { CONTAINER_STATE, type ContainerState } from "../../../engine/core/enums.js";
+import { StrataError } from "../../../engine/core/errors.js";
 import { containerId, nodeSlot } from "../../../engine/core/ids.js";
-import type { ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import { ShardSet } from "../../../workers/pool/shard-set.js";
 import { Shard } from "../../../workers/shard/shard.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../../../workers/shared/container-layout.js";
@@ -14,6 +14,17 @@ export interface ShardSystemOptions {
   readonly ringBytes?: number;
   readonly sideIdsPerNodeMax?: number;
   readonly onRoom?: () => void;
+  readonly sendsUnknown?: boolean;
+}
+
+/** A row of the container table. */
+export interface TestContainer {
+  readonly state: ContainerState;
+  /** Number of the configuration. */
+  readonly replication?: number;
+  readonly sequenceId?: number;
+  readonly usedBytes?: number;
+  readonly keyCount?: number;
 }
 
 /** Real ShardSet and real shards on the test's thread, with container stripes that the test fills. Nothing
@@ -24,25 +35,29 @@ export class ShardSystem {
   readonly set: ShardSet;
   readonly decisions: ReplicaDecision[] = [];
   readonly restarts: number[] = [];
+  readonly reportsWanted: number[] = [];
   readonly failures: Error[] = [];
   roomCount = 0;
   readonly #containers = new Map<number, SharedArrayBuffer>();
 
-  constructor({ shardCount, ringBytes = 1024 * 1024, sideIdsPerNodeMax = 1000, onRoom }: ShardSystemOptions) {
+  constructor(options: ShardSystemOptions) {
+    const { shardCount, ringBytes = 1024 * 1024, sideIdsPerNodeMax = 1000, sendsUnknown = false } = options;
     this.set = new ShardSet({
       workers: this.workers,
       scheduler: this.scheduler,
       shardCount,
       ringBytes,
       sideIdsPerNodeMax,
+      sendsUnknown,
       onRestart: (shard) => this.restarts.push(shard),
       onRestarted: () => {},
       onFailed: (error) => this.failures.push(error),
       onRoom: () => {
         this.roomCount++;
-        onRoom?.();
+        options.onRoom?.();
       },
       onDecision: (decision) => this.decisions.push({ ...decision }),
+      onReportWanted: (slot) => this.reportsWanted.push(slot),
     });
   }
 
@@ -52,12 +67,28 @@ export class ShardSystem {
     this.set.addStripe(stripe, buffer);
   }
 
-  /** Writes a container with replication configuration `replication`, as `apply` would. */
+  /** Writes an OPEN container with replication configuration `replication`, as `apply` would, and tells
+   * nobody. */
   addContainer(id: number, replication = 0): void {
+    this.#write(id, { state: "OPEN", replication });
+  }
+
+  /** Writes the container and tells its shard, as main does after `apply`. */
+  setContainer(id: number, container: TestContainer): void {
+    this.#write(id, container);
+    this.set.containerChanged(id);
+  }
+
+  #write(id: number, container: TestContainer): void {
+    const { state, replication = 0, sequenceId = 0, usedBytes = 0, keyCount = 0 } = container;
     const bytes = new DataView(this.#containers.get(stripeOf(id)) as SharedArrayBuffer);
     const row = (id % STRIPE_ROWS) * CONTAINER_ROW.rowBytes;
-    bytes.setUint16(row + CONTAINER_ROW.fields.replication.offset, replication, true);
-    bytes.setUint8(row + CONTAINER_ROW.fields.state.offset, CONTAINER_STATE.OPEN);
+    const { fields } = CONTAINER_ROW;
+    bytes.setUint16(row + fields.replication.offset, replication, true);
+    bytes.setFloat64(row + fields.sequenceId.offset, sequenceId, true);
+    bytes.setFloat64(row + fields.usedBytes.offset, usedBytes, true);
+    bytes.setFloat64(row + fields.keyCount.offset, keyCount, true);
+    bytes.setUint8(row + fields.state.offset, CONTAINER_STATE[state]);
   }
 
   /** Ends main's turn: what was sent becomes visible to the shards. */
@@ -72,15 +103,22 @@ export class ShardSystem {
     this.endTurn();
   }
 
-  /** Replicas by node, in order. */
-  replicasOf(id: number): ReplicaFacts[] {
-    let found: readonly ReplicaFacts[] | StrataError | undefined;
+  /** What the shard knows of the container. */
+  query(id: number): ContainerReplicas {
+    let found: ContainerReplicas | StrataError | undefined;
     this.set.queryReplicas(containerId(id), (answer) => {
       found = answer;
     });
     this.settle();
-    if (!Array.isArray(found)) throw new Error(`no replicas of ${id}: ${String(found)}`);
-    return (found as ReplicaFacts[]).sort((a, b) => a.node - b.node);
+    if (found === undefined || found instanceof StrataError) {
+      throw new Error(`no answer about ${id}: ${String(found)}`);
+    }
+    return found;
+  }
+
+  /** Replicas by node, in order. */
+  replicasOf(id: number): ReplicaFacts[] {
+    return [...this.query(id).replicas].sort((a, b) => a.node - b.node);
   }
 
   containerCount(node: number): number {

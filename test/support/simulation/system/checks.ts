@@ -88,7 +88,7 @@ function queryReplicas(scm: Scm, id: number): Promise<readonly ReplicaFacts[]> {
   return new Promise((resolve, reject) => {
     scm.shards.queryReplicas(containerId(id), (answer) => {
       if (answer instanceof StrataError) reject(answer);
-      else resolve(answer);
+      else resolve(answer.replicas);
     });
   });
 }

@@ -40,7 +40,9 @@ function admin() {
     clock: world.clock,
     cluster: applied.state,
     nodes: { slotOf: () => undefined, list },
-    replicas: { queryReplicas: (_: number, onFacts: (facts: unknown[]) => void) => onFacts([]) },
+    replicas: {
+      queryReplicas: (_: number, onAnswer: (answer: unknown) => void) => onAnswer({ replicas: [] }),
+    },
     tables: {
       scan: (_: unknown, onPage: (page: unknown) => void) => onPage({ rows: [], appliedIndex: 1 }),
     },

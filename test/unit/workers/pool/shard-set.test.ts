@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { AssertionError } from "../../../../engine/core/assert.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { containerId, nodeSlot } from "../../../../engine/core/ids.js";
-import type { ReplicaFacts } from "../../../../workers/pool/replica-store.js";
+import type { ContainerReplicas } from "../../../../workers/pool/replica-store.js";
 import type { CheckedChunk } from "../../../../workers/pool/shard-set.js";
 import { STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
 import { type TestRow, testRows } from "../../../support/workers/report-rows.js";
@@ -121,7 +121,7 @@ describe("a query", () => {
 
   test("beyond what may wait is refused", () => {
     const system = new ShardSystem({ shardCount: 1 });
-    const answers: (readonly ReplicaFacts[] | StrataError)[] = [];
+    const answers: (ContainerReplicas | StrataError)[] = [];
     for (let i = 0; i < 1025; i++) system.set.queryReplicas(containerId(1), (answer) => answers.push(answer));
     assert.equal(answers.length, 1);
     assert.equal((answers[0] as StrataError).code, "OVERLOADED");

@@ -10,14 +10,13 @@ import {
   ROW_STATE_MASK,
   ROW_USED_BYTES,
 } from "../../../../protocol/codec/report-rows.js";
-import { emptyMergeCursor, rowFrom } from "../../../../workers/shard/merge.js";
+import { emptyMergeCursor, rowFrom } from "../../../../workers/shard/merge-cursor.js";
 import { NO_STRIPE } from "../../../../workers/shard/stripe.js";
 import { CONTAINER_ROW, STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
 import {
   REPLICA_FLAG,
   REPLICA_ROW,
   REPLICA_VALUES,
-  SHAPE,
   STATE_EMPTY_FLAG,
   STATE_MASK,
 } from "../../../../workers/shared/replica-layout.js";
@@ -43,10 +42,15 @@ test("the words that the merge names by number are those of the layouts", () => 
   assert.deepEqual([ROW_ID / 8, ROW_USED_BYTES / 8, ROW_SEQUENCE_ID / 8], [0, 1, 2]);
   assert.deepEqual([ROW_KEY_COUNT / 4, ROW_ORIGIN / 4, ROW_CHECKSUM / 4], [6, 7, 8]);
   assert.deepEqual(
-    [REPLICA_FLAG.AS_HEAD, REPLICA_FLAG.CHECKSUM_SHARED, REPLICA_FLAG.CHECKSUM_OWN],
-    [1, 2, 4],
+    [
+      REPLICA_FLAG.AS_HEAD,
+      REPLICA_FLAG.CHECKSUM_SHARED,
+      REPLICA_FLAG.CHECKSUM_OWN,
+      REPLICA_FLAG.SETTLED,
+      REPLICA_FLAG.COUNTS,
+    ],
+    [1, 2, 4, 8, 16],
   );
-  assert.equal(SHAPE.KNOWN, 0x100);
   assert.equal(STRIPE_ROWS, 0x10000);
   assert.equal(CONTAINER_ROW.rowBytes, 64);
 });

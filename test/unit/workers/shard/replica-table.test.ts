@@ -3,7 +3,6 @@ import { beforeEach, describe, test } from "node:test";
 import { REPLICA_STATE, type ReplicaState } from "../../../../engine/core/enums.js";
 import {
   emptyReplicaWords,
-  markKnown,
   PUT,
   type Put,
   ReplicaTable,
@@ -11,11 +10,7 @@ import {
 } from "../../../../workers/shard/replica-table.js";
 import { createStripe, replicaCount, type Stripe } from "../../../../workers/shard/stripe.js";
 import { CONTAINER_ROW, STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
-import {
-  allocateReplicaStripe,
-  REPLICA_COUNT_MAX,
-  REPLICA_ROW,
-} from "../../../../workers/shared/replica-layout.js";
+import { allocateReplicaStripe, REPLICA_COUNT_MAX } from "../../../../workers/shared/replica-layout.js";
 
 const OFFSET = 7;
 
@@ -48,16 +43,6 @@ function put(node: number, values: Values = {}): Put {
   return table.put(stripe, OFFSET, words);
 }
 
-function usage(): { used: number; sequence: number; keys: number } {
-  const view = new DataView(stripe.words.buffer, OFFSET * REPLICA_ROW.rowBytes);
-  const { usedBytes, sequenceId, keyCount } = REPLICA_ROW.fields;
-  return {
-    used: view.getFloat64(usedBytes.offset, true),
-    sequence: view.getFloat64(sequenceId.offset, true),
-    keys: view.getUint32(keyCount.offset, true),
-  };
-}
-
 function check(): RowSums {
   const sums = { replicaCount: 0, unknownReplicaCount: 0, overflowBlockCount: 0, ownChecksumCount: 0 };
   table.checkRow(stripe, OFFSET, sums);
@@ -73,46 +58,13 @@ function checksums(): number[] {
   });
 }
 
-describe("live usage", () => {
-  test("takes the largest bytes and keys of usable replicas, and the highest sequence id", () => {
-    put(1, { used: 5, sequence: 7, keys: 9 });
-    put(2, { used: 2 ** 47, sequence: 2 ** 46, keys: 2 ** 32 - 1 });
-    put(3, { used: 4, sequence: 8, keys: 1 });
-    assert.deepEqual(usage(), { used: 2 ** 47, sequence: 2 ** 46, keys: 2 ** 32 - 1 });
-    check();
-  });
-
-  test("looks at no replica that is unhealthy, invalid or deleted (spec 02 §17 case 6)", () => {
-    put(1, { used: 6, sequence: 6, keys: 6 });
-    for (const state of ["UNHEALTHY", "INVALID"] as const) put(2, { used: 9, sequence: 9, keys: 9, state });
-    assert.deepEqual(usage(), { used: 6, sequence: 6, keys: 6 });
-    check();
-  });
-
-  test("follows the bytes and keys down, but never the sequence id", () => {
-    put(1, { used: 9, sequence: 9, keys: 9 });
-    put(1, { used: 3, sequence: 3, keys: 3 });
-    assert.deepEqual(usage(), { used: 3, sequence: 9, keys: 3 });
-    put(2, { used: 1, sequence: 1, keys: 1 });
-    table.remove(stripe, OFFSET, 1);
-    assert.deepEqual(usage(), { used: 1, sequence: 9, keys: 1 });
-    check();
-  });
-
-  test("keeps the last values when no usable replica is left", () => {
-    put(1, { used: 9, sequence: 9, keys: 9 });
-    table.remove(stripe, OFFSET, 1);
-    assert.deepEqual(usage(), { used: 9, sequence: 9, keys: 9 });
-  });
-});
-
 describe("a row", () => {
   test("says whether a replica was added, changed, the same, or did not fit", () => {
     assert.equal(put(1), PUT.ADDED);
     assert.equal(put(1), PUT.SAME);
     assert.equal(put(1, { keys: 6 }), PUT.CHANGED);
     for (let node = 2; node <= REPLICA_COUNT_MAX; node++) assert.equal(put(node), PUT.ADDED);
-    assert.equal(put(REPLICA_COUNT_MAX + 1), PUT.FULL);
+    assert.equal(put(REPLICA_COUNT_MAX + 1), PUT.REJECTED);
     assert.equal(check().replicaCount, REPLICA_COUNT_MAX);
     assert.equal(put(200, { keys: 7 }), PUT.CHANGED);
   });
@@ -126,14 +78,6 @@ describe("a row", () => {
     }
     assert.equal(table.overflowBlockCount, 0);
     assert.equal(table.remove(stripe, OFFSET, 0), false);
-  });
-
-  test("becomes known with all its replicas", () => {
-    put(1);
-    put(2, { used: 7 });
-    assert.equal(check().unknownReplicaCount, 2);
-    markKnown(stripe, OFFSET);
-    assert.equal(check().unknownReplicaCount, 0);
   });
 });
 

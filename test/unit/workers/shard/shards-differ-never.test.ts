@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { REPLICA_STATE, type ReplicaState } from "../../../../engine/core/enums.js";
+import { REPLICA_STATE, REPLICATION_TYPE, type ReplicaState } from "../../../../engine/core/enums.js";
 import { nodeSlot } from "../../../../engine/core/ids.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { STRIPE_ROWS, stripeOf } from "../../../../workers/shared/container-layout.js";
@@ -56,12 +56,19 @@ class History {
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
-    for (const { set } of this.systems) set.setReplicaIndexCount(EC_CONFIG, EC_INDEX_COUNT);
+    for (const { set } of this.systems) {
+      set.setReplicationFacts(EC_CONFIG, {
+        type: REPLICATION_TYPE.EC,
+        dataCount: 3,
+        indexCount: EC_INDEX_COUNT,
+      });
+    }
   }
 
   run(): void {
     for (let settle = 0; settle < SETTLES; settle++) {
       this.#addContainers();
+      for (const system of this.systems) system.settle();
       for (let step = 0; step < STEPS_PER_SETTLE; step++) this.#step();
       for (const system of this.systems) system.settle();
       if (settle % 30 === 29) this.check();
@@ -158,8 +165,9 @@ class History {
       if (FAR_IDS.includes(id) || this.#missingStripes.has(stripeOf(id)) || this.model.containers.has(id))
         continue;
       const isEc = this.#oneIn(2);
-      this.model.containers.set(id, isEc ? EC_INDEX_COUNT : 0);
-      for (const system of this.systems) system.addContainer(id, isEc ? EC_CONFIG : 0);
+      this.model.addContainer(id, isEc ? EC_INDEX_COUNT : 0);
+      for (const system of this.systems)
+        system.setContainer(id, { state: "OPEN", replication: isEc ? EC_CONFIG : 0 });
     }
   }
 
