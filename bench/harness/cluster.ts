@@ -1,5 +1,5 @@
 import { ClusterState } from "../../engine/cluster/cluster-state.js";
-import { STRIPE_BYTES } from "../../engine/cluster/containers/container-table.js";
+import { STRIPE_BYTES } from "../../engine/cluster/containers/container-stripe.js";
 import { NO_SESSION, OPERATION, type Operation } from "../../engine/cluster/operation.js";
 import { FleetPlan } from "../fleet/plan.js";
 

@@ -3,27 +3,46 @@ import { STRIPE_ROWS } from "../../../workers/shared/container-layout.js";
 import type { ContainerState, ReplicationType } from "../../core/enums.js";
 import { CONTAINER_STATE } from "../../core/enums.js";
 import { enumName } from "../enum-name.js";
-import { ContainerTable, type StateStep } from "./container-table.js";
+import type { RowFilter } from "./container-counts.js";
+import type { StateStep } from "./container-stripe.js";
+import { ContainerTable } from "./container-table.js";
 import type { Dictionary } from "./dictionary.js";
 import { ownerDictionary, replicationDictionary } from "./dictionary.js";
-import type { ReplicationConfig } from "./replication-config.js";
+import { printReplication, type ReplicationConfig } from "./replication-config.js";
 
-/** What `list` looks at in one call, existing or not: well under a millisecond. */
-export const LIST_ROWS_MAX = STRIPE_ROWS;
+/** Rows that a list looks at in one call, existing or not: a millisecond. */
+export const LIST_ROWS_MAX = 2 * STRIPE_ROWS;
 
 export interface ContainerFilter {
   readonly state?: ContainerState | undefined;
+  /** This very configuration. */
+  readonly replication?: ReplicationConfig | undefined;
   readonly replicationType?: ReplicationType | undefined;
   /** Number of nodes; does not match EC. */
   readonly replicationFactor?: number | undefined;
   readonly suppressed?: boolean | undefined;
 }
 
-export interface ContainerPage {
-  readonly containers: readonly ContainerRecord[];
+interface Page {
   /** Where the next page starts, 0 = there is nothing more. A page may be empty and still not be the last
    * one, because the work of a call is bounded. */
   readonly nextContainerId: number;
+}
+
+export interface ContainerPage extends Page {
+  readonly containers: readonly ContainerRecord[];
+  /** Matches from the start id on, undefined where only a scan could tell. */
+  readonly matchCount: number | undefined;
+}
+
+export interface ContainerIdPage extends Page {
+  readonly containerIds: readonly number[];
+}
+
+export interface ContainerCountsByState {
+  readonly total: number;
+  readonly byState: Readonly<Record<ContainerState, number>>;
+  readonly suppressed: number;
 }
 
 export interface ContainersOptions {
@@ -86,17 +105,26 @@ export class Containers {
     this.#options.onContainerChanged(id);
   }
 
-  /** A page by id from `startId` on, inclusive (spec 02 §14); at most `countMax` ≥ 1 containers. */
+  /** A page by id from `startId` on, inclusive (spec 02 §14, §15.1); at most `countMax` ≥ 1 containers. */
   list(startId: number, filter: ContainerFilter, countMax: number): ContainerPage {
-    const matches = this.#matcher(filter);
-    const containers: ContainerRecord[] = [];
-    const nextContainerId = this.table.scan(startId, LIST_ROWS_MAX, (id) => {
-      if (!matches(id)) return true;
-      if (containers.length === countMax) return false;
-      containers.push(this.get(id) as ContainerRecord);
-      return true;
-    });
-    return { containers, nextContainerId };
+    const rows = this.#rowFilter(filter);
+    const page = this.#page(startId, rows, countMax);
+    const containers = page.containerIds.map((id) => this.get(id) as ContainerRecord);
+    const isAll = page.nextContainerId === 0;
+    const matchCount = isAll ? containers.length : this.table.countFrom(startId, rows);
+    return { containers, nextContainerId: page.nextContainerId, matchCount };
+  }
+
+  /** The same of ids alone. */
+  listIds(startId: number, state: ContainerState | undefined, countMax: number): ContainerIdPage {
+    return this.#page(startId, this.#rowFilter({ state }), countMax);
+  }
+
+  counts(): ContainerCountsByState {
+    const { counts } = this.table;
+    const entries = Object.entries(CONTAINER_STATE).map(([name, number]) => [name, counts.inState(number)]);
+    const byState = Object.fromEntries(entries) as Record<ContainerState, number>;
+    return { total: counts.total, byState, suppressed: counts.suppressed };
   }
 
   /** Before all are loaded anew; `table.clearStep` clears the rows. */
@@ -140,21 +168,40 @@ export class Containers {
     return configs > this.replications.size ? `a container names configuration ${configs}` : undefined;
   }
 
-  #matcher(filter: ContainerFilter): (id: number) => boolean {
-    const { state, replicationType, replicationFactor, suppressed } = filter;
-    const wantedState = state === undefined ? 0 : CONTAINER_STATE[state];
-    const isWantedConfig = [false];
-    for (let number = 1; number <= this.replications.size; number++) {
-      const config = this.replications.valueOf(number);
-      const isType = replicationType === undefined || config.type === replicationType;
-      const isFactor =
-        replicationFactor === undefined || (config.type !== "EC" && config.factor === replicationFactor);
-      isWantedConfig.push(isType && isFactor);
-    }
-    return (id) => {
-      if (wantedState !== 0 && this.table.state(id) !== wantedState) return false;
-      if (suppressed !== undefined && this.table.isSuppressed(id) !== suppressed) return false;
-      return isWantedConfig[this.table.replication(id)] === true;
-    };
+  #page(startId: number, filter: RowFilter, countMax: number): ContainerIdPage {
+    const containerIds: number[] = [];
+    const nextContainerId = this.table.scan(startId, filter, LIST_ROWS_MAX, (id) => {
+      if (containerIds.length === countMax) return false;
+      containerIds.push(id);
+      return true;
+    });
+    return { containerIds, nextContainerId };
   }
+
+  #rowFilter(filter: ContainerFilter): RowFilter {
+    const { state, suppressed } = filter;
+    const replications = this.#replicationsOf(filter);
+    return { state: state === undefined ? 0 : CONTAINER_STATE[state], suppressed, replications };
+  }
+
+  /** Undefined when all containers have a configuration that fits. */
+  #replicationsOf(filter: ContainerFilter): Uint8Array | undefined {
+    const isWantedAt = new Uint8Array(this.replications.size + 1);
+    let count = 0;
+    for (let number = 1; number <= this.replications.size; number++) {
+      if (!isWanted(this.replications.valueOf(number), filter)) continue;
+      isWantedAt[number] = 1;
+      count += this.table.countWithReplication(number);
+    }
+    return count === this.table.count ? undefined : isWantedAt;
+  }
+}
+
+function isWanted(
+  config: ReplicationConfig,
+  { replication, replicationType, replicationFactor }: ContainerFilter,
+): boolean {
+  if (replication !== undefined && printReplication(config) !== printReplication(replication)) return false;
+  if (replicationType !== undefined && config.type !== replicationType) return false;
+  return replicationFactor === undefined || (config.type !== "EC" && config.factor === replicationFactor);
 }

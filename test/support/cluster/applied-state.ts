@@ -1,5 +1,5 @@
 import { ClusterState } from "../../../engine/cluster/cluster-state.js";
-import { STRIPE_BYTES } from "../../../engine/cluster/containers/container-table.js";
+import { STRIPE_BYTES } from "../../../engine/cluster/containers/container-stripe.js";
 import type { NodeIntent } from "../../../engine/cluster/nodes/node-types.js";
 import type { Operation } from "../../../engine/cluster/operation.js";
 import { errorOfResult } from "../../../engine/cluster/operation-result.js";

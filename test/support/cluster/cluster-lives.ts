@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ClusterState } from "../../../engine/cluster/cluster-state.js";
-import { STRIPE_BYTES } from "../../../engine/cluster/containers/container-table.js";
+import { STRIPE_BYTES } from "../../../engine/cluster/containers/container-stripe.js";
 import { type HistoryEntry, readHistoryRow } from "../../../engine/cluster/history/history-row.js";
 import { encodeChangeContext } from "../../../engine/cluster/members/change-context.js";
 import type { Member } from "../../../engine/cluster/members/member.js";

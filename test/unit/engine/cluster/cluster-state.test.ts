@@ -107,7 +107,7 @@ test("containers are imported with every field and found again", () => {
   assert.equal(applied.state.containers.get(2 ** 50), undefined);
   assert.deepEqual([...applied.stripes.keys()], [0, 1]);
   assert.deepEqual(applied.configNumbers, [1, 2]);
-  assert.equal(applied.state.containers.table.suppressedCount, 1);
+  assert.equal(applied.state.containers.table.counts.suppressed, 1);
 });
 
 test("an import without the floors of the old cluster is refused", () => {

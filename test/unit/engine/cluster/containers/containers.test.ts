@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { STRIPE_BYTES } from "../../../../../engine/cluster/containers/container-table.js";
+import { STRIPE_BYTES } from "../../../../../engine/cluster/containers/container-stripe.js";
 import type { ContainerFilter } from "../../../../../engine/cluster/containers/containers.js";
 import { Containers, LIST_ROWS_MAX } from "../../../../../engine/cluster/containers/containers.js";
 import {
@@ -48,7 +48,7 @@ test("a list goes through all containers by id, page by page, across gaps and mi
     store.list(3, {}, 2).containers.map(({ containerId }) => containerId),
     [5, 65_535],
   );
-  assert.deepEqual(store.list(500_000, {}, 2), { containers: [], nextContainerId: 0 });
+  assert.deepEqual(store.list(500_000, {}, 2), { containers: [], nextContainerId: 0, matchCount: 0 });
 });
 
 test("filters fit alone and together", () => {
@@ -68,6 +68,9 @@ test("filters fit alone and together", () => {
     [{ replicationType: "RATIS", replicationFactor: 3 }, [1, 2]],
     [{ replicationFactor: 3 }, [1, 2, 4]],
     [{ replicationType: "EC" }, [5]],
+    [{ replication: ec }, [5]],
+    [{ replication: parseReplication("rs-6-3-1024k") }, []],
+    [{ replication: ratis(3), state: "CLOSED" }, [2]],
     [{ replicationFactor: 5 }, []],
     [{ state: "CLOSED", replicationType: "RATIS", suppressed: true }, [2]],
   ];
@@ -78,11 +81,36 @@ test("filters fit alone and together", () => {
 
 test("the work of one call is bounded, found or not", () => {
   const { containers: store } = containers();
-  for (const id of [1, 3 * LIST_ROWS_MAX]) store.add(containerRecord(id));
-  for (let stripe = 1; stripe < 3; stripe++) store.add(containerRecord(stripe * 65_536));
-  const { ids, calls } = idsOf(store, { state: "OPEN" }, 10);
-  assert.deepEqual(ids, []);
-  assert.ok(calls >= 3, `${calls} calls`);
+  const lastId = 3 * LIST_ROWS_MAX;
+  for (let id = 64; id < lastId; id += 64) store.add(containerRecord(id));
+  store.add(containerRecord(lastId, { replication: ratis(1) }));
+  const { ids, calls } = idsOf(store, { replicationFactor: 1 }, 10);
+  assert.deepEqual(ids, [lastId]);
+  assert.ok(calls >= 3 && calls < 10, `${calls} calls`);
+});
+
+test("a state that few containers have is found at once, however many others lie between", () => {
+  const { containers: store } = containers();
+  const lastId = 10 * LIST_ROWS_MAX;
+  const rare = [7, 70_000, lastId - 1];
+  for (let id = 1; id <= lastId; id += id % 65_536 === 0 ? 1 : 97) {
+    if (!rare.includes(id)) store.add(containerRecord(id));
+  }
+  for (const id of rare) store.add(containerRecord(id, { state: "OPEN", suppressed: true }));
+  for (const filter of [
+    { state: "OPEN" },
+    { suppressed: true },
+    { state: "OPEN", suppressed: true },
+  ] as const) {
+    const page = store.list(1, filter, 1000);
+    assert.deepEqual(
+      page.containers.map(({ containerId }) => containerId),
+      rare,
+      JSON.stringify(filter),
+    );
+    assert.equal(page.nextContainerId, 0);
+  }
+  assert.deepEqual(store.listIds(8, "OPEN", 1), { containerIds: [70_000], nextContainerId: lastId - 1 });
 });
 
 test("rows stand in shared memory, with an even version that moves with each change", () => {
