@@ -57,6 +57,7 @@ export class ReportWorld {
       nodeCountMax: 10_000,
       firstCommandId: 1,
       resolveLocation: () => undefined,
+      mayDelete: () => true,
       listener: { onEvent: () => {}, onPurge: (slot) => this.shards.purgeNode(slot) },
     });
     this.shards = new ScmShards({
@@ -86,6 +87,7 @@ export class ReportWorld {
       scheduler: world.rpc.scheduler,
       clusterId: "CID-1",
       onPipelineReports: () => undefined,
+      onContainerActions: () => undefined,
       busyWith: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };
