@@ -2,7 +2,7 @@ import type { ReportIntake } from "../workers/pool/report-intake.js";
 import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import { serveAdmin } from "./admin/admin-gateway.js";
-import type { AdminServices } from "./admin/admin-services.js";
+import type { AdminCounters, AdminServices } from "./admin/admin-services.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
@@ -74,6 +74,7 @@ export class Scm {
   readonly #pipelineReports: PipelineReports;
   readonly nodes: NodeManager;
   readonly gatewayMetrics = new GatewayMetrics();
+  readonly adminCounters: AdminCounters = { listContainerOps: 0 };
   /** Resolves when a part died without which there is no going on; the process then ends, and start is the
    * recovery. */
   readonly fatal: Promise<Error>;
@@ -425,6 +426,10 @@ export class Scm {
       group: this.group,
       primaryScmId: required(this.#recovered).primaryScmId,
       tables: { scan: (request, onPage) => this.#scan(request, onPage) },
+      containerListCountMax: this.#parts.config.client.containerListCountMax,
+      counters: this.adminCounters,
+      deleteReplicas: (containerId, holders) =>
+        required(this.#services).decisions.deleteReplicas(containerId, holders),
       audit,
       originOf: (number) => this.intake.originOf(number),
       host,

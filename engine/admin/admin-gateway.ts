@@ -1,6 +1,7 @@
 import type { OperationName } from "../../protocol/schema/messages.js";
 import type { RpcServer } from "../gateway/rpc-server.js";
 import type { AdminServices } from "./admin-services.js";
+import { ContainerMutations } from "./container-mutations.js";
 import { ContainerRequests } from "./container-requests.js";
 import { GroupRequests } from "./group-requests.js";
 import { HistoryRequests } from "./history-requests.js";
@@ -16,7 +17,8 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const group = new GroupRequests(services, mutations);
   const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
-  const containers = new ContainerRequests(services, mutations);
+  const containers = new ContainerRequests(services);
+  const changes = new ContainerMutations(services, mutations);
   const read = <N extends OperationName>(name: N, handler: Read<N>): void => {
     server.handle(name, linearizable(services.consensus, handler));
   };
@@ -40,11 +42,22 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
     nodes.setOperationalState(session, request, answer);
   });
 
+  read("listNodeContainers", (request, answer) => containers.ofNode(request, answer));
+
   read("listContainers", (request, answer) => containers.list(request, answer));
+  read("listContainerIds", (request, answer) => containers.listIds(request, answer));
   read("getContainer", (request, answer) => containers.get(request, answer));
+  read("getContainers", (request, answer) => containers.getMany(request, answer));
   read("getContainerReplicas", (request, answer) => containers.replicas(request, answer));
+  read("getContainerCount", (request, answer) => containers.count(request, answer));
+  read("containerReport", (request, answer) => containers.report(request, answer));
   server.handle("suppressContainers", (session, request, answer) => {
-    containers.suppress(session, request, answer);
+    changes.suppress(session, request, answer);
   });
-  server.handle("import", (session, request, answer) => containers.import(session, request, answer));
+  server.handle("import", (session, request, answer) => changes.import(session, request, answer));
+  server.handle("closeContainer", (session, request, answer) => changes.close(session, request, answer));
+  server.handle("deleteContainer", (session, request, answer) => changes.delete(session, request, answer));
+  server.handle("reconcileContainer", (session, request, answer) => {
+    changes.reconcile(session, request, answer);
+  });
 }

@@ -8,8 +8,19 @@ import type { Consensus } from "../consensus/consensus.js";
 import type { Group } from "../consensus/group.js";
 import type { TableReader } from "../consensus/table-scanner.js";
 import type { Clock } from "../core/clock.js";
+import type { ContainerId, NodeSlot } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
 import type { AuditLog } from "../telemetry/audit.js";
+
+/** Since start (spec 02 §16). */
+export interface AdminCounters {
+  listContainerOps: number;
+}
+
+interface ReplicaHolder {
+  readonly node: NodeSlot;
+  readonly replicaIndex: number;
+}
 
 /** What admin requests work on. */
 export interface AdminServices {
@@ -24,6 +35,12 @@ export interface AdminServices {
   /** SCM that founded the cluster and keeps its root certificate (spec 07 §1). */
   readonly primaryScmId: Uuid;
   readonly tables: TableReader;
+  /** `ozone.scm.container.list.max.count`. */
+  readonly containerListCountMax: number;
+  readonly counters: AdminCounters;
+  /** Tells the holders of a container in state DELETING to delete their replicas. Returns how many were told.
+   */
+  deleteReplicas(containerId: ContainerId, holders: readonly ReplicaHolder[]): number;
   readonly audit: Pick<AuditLog, "ready" | "whenReady" | "write">;
   /** Uuid of an origin's number, see `ReplicaFacts`. */
   originOf(number: number): Uuid;

@@ -1,99 +1,134 @@
-import type { RequestOf } from "../../protocol/schema/messages.js";
-import type { ReplicaRecord } from "../../protocol/schema/records.js";
+import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
+import type { ContainerRecord, PipelineRecord, ReplicaRecord } from "../../protocol/schema/records.js";
 import type { ReplicaFacts } from "../../workers/pool/replica-store.js";
+import { isStale } from "../cluster/containers/eligibility.js";
 import { enumName } from "../cluster/enum-name.js";
-import { OPERATION } from "../cluster/operation.js";
-import { readFailedContainerIds, readImportCounts } from "../cluster/operation-result.js";
-import { REPLICA_STATE } from "../core/enums.js";
+import { CONTAINER_STATE, type ContainerState, REPLICA_STATE } from "../core/enums.js";
 import { StrataError } from "../core/errors.js";
-import { containerId } from "../core/ids.js";
-import type { Answer, LateAnswer } from "../gateway/answer.js";
-import type { RpcSession } from "../gateway/rpc-session.js";
+import type { Uuid } from "../core/uuid.js";
+import type { LateAnswer } from "../gateway/answer.js";
 import type { AdminServices } from "./admin-services.js";
-import type { Mutations } from "./mutations.js";
-import { checkCount, stampOf } from "./request-checks.js";
+import { checkContainerId, checkCount } from "./request-checks.js";
 
-const LIST_COUNT_MAX = 512;
+const LIST_COUNT_MAX = 1024;
+const LIST_IDS_COUNT_MAX = 8192;
+const NODE_LIST_COUNT_MAX = 4096;
+/** `hdds.scm.replication.container.sample.limit`. */
+const SAMPLE_COUNT_MAX = 100;
 
-/** `ozone admin container …` (spec 02 §14, §15; spec 09 §4.1). */
+/** What `ozone admin container …` asks (spec 02 §14, §15; spec 09 §4.1). None of it looks at more rows in a
+ * turn than a page holds or `Containers.list` allows. */
 export class ContainerRequests {
   readonly #services: AdminServices;
-  readonly #mutations: Mutations;
 
-  constructor(services: AdminServices, mutations: Mutations) {
+  constructor(services: AdminServices) {
     this.#services = services;
-    this.#mutations = mutations;
   }
 
   list(request: RequestOf<"listContainers">, answer: LateAnswer<"listContainers">): void {
     checkCount("countMax", request.countMax, LIST_COUNT_MAX);
-    const { containers } = this.#services.cluster;
-    const page = containers.list(Math.max(1, request.startContainerId), request, request.countMax);
-    answer.done({ ...page, totalCount: containers.table.count });
+    const { cluster, counters, containerListCountMax } = this.#services;
+    counters.listContainerOps++;
+    const countMax = Math.min(request.countMax, containerListCountMax);
+    const page = cluster.containers.list(Math.max(1, request.startContainerId), request, countMax);
+    answer.done({ ...page, totalCount: cluster.containers.table.count });
+  }
+
+  listIds(request: RequestOf<"listContainerIds">, answer: LateAnswer<"listContainerIds">): void {
+    const { startContainerId, countMax, state } = request;
+    checkCount("countMax", countMax, LIST_IDS_COUNT_MAX);
+    const { cluster, counters } = this.#services;
+    counters.listContainerOps++;
+    answer.done(cluster.containers.listIds(Math.max(1, startContainerId), state, countMax));
   }
 
   get(request: RequestOf<"getContainer">, answer: LateAnswer<"getContainer">): void {
-    const { cluster, pipelineReports } = this.#services;
-    const container = cluster.containers.get(request.containerId);
-    if (container === undefined) {
-      answer.fail(new StrataError("CONTAINER_NOT_FOUND", { containerId: request.containerId }));
-      return;
+    const container = this.#existing(request.containerId);
+    const pipeline = this.#pipelineOf(container);
+    answer.done({ container, ...(pipeline === undefined ? {} : { pipeline }), health: 0 });
+  }
+
+  getMany(request: RequestOf<"getContainers">, answer: LateAnswer<"getContainers">): void {
+    const { containerIds, existingOnly } = request;
+    const { containers: table } = this.#services.cluster;
+    const ids = existingOnly ? containerIds.filter((id) => table.get(id) !== undefined) : containerIds;
+    const containers = ids.map((id) => this.#existing(id));
+    const pipelines = new Map<Uuid, PipelineRecord>();
+    for (const container of containers) {
+      const pipeline = this.#pipelineOf(container);
+      if (pipeline !== undefined) pipelines.set(pipeline.pipelineId, pipeline);
     }
-    const { pipelineId } = container;
-    const pipeline = pipelineId === undefined ? undefined : cluster.pipelines.get(pipelineId);
-    const shown = pipeline === undefined ? {} : { pipeline: pipelineReports.withLeader(pipeline) };
-    answer.done({ container, ...shown, health: 0 });
+    answer.done({ containers, pipelines: [...pipelines.values()] });
   }
 
   /** Answers for ids that the SCM does not know too: what datanodes reported is worth seeing. */
   replicas(request: RequestOf<"getContainerReplicas">, answer: LateAnswer<"getContainerReplicas">): void {
-    checkId(request.containerId);
-    this.#services.replicas.queryReplicas(containerId(request.containerId), (found) => {
-      if (found instanceof StrataError) answer.fail(found);
-      else {
-        const replicas = found.replicas.map((each) => this.#replica(request.containerId, each));
-        answer.done({ replicas: replicas.sort(byDatanode) });
+    const id = checkContainerId(request.containerId);
+    // Not later: the answer may come when this SCM does not lead any more and loads its state anew.
+    const container = this.#services.cluster.containers.get(id);
+    this.#services.replicas.queryReplicas(id, (found) => {
+      if (found instanceof StrataError) {
+        answer.fail(found);
+        return;
       }
+      const { live } = found;
+      const replicas = found.replicas.map((facts) => this.#replica(id, container, facts)).sort(byDatanode);
+      answer.done({ replicas, ...(live === undefined ? {} : { live }) });
     });
   }
 
-  suppress(
-    session: RpcSession,
-    request: RequestOf<"suppressContainers">,
-    answer: Answer<"suppressContainers">,
-  ): void {
-    const { suppress, containerIds } = request;
-    this.#mutations.run<"suppressContainers">(
-      session,
-      answer,
-      { kind: OPERATION.suppressContainers, session: stampOf(request), suppress, containerIds },
-      {
-        operation: suppress ? "SUPPRESS_CONTAINER" : "UNSUPPRESS_CONTAINER",
-        parameters: idsOf(containerIds),
-      },
-      (body) => ({ failedContainerIds: readFailedContainerIds(body) }),
-    );
+  count({ state }: RequestOf<"getContainerCount">, answer: LateAnswer<"getContainerCount">): void {
+    const { byState, total } = this.#services.cluster.containers.counts();
+    answer.done({ containerCount: state === undefined ? total : byState[state] });
   }
 
-  import(session: RpcSession, request: RequestOf<"import">, answer: Answer<"import">): void {
-    const { pipelines, containers } = request;
-    this.#mutations.run<"import">(
-      session,
-      answer,
-      { kind: OPERATION.importBatch, session: stampOf(request), pipelines, containers },
-      {
-        operation: "IMPORT",
-        parameters: {
-          pipelines: pipelines.length,
-          containers: containers.length,
-          firstContainerId: containers[0]?.containerId,
-        },
-      },
-      readImportCounts,
-    );
+  /** The health half is the replication manager's, which has not made a pass. */
+  report(_request: RequestOf<"containerReport">, answer: LateAnswer<"containerReport">): void {
+    const { byState, suppressed } = this.#services.cluster.containers.counts();
+    const states = Object.keys(CONTAINER_STATE) as ContainerState[];
+    answer.done({
+      timeMs: 0,
+      sampleCountMax: SAMPLE_COUNT_MAX,
+      states: states.map((state) => ({ state, containerCount: byState[state] })),
+      suppressedCount: suppressed,
+      healths: [],
+    });
   }
 
-  #replica(id: number, facts: ReplicaFacts): ReplicaRecord {
+  ofNode(request: RequestOf<"listNodeContainers">, answer: LateAnswer<"listNodeContainers">): void {
+    const { uuid, startContainerId, countMax } = request;
+    checkCount("countMax", countMax, NODE_LIST_COUNT_MAX);
+    const { nodes, replicas, cluster } = this.#services;
+    const slot = nodes.slotOf(uuid);
+    if (slot === undefined) throw new StrataError("NO_SUCH_DATANODE", { uuid });
+    replicas.nodeContainers(slot, { fromId: Math.max(1, startContainerId), countMax }, (page) => {
+      if (page instanceof StrataError) {
+        answer.fail(page);
+        return;
+      }
+      const containers = page.ids.map((containerId) => {
+        const state = cluster.containers.table.state(containerId);
+        return { containerId, ...(state === 0 ? {} : { state: enumName(CONTAINER_STATE, state) }) };
+      });
+      const totalCount = replicas.nodeContainerCount(slot);
+      answer.done({ containers, nextContainerId: page.nextContainerId, totalCount });
+    });
+  }
+
+  #existing(containerId: number): ContainerRecord {
+    const container = this.#services.cluster.containers.get(containerId);
+    if (container === undefined) throw new StrataError("CONTAINER_NOT_FOUND", { containerId });
+    return container;
+  }
+
+  #pipelineOf({ pipelineId }: ContainerRecord): ResponseOf<"getContainer">["pipeline"] {
+    if (pipelineId === undefined) return undefined;
+    const { cluster, pipelineReports } = this.#services;
+    const pipeline = cluster.pipelines.get(pipelineId);
+    return pipeline === undefined ? undefined : pipelineReports.withLeader(pipeline);
+  }
+
+  #replica(id: number, container: ContainerRecord | undefined, facts: ReplicaFacts): ReplicaRecord {
     return {
       containerId: id,
       datanode: this.#services.nodes.uuidOf(facts.node),
@@ -105,22 +140,11 @@ export class ContainerRequests {
       usedBytes: facts.usedBytes,
       isEmpty: facts.isEmpty,
       dataChecksum: facts.dataChecksum,
+      ...(container !== undefined && isStale(container, facts) ? { isStale: true } : {}),
     };
   }
 }
 
 function byDatanode(a: ReplicaRecord, b: ReplicaRecord): number {
   return a.datanode < b.datanode ? -1 : 1;
-}
-
-function checkId(id: number): void {
-  if (id === 0)
-    throw new StrataError("INVALID_ARGUMENT", { field: "containerId", reason: "must be positive" });
-}
-
-/** Few ids in full, many as a count: an audit line stays a line. */
-function idsOf(containerIds: readonly number[]): Readonly<Record<string, unknown>> {
-  return containerIds.length <= 16
-    ? { containerIds }
-    : { count: containerIds.length, first: containerIds[0] };
 }

@@ -1,5 +1,5 @@
 import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
-import type { Operation } from "../cluster/operation.js";
+import { OPERATION, type Operation, type SessionStamp } from "../cluster/operation.js";
 import { errorOfOutcome } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
 import type { GroupCallback } from "../consensus/consensus.js";
@@ -12,6 +12,20 @@ import type { AdminServices } from "./admin-services.js";
 export interface MutationAudit {
   readonly operation: string;
   readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** What is proposed and what its result means. */
+export interface Decision<R> {
+  readonly operation: Operation;
+  /** Makes the answer of the result's body, or the refusal that it means. */
+  readonly respond: (body: Uint8Array) => R | StrataError;
+}
+
+/** A refusal by what this SCM alone knows uses up its number in the log, too: an attempt of the same mutation
+ * that is still on its way somewhere finds it there, and what an earlier attempt has done stays done. Its
+ * result has a body; that of an operation that was carried out and has nothing to say is empty. */
+export function refusalOf(session: SessionStamp): Operation {
+  return { kind: OPERATION.hashAt, session };
 }
 
 /** Carries mutations through audit admission, the log and `apply` to their answer. */
@@ -34,6 +48,25 @@ export class Mutations {
   ): void {
     const late = answer.defer();
     this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
+  }
+
+  /** The same for a mutation that depends on what datanodes have reported, which takes a moment to find out;
+   * a StrataError says that it could not be found out. */
+  runDecided<N extends OperationName>(
+    session: RpcSession,
+    answer: Answer<N>,
+    audit: MutationAudit,
+    decide: (onDecision: (decision: Decision<ResponseOf<N>> | StrataError) => void) => void,
+  ): void {
+    const late = answer.defer();
+    this.#whenRecordable(late, () => {
+      decide((decision) => {
+        if (decision instanceof StrataError) {
+          this.#record(session, 0, audit, decision);
+          late.fail(decision);
+        } else this.#propose(session, late, decision.operation, audit, decision.respond);
+      });
+    });
   }
 
   /** The same for what goes another way than through an operation. What `task` throws is a refusal. */

@@ -6,7 +6,7 @@ import type { NodeSlot } from "../core/ids.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
-import type { Mutations } from "./mutations.js";
+import { type Mutations, refusalOf } from "./mutations.js";
 import { checkCount, stampOf } from "./request-checks.js";
 
 const LIST_COUNT_MAX = 256;
@@ -45,11 +45,8 @@ export class NodeRequests {
       operation: "SET_NODE_OPERATIONAL_STATE",
       parameters: { uuid, operationalState, operationalStateExpiry },
     };
-    // After a restart a datanode is not known until it registers, and another leader may know it: so a
-    // refusal uses up its number in the log, too. An attempt that is still on its way somewhere finds it
-    // there, and an intent that was recorded before stays done.
+    // After a restart a datanode is not known until it registers, and another leader may know it.
     const isKnown = nodes.slotOf(uuid) !== undefined;
-    const refusal: Operation = { kind: OPERATION.hashAt, session: stamp };
     const intent: Operation = {
       kind: OPERATION.setNodeIntent,
       session: stamp,
@@ -60,7 +57,7 @@ export class NodeRequests {
     this.#mutations.run<"setNodeOperationalState">(
       session,
       answer,
-      isKnown ? intent : refusal,
+      isKnown ? intent : refusalOf(stamp),
       audit,
       // An intent has no result.
       ({ length }) => (length === 0 ? {} : new StrataError("NO_SUCH_DATANODE", { uuid })),

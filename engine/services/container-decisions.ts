@@ -141,10 +141,13 @@ export class ContainerDecisions implements Service {
     }
   }
 
-  /** Tells every holder of a container that is being deleted to delete its replica, if it is empty. */
-  deleteReplicas(containerId: number, holders: readonly Holder[]): void {
-    if (!this.#isRunning) return;
-    for (const { node, replicaIndex } of holders) this.#delete({ containerId, node, replicaIndex }, false);
+  /** Tells every holder of a container that is being deleted to delete its replica, if it is empty. Returns
+   * how many could be told now. */
+  deleteReplicas(containerId: number, holders: readonly Holder[]): number {
+    if (!this.#isRunning) return 0;
+    return holders.filter(({ node, replicaIndex }) =>
+      this.#delete({ containerId, node, replicaIndex }, false),
+    ).length;
   }
 
   /** Asked when a delete is about to leave for its datanode: the container may have come back since it was
@@ -173,11 +176,12 @@ export class ContainerDecisions implements Service {
     else this.#unknown.note(containerId, node as NodeSlot);
   }
 
+  /** True when the command waits for the datanode. */
   #delete(
     { containerId, node, replicaIndex }: Pick<ReplicaDecision, "containerId" | "node" | "replicaIndex">,
     force: boolean,
-  ): void {
-    if (!this.mayDelete(containerId)) return;
+  ): boolean {
+    if (!this.mayDelete(containerId)) return false;
     const { nodes, clock, leader } = this.#parts;
     const slot = node as NodeSlot;
     const isQueued = nodes.queueCommand(
@@ -197,6 +201,7 @@ export class ContainerDecisions implements Service {
       this.#fullNodes.add(slot);
       this.#postpone();
     }
+    return isQueued;
   }
 
   #proposeOf(decision: Readonly<ReplicaDecision>): void {

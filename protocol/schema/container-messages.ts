@@ -30,10 +30,7 @@ export const LIST_CONTAINERS_REQUEST = record("ListContainersRequest", "Containe
   replicationType: field(optional(enumOf(REPLICATION_TYPE)), "only these"),
   replicationFactor: field(optional(u8), "only these; not with EC"),
   suppressed: field(optional(bool), "only these"),
-  replication: field(
-    optional(recordOf(REPLICATION)),
-    "only this configuration; replicationType and replicationFactor are not looked at then",
-  ),
+  replication: field(optional(recordOf(REPLICATION)), "only those of this very configuration"),
 });
 export const LIST_CONTAINERS_RESPONSE = record("ListContainersResponse", "A page.", {
   containers: field(list(recordOf(CONTAINER), 1024), "containers"),

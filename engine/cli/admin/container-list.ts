@@ -29,7 +29,7 @@ interface ListOptions extends ConnectionOptions {
 
 const COUNT = 20;
 /** What the SCM answers at most at a time. */
-const PAGE = 512;
+const PAGE = 1024;
 
 const EXAMPLES = `
 Examples:

@@ -22,7 +22,12 @@ const READS: { readonly [N in OperationName]?: RequestOf<N> } = {
   getNode: { uuid: uuidOf(1) },
   listContainers: { startContainerId: 1, countMax: 1 },
   getContainer: { containerId: 1 },
+  getContainers: { containerIds: [1], existingOnly: true },
   getContainerReplicas: { containerId: 1 },
+  getContainerCount: {},
+  listContainerIds: { startContainerId: 1, countMax: 1 },
+  listNodeContainers: { uuid: uuidOf(1), startContainerId: 1, countMax: 1 },
+  containerReport: {},
 };
 const NAMES = Object.keys(READS) as OperationName[];
 
@@ -47,6 +52,8 @@ function admin() {
       scan: (_: unknown, onPage: (page: unknown) => void) => onPage({ rows: [], appliedIndex: 1 }),
     },
     consensus: { readBarrier: barrier.ask },
+    containerListCountMax: 1024,
+    counters: { listContainerOps: 0 },
   };
   serveAdmin(world.server, services as unknown as AdminServices);
   const connection = world.greeted(ADMIN_PATH);
