@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addTo } from "./replay/compare.js";
 import { Player } from "./replay/player.js";
 import { type Run, readRuns } from "./replay/trace.js";
 
@@ -6,7 +7,7 @@ import { type Run, readRuns } from "./replay/trace.js";
  * tables. */
 const program = new Command("replay")
   .description(
-    "Plays recorded traffic of a real Ozone cluster into an SCM and compares node and replica tables.",
+    "Plays recorded traffic of a real Ozone cluster into an SCM and compares its tables and answers.",
   )
   .argument("<path...>", "trace files, or folders: each folder is one run from an empty SCM")
   .option("-D, --define <key=value>", "configuration of the SCM, repeatable", collect, [])
@@ -15,7 +16,7 @@ const program = new Command("replay")
 const { define } = program.opts<{ define: string[] }>();
 let [sceneCount, rpcCount] = [0, 0];
 const differences: string[] = [];
-const notComparedYet = new Map<string, number>();
+const counts = new Map<string, number>();
 
 for (const run of runsOf(program.args)) {
   const player = new Player(run, define);
@@ -25,12 +26,13 @@ for (const run of runsOf(program.args)) {
   });
   rpcCount += player.rpcCount;
   differences.push(...player.differences.lines);
-  for (const [what, count] of player.differences.notComparedYet) {
-    notComparedYet.set(what, (notComparedYet.get(what) ?? 0) + count);
-  }
+  const { agreed, differentByRule, notComparedYet } = player.differences;
+  for (const [what, count] of agreed) addTo(counts, `agreed: ${what}`, count);
+  for (const [rule, count] of differentByRule) addTo(counts, `different by rule: ${rule}`, count);
+  for (const [what, count] of notComparedYet) addTo(counts, `not compared yet: ${what}`, count);
 }
 for (const line of differences) console.log(line);
-for (const [what, count] of [...notComparedYet].sort()) console.log(`not compared yet: ${what} ${count}`);
+for (const [what, count] of [...counts].sort()) console.log(`${what} ${count}`);
 console.log(`scenes ${sceneCount}, rpcs ${rpcCount}, differences ${differences.length}`);
 process.exit(differences.length === 0 ? 0 : 1);
 

@@ -1,10 +1,14 @@
 import type { NodeRecord, ReplicaRecord, StorageReport } from "../../protocol/schema/records.js";
-import { type ModelNode, type ModelReplica, portsText } from "./model.js";
-import { type JsonObject, number, object, objects, size, string, uint64, uuidText } from "./trace.js";
+import type { ShownReplica } from "./container-rules.js";
+import { type ModelNode, portsText } from "./model.js";
+import { type JsonObject, number, object, size, string, uuidText } from "./trace.js";
 
-/** Collects what differs (one line each) and what nobody compares yet (counts). */
+/** Collects what differs (one line each), and counts of what agrees, of what differs by a rule in which
+ * Strata is meant to differ, and of what nobody compares yet. */
 export class Differences {
   readonly lines: string[] = [];
+  readonly agreed = new Map<string, number>();
+  readonly differentByRule = new Map<string, number>();
   readonly notComparedYet = new Map<string, number>();
 
   add(where: string, what: string, ours: unknown, theirs: unknown): void {
@@ -15,9 +19,21 @@ export class Differences {
     if (ours !== theirs) this.add(where, what, ours, theirs);
   }
 
-  leaveOut(what: string, count = 1): void {
-    this.notComparedYet.set(what, (this.notComparedYet.get(what) ?? 0) + count);
+  agree(what: string): void {
+    addTo(this.agreed, what, 1);
   }
+
+  byRule(rule: string): void {
+    addTo(this.differentByRule, rule, 1);
+  }
+
+  leaveOut(what: string, count = 1): void {
+    addTo(this.notComparedYet, what, count);
+  }
+}
+
+export function addTo(counts: Map<string, number>, what: string, count: number): void {
+  counts.set(what, (counts.get(what) ?? 0) + count);
 }
 
 /** One node of the table against the model. `healths` are the states that one check interval of tolerance
@@ -74,13 +90,13 @@ function compareStorage(
   });
 }
 
-/** The replicas of one container against the model. */
+/** The replicas of one container against the model or an answer. */
 export function compareReplicas(
   differences: Differences,
   where: string,
   containerId: number,
   ours: readonly ReplicaRecord[],
-  theirs: ReadonlyMap<string, ModelReplica>,
+  theirs: ReadonlyMap<string, ShownReplica>,
 ): void {
   const at = `${where}: container ${containerId}`;
   const mine = new Map(ours.map((replica) => [replica.datanode as string, replica]));
@@ -97,39 +113,9 @@ export function compareReplicas(
     differences.equal(on, "used", a.usedBytes, b.usedBytes);
     differences.equal(on, "keys", a.keyCount, b.keyCount);
     differences.equal(on, "origin", a.originNodeId, b.origin);
-    differences.equal(on, "empty", a.isEmpty, b.isEmpty);
+    if (b.isEmpty !== undefined) differences.equal(on, "empty", a.isEmpty, b.isEmpty);
     differences.equal(on, "checksum", a.dataChecksum, b.dataChecksum);
   }
-}
-
-/** Our replicas against the trace's own answer to GetContainerReplicas. */
-export function compareReplicaAnswer(
-  differences: Differences,
-  where: string,
-  ours: readonly ReplicaRecord[],
-  answer: JsonObject,
-): void {
-  const theirs = new Map<string, ModelReplica>();
-  let containerId = 0;
-  for (const replica of objects(answer["containerReplica"])) {
-    const node = uuidText(object(replica["datanodeDetails"]));
-    containerId = number(replica["containerID"]);
-    const mine = ours.find((r) => r.datanode === node);
-    theirs.set(node, {
-      containerId,
-      node,
-      state: string(replica["state"]),
-      replicaIndex: size(replica["replicaIndex"]),
-      sequenceId: size(replica["sequenceID"]),
-      usedBytes: size(replica["bytesUsed"]),
-      keyCount: size(replica["keyCount"]),
-      origin: string(replica["placeOfBirth"]) || node,
-      // The answer does not say.
-      isEmpty: mine?.isEmpty ?? false,
-      dataChecksum: uint64(replica["dataChecksum"]),
-    });
-  }
-  compareReplicas(differences, where, containerId, ours, theirs);
 }
 
 /** One node of the trace's answer to QueryNode. */

@@ -147,17 +147,18 @@ export function pipelineOfCommand(command: JsonObject, nowMs: number): PipelineR
   };
 }
 
+export type NewContainer = Omit<ContainerRecord, "containerId">;
+
+/** As it is created. */
 export function openContainer(
-  containerId: number,
   owner: string,
-  pipeline: PipelineRecord,
+  { replication, pipelineId }: Pick<ContainerRecord, "replication" | "pipelineId">,
   nowMs: number,
-): ContainerRecord {
+): NewContainer {
   return {
-    containerId,
     state: "OPEN",
-    replication: pipeline.replication,
-    pipelineId: pipeline.pipelineId,
+    replication,
+    ...(pipelineId === undefined ? {} : { pipelineId }),
     owner,
     usedBytes: 0,
     keyCount: 0,
@@ -166,6 +167,11 @@ export function openContainer(
     stateEnterTimeMs: nowMs,
     suppressed: false,
   };
+}
+
+/** The replication of a container that an answer shows. */
+export function replicationOfInfo(info: JsonObject): ReplicationRecord {
+  return replication({ ...info, type: info["replicationType"], factor: info["replicationFactor"] });
 }
 
 function datanodeDetails(details: JsonObject): DatanodeDetails {

@@ -1,29 +1,7 @@
-import {
-  boolean,
-  type JsonObject,
-  number,
-  object,
-  objects,
-  size,
-  string,
-  type TraceLine,
-  uint64,
-  uuidText,
-} from "./trace.js";
-
-/** What the trace says about a replica, in the trace's own words. */
-export interface ModelReplica {
-  readonly containerId: number;
-  readonly node: string;
-  readonly state: string;
-  readonly replicaIndex: number;
-  readonly sequenceId: number;
-  readonly usedBytes: number;
-  readonly keyCount: number;
-  readonly origin: string;
-  readonly isEmpty: boolean;
-  readonly dataChecksum: bigint;
-}
+import { ContainerModel } from "./container-model.js";
+import { OtherParts } from "./other-parts.js";
+import { type JsonObject, number, object, objects, string, type TraceLine, uuidText } from "./trace.js";
+import { kindOnPipeline, shownContainer, shownInfos } from "./trace-containers.js";
 
 export interface ModelNode {
   readonly uuid: string;
@@ -51,14 +29,15 @@ export interface HealthIntervals {
 /** Layout of the recorded SCM and of ours (spec 01 §1.5), which is finalized. */
 const SCM_LAYOUT = 10;
 
+/** Operational states in which a node's pipelines are closed (spec 01 §7.3). */
+const LEAVING: ReadonlySet<string> = new Set(["DECOMMISSIONING", "ENTERING_MAINTENANCE"]);
+
 /** An independent, naive reading of the trace: Maps of plain objects, rules straight from the
- * specification (01 §3, §4, §7; 02 §7, §8). It shares no code with the SCM. */
+ * specification (01 §3, §4, §7; for containers see ContainerModel). It shares no code with the SCM. */
 export class TraceModel {
   readonly nodes = new Map<string, ModelNode>();
-  /** container id → node → replica */
-  readonly replicas = new Map<number, Map<string, ModelReplica>>();
-  /** Data and parity of the EC containers that exist. */
-  readonly ecWidth = new Map<number, number>();
+  readonly parts = new OtherParts(this);
+  readonly containers = new ContainerModel(this.parts);
   /** Wanted operational states, as commands and admin answers showed them; they outlive the process. */
   readonly intents = new Map<string, string>();
   readonly #intervals: HealthIntervals;
@@ -72,7 +51,7 @@ export class TraceModel {
   /** The SCM process ended: everything observed is gone. */
   restart(atMs: number): void {
     this.nodes.clear();
-    this.replicas.clear();
+    this.containers.restart();
     this.#nowMs = atMs;
     this.#nextCheckMs = atMs + this.#intervals.checkMs;
   }
@@ -80,6 +59,8 @@ export class TraceModel {
   /** Health checks up to `atMs`. */
   advance(atMs: number): void {
     while (this.#nextCheckMs <= atMs) {
+      this.#nowMs = this.#nextCheckMs;
+      this.containers.advance(this.#nowMs);
       for (const node of this.nodes.values()) {
         const before = node.health;
         this.#check(node, this.#nextCheckMs);
@@ -90,9 +71,10 @@ export class TraceModel {
       this.#nextCheckMs += this.#intervals.checkMs;
     }
     this.#nowMs = atMs;
+    this.containers.advance(atMs);
   }
 
-  /** Answers whether the recorded SCM took it. */
+  /** Answers whether the recorded SCM took it. Its full report is played by itself. */
   register(line: TraceLine): boolean {
     const request = object(line.request["registerRequest"]);
     const answer = object(line.response?.["registerResponse"]);
@@ -122,12 +104,14 @@ export class TraceModel {
       const { health, previousHealth, changedAtMs } = old;
       Object.assign(fresh, { health, previousHealth, changedAtMs });
     }
+    if (old !== undefined && (old.ipAddress !== fresh.ipAddress || old.hostName !== fresh.hostName)) {
+      this.parts.pipelinesOfNodeClosed(uuid);
+    }
     this.nodes.set(uuid, fresh);
-    this.#fullReport(uuid, object(request["containerReport"]));
     return true;
   }
 
-  /** Answers whether the SCM knew the node. */
+  /** Answers whether the SCM knew the node. Reports and container actions are played by themselves. */
   heartbeat(line: TraceLine): boolean {
     const request = object(line.request["sendHeartbeatRequest"]);
     const uuid = uuidText(object(request["datanodeDetails"]));
@@ -140,11 +124,50 @@ export class TraceModel {
     if (request["nodeReport"] !== undefined) {
       node.storage = [...objects(object(request["nodeReport"])["storageReport"])];
     }
-    if (request["containerReport"] !== undefined) this.#fullReport(uuid, object(request["containerReport"]));
-    for (const report of objects(request["incrementalContainerReport"])) {
-      for (const row of objects(report["report"])) this.#row(uuid, row);
+    for (const action of objects(object(request["pipelineActions"])["pipelineActions"])) {
+      const { pipelineID } = object(action["closePipeline"]);
+      if (pipelineID !== undefined) this.parts.pipelineClosed(uuidText(object(pipelineID)));
     }
     return true;
+  }
+
+  /** What an answer to the OM or to an administrator shows of containers and pipelines. */
+  answered({ type, request, response = {} }: TraceLine): void {
+    const owner = string(object(request["allocateScmBlockRequest"])["owner"]);
+    for (const block of objects(object(response["allocateScmBlockResponse"])["blocks"])) {
+      this.#created(object(block["containerBlockID"]), object(block["pipeline"]), owner);
+    }
+    const made = object(object(response["containerResponse"])["containerWithPipeline"]);
+    const info = object(made["containerInfo"]);
+    this.#created(info, object(made["pipeline"]), string(info["owner"]));
+    for (const name of ["pipelineResponse", "getPipelineResponse"]) {
+      this.parts.pipelineShown(object(object(response[name])["pipeline"]));
+    }
+    const listed = object(response["listPipelineResponse"])["pipelines"];
+    if (type === "ListPipelines") this.parts.pipelinesListed(objects(listed));
+    const closed = object(request["closePipelineRequest"])["pipelineID"];
+    if (closed !== undefined) this.parts.pipelineClosed(uuidText(object(closed)));
+    for (const key of objects(object(request["deleteScmKeyBlocksRequest"])["keyBlocks"])) {
+      for (const block of objects(key["blocks"])) {
+        this.containers.deleteTransaction(number(object(block["containerBlockID"])["containerID"]));
+      }
+    }
+    for (const info of shownInfos(response)) this.containers.shown(shownContainer(info));
+  }
+
+  /** What a command to a datanode shows of pipelines. */
+  commanded(command: JsonObject): void {
+    const created = object(command["createPipelineCommandProto"]);
+    this.parts.pipelineShown(created, objects(created["datanode"]));
+    const closed = object(command["closePipelineCommandProto"])["pipelineID"];
+    if (closed !== undefined) this.parts.pipelineClosed(uuidText(object(closed)));
+  }
+
+  #created(container: JsonObject, pipeline: JsonObject, owner: string): void {
+    const id = number(container["containerID"]);
+    if (id === 0) return;
+    this.parts.pipelineShown(pipeline);
+    this.containers.created(id, kindOnPipeline(pipeline, owner));
   }
 
   setIntent(uuid: string, state: string): void {
@@ -153,8 +176,11 @@ export class TraceModel {
     if (node === undefined) return;
     const before = node.operationalState;
     node.operationalState = state;
+    if (LEAVING.has(state)) this.parts.pipelinesOfNodeClosed(uuid);
     // A dead node that leaves maintenance is purged now (spec 01 §7.4).
-    if (node.health === "DEAD" && before === "IN_MAINTENANCE" && state !== before) this.#purge(uuid);
+    if (node.health === "DEAD" && before === "IN_MAINTENANCE" && state !== before) {
+      this.containers.purge(uuid);
+    }
   }
 
   /** The health that one check interval of tolerance allows: before the latest check, and after the next
@@ -169,47 +195,12 @@ export class TraceModel {
     return healths;
   }
 
-  #fullReport(uuid: string, report: JsonObject): void {
-    const rows = objects(report["reports"]);
-    const present = new Set(rows.map((row) => number(row["containerID"])));
-    for (const [containerId, byNode] of this.replicas) if (!present.has(containerId)) byNode.delete(uuid);
-    for (const row of rows) this.#row(uuid, row);
-  }
-
-  #row(uuid: string, row: JsonObject): void {
-    const containerId = number(row["containerID"]);
-    const replicaIndex = number(row["replicaIndex"]);
-    const width = this.ecWidth.get(containerId);
-    // Spec 02 §7.4d: an EC replica without a valid index is skipped.
-    if (width !== undefined && (replicaIndex < 1 || replicaIndex > width)) return;
-    let byNode = this.replicas.get(containerId);
-    if (byNode === undefined) {
-      byNode = new Map();
-      this.replicas.set(containerId, byNode);
-    }
-    if (string(row["state"]) === "DELETED") {
-      byNode.delete(uuid);
-      return;
-    }
-    byNode.set(uuid, {
-      containerId,
-      node: uuid,
-      state: string(row["state"]),
-      replicaIndex,
-      sequenceId: size(row["blockCommitSequenceId"]),
-      usedBytes: size(row["used"]),
-      keyCount: size(row["keyCount"]),
-      origin: string(row["originNodeId"]) || uuid,
-      isEmpty: boolean(row["isEmpty"]),
-      dataChecksum: uint64(row["dataChecksum"]),
-    });
-  }
-
   #check(node: ModelNode, nowMs: number): void {
     const next = this.#nextHealth(node, nowMs);
     if (next === "DEAD" && node.health !== "DEAD" && node.operationalState !== "IN_MAINTENANCE") {
-      this.#purge(node.uuid);
+      this.containers.purge(node.uuid);
     }
+    if (next === "STALE" || next === "DEAD") this.parts.pipelinesOfNodeClosed(node.uuid);
     node.health = next;
   }
 
@@ -226,10 +217,6 @@ export class TraceModel {
       case "DEAD":
         return late ? "DEAD" : "HEALTHY_READONLY";
     }
-  }
-
-  #purge(uuid: string): void {
-    for (const byNode of this.replicas.values()) byNode.delete(uuid);
   }
 }
 

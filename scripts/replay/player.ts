@@ -7,16 +7,9 @@ import {
   StrataError,
 } from "../../protocol/client/index.js";
 import type { NodeRecord } from "../../protocol/schema/records.js";
-import {
-  compareNode,
-  compareNodeAnswer,
-  compareReplicaAnswer,
-  compareReplicas,
-  compareUsageAnswer,
-  Differences,
-} from "./compare.js";
+import { compareNode, compareNodeAnswer, compareUsageAnswer, Differences } from "./compare.js";
+import { ContainerPlayer } from "./container-player.js";
 import { operationalState, toUuid } from "./convert.js";
-import { Importer } from "./importer.js";
 import { TraceModel } from "./model.js";
 import { ReplayScm } from "./replay-scm.js";
 import {
@@ -31,6 +24,7 @@ import {
   type TraceLine,
   uuidText,
 } from "./trace.js";
+import { newsOfHeartbeat, newsOfRegistration } from "./trace-containers.js";
 import { TraceDatanode } from "./trace-datanode.js";
 import { TraceTime } from "./trace-time.js";
 
@@ -54,7 +48,7 @@ export class Player {
   readonly #datanodes = new Map<string, TraceDatanode>();
   /** Caller of the trace → its datanode, which changes when its disks are wiped. */
   readonly #uuidOfCaller = new Map<string, string>();
-  readonly #importer: Importer;
+  readonly #containers: ContainerPlayer;
   #admin: AdminClient | undefined;
   /** A call came before the event that tells of the start. */
   #startIsDue = false;
@@ -69,7 +63,7 @@ export class Player {
       staleMs: staleIntervalMs,
       deadMs: deadIntervalMs,
     });
-    this.#importer = new Importer(this.#model);
+    this.#containers = new ContainerPlayer(this.differences, this.#model, () => this.#client);
   }
 
   async play(onScene: (scene: Scene) => void): Promise<void> {
@@ -157,6 +151,8 @@ export class Player {
     const theirs = this.#model.register(line);
     const ours = await datanode.register(body);
     this.differences.equal(`${line.where} ${line.caller}`, "registration taken", ours, theirs);
+    if (!ours || !theirs) return;
+    await this.#containers.news(line.where, datanode, newsOfRegistration(body, datanode.uuid));
   }
 
   /** The datanode of a call, connected from `address`, or from where it was when none is given. */
@@ -179,10 +175,14 @@ export class Player {
   async #heartbeat(line: TraceLine): Promise<void> {
     const details = object(object(line.request["sendHeartbeatRequest"])["datanodeDetails"]);
     const datanode = await this.#datanode(line.caller, details);
+    const body = object(line.request["sendHeartbeatRequest"]);
     const known = this.#model.heartbeat(line);
-    const ours = await datanode.heartbeat(object(line.request["sendHeartbeatRequest"]));
+    const ours = await datanode.heartbeat(body);
     const at = `${line.where} ${line.caller}`;
     this.differences.equal(at, "heartbeat of a known datanode", ours, known);
+    if (ours && known) {
+      await this.#containers.news(at, datanode, newsOfHeartbeat(body, datanode.uuid));
+    }
     const commands = objects(object(line.response?.["sendHeartbeatResponse"])["commands"]);
     for (const command of commands) await this.#command(line, command);
   }
@@ -195,13 +195,9 @@ export class Player {
       return;
     }
     this.differences.leaveOut(`command ${type}`);
-    if (type === "createPipelineCommand") {
-      await this.#importer.pipelineOfCommand(
-        this.#client,
-        object(command["createPipelineCommandProto"]),
-        this.#time.wallMs(),
-      );
-    } else if (type === "setNodeOperationalStateCommand") {
+    this.#model.commanded(command);
+    await this.#containers.command(command, this.#time.wallMs());
+    if (type === "setNodeOperationalStateCommand") {
       const order = object(command["setNodeOperationalStateCommandProto"]);
       const expiry = size(order["stateExpiryEpochSeconds"]);
       await this.#intend(callerUuid(line), string(order["nodeOperationalState"]), expiry);
@@ -211,11 +207,9 @@ export class Player {
   async #adminCall(line: TraceLine): Promise<void> {
     const { response } = line;
     if (response === undefined) return this.differences.leaveOut(`failed ${line.type}`);
+    this.#model.answered(line);
+    if (await this.#containers.answer(line, response, this.#time.wallMs())) return;
     switch (line.type) {
-      case "AllocateScmBlock":
-      case "AllocateContainer":
-      case "AllocatePipeline":
-        return this.#importer.allocation(this.#client, line.request, response, this.#time.wallMs());
       case "QueryNode":
         return this.#queryNode(line, objects(object(response["nodeQueryResponse"])["datanodes"]));
       case "SingleNodeQuery":
@@ -226,21 +220,6 @@ export class Player {
           compareUsageAnswer(this.differences, line.where, nodes.get(nodeUuid(info["node"])), info);
         }
         return;
-      }
-      case "GetContainerReplicas": {
-        const containerId = number(object(line.request["getContainerReplicasRequest"])["containerID"]);
-        const { replicas } = await this.#client.getContainerReplicas({ containerId });
-        const answer = object(response["getContainerReplicasResponse"]);
-        compareReplicaAnswer(this.differences, line.where, replicas, answer);
-        return;
-      }
-      case "ListContainer":
-        await this.#client.listContainers({ startContainerId: 0, countMax: 512 });
-        return this.differences.leaveOut("answer ListContainer");
-      case "GetContainerWithPipeline": {
-        const request = object(line.request["getContainerWithPipelineRequest"]);
-        await this.#client.getContainer({ containerId: number(request["containerID"]) });
-        return this.differences.leaveOut("answer GetContainerWithPipeline");
       }
       case "ListPipelines":
       case "GetPipeline":
@@ -318,14 +297,7 @@ export class Player {
     for (const uuid of nodes.keys()) {
       if (!this.#model.nodes.has(uuid)) this.differences.add(where, `node ${uuid}`, "present", "absent");
     }
-    const ids = new Set([...this.#model.replicas.keys(), ...this.#importer.containerIds]);
-    for (const containerId of [...ids].sort((a, b) => a - b)) {
-      const { replicas } = await this.#client.getContainerReplicas({ containerId });
-      const theirs = this.#model.replicas.get(containerId) ?? new Map();
-      compareReplicas(this.differences, where, containerId, replicas, theirs);
-    }
-    this.differences.leaveOut("container states", this.#importer.containerIds.size);
-    this.differences.leaveOut("pipelines", this.#importer.pipelineIds.size);
+    await this.#containers.compareTables(where);
   }
 
   /** All nodes, after every shard has merged what was sent before. */

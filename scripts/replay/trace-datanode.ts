@@ -8,21 +8,21 @@ import {
   reportRows,
 } from "../../protocol/client/index.js";
 import { fullReportRows, heartbeatRequest, registerRequest, replicaRow } from "./convert.js";
-import { type JsonObject, object, objects } from "./trace.js";
+import { type JsonObject, objects } from "./trace.js";
 
 const ROW_BYTES_WITH_CHECKSUM = 40;
 
 /** A datanode of the trace on a connection of its own. Everything it sends is awaited, so that what the
  * trace says happened in order happens in that order. */
 export class TraceDatanode {
-  readonly #uuid: Uuid;
+  readonly uuid: Uuid;
   /** Where the recorded SCM saw it. */
   address: string;
   #client: DatanodeClient | undefined;
   #wasToldToRegister = false;
 
   constructor(uuid: Uuid, address: string) {
-    this.#uuid = uuid;
+    this.uuid = uuid;
     this.address = address;
   }
 
@@ -48,46 +48,44 @@ export class TraceDatanode {
     return this.#client?.isConnected === true;
   }
 
-  /** Answers whether the SCM took it; a datanode that is refused sends no report. */
+  /** Answers whether the SCM took it; only then a datanode sends its full report. */
   async register(body: JsonObject): Promise<boolean> {
     try {
       await this.#connected().sendRegistration(registerRequest(body));
+      return true;
     } catch (error) {
       if (error instanceof RemoteError) return false;
       throw error;
     }
-    await this.#fullReport(object(body["containerReport"]), true);
-    return true;
   }
 
-  /** Answers whether the SCM knew the datanode; only then the reports are sent, as a datanode would. */
+  /** Answers whether the SCM knew the datanode; only then it sends its reports. */
   async heartbeat(body: JsonObject): Promise<boolean> {
     this.#wasToldToRegister = false;
     await this.#connected().sendHeartbeat(heartbeatRequest(body));
-    if (this.#wasToldToRegister) return false;
-    if (body["containerReport"] !== undefined) await this.#fullReport(object(body["containerReport"]), false);
-    for (const report of objects(body["incrementalContainerReport"])) {
-      const rows = objects(report["report"]).map((row) => replicaRow(row, this.#uuid));
-      if (rows.length === 0) continue;
-      await this.#connected().sendIncrementalReport(
-        reportRows(rows.map(named), "free", ROW_BYTES_WITH_CHECKSUM),
-      );
-    }
-    return true;
+    return !this.#wasToldToRegister;
+  }
+
+  async fullReport(report: JsonObject, fromRegistration: boolean): Promise<void> {
+    const rows = reportRows(
+      fullReportRows(report, this.uuid).map(named),
+      "ascending",
+      ROW_BYTES_WITH_CHECKSUM,
+    );
+    await this.#connected().sendFullReport(new BufferReportSource(rows), fromRegistration);
+  }
+
+  async incrementalReport(report: JsonObject): Promise<void> {
+    const rows = objects(report["report"]).map((row) => replicaRow(row, this.uuid));
+    if (rows.length === 0) return;
+    await this.#connected().sendIncrementalReport(
+      reportRows(rows.map(named), "free", ROW_BYTES_WITH_CHECKSUM),
+    );
   }
 
   close(): void {
     this.#client?.close();
     this.#client = undefined;
-  }
-
-  async #fullReport(report: JsonObject, fromRegistration: boolean): Promise<void> {
-    const rows = reportRows(
-      fullReportRows(report, this.#uuid).map(named),
-      "ascending",
-      ROW_BYTES_WITH_CHECKSUM,
-    );
-    await this.#connected().sendFullReport(new BufferReportSource(rows), fromRegistration);
   }
 
   #connected(): DatanodeClient {

@@ -152,16 +152,13 @@ test("containers and pipelines that an administrator creates are imported", asyn
 test("a call that ours refuses is a difference, and the trace is played on", async () => {
   const ask = admin(
     1000,
-    "GetContainerWithPipeline",
-    { getContainerWithPipelineRequest: { containerID: 9 } },
-    { getContainerWithPipelineResponse: {} },
+    "GetContainerReplicas",
+    { getContainerReplicasRequest: { containerID: 0 } },
+    { getContainerReplicasResponse: {} },
   );
   const lines = await differencesOf([START, ask, register(2000, ONE)]);
   assert.equal(lines.length, 1);
-  assert.match(
-    lines[0] ?? "",
-    /GetContainerWithPipeline: ours container 9 does not exist.*, trace an answer/,
-  );
+  assert.match(lines[0] ?? "", /GetContainerReplicas: ours containerId.*must be positive.*, trace an answer/);
 });
 
 test("a node that an answer about one operational state leaves out has left that state", async () => {

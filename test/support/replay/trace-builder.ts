@@ -1,3 +1,5 @@
+import type { JsonObject, Run } from "../../../scripts/replay/trace.js";
+
 /** Lines of a trace, call by call, for a cluster that is not on one machine. */
 export type Line = Readonly<Record<string, unknown>>;
 
@@ -137,4 +139,101 @@ function call(
   response: Line,
 ): Line {
   return { t_ms: atMs, took_ms: 0, caller, service, type, request, response };
+}
+
+/** The lines as a run of one scene, without a file. */
+export function runOf(lines: readonly Line[]): Run {
+  const read = lines.map((line, index) => ({
+    atMs: Number(line["t_ms"]),
+    where: `line ${index + 1}`,
+    event: line["event"] as string | undefined,
+    caller: String(line["caller"]),
+    service: String(line["service"]),
+    type: String(line["type"]),
+    request: (line["request"] ?? {}) as JsonObject,
+    response: line["response"] as JsonObject | undefined,
+  }));
+  return { name: "run", scenes: [{ name: "scene", lines: read }] };
+}
+
+/** A container as answers show it. */
+export function containerInfo(containerID: number, more: object = {}): Line {
+  return {
+    containerID,
+    state: "OPEN",
+    usedBytes: 0,
+    numberOfKeys: 0,
+    sequenceId: 0,
+    owner: "om",
+    deleteTransactionId: 0,
+    replicationType: "RATIS",
+    replicationFactor: "ONE",
+    ...more,
+  };
+}
+
+export function getContainer(atMs: number, info: Line): Line {
+  return admin(
+    atMs,
+    "GetContainer",
+    { getContainerRequest: { containerID: info["containerID"] } },
+    { getContainerResponse: { containerInfo: info } },
+  );
+}
+
+export function listContainers(atMs: number, infos: readonly Line[], filter: object = {}): Line {
+  return admin(
+    atMs,
+    "ListContainer",
+    { scmListContainerRequest: { count: 20, startContainerID: 0, ...filter } },
+    { scmListContainerResponse: { containers: infos, containerCount: infos.length } },
+  );
+}
+
+export function closeContainer(atMs: number, containerID: number, status?: string): Line {
+  return admin(
+    atMs,
+    "CloseContainer",
+    { scmCloseContainerRequest: { containerID } },
+    { scmCloseContainerResponse: status === undefined ? {} : { status } },
+  );
+}
+
+export function replicasAnswer(
+  atMs: number,
+  containerID: number,
+  replicas: readonly (readonly [TraceNode, Line])[],
+): Line {
+  const containerReplica = replicas.map(
+    ([node, { state, used, keyCount, blockCommitSequenceId, ...more }]) => ({
+      containerID,
+      state,
+      datanodeDetails: detailsOf(node),
+      placeOfBirth: more["originNodeId"] ?? node.uuid,
+      sequenceID: blockCommitSequenceId,
+      keyCount,
+      bytesUsed: used,
+      replicaIndex: more["replicaIndex"],
+      dataChecksum: more["dataChecksum"],
+    }),
+  );
+  return admin(
+    atMs,
+    "GetContainerReplicas",
+    { getContainerReplicasRequest: { containerID } },
+    { getContainerReplicasResponse: { containerReplica } },
+  );
+}
+
+/** A heartbeat with an incremental report. */
+export function changed(atMs: number, node: TraceNode, report: readonly Line[]): Line {
+  return heartbeat(atMs, node, { incrementalContainerReport: [{ report }] });
+}
+
+/** An EC pipeline over all the nodes, in the order of their indexes. */
+export function ecPipeline(nodes: readonly TraceNode[], data: number, parity: number): Line {
+  const id = { id: "4cf83177-2233-46d7-979e-e9a22acf86e5" };
+  const ecReplicationConfig = { data, parity, codec: "rs", ecChunkSize: 1_048_576 };
+  const memberReplicaIndexes = nodes.map((_, index) => index + 1);
+  return { members: nodes.map(detailsOf), type: "EC", id, ecReplicationConfig, memberReplicaIndexes };
 }
