@@ -63,6 +63,7 @@ export class ReportWorld {
     this.shards = new ScmShards({
       config: {
         workers: { shardCount, shardRingBytes: ringBytes, logRingBytes: 0, stateRingBytes: 0 },
+        containers: { closeWaitMs: 150_000, unknownAction: "WARN" },
         reports: { chunksInFlightMax, chunksPerNodeMax: Math.min(4, chunksInFlightMax) },
       },
       workers: this.#workers,
@@ -134,7 +135,7 @@ export class ReportWorld {
     let found: readonly ReplicaFacts[] = [];
     this.shards.set.queryReplicas(containerId(id), (answer) => {
       assert.ok(!(answer instanceof StrataError), String(answer));
-      found = answer;
+      found = answer.replicas;
     });
     this.settle();
     return [...found].sort((a, b) => a.node - b.node);

@@ -64,7 +64,7 @@ describe("a report that is cut off between chunks by a lost connection", () => {
 });
 
 describe("two connections that claim one datanode", () => {
-  test("the newer one is it: the older is closed with a code, and what it had on the way comes first", async () => {
+  test("the newer one is it: the older is closed, and what it had on the way comes first", async () => {
     const world = await stage([5, 6]);
     const older = world.datanode(1);
     const olderReport = older.begin() ?? 0;
@@ -107,7 +107,7 @@ describe("two connections that claim one datanode", () => {
 });
 
 describe("a datanode that reports another's replicas", () => {
-  test("reports its own: they were written there first, and whose they are its connection tells", async () => {
+  test("reports its own: an origin tells where they were written, not whose they are", async () => {
     const world = await stage([5]);
     const [origin, copy] = [world.datanode(1), world.datanode(2)];
     origin.report([{ id: 5, origin: uuidOf(1) }]);
@@ -162,7 +162,7 @@ test("a grant that is never used ends with its connection, and the next in line 
   assert.equal(world.datanode(1).isAskedToReport(), true);
 });
 
-test("5,000 datanodes that begin at once all get through, in order, and heartbeats do not wait", async () => {
+test("5,000 datanodes that begin at once get through in order, and heartbeats do not wait", async () => {
   const count = 5000;
   const world = await ReportWorld.create({ chunksInFlightMax: 32, connectionCountMax: count });
   const order: number[] = [];
