@@ -142,7 +142,7 @@ describe("a datanode that reports another's replicas", () => {
   });
 });
 
-test("a grant that is never used ends with its connection, and the next in line gets the credit", async () => {
+test("a grant that is never used ends with its connection, and the next in line gets it", async () => {
   const world = await ReportWorld.create({ chunksInFlightMax: 4 });
   world.setContainer(5, "CLOSED");
   const [idle, next] = [world.datanode(1), world.datanode(2)];
