@@ -65,7 +65,6 @@ export class ReportWorld {
         workers: { shardCount, shardRingBytes: ringBytes, logRingBytes: 0, stateRingBytes: 0 },
         containers: { closeWaitMs: 150_000, unknownAction: "WARN" },
         reports: { chunksInFlightMax, chunksPerNodeMax: Math.min(4, chunksInFlightMax) },
-        containers: { unknownAction: "WARN", closeWaitMs: 0 },
       },
       workers: this.#workers,
       clock,
