@@ -2,12 +2,15 @@ import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { reducedOptions } from "../test/support/simulation/system/shrink.js";
+import { shardOptionsOf } from "../test/support/workers/shard-history.js";
 import { coreLinesOf, coreOptionsWith, playCore, reductionOf } from "./sim/core.js";
+import { playShards, shardLinesOf } from "./sim/shards.js";
 import { faultsOf, linesOf, playSystem, smallestOf } from "./sim/system.js";
 
-/** `npm run sim -- [--core] --seeds N [--first-seed X] [--seed X]`: plays whole clusters in one thread of
- * virtual time, with faults, a seed each; the same seed plays the same again. With `--core` only the Raft
- * cores, each on a fake disk. A run that fails is made smaller before it is shown. */
+/** `npm run sim -- [--core | --shards] --seeds N [--first-seed X] [--seed X]`: plays whole clusters in one
+ * thread of virtual time, with faults, a seed each; the same seed plays the same again. With `--core` only
+ * the Raft cores, each on a fake disk; with `--shards` only the tables of the shards. A run that fails is
+ * made smaller before it is shown, but for one of shards. */
 
 const SEED_MAX = 2 ** 31;
 
@@ -20,6 +23,7 @@ interface Options {
 
 interface CommandLine extends Options {
   readonly core: boolean;
+  readonly shards: boolean;
   readonly without?: string;
   readonly steps?: number;
   readonly size?: number;
@@ -65,6 +69,7 @@ async function main(): Promise<number> {
     .option("--first-seed <seed>", "the first of them; by default any", parseCount)
     .option("--seed <seed>", "this one only", parseCount)
     .option("--core", "only Raft cores, on fake disks and a fake network", false)
+    .option("--shards", "only the tables of the shards, beside a model", false)
     .option("--without <parts>", "leave these kinds of trouble out, as in scmCrash,membership")
     .option("--size <count>", "this many SCMs at the beginning", parseCount)
     .option("--rounds <count>", "this many rounds of trouble", parseCount)
@@ -78,7 +83,7 @@ async function main(): Promise<number> {
   const options = program.opts<CommandLine>();
   const seeds = seedsOf(options, () => Math.floor(Math.random() * (SEED_MAX / 2)));
   const revision = commit();
-  const play = options.core ? coreSimulator(options) : systemSimulator(options);
+  const play = simulatorOf(options);
   let failedCount = 0;
   let stepCount = 0;
   const startedAt = performance.now();
@@ -105,6 +110,21 @@ function rateLine(steps: number, ms: number): string {
 interface Simulator {
   optionsOf(seed: number): object;
   run(seed: number): Promise<Played>;
+}
+
+function simulatorOf(options: CommandLine): Simulator {
+  if (options.shards) return shardSimulator(options);
+  return options.core ? coreSimulator(options) : systemSimulator(options);
+}
+
+function shardSimulator({ rounds }: CommandLine): Simulator {
+  return {
+    optionsOf: (seed) => shardOptionsOf(seed, rounds),
+    run: async (seed) => {
+      const outcome = await playShards(seed, rounds);
+      return { lines: shardLinesOf(outcome), hasFailed: outcome.error !== undefined };
+    },
+  };
 }
 
 function systemSimulator(commandLine: CommandLine): Simulator {

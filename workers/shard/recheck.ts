@@ -46,7 +46,14 @@ export class Recheck {
     if (!this.#isUnderWay || !decisions.hasRoom) return false;
     if (this.#nextRow < this.#rowsEnd) this.#lookAtRows();
     else this.#lookAtSide();
+    // What comes into the tables from here on is looked at when it comes.
+    if (!this.#isUnderWay) this.#end();
     return true;
+  }
+
+  #end(): void {
+    this.#nextRow = Number.POSITIVE_INFINITY;
+    this.#sideNode = Number.POSITIVE_INFINITY;
   }
 
   get #rowsEnd(): number {

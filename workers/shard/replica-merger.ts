@@ -12,7 +12,7 @@ import { ReplicaKeeper } from "./replica-keeper.js";
 import { emptyReplicaWords, type ReplicaWords, type RowSums } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
 import { SideReplicas } from "./side-replicas.js";
-import { NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
+import { isUntouched, NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
 import { StripeDirectory } from "./stripe-directory.js";
 
 export interface MergerOptions {
@@ -62,7 +62,7 @@ export class ReplicaMerger {
       if (values !== undefined) this.#keeper.moveIn(stripe, id - stripe.firstId, values);
     });
     this.#side.takeLeftOut(stripe, onReportWanted);
-    this.#show();
+    this.show();
   }
 
   /** The container was created or entered another state: what its replicas mean for it is looked at anew. */
@@ -79,7 +79,7 @@ export class ReplicaMerger {
   /** False when there is nothing to look at. */
   recheckStep(): boolean {
     const hasLooked = this.#recheck.step();
-    if (hasLooked) this.#show();
+    if (hasLooked) this.show();
     return hasLooked;
   }
 
@@ -138,7 +138,7 @@ export class ReplicaMerger {
       }
     }
     this.#side.purge(node);
-    this.#show();
+    this.show();
   }
 
   /** Calls `onReplica` for each replica of the container. `values` is used again. */
@@ -187,7 +187,9 @@ export class ReplicaMerger {
       ownChecksumCount: 0,
     };
     for (const stripe of this.#stripes.all) {
-      for (let offset = 0; offset < STRIPE_ROWS; offset++) this.#checkRow(stripe, offset, sums);
+      for (let offset = 0; offset < STRIPE_ROWS; offset++) {
+        if (!isUntouched(stripe, offset)) this.#checkRow(stripe, offset, sums);
+      }
     }
     this.#keeper.checkInvariants(sums);
     const { replicaCount, unknownReplicaCount, sideReplicaCount } = this.#counters;
@@ -228,10 +230,11 @@ export class ReplicaMerger {
     this.#counters.rowCount += header.rowCount;
     this.#counters.reportCount++;
     this.#counters.showNode(header.node, this.#lists.count(header.node) + this.#side.count(header.node));
-    this.#show();
+    this.show();
   }
 
-  #show(): void {
+  /** Lets main see the figures. */
+  show(): void {
     this.#counters.overflowBlockCount = this.#keeper.overflowBlockCount;
     this.#counters.listBytes = this.#lists.bytes;
     this.#counters.show();

@@ -110,6 +110,7 @@ export class Shard implements WorkerLoop {
         return;
       case SHARD_RECORD.CONTAINERS_CHANGED:
         readContainersChanged(receiver, offset, this.#onContainerChanged);
+        this.#merger.show();
         return;
       case SHARD_RECORD.QUERY_REPLICAS: {
         const query = { ticket: 0, containerId: 0 };

@@ -99,6 +99,14 @@ export function valuesAt(offset: number, index: number): number {
   return offset * ROW_WORDS + fields.values.offset / 4 + index * VALUE_WORDS;
 }
 
+/** Whether all of the row is zeros, as in fresh memory. */
+export function isUntouched({ words }: Stripe, offset: number): boolean {
+  for (let word = offset * ROW_WORDS; word < (offset + 1) * ROW_WORDS; word++) {
+    if (words[word] !== 0) return false;
+  }
+  return true;
+}
+
 export function replicaCount(stripe: Stripe, offset: number): number {
   return (stripe.words[shapeAt(offset)] as number) & SHAPE.COUNT_MASK;
 }

@@ -1,7 +1,7 @@
 import { CONTAINER_STATE, type ContainerState } from "../../../engine/core/enums.js";
 import { StrataError } from "../../../engine/core/errors.js";
 import { containerId, nodeSlot } from "../../../engine/core/ids.js";
-import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { ContainerReplicas, NodeIds, ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import { ShardSet } from "../../../workers/pool/shard-set.js";
 import { Shard } from "../../../workers/shard/shard.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../../../workers/shared/container-layout.js";
@@ -70,16 +70,17 @@ export class ShardSystem {
   /** Writes an OPEN container with replication configuration `replication`, as `apply` would, and tells
    * nobody. */
   addContainer(id: number, replication = 0): void {
-    this.#write(id, { state: "OPEN", replication });
+    this.writeContainer(id, { state: "OPEN", replication });
   }
 
   /** Writes the container and tells its shard, as main does after `apply`. */
   setContainer(id: number, container: TestContainer): void {
-    this.#write(id, container);
+    this.writeContainer(id, container);
     this.set.containerChanged(id);
   }
 
-  #write(id: number, container: TestContainer): void {
+  /** As `apply` does, and tells nobody. */
+  writeContainer(id: number, container: TestContainer): void {
     const { state, replication = 0, sequenceId = 0, usedBytes = 0, keyCount = 0 } = container;
     const bytes = new DataView(this.#containers.get(stripeOf(id)) as SharedArrayBuffer);
     const row = (id % STRIPE_ROWS) * CONTAINER_ROW.rowBytes;
@@ -103,6 +104,23 @@ export class ShardSystem {
     this.endTurn();
   }
 
+  /** Runs one shard until it has nothing more to do, and hands its records to main. */
+  settleShard(shard: number): void {
+    this.endTurn();
+    const link = this.workers.links[shard];
+    while (link?.stepWorker()) link.deliver();
+    link?.deliver();
+    this.endTurn();
+  }
+
+  /** Ends a shard from outside, and returns when its successor has been started. */
+  async terminate(shard: number): Promise<void> {
+    const link = this.workers.links[shard];
+    link?.terminate(new StrataError("WORKER_TERMINATED", { role: "shard", index: shard }));
+    await link?.ended;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   /** What the shard knows of the container. */
   query(id: number): ContainerReplicas {
     let found: ContainerReplicas | StrataError | undefined;
@@ -119,6 +137,17 @@ export class ShardSystem {
   /** Replicas by node, in order. */
   replicasOf(id: number): ReplicaFacts[] {
     return [...this.query(id).replicas].sort((a, b) => a.node - b.node);
+  }
+
+  /** All ids that the node said it holds. */
+  idsOf(node: number): readonly number[] {
+    let found: NodeIds | StrataError | undefined;
+    this.set.nodeContainers(nodeSlot(node), { fromId: 0, countMax: 4096 }, (answer) => {
+      found = answer;
+    });
+    this.settle();
+    if (found === undefined || found instanceof StrataError) throw new Error(`no ids of ${node}: ${found}`);
+    return found.ids;
   }
 
   containerCount(node: number): number {

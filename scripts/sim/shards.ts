@@ -1,0 +1,38 @@
+import {
+  type HistoryFigures,
+  ShardHistory,
+  shardOptionsOf,
+} from "../../test/support/workers/shard-history.js";
+
+/** What `--shards` runs: the shards' tables and decisions under random reports, crashes and changes of
+ * leader, beside a naive model. */
+
+export interface ShardsOutcome {
+  readonly seed: number;
+  readonly figures: HistoryFigures;
+  readonly error: unknown;
+}
+
+/** Plays one seed. */
+export async function playShards(seed: number, rounds?: number): Promise<ShardsOutcome> {
+  const history = new ShardHistory(shardOptionsOf(seed, rounds));
+  let error: unknown;
+  try {
+    await history.run();
+  } catch (thrown) {
+    error = thrown;
+  }
+  return { seed, figures: history.figures, error };
+}
+
+/** What is printed of a seed after it was played. */
+export function shardLinesOf({ seed, figures, error }: ShardsOutcome): string[] {
+  const text = Object.entries(figures).map(([name, count]) => `${name}=${count}`);
+  const end = `seed=${seed} ${text.join(" ")}`;
+  if (error === undefined) return [`PASS ${end}`];
+  return [
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+    `FAIL ${end}`,
+    `replay: npm run sim -- --shards --seed ${seed}`,
+  ];
+}
