@@ -236,7 +236,7 @@ test("a datanode that reports another's replicas has them beside it, and takes n
   for (const { id } of rows) assert.deepEqual(bench.holders(id), [1]);
 });
 
-test("more replicas of a container than a row can count are left out, and their nodes' sets still say so", () => {
+test("more replicas than a row counts are left out, and their nodes' sets still say so", () => {
   const nodeCount = 258;
   const bench = new Bench({ nodeCount, shardCounts: [1] });
   bench.container(7, "OPEN");
