@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Histogram } from "../harness/histogram.js";
 import { emptyFigures, type FleetFigures, type FleetOptions } from "./fleet.js";
@@ -23,13 +24,14 @@ export class FleetRunner {
   readonly #latest: (FleetMessage | undefined)[] = [];
   readonly #ended: Promise<void>[] = [];
 
-  /** Nodes of the plan are shared out evenly over `processCount` processes. */
-  start(options: Omit<FleetOptions, "firstNode" | "nodeCount">, processCount: number): void {
+  /** Nodes of the plan are shared out evenly over `processCount` processes.
+   * @param niceness of a fleet that is to leave the cores to the SCM, as one on other machines would. */
+  start(options: Omit<FleetOptions, "firstNode" | "nodeCount">, processCount: number, niceness = 0): void {
     const { nodeCount } = options.plan;
     for (let i = 0; i < processCount; i++) {
       const firstNode = Math.floor((i * nodeCount) / processCount);
       const endNode = Math.floor(((i + 1) * nodeCount) / processCount);
-      this.#fork(i, { ...options, firstNode, nodeCount: endNode - firstNode });
+      this.#fork(i, { ...options, firstNode, nodeCount: endNode - firstNode }, niceness);
     }
   }
 
@@ -69,9 +71,10 @@ export class FleetRunner {
     return this.summary();
   }
 
-  #fork(index: number, options: FleetOptions): void {
+  #fork(index: number, options: FleetOptions, niceness: number): void {
     const entry = fileURLToPath(new URL("./process.js", import.meta.url));
     const child = fork(entry, [JSON.stringify(options)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    if (child.pid !== undefined) setPriority(child.pid, niceness);
     this.#children.push(child);
     this.#latest.push(undefined);
     child.on("message", (message) => {

@@ -7,6 +7,8 @@ const GC_LINE =
 
 export interface GcPause {
   readonly kind: string;
+  /** Of the thread: V8 names each by the address of its heap. */
+  readonly heap: string;
   readonly ms: number;
   /** `performance.now()` when it was told. */
   readonly atMs: number;
@@ -14,19 +16,29 @@ export interface GcPause {
 
 /** A line that V8 writes with --trace-gc; undefined = another one. */
 export function readGcLine(line: string, atMs: number): GcPause | undefined {
-  const [, , kind, ms] = GC_LINE.exec(line) ?? [];
-  return kind === undefined ? undefined : { kind, ms: Number(ms), atMs };
+  const [, heap, kind, ms] = GC_LINE.exec(line) ?? [];
+  return heap === undefined || kind === undefined ? undefined : { kind, heap, ms: Number(ms), atMs };
 }
 
 /** How long garbage collections held the threads of a process, from its output. */
 export class GcPauses {
   readonly #pauses: GcPause[] = [];
+  /** In the order in which they were first collected: the main thread's is the first. */
+  readonly #heaps: string[] = [];
 
   constructor(output: Readable) {
     createInterface({ input: output }).on("line", (line) => {
       const pause = readGcLine(line, performance.now());
-      if (pause !== undefined) this.#pauses.push(pause);
+      if (pause === undefined) return;
+      this.#pauses.push(pause);
+      if (!this.#heaps.includes(pause.heap)) this.#heaps.push(pause.heap);
     });
+  }
+
+  /** "Scavenge 1.5 ms on main". */
+  describe({ kind, heap, ms }: GcPause): string {
+    const number = this.#heaps.indexOf(heap);
+    return `${kind} ${ms} ms on ${number === 0 ? "main" : `worker ${number}`}`;
   }
 
   /** Longest first. */

@@ -15,6 +15,10 @@ const CONTAINERS_PER_NODE = 40_000;
 const PROBE_NODES = 100;
 const PROBE_INTERVAL_MS = 100;
 const PROBE_SECONDS_BEFORE = 3;
+/** Each collection of garbage goes through all clients of a process, and each chunk leaves garbage. */
+const GENERATOR_PROCESSES = 3;
+/** The datanodes of a fleet have cores of their own; on this machine they get what the SCM leaves. */
+const GENERATOR_NICENESS = 10;
 const HEARTBEAT_INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 900_000;
 const POLL_MS = 200;
@@ -63,7 +67,8 @@ async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: Be
         heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
         incrementalIntervalMs: 0,
       },
-      1,
+      GENERATOR_PROCESSES,
+      GENERATOR_NICENESS,
     );
     while (runner.summary().fullReports < plan.nodeCount) {
       if (performance.now() - startMs > TIMEOUT_MS) throw new Error("the reports did not come to an end");
@@ -77,7 +82,7 @@ async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: Be
   if (replicas !== wanted) throw new Error(`${replicas} replicas are known, ${wanted} were reported`);
   print(`${replicas} replicas over ${plan.nodeCount} sockets; ${window.cpuLine(replicas)}`);
   print(`CPU of the generator ${fleet.cpuSeconds.toFixed(1)} s, its errors ${fleet.errors}`);
-  const longest = pauses.slice(0, 3).map(({ kind, ms }) => `${kind} ${ms} ms`);
+  const longest = pauses.slice(0, 5).map((pause) => scm.gcPauses?.describe(pause));
   print(`${pauses.length} garbage collections, longest: ${longest.join(", ")}`);
   return {
     fleet,
