@@ -1,6 +1,9 @@
-import type { ReportIntake } from "../workers/pool/report-intake.js";
+import type { ShardStatistics } from "../workers/pool/replica-store.js";
+import type { IntakeCounters, ReportIntake } from "../workers/pool/report-intake.js";
 import type { ShardSet } from "../workers/pool/shard-set.js";
+import type { AdminCounters } from "./admin/admin-services.js";
 import type { ClusterState } from "./cluster/cluster-state.js";
+import type { Containers } from "./cluster/containers/containers.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
 import type { ScmServices } from "./services/scm-services.js";
@@ -31,9 +34,64 @@ export function addNodeMetrics(metrics: Metrics, nodes: NodeManager): void {
 
 /** What is replicated. */
 export function addClusterMetrics(metrics: Metrics, cluster: ClusterState): void {
-  metrics.addGauge("container", "totalContainers", "Containers.", () => cluster.containers.table.count);
   metrics.addGauge("pipeline", "totalPipelines", "Pipelines.", () => cluster.pipelines.count);
   metrics.addGauge("session", "sessions", "Sessions of admin clients.", () => cluster.sessionCount);
+}
+
+/** Containers by state, and what is asked of them (spec 02 §16, under its names). */
+export function addContainerMetrics(
+  metrics: Metrics,
+  containers: Pick<Containers, "counts">,
+  counters: { readonly admin: AdminCounters; readonly reports: IntakeCounters },
+): void {
+  const states = {
+    openContainers: 0,
+    closingContainers: 0,
+    quasiClosedContainers: 0,
+    closedContainers: 0,
+    deletingContainers: 0,
+    deletedContainers: 0,
+    totalContainers: 0,
+  };
+  const operations = {
+    numListContainerOps: 0,
+    numContainerReportsProcessedSuccessful: 0,
+    numContainerReportsProcessedFailed: 0,
+    numIcrReportsProcessedSuccessful: 0,
+    numIcrReportsProcessedFailed: 0,
+  };
+  metrics.beforeScrape(() => {
+    const { byState, total } = containers.counts();
+    states.openContainers = byState.OPEN;
+    states.closingContainers = byState.CLOSING;
+    states.quasiClosedContainers = byState.QUASI_CLOSED;
+    states.closedContainers = byState.CLOSED;
+    states.deletingContainers = byState.DELETING;
+    states.deletedContainers = byState.DELETED;
+    states.totalContainers = total;
+    const { admin, reports } = counters;
+    operations.numListContainerOps = admin.listContainerOps;
+    operations.numContainerReportsProcessedSuccessful = reports.completed;
+    operations.numContainerReportsProcessedFailed = reports.dropped;
+    operations.numIcrReportsProcessedSuccessful = reports.entries;
+    operations.numIcrReportsProcessedFailed = reports.failedEntries;
+  });
+  metrics.addGauges("container", states, {
+    openContainers: "Containers in state OPEN.",
+    closingContainers: "Containers in state CLOSING.",
+    quasiClosedContainers: "Containers in state QUASI_CLOSED.",
+    closedContainers: "Containers in state CLOSED.",
+    deletingContainers: "Containers in state DELETING.",
+    deletedContainers: "Containers in state DELETED.",
+    totalContainers: "Containers.",
+  });
+  metrics.addCounters("container", operations, {
+    numListContainerOps: "Lists of containers.",
+    numContainerReportsProcessedSuccessful: "Full reports merged as a whole.",
+    numContainerReportsProcessedFailed: "Full reports given up before their last chunk was merged.",
+    numIcrReportsProcessedSuccessful: "Entries of incremental reports taken over.",
+    numIcrReportsProcessedFailed: "Entries of incremental reports refused or dropped.",
+  });
 }
 
 /** What this SCM does about containers by itself (spec 02 §9, §10). */
@@ -69,16 +127,21 @@ export function addServiceMetrics(metrics: Metrics, services: ServiceManager): v
 
 const SERVICE_FIGURES: Readonly<Record<ServiceStatus, number>> = { RUNNING: 1, PAUSED: 0, FAILED: -1 };
 
-/** Replicas and how they come in. */
-export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: ReportIntake): void {
-  const sums = { ...shards.statistics() };
-  metrics.beforeScrape(() => Object.assign(sums, shards.statistics()));
-  metrics.addGauges("shard", sums, {
+/** Replicas and how they are merged. */
+export function addShardMetrics(metrics: Metrics, shards: ShardSet): void {
+  const sums = { ...shards.statistics(), restartCount: 0 };
+  metrics.beforeScrape(() => {
+    Object.assign(sums, shards.statistics());
+    sums.restartCount = shards.restartCount;
+  });
+  metrics.addGauges<Pick<ShardStatistics, CurrentFigure>>("shard", sums, {
     replicaCount: "Replicas now.",
     unknownReplicaCount: "Of these: of containers that were unknown when they were last reported.",
     sideReplicaCount: "Of these: beyond all stripes of the container table.",
     tableBytes: "Memory of the tables of containers and replicas.",
-    rowCount: "Report rows merged since start.",
+  });
+  metrics.addCounters<Omit<typeof sums, CurrentFigure>>("shard", sums, {
+    rowCount: "Report rows merged.",
     addedCount: "Replicas that were new.",
     updatedCount: "Replicas whose values changed.",
     vanishedCount: "Replicas taken away by a report or because their datanode died.",
@@ -90,18 +153,49 @@ export function addShardMetrics(metrics: Metrics, shards: ShardSet, intake: Repo
     unknownRowCount: "Rows of reports whose container was unknown.",
     reportsWantedCount: "Full reports wanted for rows left out before their stripe was known.",
     recheckedCount: "Containers with replicas that were checked anew, since a snapshot replaced the table.",
+    restartCount: "Shards that were terminated from outside, started again and filled by new reports.",
   });
+  const help = "How full the ring to each shard is, 0 to 1; above 0.5 no full report is let in.";
+  metrics.addLabelledGauge("shard", "ringFill", help, ["shard"], () =>
+    shards.ringFills().map((fill, shard) => [{ shard: String(shard) }, fill] as const),
+  );
+}
+
+type CurrentFigure = "replicaCount" | "unknownReplicaCount" | "sideReplicaCount" | "tableBytes";
+
+/** How reports come in: the queue of full ones (spec 02 §11), and incremental ones. */
+export function addReportMetrics(metrics: Metrics, intake: ReportIntake): void {
   metrics.addCounters("report", intake.counters, {
     begun: "Full reports that asked for credit.",
     granted: "Full reports that were given credit.",
     completed: "Full reports merged as a whole.",
-    dropped: "Full reports given up before their last chunk.",
+    dropped: "Full reports given up before their last chunk was merged.",
     longWaits: "Full reports that waited more than 60 s for credit.",
     longReports: "Full reports that took more than 120 s from the begin until they were merged.",
     chunks: "Chunks taken over.",
     incrementals: "Incremental reports taken over.",
-    entries: "Rows of incremental reports taken over.",
-    failedEntries: "Rows of incremental reports that were refused or dropped.",
+    entries: "Entries of incremental reports taken over.",
+    failedEntries: "Entries of incremental reports refused or dropped.",
     refused: "Chunks and incremental reports refused for what was in them.",
   });
+  const now = { creditInUse: 0, waitingForCredit: 0, waitingBytes: 0, missing: 0 };
+  const past = { unknownOrigins: 0 };
+  metrics.beforeScrape(() => {
+    now.creditInUse = intake.creditInUse;
+    now.waitingForCredit = intake.lineCount;
+    now.waitingBytes = intake.waitingBytes;
+    now.missing = intake.missingCount;
+    past.unknownOrigins = intake.unknownOriginCount;
+  });
+  metrics.addGauges("report", now, {
+    creditInUse: "Chunks that the full reports under way may have on the way.",
+    waitingForCredit: "Datanodes that wait for credit.",
+    waitingBytes: "Rows that wait in memory for room in the rings.",
+    missing: "Datanodes whose full report is missing.",
+  });
+  metrics.addCounters("report", past, {
+    unknownOrigins: "Times that a datanode named an origin beyond its share, or that of the dictionary.",
+  });
+  metrics.addHistogram("report", "wait_ms", "From a full report's begin to its credit.", intake.waitMs);
+  metrics.addHistogram("report", "merge_ms", "From a chunk's arrival until it is merged.", intake.mergeMs);
 }

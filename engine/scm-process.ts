@@ -18,8 +18,10 @@ import { addPeerMetrics } from "./peers/peer-metrics.js";
 import { type BootStepName, Scm } from "./scm.js";
 import {
   addClusterMetrics,
+  addContainerMetrics,
   addContainerServiceMetrics,
   addNodeMetrics,
+  addReportMetrics,
   addServiceMetrics,
   addShardMetrics,
 } from "./scm-metrics.js";
@@ -225,7 +227,12 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addPeerMetrics(metrics, scm.peerNetwork);
   addNodeMetrics(metrics, scm.nodes);
   addClusterMetrics(metrics, scm.cluster);
-  addShardMetrics(metrics, scm.shards, scm.intake);
+  addContainerMetrics(metrics, scm.cluster.containers, {
+    admin: scm.adminCounters,
+    reports: scm.intake.counters,
+  });
+  addShardMetrics(metrics, scm.shards);
+  addReportMetrics(metrics, scm.intake);
   addServiceMetrics(metrics, scm.services.manager);
   addContainerServiceMetrics(metrics, scm.services);
 }

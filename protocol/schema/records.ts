@@ -203,7 +203,7 @@ export const REPLICA = record("Replica", "A replica as last reported (spec 02 §
   containerId: field(count, "of which container"),
   datanode: field(uuid, "where"),
   state: field(enumOf(REPLICA_STATE), "replica state"),
-  originNodeId: field(uuid, "where its data was first written"),
+  originNodeId: field(uuid, "where its data was first written; all zeros = not known"),
   replicaIndex: field(u8, "1 … n for EC, else 0"),
   sequenceId: field(count, "block commit sequence id"),
   keyCount: field(count, "keys"),

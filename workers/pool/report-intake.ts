@@ -151,6 +151,13 @@ export class ReportIntake implements ReportReceiver {
     return this.#origins.unknownCount;
   }
 
+  /** Datanodes whose full report is missing, whether it was begun or not. */
+  get missingCount(): number {
+    let count = 0;
+    for (const { isWanted } of this.#nodes.values()) if (isWanted) count++;
+    return count;
+  }
+
   /** Bytes of rows that wait for room in the rings. */
   get waitingBytes(): number {
     return this.#queues.bytes;

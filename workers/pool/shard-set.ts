@@ -111,6 +111,7 @@ export class ShardSet implements ReplicaStore {
   #isPublishing = false;
   #retryTimer: Timer | undefined;
   #isStopping = false;
+  #restartCount = 0;
   /** Since start, of shards that ended. */
   readonly #past = Object.fromEntries(PAST_FIGURES.map((name) => [name, 0])) as Record<PastFigure, number>;
 
@@ -245,6 +246,16 @@ export class ShardSet implements ReplicaStore {
     return true;
   }
 
+  /** How full each shard's ring is, 0 … 1. */
+  ringFills(): readonly number[] {
+    return this.#clients.map(({ ringFill }) => ringFill);
+  }
+
+  /** Shards that were terminated from outside and started again. */
+  get restartCount(): number {
+    return this.#restartCount;
+  }
+
   /** Lets the shards finish what was handed over. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -304,6 +315,7 @@ export class ShardSet implements ReplicaStore {
    * failed. */
   #restart(lost: ShardClient, error: Error): void {
     const { shard } = lost;
+    this.#restartCount++;
     const figures = { ...this.#past };
     lost.addStatistics(figures);
     for (const name of PAST_FIGURES) this.#past[name] = figures[name];

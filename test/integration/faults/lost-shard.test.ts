@@ -5,7 +5,7 @@ import { FleetPlan } from "../../../bench/fleet/plan.js";
 import { importPlan } from "../../../engine/cli/demo/workload.js";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { Datanodes } from "../../../scripts/kill9/datanodes.js";
-import { ScmHome } from "../../support/process/scm-home.js";
+import { LOOPBACK, ScmHome } from "../../support/process/scm-home.js";
 
 const BREAKABLE = fileURLToPath(new URL("../../support/process/breakable-scm.js", import.meta.url));
 const PLAN = new FleetPlan({ nodeCount: 6, containersPerNode: 400, seed: 3 });
@@ -58,6 +58,16 @@ test("a shard that was terminated is rebuilt from new reports, and no count is e
       const expected = PLAN.members(containerId % PLAN.nodeCount).map((node) => PLAN.uuid(node));
       const found = replicas.map(({ datanode }) => datanode);
       assert.deepEqual(found, expected.sort(), `replicas of container ${containerId}`);
+    }
+    const page = await (await fetch(`http://${LOOPBACK}:${home.httpPort}/prom`)).text();
+    for (const line of [
+      `strata_shard_restart_count_total ${TERMINATIONS}`,
+      `strata_shard_replica_count ${REPLICA_COUNT}`,
+      `strata_container_total_containers ${PLAN.containerCount}`,
+      "strata_report_missing 0",
+      "strata_report_credit_in_use 0",
+    ]) {
+      assert.ok(page.includes(`\n${line}\n`), `${line} in:\n${page}`);
     }
     assert.ok(scm.isAlive);
     scm.signal("SIGTERM");

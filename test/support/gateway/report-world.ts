@@ -146,6 +146,14 @@ export class ReportWorld {
     return this.replicasOf(id).map(({ node, usedBytes }) => `${node}:${usedBytes}`);
   }
 
+  /** Ends a shard from outside; resolves when its successor runs. */
+  async loseShard(shard: number): Promise<void> {
+    const link = this.#workers.links[shard];
+    link?.terminate(new StrataError("WORKER_TERMINATED", { role: "shard", index: shard }));
+    await link?.ended;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   checkInvariants(): void {
     for (const { loop } of this.#workers.links) loop.checkInvariants();
   }
