@@ -104,7 +104,7 @@ export function addContainerServiceMetrics(metrics: Metrics, services: ScmServic
     refused: "Steps of containers that were refused, since somebody else was faster.",
     postponed: "Decisions put off for want of room: they are made again by a recheck.",
     stale: "Reports of closed replicas that are older than what their container has committed.",
-    unknown: "Reports of replicas whose container does not exist.",
+    unknown: "Replicas of containers that do not exist, when these are to be deleted.",
     unexpected: "Reports of replicas of a recovering container.",
     rechecks: "Rechecks of all containers: at the begin of a term, and after decisions were put off.",
   });

@@ -12,7 +12,6 @@ import { StrataError } from "./core/errors.js";
 import type { NodeSlot } from "./core/ids.js";
 import type { Scheduler } from "./core/scheduler.js";
 import { STRIPE_BYTES } from "./scm-storage.js";
-import { UNKNOWN_ACTION_DELETE } from "./services/container-decisions.js";
 import type { Logger } from "./telemetry/logger.js";
 
 /** Containers beyond all stripes that one datanode may report to one shard: these are of another cluster,
@@ -28,6 +27,9 @@ const INCREMENTAL_WAITING_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 
 /** A chunk that waits, with what is kept beside its rows. */
 const CHUNK_WAITING_BYTES = REPORT_CHUNK_BYTES_MAX + 1024;
+
+/** Exactly so written; any other text means that unknown containers are only told (spec 02 §7). */
+const UNKNOWN_ACTION_DELETE = "DELETE";
 
 export interface ScmShardsParts {
   readonly config: Pick<Config, "workers" | "reports" | "containers">;

@@ -224,7 +224,7 @@ export const SCHEMA = {
       "str",
       "WARN",
       "What happens to reported replicas of containers that do not exist: DELETE, exactly so written, has " +
-        "them deleted; anything else counts them and writes a line a minute.",
+        "them deleted; with anything else the log has a line a minute while their number changes.",
     ),
   },
 

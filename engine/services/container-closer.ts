@@ -107,8 +107,8 @@ export class ContainerCloser implements Service {
       return;
     }
     if (state === CONTAINER_STATE.CLOSING) {
-      // It was told, and its replica is not closed: it is told again after another lease.
-      if (!this.#leases.has(containerId)) this.#lease(containerId, clock.monotonicMs() + waitMs);
+      // If it was told, and its replica is not closed, it is told again after another lease.
+      this.#lease(containerId, clock.monotonicMs() + waitMs);
       return;
     }
     if (state !== CONTAINER_STATE.OPEN || proposals.has(containerId)) return;

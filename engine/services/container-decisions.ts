@@ -32,9 +32,6 @@ const EVENTS: Readonly<Record<number, readonly ContainerEvent[]>> = {
   [REPLICA_ACTION.FORCE_CLOSE]: ["FORCE_CLOSE"],
 };
 
-/** Exactly this text; any other one means that unknown containers are only told (spec 02 §7). */
-export const UNKNOWN_ACTION_DELETE = "DELETE";
-
 export interface ContainerDecisionsParts {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
@@ -42,8 +39,6 @@ export interface ContainerDecisionsParts {
   readonly containers: Pick<Containers, "table">;
   readonly nodes: Pick<NodeManager, "uuidOf" | "queueCommand" | "totalCommandCount">;
   readonly proposals: ContainerProposals;
-  /** `hdds.scm.unknown-container.action`. */
-  readonly unknownAction: string;
   readonly leader: () => LeaderView;
   readonly recheckContainers: () => void;
 }
@@ -73,7 +68,6 @@ export class ContainerDecisions implements Service {
   };
   readonly #parts: ContainerDecisionsParts;
   readonly #stale: LogSummary;
-  readonly #unknown: LogSummary;
   readonly #unexpected: LogSummary;
   #isRunning = false;
   #recheckTimer: Timer | undefined;
@@ -90,7 +84,6 @@ export class ContainerDecisions implements Service {
     const summary = (message: string): LogSummary =>
       new LogSummary({ scheduler, logger, message, uuidOf: (node) => nodes.uuidOf(node) });
     this.#stale = summary("closed replicas are older than what their container has committed");
-    this.#unknown = summary("replicas of containers that do not exist were reported");
     this.#unexpected = summary("replicas of recovering containers were reported");
   }
 
@@ -130,7 +123,10 @@ export class ContainerDecisions implements Service {
         this.#unexpected.note(containerId, node);
         break;
       case REPLICA_ACTION.UNKNOWN:
-        this.#decidedUnknown(decision);
+        // Shards tell only when the operator wants these deleted, of all kinds of reports (spec 02 §7, §18
+        // rule 9). The container may have been created since.
+        this.counters.unknown++;
+        if (this.#parts.containers.table.state(containerId) === 0) this.#delete(decision, true);
         break;
       case REPLICA_ACTION.DELETE:
       case REPLICA_ACTION.FORCE_DELETE:
@@ -165,15 +161,6 @@ export class ContainerDecisions implements Service {
   mayDelete(containerId: number): boolean {
     const state = this.#parts.containers.table.state(containerId);
     return (state === 0 || isEnding(state)) && !this.#parts.proposals.has(containerId);
-  }
-
-  #decidedUnknown(decision: Readonly<ReplicaDecision>): void {
-    const { containerId, node } = decision;
-    // It was created since.
-    if (this.#parts.containers.table.state(containerId) !== 0) return;
-    this.counters.unknown++;
-    if (this.#parts.unknownAction === UNKNOWN_ACTION_DELETE) this.#delete(decision, true);
-    else this.#unknown.note(containerId, node as NodeSlot);
   }
 
   /** True when the command waits for the datanode. */
@@ -273,7 +260,7 @@ export class ContainerDecisions implements Service {
     this.#recheckDelayMs = RECHECK_MS.first;
     this.#isProposalDue = false;
     this.#fullNodes.clear();
-    for (const summary of [this.#stale, this.#unknown, this.#unexpected]) summary.stop();
+    for (const summary of [this.#stale, this.#unexpected]) summary.stop();
   }
 }
 

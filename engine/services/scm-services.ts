@@ -16,6 +16,8 @@ import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
 import { ServiceManager } from "./service-manager.js";
 
+const UNKNOWN_CONTAINERS_MS = 60_000;
+
 export interface ScmServicesParts {
   readonly config: Config;
   readonly environment: Pick<Environment, "clock" | "scheduler">;
@@ -69,11 +71,30 @@ export function startServices(parts: ScmServicesParts): ScmServices {
       onPromoted: (member) => logger.info("a learner became a voter", { member }),
     }),
   );
+  manager.register(unknownContainersService(parts));
   const { decisions, closer } = containerServices(parts, context);
   manager.register(decisions);
   manager.register(closer);
   manager.start();
   return { context, gate, decisions, closer, manager };
+}
+
+/** A line a minute at most about replicas whose container does not exist (spec 02 §7), while their number
+ * changes. */
+function unknownContainersService({ environment, logger, shards }: ScmServicesParts): PeriodicService {
+  let toldCount = 0;
+  return new PeriodicService({
+    name: "unknown containers",
+    scheduler: environment.scheduler,
+    intervalMs: UNKNOWN_CONTAINERS_MS,
+    task: () => {
+      const { unknownReplicaCount: count } = shards.statistics();
+      if (count > 0 && count !== toldCount) {
+        logger.warn("datanodes hold replicas of containers that do not exist", { count });
+      }
+      toldCount = count;
+    },
+  });
 }
 
 function containerServices(
@@ -91,7 +112,6 @@ function containerServices(
   const decisions = new ContainerDecisions({
     ...shared,
     containers: cluster.containers,
-    unknownAction: config.containers.unknownAction,
     recheckContainers: () => shards.recheckContainers(),
   });
   const closer = new ContainerCloser({

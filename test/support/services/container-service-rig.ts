@@ -31,7 +31,7 @@ export class ContainerServiceRig {
   refusal: StrataError | undefined;
   #waiting: { readonly operation: Operation; readonly onOutcome: ProposalCallback }[] = [];
 
-  constructor(unknownAction = "WARN") {
+  constructor() {
     this.applied.nowMs = this.time.wallMs();
     this.applied.done(seedCluster());
     for (const number of [1, 2, 3, 4]) this.nodes.accept(number);
@@ -48,7 +48,6 @@ export class ContainerServiceRig {
     this.decisions = new ContainerDecisions({
       ...shared,
       containers,
-      unknownAction,
       recheckContainers: () => this.recheckCount++,
     });
     this.closer = new ContainerCloser({

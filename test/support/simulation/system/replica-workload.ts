@@ -8,7 +8,21 @@ import type { SimPlan } from "./plan.js";
 import type { SimDatanode } from "./sim-datanode.js";
 
 const INITIAL_REPLICAS_MAX = 60;
-const STATES: readonly ReplicaState[] = ["OPEN", "CLOSING", "QUASI_CLOSED", "CLOSED", "CLOSED", "UNHEALTHY"];
+const STATES: readonly ReplicaState[] = [
+  "OPEN",
+  "OPEN",
+  "CLOSING",
+  "QUASI_CLOSED",
+  "CLOSED",
+  "CLOSED",
+  "UNHEALTHY",
+  "INVALID",
+];
+
+/** Most of whose replicas are open, so that datanodes ask to close it, and close it when they are told. */
+function isYoung(containerId: number): boolean {
+  return containerId % 3 === 0;
+}
 
 export interface ReplicaWorkloadParts {
   readonly world: SimWorld;
@@ -23,6 +37,8 @@ export interface ReplicaWorkloadParts {
 export class ReplicaWorkload {
   readonly #parts: ReplicaWorkloadParts;
   readonly #timers: Timer[] = [];
+  /** How far each container has been written, beyond what its record says when it is imported. */
+  readonly #written = new Map<number, number>();
 
   constructor(parts: ReplicaWorkloadParts) {
     this.#parts = parts;
@@ -56,6 +72,8 @@ export class ReplicaWorkload {
 
   rest(): void {
     for (const timer of this.#timers.splice(0)) timer.cancel();
+    // Who is no member of the pipeline is never told, and would ask for ever.
+    for (const datanode of this.#parts.datanodes) datanode.forgetWishes();
   }
 
   #repeat(delayMs: () => number, task: () => void): void {
@@ -78,7 +96,9 @@ export class ReplicaWorkload {
     const id = plan.anyReplicaId(random);
     const held = datanode.replicas.get(id);
     const dice = random.below(10);
-    if (held === undefined || dice < 4) {
+    if (held?.state === "OPEN" && dice < 3) {
+      datanode.wishClose(id);
+    } else if (held === undefined || dice < 4) {
       datanode.put(this.#row(datanode, id));
     } else if (dice < 6) {
       datanode.remove(id);
@@ -91,15 +111,25 @@ export class ReplicaWorkload {
     }
   }
 
+  /** Mostly what was written last, so that replicas agree and containers close; some are behind, and some go
+   * on. */
+  #sequenceId(containerId: number): number {
+    const { plan, random } = this.#parts;
+    const written = this.#written.get(containerId) ?? plan.container(containerId, undefined).sequenceId;
+    const dice = random.below(10);
+    if (dice === 0) this.#written.set(containerId, written + 1);
+    return dice === 0 ? written + 1 : dice < 3 ? random.below(written) : written;
+  }
+
   #row(datanode: SimDatanode, containerId: number): ReportRow {
     const { plan, random } = this.#parts;
     return {
       containerId,
       usedBytes: random.uint32() * (1 + random.below(1000)),
-      sequenceId: random.below(1_000_000),
+      sequenceId: this.#sequenceId(containerId),
       keyCount: random.below(10_000),
       originNodeId: plan.uuid(random.below(plan.fleet.nodeCount)),
-      state: pick(random, STATES),
+      state: isYoung(containerId) && random.below(20) > 0 ? "OPEN" : pick(random, STATES),
       isEmpty: random.below(8) === 0,
       replicaIndex: plan.replicaIndex(containerId, datanode.number),
       ...(random.below(2) === 0 ? {} : { dataChecksum: BigInt(random.uint32()) << 32n }),

@@ -22,6 +22,8 @@ const EVENTS: readonly ContainerEvent[] = [
   "CLOSE",
   "FORCE_CLOSE",
   "DELETE",
+  "DELETE",
+  "CLEANUP",
   "CLEANUP",
 ];
 

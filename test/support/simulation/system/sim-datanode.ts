@@ -10,10 +10,11 @@ import type {
 import { DatanodeGroupClient } from "../../../../protocol/client/datanode-group-client.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../../../protocol/codec/report-rows.js";
-import type { NodeReport } from "../../../../protocol/schema/records.js";
+import type { Command, NodeReport } from "../../../../protocol/schema/records.js";
 import { SimProcess } from "../sim-process.js";
 import type { SimWorld } from "../sim-world.js";
 import { DatanodeLink } from "./datanode-link.js";
+import { mayDeleteWithoutForce } from "./due-decisions.js";
 import type { SimPlan } from "./plan.js";
 import type { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
@@ -21,6 +22,8 @@ import type { SimTrace } from "./trace.js";
 
 /** Every how many heartbeats the volumes are reported. */
 const NODE_REPORT_BEATS = 3;
+/** Wishes of one heartbeat; the protocol takes 20. */
+const CLOSE_WISHES_MAX = 20;
 const REQUEST_TIMEOUT_MS = 4_000;
 
 /** One process of the datanode. */
@@ -42,6 +45,10 @@ export interface SimDatanodeParts {
   readonly layoutVersion: number;
   /** It registers with every SCM of it. */
   readonly group: SimGroup;
+  /** It has a replica, new or changed. */
+  readonly onHeld: (row: ReportRow) => void;
+  /** It is about to delete a replica because an SCM told it to. */
+  readonly onDelete: (row: ReportRow) => void;
 }
 
 /** A datanode: what it holds stays, the process that reports it comes and goes. */
@@ -57,6 +64,8 @@ export class SimDatanode {
   #moveCount = 0;
   #lifeCount = 0;
   #life: DatanodeLife | undefined;
+  /** Containers that its heartbeats ask to close. */
+  readonly #closeWishes = new Set<number>();
   /** As on its disk. */
   #persisted: { state: OperationalState; expiry: number } = { state: "IN_SERVICE", expiry: 0 };
 
@@ -173,6 +182,7 @@ export class SimDatanode {
   /** Adds or changes a replica, and tells it. */
   put(row: ReportRow): void {
     this.replicas.set(row.containerId, this.#rowBytes === ROW_BYTES ? withoutChecksum(row) : row);
+    this.#parts.onHeld(row);
     this.#tell([row]);
   }
 
@@ -187,6 +197,16 @@ export class SimDatanode {
   /** A replica is gone, and only the next full report shows it. */
   lose(containerId: number): void {
     if (this.replicas.delete(containerId)) this.#eachLink((link) => link.noteLoss());
+  }
+
+  /** Its heartbeats ask to close the container, as long as its replica is open. */
+  wishClose(containerId: number): void {
+    this.#closeWishes.add(containerId);
+  }
+
+  /** It asks no more. */
+  forgetWishes(): void {
+    this.#closeWishes.clear();
   }
 
   /** Tells what no incremental report has told. */
@@ -248,6 +268,18 @@ export class SimDatanode {
       persistedOpStateExpiry: expiry,
       ...(beat % NODE_REPORT_BEATS === 0 ? { nodeReport: this.#nodeReport() } : {}),
       commandCounts: [{ type: "deleteContainerCommand", count: (beat + 1) % 4 }],
+      ...this.#containerActions(),
+    };
+  }
+
+  #containerActions(): Pick<HeartbeatRequest, "containerActions"> {
+    for (const id of this.#closeWishes) {
+      if (this.replicas.get(id)?.state !== "OPEN") this.#closeWishes.delete(id);
+    }
+    if (this.#closeWishes.size === 0) return {};
+    const ids = [...this.#closeWishes].slice(0, CLOSE_WISHES_MAX);
+    return {
+      containerActions: ids.map((containerId) => ({ containerId, reason: "CONTAINER_FULL" as const })),
     };
   }
 
@@ -258,15 +290,40 @@ export class SimDatanode {
     if (life === undefined) return;
     const { client } = life;
     for (let command = client.nextCommand(); command !== undefined; command = client.nextCommand()) {
-      this.#parts.trace.line(this.#name, `command ${command.type} of term ${command.term}`);
+      this.#parts.trace.line(this.#name, textOf(command));
       const { termSeen } = client.terms;
       const seen = Math.max(life.highestTerm, termSeen);
       assert(command.term >= seen, `${this.#name} obeys term ${command.term}, and has seen ${seen}`);
       life.highestTerm = command.term;
-      if (command.type !== "setNodeOperationalStateCommand") continue;
+      if (client.mayStart(command)) this.#run(command);
+    }
+  }
+
+  #run(command: Command): void {
+    if (command.type === "setNodeOperationalStateCommand") {
       assert(command.operationalState !== undefined, "the command names no state");
       this.#persisted = { state: command.operationalState, expiry: command.operationalStateExpiry ?? 0 };
+      return;
     }
+    const row = command.containerId === undefined ? undefined : this.replicas.get(command.containerId);
+    if (row === undefined) return;
+    if (command.type === "closeContainerCommand") this.#close(row, command.force === true);
+    if (command.type === "deleteContainerCommand") this.#delete(row, command);
+  }
+
+  /** Spec 01 §10: without force it depends on whether the pipeline is there. */
+  #close(row: ReportRow, force: boolean): void {
+    const isOpen = row.state === "OPEN" || row.state === "CLOSING";
+    if (!isOpen && !(force && row.state === "QUASI_CLOSED")) return;
+    const isClosed = force || this.#parts.random.below(3) > 0;
+    this.put({ ...row, state: isClosed ? "CLOSED" : "QUASI_CLOSED" });
+  }
+
+  #delete(row: ReportRow, { force, replicaIndex }: Command): void {
+    assert(replicaIndex === row.replicaIndex, `${this.#name} is to delete another part than it has`);
+    if (force !== true && !mayDeleteWithoutForce(row)) return;
+    this.#parts.onDelete(row);
+    this.remove(row.containerId);
   }
 
   #nodeReport(): NodeReport {
@@ -278,6 +335,11 @@ export class SimDatanode {
       storageReports: report.storageReports.map((volume) => ({ ...volume, scmUsed: usedBytes })),
     };
   }
+}
+
+function textOf({ type, containerId, term, force }: Command): string {
+  const what = containerId === undefined ? type : `${type} ${containerId}`;
+  return `command ${what} of term ${term}${force === true ? ", by force" : ""}`;
 }
 
 function hostOf(number: number, moveCount: number): string {

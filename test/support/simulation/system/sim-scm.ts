@@ -35,6 +35,7 @@ const SETTINGS = [
   "ozone.metadata.dirs=/data",
   `strata.ws.address=0.0.0.0:${SCM_PORT}`,
   "hdds.heartbeat.interval=1s",
+  "ozone.scm.close.container.wait.duration=2s",
   "ozone.scm.heartbeat.thread.interval=500ms",
   "ozone.scm.stale.node.interval=3s",
   "ozone.scm.dead.node.interval=6s",

@@ -1,13 +1,17 @@
 import { ClusterState } from "../../../../engine/cluster/cluster-state.js";
+import { OPERATION } from "../../../../engine/cluster/operation.js";
 import { assert } from "../../../../engine/core/assert.js";
+import type { NodeSlot } from "../../../../engine/core/ids.js";
 import { ROLE } from "../../../../engine/raft/types.js";
 import type { Scm } from "../../../../engine/scm.js";
 import { directoriesOf, STRIPE_BYTES } from "../../../../engine/scm-storage.js";
 import { verify } from "../../../../engine/storage/verify.js";
 import { METADATA_LAYOUT_VERSION } from "../../../../engine/storage/version-file.js";
+import type { ReportRow } from "../../../../protocol/codec/report-rows.js";
 import { HistoryRecorder } from "../../linearizability/history.js";
 import { SimWorld } from "../sim-world.js";
 import { checkLedger, checkModel, checkReplicas } from "./checks.js";
+import { type DueDecision, DueDecisions } from "./due-decisions.js";
 import { Faults } from "./faults.js";
 import { HotRegisters } from "./hot-registers.js";
 import { Journal } from "./journal.js";
@@ -32,6 +36,10 @@ const LEADER_MS_MAX = 3_500;
 const SETUP_MS_MAX = 20_000;
 const HEALTH_LOOK_MS = 250;
 const MEND_MS = 1_000;
+/** Deletes live for 6 minutes. */
+const CLOCK_BEHIND_MS = 5 * 60_000;
+/** Between two looks at what is still due for containers, which cost as much as hundreds of events. */
+const DUE_LOOK_MS = 100;
 
 /** A whole cluster in one thread: SCMs on disks that fail, datanodes, administrators, and what goes wrong. */
 export class Simulation {
@@ -51,6 +59,10 @@ export class Simulation {
   readonly #replicas: ReplicaWorkload;
   readonly #services: Services;
   readonly #observer: Observer;
+  readonly #due = new DueDecisions();
+  /** Containers that were DELETING once. */
+  readonly #everDeleted = new Set<number>();
+  #dueLook: { readonly atMs: number; readonly found: DueDecision | undefined } | undefined;
   #failure: unknown;
 
   constructor(seed: number, options: SimOptions, onLine?: (line: string) => void) {
@@ -66,6 +78,10 @@ export class Simulation {
     this.#journal = new Journal((operation, value) => {
       const tag = tagOf(operation, value);
       if (tag !== undefined) ledger.executed(tag);
+      const { kind } = operation;
+      if (kind === OPERATION.transitionContainer && operation.event === "DELETE") {
+        this.#everDeleted.add(operation.containerId);
+      }
     });
     const onFailure = (error: unknown): void => {
       this.#failure ??= error;
@@ -84,6 +100,8 @@ export class Simulation {
         number,
         layoutVersion: METADATA_LAYOUT_VERSION,
         group,
+        onHeld: (row) => this.#due.held(row),
+        onDelete: (row) => this.#checkDelete(row),
       });
     });
     const mutations = new MutationSource(workload.stream("mutations"), plan, ledger);
@@ -231,7 +249,11 @@ export class Simulation {
     this.faults.heal();
     await this.#elect();
     const mend = this.world.scheduler.every(MEND_MS, () => {
-      for (const datanode of this.#datanodes) datanode.reportWhenNeeded();
+      for (const datanode of this.#datanodes) {
+        datanode.reportWhenNeeded();
+        // A delete goes with its connection or its datanode, and is repeated when the replica is reported.
+        if (this.#dueLook?.found?.isDelete === true) datanode.fullReport();
+      }
     });
     const limitMs = this.world.scheduler.nowMs + HEAL_MS_MAX;
     const isHealed = (): boolean => {
@@ -265,7 +287,31 @@ export class Simulation {
         if (unrest !== undefined) return `dn${datanode.number} on ${scm.name}: ${unrest}`;
       }
     }
-    return undefined;
+    return this.#unfinished(leader);
+  }
+
+  /** What the leader still has to do for containers. */
+  #unfinished({ serving, clock }: SimScm): string | undefined {
+    const { services, nodes } = serving as Scm;
+    const { waitingCount } = services.closer;
+    if (waitingCount > 0) return `${waitingCount} containers wait for their close commands`;
+    for (const { uuid, number } of this.#datanodes) {
+      const count = nodes.totalCommandCount(nodes.slotOf(uuid) as NodeSlot, "closeContainerCommand");
+      if (count > 0) return `dn${number} has ${count} containers to close`;
+    }
+    const { nowMs } = this.world.scheduler;
+    if (this.#dueLook === undefined || nowMs >= this.#dueLook.atMs + DUE_LOOK_MS) {
+      this.#dueLook = { atMs: nowMs, found: this.#due.find(serving as Scm, this.#datanodes) };
+    }
+    const { found } = this.#dueLook;
+    // Datanodes take a delete whose deadline is over by their clock for one that came too late.
+    const isClockBehind = clock.wallMs() < this.world.clock.wallMs() - CLOCK_BEHIND_MS;
+    return found?.isDelete === true && isClockBehind ? undefined : found?.text;
+  }
+
+  /** Only replicas of containers that were deleted are. */
+  #checkDelete({ containerId }: ReportRow): void {
+    assert(this.#everDeleted.has(containerId), `a replica of container ${containerId} is deleted`);
   }
 
   #unrestOf({ serving, clock }: SimScm, datanode: SimDatanode): string | undefined {
@@ -296,6 +342,9 @@ export class Simulation {
     await checkReplicas(serving, this.world.scheduler, this.#plan, this.#datanodes);
     const { replicaCount, unknownReplicaCount } = serving.shards.statistics();
     this.trace.line(scm.name, `replicas ${replicaCount}, unknown ${unknownReplicaCount}`);
+    const { decisions, closer } = serving.services;
+    this.trace.line(scm.name, `decisions ${JSON.stringify(decisions.counters)}`);
+    this.trace.line(scm.name, `closing ${JSON.stringify(closer.counters)}`);
   }
 
   /** The log's model, the clients' ledger and the SCM's tables say the same (S1). */

@@ -34,8 +34,8 @@ function decide(
   });
 }
 
-function leading(container: Partial<ContainerRecord>, unknownAction?: string): ContainerServiceRig {
-  return new ContainerServiceRig(unknownAction).add(1, container).lead();
+function leading(container: Partial<ContainerRecord>): ContainerServiceRig {
+  return new ContainerServiceRig().add(1, container).lead();
 }
 
 /** Spec 02 §9.1 with §18 rule 18. */
@@ -97,7 +97,6 @@ test("what was decided about an earlier state is not proposed", () => {
   decide(rig, "CLOSE", { containerId: 99 });
   equal(rig.waiting.length, 0);
   deepEqual(rig.commandsOf(1), []);
-  equal(rig.decisions.counters.unknown, 0);
 });
 
 test("a refusal by the state is normal: it is counted and not tried again", () => {
@@ -150,30 +149,15 @@ test("a delete does not leave when its container came back, or is about to", () 
   equal(rig.nodes.manager.counters.droppedDeleteCount, 2);
 });
 
-test("with DELETE as their action, replicas of unknown containers are deleted", () => {
-  const rig = leading({}, "DELETE");
+test("replicas of unknown containers are deleted, unless the container was created since", () => {
+  const rig = leading({});
   decide(rig, "UNKNOWN", { containerId: 77 });
   decide(rig, "UNKNOWN", { containerId: 78, node: rig.slotOf(2) });
   rig.add(78);
   const [command] = rig.commandsOf(1);
   deepEqual([command?.containerId, command?.force], [77, true]);
   deepEqual(rig.commandsOf(2), []);
-  equal(rig.decisions.counters.unknown, 2);
 });
-
-for (const action of ["WARN", "delete", ""]) {
-  test(`with "${action}" as their action, unknown containers are counted, and told once a minute`, () => {
-    const rig = leading({}, action);
-    for (let i = 0; i < 1000; i++) decide(rig, "UNKNOWN", { containerId: 1000 + i });
-    deepEqual(rig.commandsOf(1), []);
-    equal(rig.decisions.counters.unknown, 1000);
-    equal(rig.log.length, 1);
-    rig.time.advance(60_000);
-    equal(rig.log.length, 2);
-    rig.time.advance(600_000);
-    equal(rig.log.length, 2, "nothing more happened");
-  });
-}
 
 test("stale and unexpected replicas are counted, and told once a minute each", () => {
   const rig = leading({ state: "CLOSING" });
@@ -183,6 +167,10 @@ test("stale and unexpected replicas are counted, and told once a minute each", (
   }
   const { stale, unexpected } = rig.decisions.counters;
   deepEqual([stale, unexpected, rig.log.length, rig.waiting.length], [100, 100, 2, 0]);
+  rig.time.advance(60_000);
+  equal(rig.log.length, 4, "one more line for the others");
+  rig.time.advance(600_000);
+  equal(rig.log.length, 4, "nothing more happened");
 });
 
 test("beyond its limit a decision is put off to one recheck when there is room", () => {
@@ -218,16 +206,20 @@ test("rechecks come less and less often while proposals find no room", () => {
   }
   deepEqual(gapsMs, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
   rig.time.advance(200_000);
+  decide(rig, "CLOSE");
+  rig.time.advance(1_000);
+  equal(rig.recheckCount, 11, "after a quiet time it begins anew");
+  rig.time.advance(200_000);
   rig.refusal = undefined;
   decide(rig, "CLOSE");
   rig.settle();
   equal(rig.stateOf(1), "CLOSED");
   rig.time.advance(200_000);
-  equal(rig.recheckCount, 10);
+  equal(rig.recheckCount, 11);
 });
 
 test("a datanode whose queue is full gets the other deletes when it took the first ones", () => {
-  const rig = new ContainerServiceRig("DELETE").lead();
+  const rig = new ContainerServiceRig().lead();
   const count = COMMANDS_PER_TYPE_MAX + 5;
   for (let id = 1; id <= count; id++) decide(rig, "UNKNOWN", { containerId: id });
   equal(rig.decisions.counters.postponed, 5);
@@ -259,8 +251,8 @@ test("who loses office forgets what was under way, and its outcome means nothing
 });
 
 test("no timer is left when a service stopped", () => {
-  const rig = leading({}, "WARN");
-  decide(rig, "UNKNOWN", { containerId: 77 });
+  const rig = leading({ state: "CLOSING" });
+  decide(rig, "STALE");
   rig.refusal = new StrataError("OVERLOADED", { reason: "test" });
   rig.add(2, { state: "OPEN" });
   decide(rig, "FINALIZE", { containerId: 2 });
