@@ -1,5 +1,5 @@
 import { assert } from "../../engine/core/assert.js";
-import { CONTAINER_STATE } from "../../engine/core/enums.js";
+import { CONTAINER_STATE, REPLICATION_TYPE } from "../../engine/core/enums.js";
 import { nodeSlot } from "../../engine/core/ids.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { randomUuid } from "../../engine/core/uuid.js";
@@ -9,12 +9,14 @@ import { ReportIntake } from "../../workers/pool/report-intake.js";
 import { ShardSet } from "../../workers/pool/shard-set.js";
 import { Shard } from "../../workers/shard/shard.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../../workers/shared/container-layout.js";
+import { keyCountOf, sequenceIdOf, usedBytesOf } from "./report-plan.js";
 
 const RING_BYTES = 8 * 1024 * 1024;
 /** As datanodes send them: 128 KB of rows. */
 const CHUNK_ROWS = 4096;
 /** All chunks of a report are in the ring before the shard begins, so that both sides are timed apart. */
 const CHUNKS_MAX = 40;
+const RATIS_NUMBER = 1;
 const ORIGINS = [randomUuid(new SeededRandom(1))];
 
 /** CPU time of the two sides of a report, in ns. */
@@ -61,8 +63,10 @@ export class ReportPath {
       waitingBytesTotalMax: 0,
       onComplete: () => {},
     });
+    const ratis = { type: REPLICATION_TYPE.RATIS, dataCount: 0, indexCount: 0 };
+    this.shards.setReplicationFacts(RATIS_NUMBER, ratis);
     for (let stripe = 0; stripe <= stripeOf(containerCount); stripe++) {
-      this.shards.addStripe(stripe, knownContainers());
+      this.shards.addStripe(stripe, knownContainers(stripe));
     }
   }
 
@@ -119,11 +123,20 @@ export class ReportPath {
   }
 }
 
-function knownContainers(): SharedArrayBuffer {
+/** Closed containers with the figures that the plan's replicas report. */
+function knownContainers(stripe: number): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(STRIPE_ROWS * CONTAINER_ROW.rowBytes);
-  const bytes = new Uint8Array(buffer);
-  const state = CONTAINER_ROW.fields.state.offset;
-  for (let at = state; at < bytes.length; at += CONTAINER_ROW.rowBytes) bytes[at] = CONTAINER_STATE.CLOSED;
+  const view = new DataView(buffer);
+  const { fields, rowBytes } = CONTAINER_ROW;
+  for (let offset = 0; offset < STRIPE_ROWS; offset++) {
+    const at = offset * rowBytes;
+    const id = stripe * STRIPE_ROWS + offset;
+    view.setUint8(at + fields.state.offset, CONTAINER_STATE.CLOSED);
+    view.setUint16(at + fields.replication.offset, RATIS_NUMBER, true);
+    view.setFloat64(at + fields.usedBytes.offset, usedBytesOf(id), true);
+    view.setFloat64(at + fields.keyCount.offset, keyCountOf(id), true);
+    view.setFloat64(at + fields.sequenceId.offset, sequenceIdOf(id), true);
+  }
   return buffer;
 }
 

@@ -15,6 +15,18 @@ const FACTORS = [1, 7, 11, 13];
 /** Where rows begin in a received frame: at no particular alignment. */
 const FRAME_OFFSET = 37;
 
+export function usedBytesOf(id: number): number {
+  return 5e9 + id;
+}
+
+export function sequenceIdOf(id: number): number {
+  return id * 3;
+}
+
+export function keyCountOf(id: number): number {
+  return id & 0xffff;
+}
+
 /** A cluster that is computed, not stored: three replicas of each of the containers 1 … n, spread so that
  * a node's ids have gaps without a pattern. In each block of nodeCount / 3 containers every node has one. */
 export class ReportPlan {
@@ -37,9 +49,9 @@ export class ReportPlan {
       const at = row * ROW_BYTES;
       const id = this.idOf(node, row);
       view.setFloat64(at + ROW_ID, id, true);
-      view.setFloat64(at + ROW_USED_BYTES, 5e9 + id + change, true);
-      view.setFloat64(at + ROW_SEQUENCE_ID, id * 3, true);
-      view.setUint32(at + ROW_KEY_COUNT, id & 0xffff, true);
+      view.setFloat64(at + ROW_USED_BYTES, usedBytesOf(id) + change, true);
+      view.setFloat64(at + ROW_SEQUENCE_ID, sequenceIdOf(id), true);
+      view.setUint32(at + ROW_KEY_COUNT, keyCountOf(id), true);
       view.setUint16(at + ROW_ORIGIN, 0, true);
       view.setUint8(at + ROW_STATE, REPLICA_STATE.CLOSED);
       view.setUint8(at + ROW_REPLICA_INDEX, 0);

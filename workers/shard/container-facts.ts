@@ -1,10 +1,16 @@
 import { SEQUENCE_RISES_IN } from "../../engine/cluster/containers/life-cycle.js";
-import { RULE_KIND } from "../../engine/cluster/containers/replica-rules.js";
+import {
+  actionFor,
+  REPLICA_ACTION,
+  type ReplicaAction,
+  RULE_KIND,
+  SEQUENCE_ORDER,
+} from "../../engine/cluster/containers/replica-rules.js";
 import { CONTAINER_STATE, REPLICATION_TYPE } from "../../engine/core/enums.js";
 import { CONTAINER_ROW } from "../shared/container-layout.js";
 import { REPLICATION_ROW } from "../shared/shard-layout.js";
 import { beginRead, endRead, readStable } from "../shared/version-word.js";
-import type { Stripe } from "./stripe.js";
+import { isEmptyReplica, replicaIndexOf, type Stripe, stateOf } from "./stripe.js";
 
 const ROW_WORDS = CONTAINER_ROW.rowBytes / 4;
 const ROW_NUMBERS = CONTAINER_ROW.rowBytes / 8;
@@ -90,6 +96,29 @@ export class ContainerFacts {
   /** Whether the numbers of a replica with the index count (spec 02 §6.4). */
   counts(replicaIndex: number): boolean {
     return this.state === 0 || this.kindOf(replicaIndex) !== RULE_KIND.EC_OTHER;
+  }
+
+  /** What a replica means for the container, whose sequence id is given.
+   * @param identity REPLICA_IDENTITY */
+  actionOf(identity: number, sequenceId: number, containerSequenceId: number): ReplicaAction {
+    const kind = this.kindOf(replicaIndexOf(identity));
+    const order =
+      sequenceId < containerSequenceId
+        ? SEQUENCE_ORDER.LOWER
+        : sequenceId === containerSequenceId
+          ? SEQUENCE_ORDER.EQUAL
+          : SEQUENCE_ORDER.HIGHER;
+    return actionFor(this.state, stateOf(identity), kind, order, isEmptyReplica(identity));
+  }
+
+  /** Whether the container may have the replica, its numbers count, and it means nothing. */
+  isSettledCounting(identity: number, sequenceId: number, containerSequenceId: number): boolean {
+    const replicaIndex = replicaIndexOf(identity);
+    return (
+      this.allowsIndex(replicaIndex) &&
+      this.counts(replicaIndex) &&
+      this.actionOf(identity, sequenceId, containerSequenceId) === REPLICA_ACTION.NONE
+    );
   }
 
   #readFields({ containers, containerNumbers }: Stripe, offset: number): void {

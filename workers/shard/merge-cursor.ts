@@ -37,6 +37,8 @@ export interface MergeCursor {
   touchesValues: boolean;
   /** Whether to touch the containers' rows too: new replicas need them. */
   touchesContainers: boolean;
+  /** Replicas whose values changed, in this record. */
+  updatedCount: number;
   /** Keeps the touching loads alive. */
   touched: number;
 }
@@ -57,6 +59,7 @@ export function emptyMergeCursor(stripe: Stripe): MergeCursor {
     touchedEnd: 0,
     touchesValues: false,
     touchesContainers: false,
+    updatedCount: 0,
     touched: 0,
   };
 }

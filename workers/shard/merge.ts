@@ -1,5 +1,6 @@
 import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
-import { REPLICA_FLAG, REPLICA_ROW } from "../shared/replica-layout.js";
+import { REPLICA_ROW } from "../shared/replica-layout.js";
+import { IN_PLACE, placeOf, updateInPlace } from "./in-place.js";
 import type { MergeCursor } from "./merge-cursor.js";
 
 /* The merge-join: rows of a report against the sorted list of the node, both ascending.
@@ -8,8 +9,8 @@ import type { MergeCursor } from "./merge-cursor.js";
  *   list   3   7        9   12              8 : new        9 : vanished
  *          =   =   +    −   =
  *
- * `skipUnchanged` runs over what is equal, which is nearly everything, and stops at the first row that is
- * not; the caller deals with that one and goes on. */
+ * `mergeKnown` runs over what is in both, which is nearly everything, and stops at the first row that is not
+ * or is no simple change; the caller deals with that one and goes on. */
 
 const ROW_SHIFT = Math.log2(REPLICA_ROW.rowBytes / 4);
 const CONTAINER_SHIFT = Math.log2(CONTAINER_ROW.rowBytes / 4);
@@ -19,10 +20,9 @@ const OFFSET_MASK = STRIPE_ROWS - 1;
  * for them together: one cold row after the other costs several times as much. */
 const TOUCH_ROWS = 64;
 
-/** Advances over rows that are listed and whose replica has the same values; stops at the first other one,
- * or behind the shorter of both columns. A replica in overflow, one that is not settled, and one with
- * a checksum of its own are left to the caller. */
-export function skipUnchanged(cursor: MergeCursor): void {
+/** Advances over rows that are listed and whose replica has the same values, or can be brought up to date in
+ * its place; stops at the first other one, or behind the shorter of both columns. */
+export function mergeKnown(cursor: MergeCursor): void {
   const { rowStep } = cursor;
   const count = Math.min((cursor.rowsEnd - cursor.row) / rowStep, cursor.listEnd - cursor.listAt);
   const end = cursor.row + count * rowStep;
@@ -31,8 +31,17 @@ export function skipUnchanged(cursor: MergeCursor): void {
     const blockEnd = Math.min(end, cursor.touchedEnd);
     advance(cursor, skipAsHead(cursor, blockEnd));
     if (cursor.row === blockEnd) continue;
-    if (!isUnchanged(cursor)) return;
-    advance(cursor, cursor.row + rowStep);
+    const offset = (cursor.rows[cursor.row] as number) - cursor.stripe.firstId;
+    if (cursor.list[cursor.listAt] !== offset) return;
+    const outcome = updateInPlace(cursor, cursor.stripe, offset);
+    if (outcome === IN_PLACE.NOT) return;
+    if (outcome === IN_PLACE.CHANGED) {
+      cursor.updatedCount++;
+      // Changes come in company: the next rows' values will be wanted too.
+      cursor.touchesValues = true;
+    }
+    cursor.row += rowStep;
+    cursor.listAt++;
   }
 }
 
@@ -77,46 +86,8 @@ function skipAsHead(cursor: MergeCursor, end: number): number {
   return row;
 }
 
-/** Whether the present row is listed and has the values of a settled replica in the row, be they those of the
- * head or not. */
-function isUnchanged(cursor: MergeCursor): boolean {
-  const { rows, rowWords, row, rowStep, node } = cursor;
-  const { words, firstId } = cursor.stripe;
-  const offset = (rows[row] as number) - firstId;
-  if (cursor.list[cursor.listAt] !== offset) return false;
-  const at = offset << 5;
-  const nodes = (node + 1) | ((node + 1) << 16);
-  const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
-  if (place > 3) return false;
-  const flags = (words[at | 9] as number) >>> (place << 3);
-  if ((flags & REPLICA_FLAG.SETTLED) === 0) return false;
-  const rowWord = row << 1;
-  if (words[(at | 12) + place] !== rowWords[rowWord + 7]) return false;
-  const values = (at | 16) + (place << 2);
-  if (words[values + 2] !== rowWords[rowWord + 6]) return false;
-  const used = rows[row + 1] as number;
-  const sequence = rows[row + 2] as number;
-  if (words[values] !== (used | 0) || words[values + 1] !== (sequence | 0)) return false;
-  if (words[values + 3] !== ((used / 2 ** 32) | ((sequence / 2 ** 32) << 16))) return false;
-  const low = rowStep === 5 ? (rowWords[rowWord + 8] as number) : 0;
-  const high = rowStep === 5 ? (rowWords[rowWord + 9] as number) : 0;
-  if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return words[at | 6] === low && words[at | 7] === high;
-  return (flags & REPLICA_FLAG.CHECKSUM_OWN) === 0 && (low | high) === 0;
-}
-
-/** Place of the node among the four of a row, from the words of their slots with the node taken out: the
- * half that is 0; 8 when there is none. In arithmetic, since which place it is cannot be predicted, and a
- * wrong guess costs as much as all of this. */
-function placeOf(difference01: number, difference23: number): number {
-  const is0 = ((difference01 & 0xffff) - 1) >>> 31;
-  const is1 = ((difference01 >>> 16) - 1) >>> 31;
-  const is2 = ((difference23 & 0xffff) - 1) >>> 31;
-  const is3 = ((difference23 >>> 16) - 1) >>> 31;
-  return is1 | (is2 << 1) | is3 | (is3 << 1) | (((is0 | is1 | is2 | is3) ^ 1) << 3);
-}
-
 /** Loads the next replica rows. An id behind the stripe's end touches some row of it. */
-function touch(cursor: MergeCursor): void {
+export function touch(cursor: MergeCursor): void {
   const { rows, row, rowStep, stripe } = cursor;
   const { words, containers, firstId } = stripe;
   const end = Math.min(cursor.rowsEnd, row + TOUCH_ROWS * rowStep);

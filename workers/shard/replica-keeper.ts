@@ -1,9 +1,4 @@
-import {
-  actionFor,
-  REPLICA_ACTION,
-  type ReplicaAction,
-  SEQUENCE_ORDER,
-} from "../../engine/cluster/containers/replica-rules.js";
+import { REPLICA_ACTION } from "../../engine/cluster/containers/replica-rules.js";
 import { assert } from "../../engine/core/assert.js";
 import { REPLICA_FLAG } from "../shared/replica-layout.js";
 import type { LiveUsage, ReplicaDecision } from "../shared/shard-records.js";
@@ -18,11 +13,12 @@ import {
 } from "./accounting.js";
 import { ContainerFacts, sequenceRisesIn } from "./container-facts.js";
 import type { DecisionSender } from "./decision-sender.js";
+import { addInPlace } from "./in-place.js";
+import type { MergeCursor } from "./merge-cursor.js";
 import { PUT, type Put, ReplicaTable, type ReplicaWords, type RowSums } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
 import {
   containerState,
-  isEmptyReplica,
   isUsable,
   replicaCount,
   replicaIndexOf,
@@ -82,6 +78,14 @@ export class ReplicaKeeper {
     if (put === PUT.ADDED) counters.addedCount++;
     else if (put === PUT.CHANGED) counters.updatedCount++;
     if (put !== PUT.REJECTED && this.#facts.state === 0) counters.unknownRowCount++;
+  }
+
+  /** Adds the present row of the merge the short way, if that can be done. */
+  addInPlace(cursor: MergeCursor, stripe: Stripe, offset: number): boolean {
+    if (!addInPlace(cursor, stripe, offset, this.#facts)) return false;
+    this.#counters.addedCount++;
+    this.#counters.replicaCount++;
+    return true;
   }
 
   /** As `store`, for a replica that was known before its row was. */
@@ -302,7 +306,7 @@ export class ReplicaKeeper {
       if (counts && (combined.usedBytes !== usedBytes || combined.keyCount !== keyCount)) return 0;
       if (sequenceId > live && sequenceRisesIn(state)) return 0;
     }
-    if (this.#actionOf(identity, sequenceId, live) !== REPLICA_ACTION.NONE) return 0;
+    if (this.#facts.actionOf(identity, sequenceId, live) !== REPLICA_ACTION.NONE) return 0;
     const isAsHead =
       table.isInRow &&
       table.usedBytes() === usedBytes &&
@@ -311,21 +315,10 @@ export class ReplicaKeeper {
     return isAsHead ? REPLICA_FLAG.SETTLED | REPLICA_FLAG.AS_HEAD : REPLICA_FLAG.SETTLED;
   }
 
-  #actionOf(identity: number, sequenceId: number, containerSequenceId: number): ReplicaAction {
-    const kind = this.#facts.kindOf(replicaIndexOf(identity));
-    const order =
-      sequenceId < containerSequenceId
-        ? SEQUENCE_ORDER.LOWER
-        : sequenceId === containerSequenceId
-          ? SEQUENCE_ORDER.EQUAL
-          : SEQUENCE_ORDER.HIGHER;
-    return actionFor(this.#facts.state, stateOf(identity), kind, order, isEmptyReplica(identity));
-  }
-
   /** Sends what the replica means, if anything. */
   #decide(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>, sequenceBefore: number): void {
     const { identity, sequenceId } = values;
-    const action = this.#actionOf(identity, sequenceId, sequenceBefore);
+    const action = this.#facts.actionOf(identity, sequenceId, sequenceBefore);
     if (action === REPLICA_ACTION.NONE) return;
     const decision = this.#decision;
     const isResurrection =

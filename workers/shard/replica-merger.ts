@@ -4,7 +4,8 @@ import { STRIPE_ROWS } from "../shared/container-layout.js";
 import type { ShardStartData, StripeMessage } from "../shared/shard-layout.js";
 import type { LiveUsage, NodeQuery, RowsHeader } from "../shared/shard-records.js";
 import { DecisionSender } from "./decision-sender.js";
-import { skipUnchanged } from "./merge.js";
+import { IN_PLACE, updateInPlace } from "./in-place.js";
+import { mergeKnown, touch } from "./merge.js";
 import { emptyMergeCursor, isDeletedRow, type MergeCursor, readRow, rowFrom } from "./merge-cursor.js";
 import { NodeLists } from "./node-lists.js";
 import { Recheck } from "./recheck.js";
@@ -62,7 +63,6 @@ export class ReplicaMerger {
       if (values !== undefined) this.#keeper.moveIn(stripe, id - stripe.firstId, values);
     });
     this.#side.takeLeftOut(stripe, onReportWanted);
-    this.show();
   }
 
   /** The container was created or entered another state: what its replicas mean for it is looked at anew. */
@@ -78,9 +78,7 @@ export class ReplicaMerger {
 
   /** False when there is nothing to look at. */
   recheckStep(): boolean {
-    const hasLooked = this.#recheck.step();
-    if (hasLooked) this.show();
-    return hasLooked;
+    return this.#recheck.step();
   }
 
   /** A chunk of a full report: the node has exactly these replicas with ids in [fromId, toId]. The rows
@@ -115,12 +113,17 @@ export class ReplicaMerger {
         continue;
       }
       const offset = id - stripe.firstId;
+      // A replica that is in the row is in the list.
+      const outcome = updateInPlace(cursor, stripe, offset);
+      if (outcome === IN_PLACE.CHANGED) cursor.updatedCount++;
+      if (outcome !== IN_PLACE.NOT) continue;
       readRow(cursor, this.#values);
       if (isDeletedRow(cursor)) {
         this.#lists.remove(cursor.node, stripe.place, offset);
         this.#keeper.delete(stripe, offset, this.#values);
       } else {
-        this.#lists.insert(cursor.node, stripe.place, offset);
+        const isNew = this.#lists.insert(cursor.node, stripe.place, offset);
+        if (isNew && this.#keeper.addInPlace(cursor, stripe, offset)) continue;
         this.#keeper.store(stripe, offset, this.#values);
       }
     }
@@ -138,7 +141,6 @@ export class ReplicaMerger {
       }
     }
     this.#side.purge(node);
-    this.show();
   }
 
   /** Calls `onReplica` for each replica of the container. `values` is used again. */
@@ -223,17 +225,18 @@ export class ReplicaMerger {
     cursor.rowStep = header.rowBytes / 8;
     cursor.recordEnd = cursor.row + header.rowCount * cursor.rowStep;
     cursor.node = header.node;
+    cursor.updatedCount = 0;
     return cursor;
   }
 
   #close(header: Readonly<RowsHeader>): void {
     this.#counters.rowCount += header.rowCount;
+    this.#counters.updatedCount += this.#cursor.updatedCount;
     this.#counters.reportCount++;
     this.#counters.showNode(header.node, this.#lists.count(header.node) + this.#side.count(header.node));
-    this.show();
   }
 
-  /** Lets main see the figures. */
+  /** Shows main the figures. */
   show(): void {
     this.#counters.overflowBlockCount = this.#keeper.overflowBlockCount;
     this.#counters.listBytes = this.#lists.bytes;
@@ -259,8 +262,9 @@ export class ReplicaMerger {
     cursor.touchesContainers = from === end;
     let isListChanged = false;
     for (;;) {
-      skipUnchanged(cursor);
+      if (cursor.listAt < cursor.listEnd) mergeKnown(cursor);
       if (cursor.row === cursor.rowsEnd) break;
+      if (cursor.row >= cursor.touchedEnd) touch(cursor);
       if (this.#mergeRow(stripe)) isListChanged = true;
       cursor.row += cursor.rowStep;
     }
@@ -272,12 +276,17 @@ export class ReplicaMerger {
   #mergeRow(stripe: Stripe): boolean {
     const cursor = this.#cursor;
     const offset = (cursor.rows[cursor.row] as number) - stripe.firstId;
-    // Changes come in company: the next rows' values will be wanted too.
-    cursor.touchesValues = true;
     const hasVanished = this.#vanishUntil(stripe, offset);
     const isListed = cursor.listAt < cursor.listEnd && cursor.list[cursor.listAt] === offset;
     const isDeleted = isDeletedRow(cursor);
-    if (isListed) cursor.listAt++;
+    if (isListed) {
+      cursor.listAt++;
+    } else {
+      // So do new ones, and they need their containers' rows.
+      cursor.touchesValues = true;
+      cursor.touchesContainers = true;
+      if (!isDeleted && this.#keeper.addInPlace(cursor, stripe, offset)) return true;
+    }
     readRow(cursor, this.#values);
     if (isDeleted) this.#keeper.delete(stripe, offset, this.#values);
     else this.#keeper.store(stripe, offset, this.#values);

@@ -1,6 +1,5 @@
 import { assert } from "../../engine/core/assert.js";
 import {
-  joinUint48,
   OVERFLOW_ENTRY,
   OVERFLOW_ENTRY_COUNT,
   OVERFLOW_HEAD_BYTES,
@@ -11,6 +10,7 @@ import {
   SHAPE,
 } from "../shared/replica-layout.js";
 import { ChecksumTable } from "./checksum-table.js";
+import { sequenceOf, usedOf } from "./in-place.js";
 import { OverflowPool } from "./overflow-pool.js";
 import {
   CHECKSUM_FLAGS,
@@ -412,15 +412,6 @@ export interface RowSums {
   unknownReplicaCount: number;
   overflowBlockCount: number;
   ownChecksumCount: number;
-}
-
-/** Used bytes of the REPLICA_VALUES at `at`. */
-function usedOf(words: Int32Array, at: number): number {
-  return joinUint48(words[at] as number, (words[at + 3] as number) & 0xffff);
-}
-
-function sequenceOf(words: Int32Array, at: number): number {
-  return joinUint48(words[at + 1] as number, (words[at + 3] as number) >>> 16);
 }
 
 function firstBlock(stripe: Stripe, offset: number): number {

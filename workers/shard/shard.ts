@@ -73,13 +73,16 @@ export class Shard implements WorkerLoop {
   async start(): Promise<void> {}
 
   poll(): boolean {
-    for (let message = this.#context.receiveMessage(); message !== undefined; ) {
+    let messageCount = 0;
+    for (let message = this.#context.receiveMessage(); message !== undefined; messageCount++) {
       this.#onMessage(message as StripeMessage | RecheckMessage);
       message = this.#context.receiveMessage();
     }
     if (!this.#sendHeld()) return false;
-    const taken = this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL);
-    return this.#merger.recheckStep() || taken > 0;
+    const recordCount = this.#context.receiver.drain(this.#onRecord, RECORDS_PER_POLL);
+    const hasRechecked = this.#merger.recheckStep();
+    if (messageCount + recordCount > 0 || hasRechecked) this.#merger.show();
+    return hasRechecked || recordCount > 0;
   }
 
   async stop(): Promise<void> {}
@@ -110,7 +113,6 @@ export class Shard implements WorkerLoop {
         return;
       case SHARD_RECORD.CONTAINERS_CHANGED:
         readContainersChanged(receiver, offset, this.#onContainerChanged);
-        this.#merger.show();
         return;
       case SHARD_RECORD.QUERY_REPLICAS: {
         const query = { ticket: 0, containerId: 0 };

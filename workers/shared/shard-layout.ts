@@ -3,8 +3,8 @@ import { CONTAINER_ROW } from "./container-layout.js";
 import { layout } from "./layout.js";
 import { REPLICA_ROW } from "./replica-layout.js";
 
-/** Figures of one shard; each a whole number, plainly stored after each record, so that a reader sees sums
- * that are at most a record old. */
+/** Figures of one shard; each a whole number, plainly stored after some records, so that a reader sees sums
+ * that are a moment old. */
 export const SHARD_STATISTICS = layout({
   name: "shard statistics",
   rowBytes: 160,
