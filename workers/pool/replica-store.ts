@@ -27,6 +27,10 @@ export interface ReplicaStore {
     containerId: ContainerId,
     onReplicas: (answer: ContainerReplicas | StrataError) => void,
   ): void;
+  /** The container's figures as the reports have brought them up to date, from the head of its replica row.
+   * False when no report has told of the container since it is known: what its row says is all there is.
+   * Allocates nothing. */
+  liveUsage(containerId: number, into: LiveUsage): boolean;
   /** Sums over the shards, at most a moment old. */
   statistics(): ShardStatistics;
 }

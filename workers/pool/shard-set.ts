@@ -5,7 +5,12 @@ import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
 import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_ROW } from "../shared/replica-layout.js";
 import { REPLICATION_ROW, REPLICATIONS_BYTES } from "../shared/shard-layout.js";
-import { NODE_IDS_COUNT_MAX, type ReplicaDecision, SHARD_RECORD } from "../shared/shard-records.js";
+import {
+  type LiveUsage,
+  NODE_IDS_COUNT_MAX,
+  type ReplicaDecision,
+  SHARD_RECORD,
+} from "../shared/shard-records.js";
 import type { WorkerStarter } from "../shared/worker-link.js";
 import { NodeIdQueries, type NodeIdsDone } from "./node-id-queries.js";
 import type {
@@ -17,6 +22,7 @@ import type {
 } from "./replica-store.js";
 import { RowRuns } from "./row-runs.js";
 import { type CheckedRows, ShardClient } from "./shard-client.js";
+import { StripeHeads } from "./stripe-heads.js";
 
 export interface ShardSetOptions {
   readonly workers: WorkerStarter;
@@ -103,6 +109,7 @@ export class ShardSet implements ReplicaStore {
   readonly #clients: ShardClient[] = [];
   readonly #replications = new SharedArrayBuffer(REPLICATIONS_BYTES);
   readonly #stripes = new Map<number, SharedArrayBuffer>();
+  readonly #heads = new StripeHeads();
   readonly #runs: RowRuns;
   readonly #tickets = new Map<number, Ticket>();
   readonly #queries = new Map<number, Query>();
@@ -126,7 +133,7 @@ export class ShardSet implements ReplicaStore {
   addStripe(stripe: number, containers: SharedArrayBuffer): void {
     assert(!this.#stripes.has(stripe), `stripe ${stripe} was added before`);
     this.#stripes.set(stripe, containers);
-    postStripe(this.#clientOf(stripe), stripe, containers);
+    this.#postStripe(stripe, containers);
   }
 
   recheckContainers(): void {
@@ -184,6 +191,10 @@ export class ShardSet implements ReplicaStore {
     }
     this.#nodeQueries.add(ticket, { shardCount: this.#clients.length, countMax, onIds });
     this.#schedulePublish();
+  }
+
+  liveUsage(containerId: number, into: LiveUsage): boolean {
+    return this.#heads.read(containerId, into);
   }
 
   statistics(): ShardStatistics {
@@ -322,7 +333,7 @@ export class ShardSet implements ReplicaStore {
     const fresh = this.#startShard(shard);
     this.#clients[shard] = fresh;
     for (const [stripe, containers] of this.#stripes) {
-      if (this.#clientOf(stripe) === fresh) postStripe(fresh, stripe, containers);
+      if (this.#clientOf(stripe) === fresh) this.#postStripe(stripe, containers);
     }
     // First, so that nobody takes the failed parts for the only thing that is lost.
     this.#options.onRestart(shard, error);
@@ -332,6 +343,12 @@ export class ShardSet implements ReplicaStore {
       () => {},
     );
     this.#failWaiting(shard);
+  }
+
+  #postStripe(stripe: number, containers: SharedArrayBuffer): void {
+    const replicas = allocateReplicaStripe();
+    this.#heads.add(stripe, replicas);
+    this.#clientOf(stripe).postMessage({ kind: "stripe", stripe, containers, replicas });
   }
 
   #failWaiting(shard: number): void {
@@ -397,8 +414,4 @@ export class ShardSet implements ReplicaStore {
       }
     });
   }
-}
-
-function postStripe(client: ShardClient, stripe: number, containers: SharedArrayBuffer): void {
-  client.postMessage({ kind: "stripe", stripe, containers, replicas: allocateReplicaStripe() });
 }

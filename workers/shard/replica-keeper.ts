@@ -215,9 +215,10 @@ export class ReplicaKeeper {
     if (wasKnown !== isKnown) {
       this.#counters.unknownReplicaCount += (wasKnown ? 1 : -1) * replicaCount(stripe, offset);
     }
-    setContainerState(stripe, offset, facts.state);
     setLiveSequenceId(stripe, offset, this.#sequenceFrom(stripe, offset));
     if (isKnown && !wasKnown) setLiveUsage(stripe, offset, facts.usedBytes, facts.keyCount);
+    // Last: with a state, main takes the head for the container's figures.
+    setContainerState(stripe, offset, facts.state);
     this.#checkIndexes(stripe, offset);
     if (isKnown && !wasKnown) this.#accountAll(stripe, offset);
     this.#settle(stripe, offset);

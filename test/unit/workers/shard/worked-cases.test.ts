@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { REPLICA_ACTION } from "../../../../engine/cluster/containers/replica-rules.js";
 import { CONTAINER_STATE, REPLICATION_TYPE, type ReplicaState } from "../../../../engine/core/enums.js";
+import { StrataError } from "../../../../engine/core/errors.js";
 import { nodeSlot } from "../../../../engine/core/ids.js";
 import { type TestRow, testRows } from "../../../support/workers/report-rows.js";
 import { ShardSystem, type TestContainer } from "../../../support/workers/shard-system.js";
@@ -50,7 +51,11 @@ function nodes(): number[] {
 }
 
 function live(): { usedBytes: number; keyCount: number; sequenceId: number } | undefined {
-  return system.query(ID).live;
+  const { live: fromShard } = system.query(ID);
+  const seenByMain = { usedBytes: 0, keyCount: 0, sequenceId: 0 };
+  assert.equal(system.set.liveUsage(ID, seenByMain), fromShard !== undefined);
+  if (fromShard !== undefined) assert.deepEqual(seenByMain, fromShard);
+  return fromShard;
 }
 
 describe("closing", () => {
@@ -189,6 +194,21 @@ describe("usage", () => {
       assert.equal(live()?.sequenceId, 50);
     }
   });
+});
+
+test("live usage is there from the first report on, and anew after the shard was lost", async () => {
+  container({ state: "CLOSED", replication: RATIS, sequenceId: 10, usedBytes: 7 });
+  assert.equal(live(), undefined);
+  report(1, { usedBytes: 5 });
+  assert.deepEqual(live(), { usedBytes: 5, keyCount: 5, sequenceId: 10 });
+  const [shard] = system.workers.links;
+  shard?.terminate(new StrataError("WORKER_TERMINATED", { role: "shard", index: 0 }));
+  await shard?.ended;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(system.restarts, [0]);
+  assert.equal(live(), undefined);
+  report(1, { usedBytes: 6 });
+  assert.equal(live()?.usedBytes, 6);
 });
 
 describe("a container that is gone", () => {
