@@ -1,4 +1,5 @@
 import type { ReplicaStore } from "../../workers/pool/replica-store.js";
+import type { LiveUsage } from "../../workers/shared/shard-records.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { LeaderView } from "../cluster/nodes/node-types.js";
@@ -35,7 +36,7 @@ export interface ContainerCloserParts {
   readonly logger: Pick<Logger, "warn">;
   readonly cluster: Pick<ClusterState, "containers" | "pipelines">;
   readonly nodes: Pick<NodeManager, "slotOf" | "uuidOf" | "queueCommand">;
-  readonly replicas: Pick<ReplicaStore, "queryReplicas">;
+  readonly replicas: Pick<ReplicaStore, "queryReplicas" | "liveUsage">;
   readonly proposals: ContainerProposals;
   /** `ozone.scm.close.container.wait.duration`. */
   readonly waitMs: number;
@@ -115,16 +116,22 @@ export class ContainerCloser implements Service {
     // It asks again with a later heartbeat.
     if (proposals.isFull) return;
     this.counters.requested++;
-    // The live figures come with the report of the closed replica.
-    const { sequenceId, usedBytes, keyCount } = table.read(containerId);
-    const figures = { sequenceId, usedBytes, keyCount, session: NO_SESSION };
     const operation = {
       kind: OPERATION.transitionContainer,
+      session: NO_SESSION,
       containerId,
       event: "FINALIZE",
-      ...figures,
+      ...this.#figuresOf(containerId),
     } as const;
     proposals.start(containerId, [operation], () => undefined);
+  }
+
+  /** As the reports have brought them up to date (spec 02 §18 rule 2). */
+  #figuresOf(containerId: number): LiveUsage {
+    const { sequenceId, usedBytes, keyCount } = this.#parts.cluster.containers.table.read(containerId);
+    const figures = { sequenceId, usedBytes, keyCount };
+    this.#parts.replicas.liveUsage(containerId, figures);
+    return figures;
   }
 
   /** It was created or entered another state. */

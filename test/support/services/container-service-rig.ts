@@ -6,6 +6,7 @@ import { ContainerDecisions } from "../../../engine/services/container-decisions
 import { ContainerProposals } from "../../../engine/services/container-proposals.js";
 import type { Command, ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
 import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { LiveUsage } from "../../../workers/shared/shard-records.js";
 import { AppliedState } from "../cluster/applied-state.js";
 import { containerRecord, importBatch, seedCluster, uuidOf } from "../cluster/builders.js";
 import { NodeRig } from "../cluster/node-rig.js";
@@ -25,6 +26,8 @@ export class ContainerServiceRig {
   readonly log: string[] = [];
   /** What a shard answers; datanodes by number. */
   readonly holders = new Map<number, readonly number[]>();
+  /** Of containers that reports told of. */
+  readonly live = new Map<number, LiveUsage>();
   queryError: StrataError | undefined;
   recheckCount = 0;
   /** Proposals that find no room: why. */
@@ -53,7 +56,10 @@ export class ContainerServiceRig {
     this.closer = new ContainerCloser({
       ...shared,
       cluster: this.applied.state,
-      replicas: { queryReplicas: (id, onAnswer) => onAnswer(this.queryError ?? this.#facts(id)) },
+      replicas: {
+        queryReplicas: (id, onAnswer) => onAnswer(this.queryError ?? this.#facts(id)),
+        liveUsage: (id, into) => Object.assign(into, this.live.get(id)) && this.live.has(id),
+      },
       waitMs: CLOSE_WAIT_MS,
     });
     for (const service of [this.decisions, this.closer]) service.start();

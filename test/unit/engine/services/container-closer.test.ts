@@ -44,6 +44,20 @@ test("a datanode's wish brings an open container to CLOSING, once, whoever wishe
   equal(rig.closer.waitingCount, 1);
 });
 
+test("a container that is closed takes its live figures along, or keeps those it has", () => {
+  const rig = leading().add(2, { state: "OPEN", ...ON_PIPELINE });
+  const live = { sequenceId: 300, usedBytes: 3_000_000, keyCount: 33 };
+  rig.live.set(1, live);
+  for (const id of [1, 2]) requestClose(rig, id);
+  rig.settle();
+  const figuresOf = (id: number) => {
+    const { sequenceId, usedBytes, keyCount } = rig.applied.state.containers.table.read(id);
+    return { sequenceId, usedBytes, keyCount };
+  };
+  deepEqual(figuresOf(1), live);
+  deepEqual(figuresOf(2), { sequenceId: 100, usedBytes: 1002, keyCount: 10 });
+});
+
 test("its datanodes are told when the lease is over, with the term of then", () => {
   const rig = leading();
   requestClose(rig);
