@@ -6,7 +6,7 @@ import { createAdminClient, type ReportRow } from "../../../protocol/client/inde
 import { uuidOf } from "../../support/cluster/builders.js";
 import { ObedientDatanode } from "../../support/process/obedient-datanode.js";
 import { ScmHome } from "../../support/process/scm-home.js";
-import { runStrata } from "../../support/process/strata-process.js";
+import { runStrata, type StrataProcess } from "../../support/process/strata-process.js";
 import { soon, waitFor } from "../../support/wait.js";
 
 /** What an operator does to containers, with the real program and datanodes on real sockets. */
@@ -51,11 +51,12 @@ function rowsOf(node: number): ReportRow[] {
 }
 
 let home: ScmHome;
+let scm: StrataProcess;
 let nodes: ObedientDatanode[] = [];
 
 before(async () => {
   home = await ScmHome.create(["ozone.scm.close.container.wait.duration=100ms"]);
-  await home.start();
+  scm = await home.start();
   nodes = NODES.map((node) => new ObedientDatanode(uuidOf(node), home.endpoint, rowsOf(node)));
   for (const node of nodes) node.start();
   const file = join(home.directory, "containers.jsonl");
@@ -67,6 +68,8 @@ before(async () => {
 
 after(async () => {
   for (const node of nodes) node.close();
+  scm.signal("SIGTERM");
+  await scm.ended;
   home.remove();
 });
 
