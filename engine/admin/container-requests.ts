@@ -1,6 +1,7 @@
 import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
 import type { ContainerRecord, PipelineRecord, ReplicaRecord } from "../../protocol/schema/records.js";
 import type { ReplicaFacts } from "../../workers/pool/replica-store.js";
+import type { LiveUsage } from "../../workers/shared/shard-records.js";
 import { isStale } from "../cluster/containers/eligibility.js";
 import { enumName } from "../cluster/enum-name.js";
 import { CONTAINER_STATE, type ContainerState, REPLICA_STATE } from "../core/enums.js";
@@ -20,6 +21,8 @@ const SAMPLE_COUNT_MAX = 100;
  * turn than a page holds or `Containers.list` allows. */
 export class ContainerRequests {
   readonly #services: AdminServices;
+  /** Filled anew for each container. */
+  readonly #usage: LiveUsage = { usedBytes: 0, keyCount: 0, sequenceId: 0 };
 
   constructor(services: AdminServices) {
     this.#services = services;
@@ -31,7 +34,8 @@ export class ContainerRequests {
     counters.listContainerOps++;
     const countMax = Math.min(request.countMax, containerListCountMax);
     const page = cluster.containers.list(Math.max(1, request.startContainerId), request, countMax);
-    answer.done({ ...page, totalCount: cluster.containers.table.count });
+    const containers = page.containers.map((container) => this.#withLiveUsage(container));
+    answer.done({ ...page, containers, totalCount: cluster.containers.table.count });
   }
 
   listIds(request: RequestOf<"listContainerIds">, answer: LateAnswer<"listContainerIds">): void {
@@ -50,8 +54,8 @@ export class ContainerRequests {
 
   getMany(request: RequestOf<"getContainers">, answer: LateAnswer<"getContainers">): void {
     const { containerIds, existingOnly } = request;
-    const { containers: table } = this.#services.cluster;
-    const ids = existingOnly ? containerIds.filter((id) => table.get(id) !== undefined) : containerIds;
+    const { table } = this.#services.cluster.containers;
+    const ids = existingOnly ? containerIds.filter((id) => table.state(id) !== 0) : containerIds;
     const containers = ids.map((id) => this.#existing(id));
     const pipelines = new Map<Uuid, PipelineRecord>();
     for (const container of containers) {
@@ -65,15 +69,14 @@ export class ContainerRequests {
   replicas(request: RequestOf<"getContainerReplicas">, answer: LateAnswer<"getContainerReplicas">): void {
     const id = checkContainerId(request.containerId);
     // Not later: the answer may come when this SCM does not lead any more and loads its state anew.
-    const container = this.#services.cluster.containers.get(id);
+    const container = this.#find(id);
     this.#services.replicas.queryReplicas(id, (found) => {
       if (found instanceof StrataError) {
         answer.fail(found);
         return;
       }
-      const { live } = found;
       const replicas = found.replicas.map((facts) => this.#replica(id, container, facts)).sort(byDatanode);
-      answer.done({ replicas, ...(live === undefined ? {} : { live }) });
+      answer.done({ replicas });
     });
   }
 
@@ -116,9 +119,21 @@ export class ContainerRequests {
   }
 
   #existing(containerId: number): ContainerRecord {
-    const container = this.#services.cluster.containers.get(containerId);
+    const container = this.#find(containerId);
     if (container === undefined) throw new StrataError("CONTAINER_NOT_FOUND", { containerId });
     return container;
+  }
+
+  #find(containerId: number): ContainerRecord | undefined {
+    const container = this.#services.cluster.containers.get(containerId);
+    return container === undefined ? undefined : this.#withLiveUsage(container);
+  }
+
+  /** What the replicas tell is newer than what the last transition put on record (spec 02 §1). */
+  #withLiveUsage(container: ContainerRecord): ContainerRecord {
+    if (!this.#services.replicas.liveUsage(container.containerId, this.#usage)) return container;
+    const { usedBytes, keyCount, sequenceId } = this.#usage;
+    return { ...container, usedBytes, keyCount, sequenceId };
   }
 
   #pipelineOf({ pipelineId }: ContainerRecord): ResponseOf<"getContainer">["pipeline"] {

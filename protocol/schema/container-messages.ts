@@ -72,17 +72,8 @@ export const GET_CONTAINER_REPLICAS_REQUEST = record(
   "Replicas of a container.",
   { containerId: field(count, "which; one that the SCM does not know is answered too") },
 );
-export const LIVE_USAGE = record("LiveUsage", "Figures of a container as its replicas tell them now.", {
-  usedBytes: field(count, "used", "bytes"),
-  keyCount: field(count, "keys"),
-  sequenceId: field(count, "highest block commit sequence id"),
-});
 export const GET_CONTAINER_REPLICAS_RESPONSE = record("GetContainerReplicasResponse", "Its replicas.", {
   replicas: field(list(recordOf(REPLICA), 1024), "ordered by datanode uuid"),
-  live: field(
-    optional(recordOf(LIVE_USAGE)),
-    "newer than the container's record, which changes with its state; nil when nothing was reported",
-  ),
 });
 export const GET_CONTAINER_COUNT_REQUEST = record("GetContainerCountRequest", "How many containers exist.", {
   state: field(optional(enumOf(CONTAINER_STATE)), "only these; nil = all"),

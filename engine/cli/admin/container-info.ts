@@ -15,15 +15,7 @@ import { fetchHolders, forEachContainer, type Holders } from "./replica-holders.
 interface ContainerDetails {
   readonly answer: ResponseOf<"getContainer">;
   readonly replicas: readonly ReplicaRecord[];
-  readonly live: ResponseOf<"getContainerReplicas">["live"];
   readonly datanodes: Holders;
-}
-
-interface LiveFigure {
-  readonly text: string;
-  readonly json: string;
-  readonly recorded: number;
-  readonly value: number;
 }
 
 const EXAMPLES = `
@@ -32,9 +24,8 @@ Examples:
   strata admin container info 1 2 3 --json
   seq 1 10 | strata admin container info -
 
-What the replicas tell of usage and sequence is newer than the container's record, which changes with its
-state: figures that differ are shown as live. A replica is stale when it is older than what the container has
-committed.`;
+Usage and sequence id are what the replicas tell; before one is reported, what was so when the container last
+changed its state. A replica is stale when it is older than what the container has committed.`;
 
 /** `strata admin container info` (spec 02 §15.1). */
 export function addContainerInfo(parent: Command, context: CommandContext): void {
@@ -79,38 +70,21 @@ async function fetchContainer(
   containerId: ContainerId,
 ): Promise<ContainerDetails> {
   const answer = await connection.getContainer({ containerId });
-  const { replicas, live } = await connection.getContainerReplicas({ containerId });
-  return { answer, replicas, live, datanodes: await fetchHolders(connection, replicas) };
+  const { replicas } = await connection.getContainerReplicas({ containerId });
+  return { answer, replicas, datanodes: await fetchHolders(connection, replicas) };
 }
 
-/** Figures that the replicas tell otherwise than the record, which changes with the container's state; JSON
- * names them as the record does. */
-function liveFigures({ answer, live }: ContainerDetails): LiveFigure[] {
-  const { container } = answer;
-  const { usedBytes, keyCount, sequenceId } = live ?? container;
-  const figures: LiveFigure[] = [
-    { text: "Used Bytes", json: "usedBytes", recorded: container.usedBytes, value: usedBytes },
-    { text: "Number of Keys", json: "numberOfKeys", recorded: container.keyCount, value: keyCount },
-    { text: "Sequence Id", json: "sequenceId", recorded: container.sequenceId, value: sequenceId },
-  ];
-  return figures.filter(({ recorded, value }) => recorded !== value);
-}
-
-function detailsJson(details: ContainerDetails): Record<string, unknown> {
-  const { answer, replicas, datanodes } = details;
+function detailsJson({ answer, replicas, datanodes }: ContainerDetails): Record<string, unknown> {
   const { container, pipeline } = answer;
-  const live = liveFigures(details).map(({ json, value }) => [json, value] as const);
   return {
     containerInfo: containerJson(container),
-    ...(live.length === 0 ? {} : { live: Object.fromEntries(live) }),
     ...(pipeline === undefined ? {} : { pipeline: pipelineJson(pipeline) }),
     replicas: replicas.map((replica) => replicaJson(replica, datanodes.get(replica.datanode))),
     ...(container.pipelineId === undefined ? {} : { writePipelineID: { id: container.pipelineId } }),
   };
 }
 
-function describe(details: ContainerDetails): string[] {
-  const { answer, replicas, datanodes } = details;
+function describe({ answer, replicas, datanodes }: ContainerDetails): string[] {
   const { container, pipeline } = answer;
   const members = pipeline?.members ?? [];
   const sorted = [...replicas].sort((a, b) => a.replicaIndex - b.replicaIndex);
@@ -123,7 +97,6 @@ function describe(details: ContainerDetails): string[] {
     `Used Bytes: ${container.usedBytes}`,
     `Number of Keys: ${container.keyCount}`,
     `Sequence Id: ${container.sequenceId}`,
-    ...liveFigures(details).map(({ text, value }) => `Live ${text}: ${value}`),
     `Datanodes: [${members.map(({ details }) => placeOf(details.uuid, details)).join(",\n")}]`,
     `Replicas: [${sorted.map((replica) => describeReplica(replica, datanodes)).join(",\n")}]`,
   ];

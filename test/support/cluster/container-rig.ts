@@ -12,6 +12,7 @@ import { RemoteError } from "../../../protocol/codec/errors.js";
 import { ADMIN_PATH, type OperationName, type ResponseOf } from "../../../protocol/schema/messages.js";
 import type { ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
 import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { LiveUsage } from "../../../workers/shared/shard-records.js";
 import { FakeBarrier } from "../gateway/fake-barrier.js";
 import { RpcWorld } from "../gateway/rpc-world.js";
 import { AppliedState } from "./applied-state.js";
@@ -48,6 +49,8 @@ export class ContainerRig {
   readonly deletes: { readonly containerId: number; readonly nodes: readonly number[] }[] = [];
   /** By container; a StrataError is what a shard that is gone answers. */
   readonly facts = new Map<number, ContainerReplicas | StrataError>();
+  /** What the shards know of usage, by container. */
+  readonly live = new Map<number, LiveUsage>();
   /** By slot. */
   readonly nodeContainers = new Map<number, readonly number[]>();
   /** Datanodes whose queues take no command. */
@@ -150,6 +153,10 @@ export class ContainerRig {
     return {
       queryReplicas: (id: number, onAnswer: (answer: ContainerReplicas | StrataError) => void) => {
         onAnswer(this.facts.get(id) ?? { replicas: [], live: undefined });
+      },
+      liveUsage: (id: number, into: LiveUsage) => {
+        const live = this.live.get(id);
+        return live !== undefined && Object.assign(into, live) === into;
       },
       nodeContainerCount: (slot: number) => this.nodeContainers.get(slot)?.length ?? 0,
       nodeContainers: (

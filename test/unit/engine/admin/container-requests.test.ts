@@ -4,6 +4,7 @@ import { parseReplication, ratis } from "../../../../engine/cluster/containers/r
 import { CONTAINER_STATE, type ContainerState } from "../../../../engine/core/enums.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { OperationName, RequestOf } from "../../../../protocol/schema/messages.js";
+import type { ContainerRecord } from "../../../../protocol/schema/records.js";
 import { containerRecord, pipelineRecord, uuidOf } from "../../../support/cluster/builders.js";
 import { ContainerRig, factsOf } from "../../../support/cluster/container-rig.js";
 
@@ -146,18 +147,35 @@ test("the report counts every state, and knows no health before the replication 
   assert.deepEqual(rest, { timeMs: 0, sampleCountMax: 100, suppressedCount: 3, healths: [] });
 });
 
-test("replicas come with the figures that they tell now, and stale ones are marked", () => {
+test("containers have the figures that their replicas tell, where there are any", () => {
+  const rig = new ContainerRig();
+  rig.add([containerRecord(1, { state: "OPEN" }), containerRecord(2)]);
+  rig.live.set(1, { usedBytes: 7, keyCount: 8, sequenceId: 101 });
+  const expected = [
+    [1, 7, 8, 101],
+    [2, 1002, 10, 100],
+  ];
+  const shown = (containers: readonly ContainerRecord[]) =>
+    containers.map((each) => [each.containerId, each.usedBytes, each.keyCount, each.sequenceId]);
+  const list = rig.answer("listContainers", { startContainerId: 1, countMax: 9 });
+  assert.deepEqual(shown(list.containers), expected);
+  const many = rig.answer("getContainers", { containerIds: [1, 2], existingOnly: false });
+  assert.deepEqual(shown(many.containers), expected);
+  const each = [1, 2].map((id) => rig.answer("getContainer", { containerId: id }).container);
+  assert.deepEqual(shown(each), expected);
+});
+
+test("replicas that are older than what the container has committed are marked", () => {
   const rig = new ContainerRig();
   rig.add([containerRecord(1, { state: "CLOSING" })]);
-  const live = { usedBytes: 7, keyCount: 8, sequenceId: 101 };
-  rig.facts.set(1, { replicas: [factsOf(3, "CLOSED", { sequenceId: 99 }), factsOf(2, "CLOSED")], live });
-  const answer = rig.answer("getContainerReplicas", { containerId: 1 });
-  assert.deepEqual(answer.live, live);
+  rig.live.set(1, { usedBytes: 7, keyCount: 8, sequenceId: 101 });
+  rig.report(1, factsOf(3, "CLOSED", { sequenceId: 101 }), factsOf(2, "CLOSED"));
+  const { replicas } = rig.answer("getContainerReplicas", { containerId: 1 });
   assert.deepEqual(
-    answer.replicas.map(({ datanode, isStale }) => [datanode, isStale]),
+    replicas.map(({ datanode, isStale }) => [datanode, isStale]),
     [
-      [uuidOf(2), undefined],
-      [uuidOf(3), true],
+      [uuidOf(2), true],
+      [uuidOf(3), undefined],
     ],
   );
 });
@@ -165,8 +183,7 @@ test("replicas come with the figures that they tell now, and stale ones are mark
 test("replicas of a container that the SCM does not know are shown", () => {
   const rig = new ContainerRig();
   rig.report(77, factsOf(1, "OPEN"));
-  const answer = rig.answer("getContainerReplicas", { containerId: 77 });
-  assert.deepEqual([answer.replicas.length, answer.live], [1, undefined]);
+  assert.equal(rig.answer("getContainerReplicas", { containerId: 77 }).replicas.length, 1);
 });
 
 test("a datanode's containers go from page to page, with the states that the SCM knows", () => {

@@ -46,6 +46,7 @@ function admin() {
     cluster: applied.state,
     nodes: { slotOf: () => undefined, list },
     replicas: {
+      liveUsage: () => false,
       queryReplicas: (_: number, onAnswer: (answer: unknown) => void) => onAnswer({ replicas: [] }),
     },
     tables: {
