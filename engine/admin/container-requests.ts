@@ -1,7 +1,6 @@
 import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
 import type { ContainerRecord, PipelineRecord, ReplicaRecord } from "../../protocol/schema/records.js";
-import type { ReplicaFacts } from "../../workers/pool/replica-store.js";
-import type { LiveUsage } from "../../workers/shared/shard-records.js";
+import type { LiveUsage, ReplicaFacts } from "../../workers/pool/replica-store.js";
 import { isStale } from "../cluster/containers/eligibility.js";
 import { enumName } from "../cluster/enum-name.js";
 import { CONTAINER_STATE, type ContainerState, REPLICA_STATE } from "../core/enums.js";

@@ -2,6 +2,8 @@ import type { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
 import type { LiveUsage } from "../shared/shard-records.js";
 
+export type { LiveUsage };
+
 /** What main may ask of the shards. Implemented by ShardSet. */
 export interface ReplicaStore {
   /** Makes the rows of a stripe known to its shard; to be called before a container of it is written, so that
