@@ -211,6 +211,17 @@ test("live usage is there from the first report on, and anew after the shard was
   assert.equal(live()?.usedBytes, 6);
 });
 
+test("where reports raise the sequence id no more, it is the one that all SCMs have (§9.3)", () => {
+  container({ state: "CLOSING", replication: RATIS, sequenceId: 10 });
+  report(1, { state: "CLOSING", sequenceId: 30 });
+  assert.equal(live()?.sequenceId, 30);
+  // The leader had not seen that report.
+  container({ state: "CLOSED", replication: RATIS, sequenceId: 25 });
+  assert.equal(live()?.sequenceId, 25);
+  container({ state: "DELETING", replication: RATIS, sequenceId: 25 });
+  assert.deepEqual(report(2, { sequenceId: 27 }), ["RESURRECT_CLOSED"]);
+});
+
 describe("a container that is gone", () => {
   test("case 9: an empty replica of a deleted one is deleted, and recorded", () => {
     container({ state: "DELETED", replication: RATIS, sequenceId: 10 });
