@@ -13,7 +13,7 @@ import { ReplicaKeeper } from "./replica-keeper.js";
 import { emptyReplicaWords, type ReplicaWords, type RowSums } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
 import { SideReplicas } from "./side-replicas.js";
-import { isUntouched, NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
+import { claimRows, isUntouched, NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
 import { StripeDirectory } from "./stripe-directory.js";
 
 export interface MergerOptions {
@@ -39,6 +39,7 @@ export class ReplicaMerger {
   readonly #counters: ShardCounters;
   readonly #cursor = emptyMergeCursor(NO_STRIPE);
   readonly #values = emptyReplicaWords();
+  readonly #edit = { at: 0, removeCount: 0, insertCount: 0 };
 
   constructor({ data, counters, sender }: MergerOptions) {
     const decisions = new DecisionSender({ sender, counters, sendsUnknown: data.sendsUnknown });
@@ -58,6 +59,8 @@ export class ReplicaMerger {
    * each node whose full report must bring what had found no room there. */
   addStripe(message: StripeMessage, onReportWanted: (node: number) => void): void {
     const stripe = this.#stripes.add(message);
+    this.#lists.expectPlaces(this.#stripes.count);
+    claimRows(stripe);
     this.#side.moveOut(stripe, (node, id, values) => {
       this.#lists.insert(node, stripe.place, id - stripe.firstId);
       if (values !== undefined) this.#keeper.moveIn(stripe, id - stripe.firstId, values);
@@ -269,7 +272,7 @@ export class ReplicaMerger {
       cursor.row += cursor.rowStep;
     }
     if (this.#vanishUntil(stripe, STRIPE_ROWS)) isListChanged = true;
-    if (isListChanged) this.#rewriteList(stripe, firstRow, { from, end });
+    if (isListChanged) this.#rewriteList(stripe, firstRow, from, end);
   }
 
   /** Deals with the present row, which is not "as before"; true when the list will change. */
@@ -305,17 +308,19 @@ export class ReplicaMerger {
   }
 
   /** The list's section becomes what the rows from `firstRow` to the present one say. */
-  #rewriteList(stripe: Stripe, firstRow: number, section: { from: number; end: number }): void {
+  #rewriteList(stripe: Stripe, firstRow: number, from: number, end: number): void {
     const cursor = this.#cursor;
+    const edit = this.#edit;
     const rowsEnd = cursor.row;
-    let insertCount = 0;
+    edit.insertCount = 0;
     for (cursor.row = firstRow; cursor.row < rowsEnd; cursor.row += cursor.rowStep) {
-      if (!isDeletedRow(cursor)) insertCount++;
+      if (!isDeletedRow(cursor)) edit.insertCount++;
     }
-    const removeCount = section.end - section.from;
-    this.#lists.resize(cursor.node, stripe.place, { at: section.from, removeCount, insertCount });
+    edit.at = from;
+    edit.removeCount = end - from;
+    this.#lists.resize(cursor.node, stripe.place, edit);
     const { entries } = this.#lists;
-    let at = this.#lists.start + section.from;
+    let at = this.#lists.start + from;
     for (cursor.row = firstRow; cursor.row < rowsEnd; cursor.row += cursor.rowStep) {
       if (!isDeletedRow(cursor)) entries[at++] = (cursor.rows[cursor.row] as number) - stripe.firstId;
     }
