@@ -36,6 +36,7 @@ export class Recheck {
     this.#nextRow = 0;
     this.#sideNode = 0;
     this.#sideIndex = 0;
+    this.#endWhenDone();
   }
 
   /** False when there was nothing to do. */
@@ -46,12 +47,13 @@ export class Recheck {
     if (!this.#isUnderWay || !decisions.hasRoom) return false;
     if (this.#nextRow < this.#rowsEnd) this.#lookAtRows();
     else this.#lookAtSide();
-    // What comes into the tables from here on is looked at when it comes.
-    if (!this.#isUnderWay) this.#end();
+    this.#endWhenDone();
     return true;
   }
 
-  #end(): void {
+  /** What comes into the tables later is looked at when it comes. */
+  #endWhenDone(): void {
+    if (this.#isUnderWay) return;
     this.#nextRow = Number.POSITIVE_INFINITY;
     this.#sideNode = Number.POSITIVE_INFINITY;
   }

@@ -175,6 +175,7 @@ export class ShardLane {
       const expected = [...(this.model.replicas.get(id) ?? [])].sort(([a], [b]) => a - b).map(facts);
       const { replicas: found, live } = this.contentOf(id);
       assert.deepEqual(found, expected, `replicas of container ${id}`);
+      assert.deepEqual(this.system.liveUsage(id), live, `usage of container ${id}, read in place`);
       if (this.isExact) assert.deepEqual(live, this.model.liveUsage(id), `live usage of container ${id}`);
       heads.push(live);
       return found;

@@ -5,7 +5,7 @@ import type { ContainerReplicas, NodeIds, ReplicaFacts } from "../../../workers/
 import { ShardSet } from "../../../workers/pool/shard-set.js";
 import { Shard } from "../../../workers/shard/shard.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../../../workers/shared/container-layout.js";
-import type { ReplicaDecision } from "../../../workers/shared/shard-records.js";
+import type { LiveUsage, ReplicaDecision } from "../../../workers/shared/shard-records.js";
 import { SimScheduler } from "../simulation/sim-scheduler.js";
 import { LocalWorkers } from "./local-workers.js";
 
@@ -137,6 +137,12 @@ export class ShardSystem {
   /** Replicas by node, in order. */
   replicasOf(id: number): ReplicaFacts[] {
     return [...this.query(id).replicas].sort((a, b) => a.node - b.node);
+  }
+
+  /** What main reads of the container in the shard's memory. */
+  liveUsage(id: number): LiveUsage | undefined {
+    const usage = { usedBytes: 0, keyCount: 0, sequenceId: 0 };
+    return this.set.liveUsage(id, usage) ? usage : undefined;
   }
 
   /** All ids that the node said it holds. */
