@@ -11,6 +11,7 @@ import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
 import { commitHa } from "./scenarios/commit-ha.js";
+import { containerList } from "./scenarios/container-list.js";
 import { failover } from "./scenarios/failover.js";
 import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
@@ -34,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   raftStep,
   quorum,
   flush,
+  containerList,
   ring,
   codec,
   boot,
