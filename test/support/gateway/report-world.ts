@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ratis } from "../../../engine/cluster/containers/replication-config.js";
 import { NodeManager } from "../../../engine/cluster/nodes/node-manager.js";
 import { CONTAINER_STATE, type ContainerState } from "../../../engine/core/enums.js";
 import { StrataError } from "../../../engine/core/errors.js";
@@ -25,6 +26,9 @@ export interface ReportWorldOptions {
   readonly chunksInFlightMax?: number;
   readonly connectionCountMax?: number;
 }
+
+/** Of the only replication configuration. */
+const RATIS_NUMBER = 1;
 
 type Chunk = RequestOf<"fullReportChunk">;
 
@@ -81,6 +85,7 @@ export class ReportWorld {
   static async create(options: ReportWorldOptions = {}): Promise<ReportWorld> {
     const world = new ReportWorld(options);
     await world.shards.start();
+    world.shards.addReplicationConfig(RATIS_NUMBER, ratis(3));
     const services = {
       nodes: world.nodes,
       reports: world.shards.intake,
@@ -96,7 +101,7 @@ export class ReportWorld {
     return world;
   }
 
-  /** Writes a container as `apply` would, and tells the shards. */
+  /** Writes a container of RATIS/THREE, without data and with sequence id 0, as `apply` would, and tells the shards. */
   setContainer(id: number, state: ContainerState): void {
     const stripe = stripeOf(id);
     let view = this.#containers.get(stripe);
@@ -104,8 +109,9 @@ export class ReportWorld {
       view = new DataView(this.shards.allocateStripe(stripe));
       this.#containers.set(stripe, view);
     }
-    const at = (id % STRIPE_ROWS) * CONTAINER_ROW.rowBytes + CONTAINER_ROW.fields.state.offset;
-    view.setUint8(at, CONTAINER_STATE[state]);
+    const at = (id % STRIPE_ROWS) * CONTAINER_ROW.rowBytes;
+    view.setUint16(at + CONTAINER_ROW.fields.replication.offset, RATIS_NUMBER, true);
+    view.setUint8(at + CONTAINER_ROW.fields.state.offset, CONTAINER_STATE[state]);
     this.shards.containerChanged(id);
   }
 
@@ -123,7 +129,9 @@ export class ReportWorld {
 
   /** Runs until nothing moves any more; time goes on by a few ms, as long as a retry takes. */
   settle(): void {
-    for (let i = 0; i < 3; i++) {
+    const { intake } = this.shards;
+    for (let i = 0; i < 3 || intake.waitingBytes > 0; i++) {
+      assert.ok(i < 1000, "the shards take what waits");
       this.rpc.turn();
       this.#workers.settle();
       this.rpc.turn();
@@ -187,12 +195,12 @@ export class ReportingPeer {
 
   /** Asks for credit; the report's id when it is given. */
   begin(rowCount = 100_000): number | undefined {
+    const { answers } = this.connection;
+    const before = answers.length;
     this.tell("fullReportBegin", { fromRegistration: false, rowCount });
     this.#world.rpc.turn();
-    const { name, body } = this.connection.lastAnswer;
-    return name === "fullReportBegin" && body !== undefined
-      ? (body as ResponseOf<"fullReportBegin">).reportId
-      : undefined;
+    const grant = answers.slice(before).findLast(({ name, error }) => name === "fullReportBegin" && !error);
+    return (grant?.body as ResponseOf<"fullReportBegin"> | undefined)?.reportId;
   }
 
   /** A chunk of `rows`, by default the whole report. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { REPLICA_ACTION } from "../../../../engine/cluster/containers/replica-rules.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 import { uuidOf } from "../../../support/gateway/datanode-world.js";
 import { type ReportingPeer, ReportWorld } from "../../../support/gateway/report-world.js";
@@ -140,6 +141,37 @@ describe("a datanode that reports another's replicas", () => {
     );
     assert.equal(granted.isAskedToReport(), false);
   });
+});
+
+test("a replica of a container that is being deleted is recorded, and what is due for it is decided", async () => {
+  const world = await stage([]);
+  world.setContainer(5, "DELETING");
+  world.setContainer(6, "DELETED");
+  world.setContainer(7, "DELETING");
+  world.setContainer(8, "DELETED");
+  const peer = world.datanode(1);
+  peer.report([
+    { id: 5, sequenceId: 0 },
+    { id: 6, isEmpty: true },
+    { id: 7, sequenceId: 10 },
+    { id: 8, state: "DELETED", isEmpty: true },
+  ]);
+  assert.deepEqual(
+    [5, 6, 7, 8].map((id) => world.tableOf(id)),
+    [["0:1000"], ["0:1000"], ["0:1000"], []],
+  );
+  const { FORCE_DELETE, DELETE, RESURRECT_CLOSED } = REPLICA_ACTION;
+  assert.deepEqual(
+    world.decisions.map(({ containerId, action }) => [containerId, action]),
+    [
+      [5, FORCE_DELETE],
+      [6, DELETE],
+      [7, RESURRECT_CLOSED],
+      [8, DELETE],
+    ],
+  );
+  assert.equal(peer.closedWith, undefined);
+  world.checkInvariants();
 });
 
 test("a grant that is never used ends with its connection, and the next in line gets it", async () => {
