@@ -101,7 +101,8 @@ export class ReportWorld {
     return world;
   }
 
-  /** Writes a container of RATIS/THREE, without data and with sequence id 0, as `apply` would, and tells the shards. */
+  /** Writes a container of RATIS/THREE, without data and with sequence id 0, as `apply` would, and tells the
+   * shards. */
   setContainer(id: number, state: ContainerState): void {
     const stripe = stripeOf(id);
     let view = this.#containers.get(stripe);

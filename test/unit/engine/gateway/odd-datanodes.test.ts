@@ -143,7 +143,7 @@ describe("a datanode that reports another's replicas", () => {
   });
 });
 
-test("a replica of a container that is being deleted is recorded, and what is due for it is decided", async () => {
+test("a replica of a container being deleted is recorded, and what is due is decided", async () => {
   const world = await stage([]);
   world.setContainer(5, "DELETING");
   world.setContainer(6, "DELETED");
