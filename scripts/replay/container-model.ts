@@ -10,6 +10,7 @@ import {
   newContainer,
   REASON,
   referenceReport,
+  strataKnown,
   strataReport,
   strataSteps,
   withReason,
@@ -77,7 +78,7 @@ export class ContainerModel {
   created(id: number, kind: ContainerKind): void {
     if (this.#entries.has(id)) return;
     const known = this.#takeUnknown(id, kind);
-    const strata = becomeKnown(known, kind);
+    const strata = strataKnown(kind, known);
     // What is reported exists: the recorded SCM has known it for longer than the trace shows.
     const unseen = known.length === 0 ? [] : [withReason(strata, CAUSE.ALLOCATION)];
     this.#entries.set(id, { kind, strata, reference: [newContainer(), ...unseen], past: [] });
@@ -88,7 +89,7 @@ export class ContainerModel {
   shown(container: ShownContainer): void {
     const { id, kind, state } = container;
     if (this.#entries.has(id)) return;
-    const strata = becomeKnown(this.#takeUnknown(id, kind), kind);
+    const strata = strataKnown(kind, this.#takeUnknown(id, kind));
     const figures = figuresOf(container);
     const shown = { ...strata, ...figures, state, saved: figures };
     this.#entries.set(id, { kind, strata, reference: [withReason(shown, CAUSE.ALLOCATION)], past: [] });
@@ -187,10 +188,7 @@ export class ContainerModel {
       const reason = own.length > 1 ? REASON.STEPS_OF_MESSAGE : undefined;
       this.#change(
         id,
-        (container, kind) => {
-          const reported = own.reduce((next, row) => strataReport(next, kind, row), container);
-          return strataSteps(reported, kind, own);
-        },
+        (container, kind) => strataReport(container, kind, own),
         (course, kind) => {
           const reported = own.reduce((next, row) => referenceReport(next, kind, row), course);
           return withReason(reported, reason);
@@ -252,12 +250,6 @@ export class ContainerModel {
     else replicas.set(node, replica);
     this.#unknown.set(id, replicas);
   }
-}
-
-/** Replicas that were reported before their container was known count as reported now. */
-function becomeKnown(replicas: readonly ModelReplica[], kind: ContainerKind): Container {
-  const reported = replicas.reduce((next, row) => strataReport(next, kind, row), newContainer());
-  return strataSteps(reported, kind);
 }
 
 /** CLOSE_CONTAINER (spec 02 §10.2). */

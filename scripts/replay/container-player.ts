@@ -1,28 +1,44 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AdminClient, RemoteError } from "../../protocol/client/index.js";
+import type { RequestOf } from "../../protocol/schema/messages.js";
 import type { ContainerRecord } from "../../protocol/schema/records.js";
 import { compareReplicas, type Differences } from "./compare.js";
+import { ContainerComparison, REFUSED } from "./compare-containers.js";
+import { containerFilter } from "./convert.js";
 import { Importer } from "./importer.js";
 import type { TraceModel } from "./model.js";
-import { type JsonObject, number, object, type TraceLine } from "./trace.js";
-import { type ContainerNews, shownInfos, shownReplicas } from "./trace-containers.js";
+import { type JsonObject, number, object, string, type TraceLine } from "./trace.js";
+import { type ContainerNews, shownContainer, shownInfos, shownReplicas } from "./trace-containers.js";
 import type { TraceDatanode } from "./trace-datanode.js";
 
+const LIST_PAGE = 512;
+const STRIPE_ROWS = 65_536;
 /** A step that a report brings about goes from a shard over main and the log, in real time. */
 const SETTLE_MS_MAX = 10_000;
 const SETTLE_STEP_MS = 2;
+
+export interface ContainerPlayerParts {
+  readonly differences: Differences;
+  readonly model: TraceModel;
+  readonly client: () => AdminClient;
+  readonly shardCount: number;
+}
 
 /** Plays what the trace says of containers, and compares its answers about them. */
 export class ContainerPlayer {
   readonly #differences: Differences;
   readonly #model: TraceModel;
   readonly #client: () => AdminClient;
+  readonly #shardCount: number;
   readonly #importer = new Importer();
+  readonly #comparison: ContainerComparison;
 
-  constructor(differences: Differences, model: TraceModel, client: () => AdminClient) {
+  constructor({ differences, model, client, shardCount }: ContainerPlayerParts) {
+    this.#shardCount = shardCount;
     this.#differences = differences;
     this.#model = model;
     this.#client = client;
+    this.#comparison = new ContainerComparison(differences, model.containers);
   }
 
   /** What a datanode says in one call: each report when the steps of the one before are done. The actions
@@ -47,8 +63,15 @@ export class ContainerPlayer {
     await this.#importer.pipelineOfCommand(this.#client(), object(created), nowMs);
   }
 
-  /** Plays or compares an answer to the OM or an administrator; false when it is about something else. */
-  async answer(line: TraceLine, response: JsonObject, nowMs: number): Promise<boolean> {
+  /** Plays or compares an answer to the OM or an administrator; false when it is about something else.
+   * A failed call has none. */
+  async answer(line: TraceLine, nowMs: number): Promise<boolean> {
+    const { response } = line;
+    if (line.type === "CloseContainer") {
+      await this.#close(line);
+      return true;
+    }
+    if (response === undefined) return false;
     await this.#importer.allocation(this.#client(), line.request, response, nowMs);
     const infos = shownInfos(response);
     await this.#importer.shown(this.#client(), infos, nowMs);
@@ -56,6 +79,15 @@ export class ContainerPlayer {
       case "AllocateScmBlock":
       case "AllocateContainer":
       case "AllocatePipeline":
+        return true;
+      case "GetContainer":
+      case "GetContainerWithPipeline":
+      case "GetContainerWithPipelineBatch":
+      case "GetExistContainerWithPipelinesInBatch":
+        await this.#containers(line, infos);
+        return true;
+      case "ListContainer":
+        await this.#list(line, infos);
         return true;
       case "GetContainerReplicas":
         await this.#replicas(line, object(response["getContainerReplicasResponse"]));
@@ -71,14 +103,63 @@ export class ContainerPlayer {
     for (const id of containers.ids) {
       const { replicas } = await this.#client().getContainerReplicas({ containerId: id });
       compareReplicas(this.#differences, where, id, replicas, containers.replicas(id));
+      if (containers.strata(id) !== undefined) this.#comparison.atEnd(where, id, await this.#get(id));
     }
     this.#differences.leaveOut("pipelines", this.#importer.pipelineIds.size);
+  }
+
+  async #containers({ where, request }: TraceLine, infos: readonly JsonObject[]): Promise<void> {
+    for (const info of infos) {
+      const shown = shownContainer(info);
+      this.#comparison.shown(where, await this.#get(shown.id), shown);
+    }
+    const asked = object(request["getExistContainerWithPipelinesInBatchRequest"])["containerIDs"];
+    const left = new Set(Array.isArray(asked) ? asked.map(number) : []);
+    for (const info of infos) left.delete(number(info["containerID"]));
+    for (const id of left) {
+      this.#differences.equal(
+        `${where}: container ${id}`,
+        "exists",
+        (await this.#get(id)) !== undefined,
+        false,
+      );
+    }
+  }
+
+  async #list({ where, request }: TraceLine, infos: readonly JsonObject[]): Promise<void> {
+    const asked = object(request["scmListContainerRequest"]);
+    const shown = new Map(infos.map((info) => [number(info["containerID"]), shownContainer(info)]));
+    // Both lists end where the shorter one does, when it was cut off.
+    const isCut = infos.length >= number(asked["count"]);
+    const last = isCut ? Math.max(...shown.keys()) : Number.POSITIVE_INFINITY;
+    const ours = await this.#listed(asked, last);
+    for (const [id, theirs] of shown) {
+      const container = ours.get(id) ?? (await this.#get(id));
+      if (ours.has(id) || string(asked["state"]) === "") this.#comparison.shown(where, container, theirs);
+      else this.#comparison.listed(where, container, { id, state: theirs.state, isListed: true });
+    }
+    for (const [id, container] of ours) {
+      if (shown.has(id)) continue;
+      this.#comparison.listed(where, container, { id, state: string(asked["state"]), isListed: false });
+    }
   }
 
   async #replicas({ where, request }: TraceLine, answer: JsonObject): Promise<void> {
     const containerId = number(object(request["getContainerReplicasRequest"])["containerID"]);
     const { replicas } = await this.#client().getContainerReplicas({ containerId });
-    compareReplicas(this.#differences, where, containerId, replicas, shownReplicas(answer));
+    const container = await this.#get(containerId);
+    this.#comparison.replicas(where, containerId, { container, replicas }, shownReplicas(answer));
+  }
+
+  async #close({ where, request, response }: TraceLine): Promise<void> {
+    const id = number(object(request["scmCloseContainerRequest"])["containerID"]);
+    const answer = object(response?.["scmCloseContainerResponse"]);
+    const theirs = response === undefined ? REFUSED : string(answer["status"]) || "OK";
+    const before = await this.#get(id);
+    const ours = await this.#answerToClose(id);
+    this.#comparison.closed(where, before, { id, ours, theirs });
+    this.#model.containers.close(id, theirs === "OK");
+    await this.#settle(where);
   }
 
   async #get(containerId: number): Promise<ContainerRecord | undefined> {
@@ -90,8 +171,43 @@ export class ContainerPlayer {
     }
   }
 
+  async #answerToClose(containerId: number): Promise<string> {
+    try {
+      return (await this.#client().closeContainer({ containerId })).status;
+    } catch (error) {
+      if (error instanceof RemoteError) return REFUSED;
+      throw error;
+    }
+  }
+
+  /** All containers that the filter of the request lets through, up to the id `last`. */
+  async #listed(asked: JsonObject, last: number): Promise<Map<number, ContainerRecord>> {
+    const filter: Partial<RequestOf<"listContainers">> = containerFilter(asked);
+    const listed = new Map<number, ContainerRecord>();
+    for (let start = number(asked["startContainerID"]); ; ) {
+      const page = await this.#client().listContainers({
+        ...filter,
+        startContainerId: start,
+        countMax: LIST_PAGE,
+      });
+      for (const container of page.containers) {
+        if (container.containerId <= last) listed.set(container.containerId, container);
+      }
+      start = page.nextContainerId;
+      if (start === 0 || start > last) return listed;
+    }
+  }
+
+  /** Resolves when every shard has merged what was sent before, and has told what follows from it. */
+  async merged(): Promise<void> {
+    for (let shard = 0; shard < this.#shardCount; shard++) {
+      await this.#client().getContainerReplicas({ containerId: shard * STRIPE_ROWS + 1 });
+    }
+  }
+
   /** Waits until the SCM has done what the last report or request brings about. */
   async #settle(where: string): Promise<void> {
+    await this.merged();
     for (const id of this.#model.containers.takeMoved()) {
       const wanted = this.#model.containers.strata(id)?.state;
       let ours = (await this.#get(id))?.state;
@@ -100,6 +216,7 @@ export class ContainerPlayer {
         ours = (await this.#get(id))?.state;
       }
       this.#differences.equal(`${where}: container ${id}`, "state by the rules", ours, wanted);
+      await this.merged();
     }
   }
 }

@@ -104,8 +104,53 @@ export function referenceReport(container: Container, kind: ContainerKind, repli
   return recorded(next, replica);
 }
 
-/** A row of a report, as Strata takes it: its step follows with `strataSteps`. */
-export function strataReport(container: Container, kind: ContainerKind, replica: ModelReplica): Container {
+/** A message's rows about one container, as Strata takes them: all are recorded, then the first one that
+ * brings about a step has its way, with the figures as of then, and after it every recorded replica, until
+ * none brings about anything. */
+export function strataReport(
+  container: Container,
+  kind: ContainerKind,
+  rows: readonly ModelReplica[],
+): Container {
+  let next = container;
+  let first: { readonly row: ModelReplica; readonly figures: Figures } | undefined;
+  for (const row of rows) {
+    next = strataRow(next, kind, row);
+    if (strataStep(next, kind, row) !== undefined) first ??= { row, figures: figuresOf(next) };
+  }
+  if (first === undefined) return strataSteps(next, kind);
+  const { row, figures } = first;
+  const state = strataStep(next, kind, row);
+  if (state !== undefined) next = stepped(next, state, figures);
+  // Both steps of a closed replica go together (rule 18).
+  if (state === "CLOSING" && strataStep(next, kind, row) === "CLOSED")
+    next = stepped(next, "CLOSED", figures);
+  return strataSteps(next, kind);
+}
+
+/** A container whose replicas were reported before it was known: they count as reported now, all of them
+ * before anything follows from one. */
+export function strataKnown(kind: ContainerKind, replicas: readonly ModelReplica[]): Container {
+  const reported = replicas.reduce((next, row) => strataRow(next, kind, row), newContainer());
+  return strataSteps(reported, kind);
+}
+
+/** What every recorded replica brings about, until none does any more. */
+export function strataSteps(container: Container, kind: ContainerKind): Container {
+  let next = container;
+  for (let state = dueStep(next, kind); state !== undefined; state = dueStep(next, kind)) {
+    next = stepped(next, state, figuresOf(next));
+  }
+  return next;
+}
+
+/** In a state in which it stays, a container's sequence id is the one that was written (rule 1). */
+function stepped(container: Container, state: string, saved: Figures): Container {
+  const sequenceId = LIVE.has(state) ? container.sequenceId : saved.sequenceId;
+  return { ...container, state, saved, sequenceId };
+}
+
+function strataRow(container: Container, kind: ContainerKind, replica: ModelReplica): Container {
   if (!hasFittingIndex(kind, replica) && replica.state !== "DELETED") return container;
   let next = container;
   if (USABLE.has(replica.state)) {
@@ -115,24 +160,6 @@ export function strataReport(container: Container, kind: ContainerKind, replica:
     }
   }
   return recorded(next, replica);
-}
-
-/** What the rows of a message bring about, and then what every recorded replica does, until nothing does
- * any more. */
-export function strataSteps(
-  container: Container,
-  kind: ContainerKind,
-  rows: readonly ModelReplica[] = [],
-): Container {
-  let next = container;
-  for (const row of rows) {
-    const state = strataStep(next, kind, row);
-    if (state !== undefined) next = moved(next, state);
-  }
-  for (let state = dueStep(next, kind); state !== undefined; state = dueStep(next, kind)) {
-    next = moved(next, state);
-  }
-  return next;
 }
 
 /** The step that a recorded replica brings about in Strata. */

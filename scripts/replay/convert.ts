@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import {
   COMMAND_TYPE,
+  CONTAINER_STATE,
   type CommandType,
   OPERATIONAL_STATE,
   type OperationalState,
@@ -172,6 +173,17 @@ export function openContainer(
 /** The replication of a container that an answer shows. */
 export function replicationOfInfo(info: JsonObject): ReplicationRecord {
   return replication({ ...info, type: info["replicationType"], factor: info["replicationFactor"] });
+}
+
+/** Which containers an administrator wants to see. */
+export function containerFilter(asked: JsonObject): Partial<RequestOf<"listContainers">> {
+  const { state, type, factor, suppressed } = asked;
+  return {
+    ...(state === undefined ? {} : { state: member(CONTAINER_STATE, state, "OPEN") }),
+    ...(type === undefined ? {} : { replicationType: member(REPLICATION_TYPE, type, "RATIS") }),
+    ...(factor === undefined ? {} : { replicationFactor: string(factor) === "THREE" ? 3 : 1 }),
+    ...(suppressed === undefined ? {} : { suppressed: boolean(suppressed) }),
+  };
 }
 
 function datanodeDetails(details: JsonObject): DatanodeDetails {

@@ -28,7 +28,6 @@ import { newsOfHeartbeat, newsOfRegistration } from "./trace-containers.js";
 import { TraceDatanode } from "./trace-datanode.js";
 import { TraceTime } from "./trace-time.js";
 
-const STRIPE_ROWS = 65_536;
 const NODES_PAGE = 256;
 /** What the admin monitor ends with. */
 const STATE_AFTER: Readonly<Record<string, string>> = {
@@ -63,7 +62,12 @@ export class Player {
       staleMs: staleIntervalMs,
       deadMs: deadIntervalMs,
     });
-    this.#containers = new ContainerPlayer(this.differences, this.#model, () => this.#client);
+    this.#containers = new ContainerPlayer({
+      differences: this.differences,
+      model: this.#model,
+      client: () => this.#client,
+      shardCount: this.#scm.config.workers.shardCount,
+    });
   }
 
   async play(onScene: (scene: Scene) => void): Promise<void> {
@@ -206,9 +210,9 @@ export class Player {
 
   async #adminCall(line: TraceLine): Promise<void> {
     const { response } = line;
+    if (response !== undefined) this.#model.answered(line);
+    if (await this.#containers.answer(line, this.#time.wallMs())) return;
     if (response === undefined) return this.differences.leaveOut(`failed ${line.type}`);
-    this.#model.answered(line);
-    if (await this.#containers.answer(line, response, this.#time.wallMs())) return;
     switch (line.type) {
       case "QueryNode":
         return this.#queryNode(line, objects(object(response["nodeQueryResponse"])["datanodes"]));
@@ -302,9 +306,7 @@ export class Player {
 
   /** All nodes, after every shard has merged what was sent before. */
   async #nodes(filter: { operationalState?: OperationalState } = {}): Promise<Map<string, NodeRecord>> {
-    for (let shard = 0; shard < this.#scm.config.workers.shardCount; shard++) {
-      await this.#client.getContainerReplicas({ containerId: shard * STRIPE_ROWS + 1 });
-    }
+    await this.#containers.merged();
     const nodes = new Map<string, NodeRecord>();
     let after: Uuid | undefined;
     for (let more = true; more; ) {

@@ -199,6 +199,11 @@ export function closeContainer(atMs: number, containerID: number, status?: strin
   );
 }
 
+/** The call failed: an error instead of an answer. */
+export function failed(line: Line): Line {
+  return { ...line, response: undefined, error: "InvalidStateTransitionException: no" };
+}
+
 export function replicasAnswer(
   atMs: number,
   containerID: number,
