@@ -15,7 +15,7 @@ import { CONTAINER_STATE, type ContainerEvent, type ContainerState } from "../co
 import type { NodeSlot } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Logger } from "../telemetry/logger.js";
-import { type ContainerProposals, PROPOSALS_MAX } from "./container-proposals.js";
+import type { ContainerProposals } from "./container-proposals.js";
 import { LogSummary } from "./log-summary.js";
 import type { Service } from "./service.js";
 
@@ -245,7 +245,7 @@ export class ContainerDecisions implements Service {
   /** For something of what was postponed. */
   #hasRoom(): boolean {
     const { proposals, nodes } = this.#parts;
-    if (this.#isProposalDue && proposals.count <= PROPOSALS_MAX / 2) return true;
+    if (this.#isProposalDue && proposals.count <= proposals.limit / 2) return true;
     for (const node of this.#fullNodes) {
       if (nodes.totalCommandCount(node, "deleteContainerCommand") < COMMANDS_PER_TYPE_MAX) return true;
     }

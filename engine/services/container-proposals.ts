@@ -3,10 +3,6 @@ import type { ProposalCallback } from "../consensus/consensus.js";
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
 
-/** Containers with a proposal under way at a time: an eighth of what the log takes by default
- * (`strata.admin.mutations.max`), so that administrators always find room. */
-export const PROPOSALS_MAX = 8_192;
-
 /** How a container's operations ended: `unanswered` means that one of them found no room or no leader, and
  * may be tried again; `refused` that the state does not allow one of them (any more). */
 export type ProposalEnd = "done" | "refused" | "unanswered";
@@ -14,10 +10,13 @@ export type ProposalEnd = "done" | "refused" | "unanswered";
 /** Operations that this SCM proposes on its own account, one piece of work for each container at a time:
  * what else is decided meanwhile rests on a state that may be over. Kept for one term of office. */
 export class ContainerProposals {
+  /** Containers with a proposal under way at a time. */
+  readonly limit: number;
   readonly #propose: (operation: Operation, onOutcome: ProposalCallback) => void;
   #underWay = new Set<number>();
 
-  constructor(propose: (operation: Operation, onOutcome: ProposalCallback) => void) {
+  constructor(limit: number, propose: (operation: Operation, onOutcome: ProposalCallback) => void) {
+    this.limit = limit;
     this.#propose = propose;
   }
 
@@ -26,7 +25,7 @@ export class ContainerProposals {
   }
 
   get isFull(): boolean {
-    return this.#underWay.size >= PROPOSALS_MAX;
+    return this.#underWay.size >= this.limit;
   }
 
   has(containerId: number): boolean {

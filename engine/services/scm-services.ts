@@ -16,6 +16,9 @@ import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
 import { ServiceManager } from "./service-manager.js";
 
+/** Which part of the proposals that may be in flight is for steps of containers that the SCM takes by itself:
+ * administrators always find room. */
+const PROPOSALS_SHARE = 8;
 const UNKNOWN_CONTAINERS_MS = 60_000;
 
 export interface ScmServicesParts {
@@ -106,7 +109,10 @@ function containerServices(
     ...parts.environment,
     logger,
     nodes,
-    proposals: new ContainerProposals((operation, onOutcome) => raft.propose(operation, onOutcome)),
+    proposals: new ContainerProposals(
+      Math.ceil(config.gateway.mutationsInFlightMax / PROPOSALS_SHARE),
+      (operation, onOutcome) => raft.propose(operation, onOutcome),
+    ),
     leader: () => context.leader,
   };
   const decisions = new ContainerDecisions({

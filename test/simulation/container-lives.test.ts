@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PROPOSALS_MAX } from "../../engine/services/container-proposals.js";
 import { METADATA_LAYOUT_VERSION } from "../../engine/storage/version-file.js";
 import type { ReportRow } from "../../protocol/codec/report-rows.js";
 import type { ContainerRecord } from "../../protocol/schema/records.js";
@@ -13,6 +12,8 @@ import { SimTrace } from "../support/simulation/system/trace.js";
 const CLOSE_WAIT_MS = 2_000;
 const HEARTBEAT_MS = 1_000;
 const IMPORT_MAX = 1_000;
+/** An eighth of `strata.admin.mutations.max`. */
+const PROPOSALS_MAX = 8_192;
 
 /** Lives of containers through whole SCMs, with datanodes that obey. */
 class Lives {

@@ -13,6 +13,7 @@ import { NodeRig } from "../cluster/node-rig.js";
 import { ManualScheduler } from "../consensus/manual-scheduler.js";
 
 export const CLOSE_WAIT_MS = 150_000;
+export const PROPOSALS_MAX = 50;
 const TERM = 5;
 
 /** Both container services on real tables and a real node manager; proposals wait until the test settles
@@ -29,6 +30,7 @@ export class ContainerServiceRig {
   /** Of containers that reports told of. */
   readonly live = new Map<number, LiveUsage>();
   queryError: StrataError | undefined;
+  onQuery: (containerId: number) => void = () => {};
   recheckCount = 0;
   /** Proposals that find no room: why. */
   refusal: StrataError | undefined;
@@ -45,7 +47,9 @@ export class ContainerServiceRig {
       clock: this.time,
       logger: { warn: (message: string) => void this.log.push(message) },
       nodes: this.nodes.manager,
-      proposals: new ContainerProposals((operation, onOutcome) => this.#propose(operation, onOutcome)),
+      proposals: new ContainerProposals(PROPOSALS_MAX, (operation, onOutcome) =>
+        this.#propose(operation, onOutcome),
+      ),
       leader: () => this.nodes.leader,
     };
     this.decisions = new ContainerDecisions({
@@ -57,7 +61,10 @@ export class ContainerServiceRig {
       ...shared,
       cluster: this.applied.state,
       replicas: {
-        queryReplicas: (id, onAnswer) => onAnswer(this.queryError ?? this.#facts(id)),
+        queryReplicas: (id, onAnswer) => {
+          this.onQuery(id);
+          onAnswer(this.queryError ?? this.#facts(id));
+        },
         liveUsage: (id, into) => Object.assign(into, this.live.get(id)) && this.live.has(id),
       },
       waitMs: CLOSE_WAIT_MS,

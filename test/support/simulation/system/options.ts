@@ -85,6 +85,8 @@ export interface SimOptions {
   readonly hotRate: number;
   /** Replica changes of one datanode a second. */
   readonly changeRate: number;
+  /** Replicas of containers that do not exist are deleted. */
+  readonly deletesUnknown: boolean;
   /** Between full reports that a datanode sends by itself. */
   readonly fullReportIntervalMs: number;
   /** Of an admin call with all repetitions; when it is short, some outcomes stay unknown. */
@@ -161,6 +163,7 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
     readRate: pick(random, [1, 4]),
     hotRate: pick(group, [1, 5, 15]),
     changeRate: pick(random, [0.2, 1, 3]),
+    deletesUnknown: random.stream("unknown").below(6) === 0,
     fullReportIntervalMs: pick(random, [4_000, 10_000, 30_000]),
     callTimeoutMs: pick(random, [600_000, 600_000, 600_000, 3_000]),
     faults: { ...faults, ...(isLone ? NO_GROUP_FAULTS : groupFaults) },

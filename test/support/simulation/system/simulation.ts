@@ -59,7 +59,7 @@ export class Simulation {
   readonly #replicas: ReplicaWorkload;
   readonly #services: Services;
   readonly #observer: Observer;
-  readonly #due = new DueDecisions();
+  readonly #due: DueDecisions;
   /** Containers that were DELETING once. */
   readonly #everDeleted = new Set<number>();
   #dueLook: { readonly atMs: number; readonly found: DueDecision | undefined } | undefined;
@@ -75,6 +75,7 @@ export class Simulation {
     const { trace, ledger } = this;
     const plan = new SimPlan(options, seed);
     this.#plan = plan;
+    this.#due = new DueDecisions(options.deletesUnknown);
     this.#journal = new Journal((operation, value) => {
       const tag = tagOf(operation, value);
       if (tag !== undefined) ledger.executed(tag);
@@ -309,9 +310,10 @@ export class Simulation {
     return found?.isDelete === true && isClockBehind ? undefined : found?.text;
   }
 
-  /** Only replicas of containers that were deleted are. */
+  /** Only replicas of containers that were deleted are, or that did not exist when it was decided. */
   #checkDelete({ containerId }: ReportRow): void {
-    assert(this.#everDeleted.has(containerId), `a replica of container ${containerId} is deleted`);
+    const isAllowed = this.#options.deletesUnknown || this.#everDeleted.has(containerId);
+    assert(isAllowed, `a replica of container ${containerId} is deleted`);
   }
 
   #unrestOf({ serving, clock }: SimScm, datanode: SimDatanode): string | undefined {

@@ -5,8 +5,9 @@ import { COMMANDS_PER_TYPE_MAX } from "../../../../engine/cluster/nodes/command-
 import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { NodeSlot } from "../../../../engine/core/ids.js";
+import { LEASES_MAX } from "../../../../engine/services/container-closer.js";
 import type { Command } from "../../../../protocol/schema/records.js";
-import { pipelineRecord } from "../../../support/cluster/builders.js";
+import { containerRecord, importBatch, pipelineRecord } from "../../../support/cluster/builders.js";
 import { CLOSE_WAIT_MS, ContainerServiceRig } from "../../../support/services/container-service-rig.js";
 
 const PIPELINE = pipelineRecord(1);
@@ -192,5 +193,21 @@ test("many leases that end at once are worked off in steps, all of them", () => 
   rig.lead();
   rig.time.advance(LATE_MS);
   equal(rig.commandsOf(1).length, 1_000);
+  equal(rig.closer.waitingCount, 0);
+});
+
+test("beyond the limit of leases a container gets its own when there is room", () => {
+  const rig = new ContainerServiceRig();
+  const count = LEASES_MAX + 10;
+  for (let first = 1; first <= count; first += 10_000) {
+    const ids = Array.from({ length: Math.min(10_000, count + 1 - first) }, (_, i) => first + i);
+    const containers = ids.map((id) => containerRecord(id, { state: "CLOSING", stateEnterTimeMs: 1 }));
+    rig.applied.done(importBatch(containers));
+  }
+  const asked = new Set<number>();
+  rig.onQuery = (id) => asked.add(id);
+  rig.lead();
+  rig.time.advance(60_000);
+  equal(asked.size, count);
   equal(rig.closer.waitingCount, 0);
 });

@@ -9,10 +9,9 @@ import { COMMAND_LIFETIME_MS } from "../../../../engine/cluster/deletion/delete-
 import { COMMANDS_PER_TYPE_MAX } from "../../../../engine/cluster/nodes/command-queue.js";
 import { REPLICA_STATE } from "../../../../engine/core/enums.js";
 import { StrataError } from "../../../../engine/core/errors.js";
-import { PROPOSALS_MAX } from "../../../../engine/services/container-proposals.js";
 import type { ContainerRecord } from "../../../../protocol/schema/records.js";
 import type { ReplicaDecision } from "../../../../workers/shared/shard-records.js";
-import { ContainerServiceRig } from "../../../support/services/container-service-rig.js";
+import { ContainerServiceRig, PROPOSALS_MAX } from "../../../support/services/container-service-rig.js";
 
 const CONTAINER_STATE_REFUSED = new StrataError("CONTAINER_STATE", {}).wire;
 
