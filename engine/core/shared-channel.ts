@@ -11,6 +11,8 @@ export interface ChannelSender {
   /** Bytes free now, as far as the sender knows; fill level = 1 − free / capacity. */
   freeBytes(): number;
   readonly capacityBytes: number;
+  /** Whether so many bytes are free. A worker that was told "no" and is idle otherwise looks again soon. */
+  hasRoom(bytes: number): boolean;
   /** Reserves a record of `kind` (1 … 65,535); returns the payload's offset in `bytes`, or −1 when the
    * channel is full. The record must be completed with `commit` before the next `reserve`. */
   reserve(kind: number, payloadBytes: number): number;

@@ -31,12 +31,12 @@ export class DecisionSender {
 
   /** Whether all decisions about one container are sure to find room. */
   get hasRoom(): boolean {
-    return this.#sender.freeBytes() > this.#sender.capacityBytes * ROOM_FOR_ANSWERS + CONTAINER_BYTES;
+    return this.#sender.hasRoom(this.#sender.capacityBytes * ROOM_FOR_ANSWERS + CONTAINER_BYTES);
   }
 
   /** Whether decisions were dropped and there is room again; asking takes the note away. */
   takeRecheckDue(): boolean {
-    if (!this.#isRecheckDue || this.#sender.freeBytes() < this.#sender.capacityBytes / 2) return false;
+    if (!this.#isRecheckDue || !this.#sender.hasRoom(this.#sender.capacityBytes / 2)) return false;
     this.#isRecheckDue = false;
     return true;
   }
@@ -45,7 +45,7 @@ export class DecisionSender {
     const action = decision.action as ReplicaAction;
     if (action === REPLICA_ACTION.UNKNOWN && !this.sendsUnknown) return;
     if (action === REPLICA_ACTION.STALE) this.#counters.staleCount++;
-    const isRoomLeft = this.#sender.freeBytes() > this.#sender.capacityBytes * ROOM_FOR_ANSWERS;
+    const isRoomLeft = this.#sender.hasRoom(this.#sender.capacityBytes * ROOM_FOR_ANSWERS);
     if (isRoomLeft && sendDecision(this.#sender, decision)) {
       this.#counters.decisionCount++;
     } else {

@@ -136,7 +136,7 @@ export class RingSender implements ChannelSender {
     this.#tailSeen = memory.words.load(RING_WORD.TAIL);
   }
 
-  /** Whether a `reserve` found no room since this was last asked. */
+  /** Whether a `reserve` or `hasRoom` found no room since this was last asked. */
   takeWasFull(): boolean {
     const wasFull = this.#wasFull;
     this.#wasFull = false;
@@ -148,6 +148,15 @@ export class RingSender implements ChannelSender {
     return this.capacityBytes - ((this.#head - this.#tailSeen) | 0);
   }
 
+  hasRoom(bytes: number): boolean {
+    if (bytes <= this.capacityBytes - ((this.#head - this.#tailSeen) | 0)) return true;
+    if (bytes <= this.freeBytes()) return true;
+    // The receiver can only make room when it knows of the records.
+    this.publish();
+    this.#wasFull = true;
+    return false;
+  }
+
   reserve(kind: number, payloadBytes: number): number {
     assert(this.#reservedBytes === 0, "the record before is not committed");
     assert(kind > KIND_MARKER && kind <= KIND_MAX, "record kind out of range");
@@ -157,12 +166,7 @@ export class RingSender implements ChannelSender {
     const start = this.#head & this.#mask;
     const bytesToEnd = this.capacityBytes - start;
     const skippedBytes = recordBytes <= bytesToEnd ? 0 : bytesToEnd;
-    if (!this.#hasRoom(skippedBytes + recordBytes)) {
-      // The receiver can only make room when it knows of the records.
-      this.publish();
-      this.#wasFull = true;
-      return -1;
-    }
+    if (!this.hasRoom(skippedBytes + recordBytes)) return -1;
     if (skippedBytes > 0) {
       this.#writeHeader(start, KIND_MARKER, skippedBytes - RECORD_HEADER_BYTES);
       this.#head = (this.#head + skippedBytes) | 0;
@@ -189,11 +193,6 @@ export class RingSender implements ChannelSender {
     this.#published = this.#head;
     this.#unpublishedCount = 0;
     this.#bell.ring();
-  }
-
-  #hasRoom(bytes: number): boolean {
-    if (bytes <= this.capacityBytes - ((this.#head - this.#tailSeen) | 0)) return true;
-    return bytes <= this.freeBytes();
   }
 
   #writeHeader(position: number, kind: number, payloadBytes: number): void {

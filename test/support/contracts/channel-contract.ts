@@ -142,8 +142,11 @@ function capacityTests(contract: Contract, open: Open): void {
   contract("free bytes shrink with each record and come back when it was drained", () => {
     const channel = open(1024);
     assert.equal(channel.sender.freeBytes(), channel.sender.capacityBytes);
+    assert.equal(channel.sender.hasRoom(channel.sender.capacityBytes), true);
+    assert.equal(channel.sender.hasRoom(channel.sender.capacityBytes + 1), false);
     send(channel, 1, patternOf(0, 100));
     assert.ok(channel.sender.freeBytes() <= channel.sender.capacityBytes - 100);
+    assert.equal(channel.sender.hasRoom(channel.sender.capacityBytes - 99), false);
     channel.sender.publish();
     receive(channel);
     assert.equal(channel.sender.freeBytes(), channel.sender.capacityBytes);

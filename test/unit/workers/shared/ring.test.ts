@@ -160,6 +160,10 @@ test("a refusal is told once, and publishes what the receiver must drain", () =>
   assert.equal(sender.takeWasFull(), true);
   assert.equal(sender.takeWasFull(), false);
   assert.equal(drainCount(receiver), 4);
+  assert.equal(sender.hasRoom(256), true);
+  assert.equal(sender.takeWasFull(), false);
+  assert.equal(sender.hasRoom(257), false);
+  assert.equal(sender.takeWasFull(), true);
 });
 
 test("both ends can be opened anew in the middle of the stream", () => {
