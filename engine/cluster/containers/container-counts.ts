@@ -89,6 +89,12 @@ export class ContainerCounts {
     return Math.max(id, number * STRIPE_ROWS + block * BLOCK_ROWS);
   }
 
+  /** No more than these can fit in the block of `id`. */
+  inBlock(id: number, filter: RowFilter): number {
+    const stripe = this.#stripes[Math.floor(id / STRIPE_ROWS)];
+    return stripe === undefined ? 0 : atMost(stripe.blocks, blockOf(id) * COLUMNS, filter);
+  }
+
   /** Whether `countBefore` can count the matches of such a filter. */
   isExact({ state, suppressed, replications }: RowFilter): boolean {
     if (replications !== undefined) return false;

@@ -164,12 +164,16 @@ export class ContainerTable {
       const next = counts.next(id, filter);
       rowsLeft--;
       if (next === id) {
-        const end = Math.min(blockEnd(id), highestId + 1);
-        rowsLeft -= end - id;
         const stripe = this.#existing(id);
-        for (let row = id % STRIPE_ROWS; id < end; id++, row++) {
-          if (stripe.fits(row, filter) && !visit(id)) return id;
+        const end = blockEnd(id);
+        let matchesLeft = counts.inBlock(id, filter);
+        for (let row = id % STRIPE_ROWS; id < end && matchesLeft > 0; id++, row++) {
+          rowsLeft--;
+          if (!stripe.fits(row, filter)) continue;
+          if (!visit(id)) return id;
+          matchesLeft--;
         }
+        id = end;
       } else id = next;
     }
     return id > highestId ? 0 : id;
