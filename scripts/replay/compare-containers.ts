@@ -11,8 +11,8 @@ export const REFUSED = "refused";
 
 type Shown = Figures & { readonly state: string };
 
-/** Containers of the SCM against the trace's answers. Where they differ, the model must know why: it has found
- * the reason before, in what the trace shows of other parts or in a rule in which Strata differs. */
+/** Containers of the SCM against the trace's answers. Where they differ, the model must know why: it has
+ * found the reason before, in what the trace shows of other parts or in a rule in which Strata differs. */
 export class ContainerComparison {
   readonly #differences: Differences;
   readonly #model: ContainerModel;
