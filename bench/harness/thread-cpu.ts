@@ -10,6 +10,12 @@ export function threadCpuNs(pid: number, threadId: number): number | undefined {
   }
 }
 
+/** How long a process's main thread has waited for a core while it had work, in nanoseconds (Linux: second
+ * field of schedstat). */
+export function mainWaitNs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[1]);
+}
+
 /** CPU time of all threads of a process in nanoseconds. */
 export function processCpuNs(pid: number): number {
   let total = 0;

@@ -9,6 +9,7 @@ import { type Figure, median } from "../harness/figure.js";
 import { percentile } from "../harness/histogram.js";
 import { populate } from "../harness/population.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
+import { mainWaitNs } from "../harness/thread-cpu.js";
 
 /** Sizes of a run; the tests make them small. */
 export interface ContainerListSizes {
@@ -68,8 +69,13 @@ export async function runContainerList(
     print(`count of a state: ${describeTimes(counts)}`);
     const windows: Window[] = [];
     for (let run = 0; run < sizes.runCount; run++) {
+      const waitedNs = mainWaitNs(scm.pid);
       const window = await change(scm, client, sizes, run % 2 === 0);
-      print(`run ${run + 1}: ${describeChange(window, sizes)}`);
+      // On a busy machine that is what the lag is made of.
+      const waitedMs = (mainWaitNs(scm.pid) - waitedNs) / 1e6;
+      print(
+        `run ${run + 1}: ${describeChange(window, sizes)}; main waited for a core ${waitedMs.toFixed(0)} ms`,
+      );
       windows.push(window);
     }
     return figures(page, counts, windows);
