@@ -8,6 +8,7 @@ import { createTransport } from "./gateway/create-transport.js";
 import { addGatewayMetrics } from "./gateway/gateway-metrics.js";
 import { listenHttp } from "./gateway/http-server.js";
 import { ReverseNames, systemReverseLookUp } from "./gateway/reverse-names.js";
+import { keepCollectionsShort } from "./host/garbage-collection.js";
 import { NodeClock } from "./host/node-clock.js";
 import { NodeRandom } from "./host/node-random.js";
 import { NodeScheduler } from "./host/node-scheduler.js";
@@ -95,6 +96,7 @@ export async function startScm(options: {
   readonly logger: Logger;
 }): Promise<ScmProcess> {
   const { config, logger } = options;
+  keepCollectionsShort();
   requireInitialized(config);
   const disk = new NodeDisk((notice) => logNotice(logger, notice));
   // Before everything else: whoever starts a second SCM on a directory is told so, and not that a port is
