@@ -359,7 +359,7 @@ export const SCHEMA = {
       "ozone.scm.container.list.max.count",
       "int",
       "4096",
-      "Greatest --count of `strata admin container list`.",
+      "Greatest --count of `strata admin container list`, and containers of a page that the SCM answers.",
       { min: 1, max: 1_000_000 },
     ),
   },

@@ -174,6 +174,7 @@ test("while the replicas are not known nothing is decided, and the attempt may b
   const rig = rigWith("OPEN");
   rig.facts.set(5, new StrataError("SHARD_UNAVAILABLE", { shard: 0 }));
   assert.match(String(rig.mutate("closeContainer", { containerId: 5 }, 1)), /^SHARD_UNAVAILABLE/);
+  assert.deepEqual(audited(rig), [["CLOSE_CONTAINER", { containerId: 5 }, "SHARD_UNAVAILABLE"]]);
   rig.facts.delete(5);
   assert.deepEqual(rig.mutate("closeContainer", { containerId: 5 }, 1), { status: "OK" });
 });
