@@ -81,8 +81,7 @@ export class ContainerModel {
     const strata = strataKnown(kind, known);
     // What is reported exists: the recorded SCM has known it for longer than the trace shows.
     const unseen = known.length === 0 ? [] : [withReason(strata, CAUSE.ALLOCATION)];
-    this.#entries.set(id, { kind, strata, reference: [newContainer(), ...unseen], past: [] });
-    this.#settled(id);
+    this.#add(id, { kind, strata, reference: [newContainer(), ...unseen], past: [] });
   }
 
   /** An answer about containers shows one that nothing has shown before, as it is by now. */
@@ -92,8 +91,7 @@ export class ContainerModel {
     const strata = strataKnown(kind, this.#takeUnknown(id, kind));
     const figures = figuresOf(container);
     const shown = { ...strata, ...figures, state, saved: figures };
-    this.#entries.set(id, { kind, strata, reference: [withReason(shown, CAUSE.ALLOCATION)], past: [] });
-    this.#settled(id);
+    this.#add(id, { kind, strata, reference: [withReason(shown, CAUSE.ALLOCATION)], past: [] });
   }
 
   /** A whole report: in Strata, its steps follow it. */
@@ -175,6 +173,12 @@ export class ContainerModel {
     if (course !== undefined) return course.reasons.size > 0 ? [...course.reasons] : undefined;
     const before = entry.past.filter(({ untilMs }) => untilMs >= this.#nowMs - LAG_MS);
     return before.some(({ courses }) => courses.some(fits)) ? [LAG] : undefined;
+  }
+
+  #add(id: number, entry: Entry): void {
+    this.#entries.set(id, entry);
+    if (entry.strata.state !== "OPEN") this.#moved.add(id);
+    this.#settled(id);
   }
 
   #rows(rows: readonly ModelReplica[]): void {

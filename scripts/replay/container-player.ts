@@ -75,6 +75,7 @@ export class ContainerPlayer {
     await this.#importer.allocation(this.#client(), line.request, response, nowMs);
     const infos = shownInfos(response);
     await this.#importer.shown(this.#client(), infos, nowMs);
+    await this.#settle(line.where);
     switch (line.type) {
       case "AllocateScmBlock":
       case "AllocateContainer":

@@ -128,10 +128,11 @@ export function strataReport(
   return strataSteps(next, kind);
 }
 
-/** A container whose replicas were reported before it was known: they count as reported now, all of them
- * before anything follows from one. */
+/** A container whose replicas were reported before it was known: with all of them recorded, each counts as
+ * reported now, before anything follows from one. */
 export function strataKnown(kind: ContainerKind, replicas: readonly ModelReplica[]): Container {
-  const reported = replicas.reduce((next, row) => strataRow(next, kind, row), newContainer());
+  const all = replicas.reduce(recorded, newContainer());
+  const reported = replicas.reduce((next, row) => strataRow(next, kind, row), all);
   return strataSteps(reported, kind);
 }
 
