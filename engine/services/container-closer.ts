@@ -59,7 +59,7 @@ export class ContainerCloser implements Service {
   #lookTimer: Timer | undefined;
   #tellTimer: Timer | undefined;
   #searchTimer: Timer | undefined;
-  /** A container found no lease. */
+  /** A container that entered CLOSING found no room. */
   #isSearchDue = false;
 
   constructor(parts: ContainerCloserParts) {
@@ -164,11 +164,15 @@ export class ContainerCloser implements Service {
     }
   }
 
-  /** Gives every CLOSING container its lease, a bounded step at a time. */
+  /** Gives every CLOSING container its lease, a bounded step at a time, and waits where there is no room. */
   #search(from: number): void {
     this.#searchTimer = undefined;
     const leases = this.#leases;
     if (leases === undefined) return;
+    if (leases.size + FOUND_PER_STEP > LEASES_MAX) {
+      this.#searchTimer = this.#parts.scheduler.after(LOOK_MS, () => this.#search(from));
+      return;
+    }
     const { containers } = this.#parts.cluster;
     const { containerIds, nextContainerId } = containers.listIds(from, "CLOSING", FOUND_PER_STEP);
     for (const containerId of containerIds) this.#leaseIfClosing(containerId, leases);

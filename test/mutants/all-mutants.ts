@@ -1,3 +1,4 @@
+import { CONTAINER_MUTANTS } from "./container-mutants.js";
 import { ELECTION_MUTANTS } from "./election-mutants.js";
 import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
@@ -16,4 +17,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...SNAPSHOT_MUTANTS,
   ...STORAGE_MUTANTS,
   ...STATE_MUTANTS,
+  ...CONTAINER_MUTANTS,
 ];

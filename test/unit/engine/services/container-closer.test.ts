@@ -196,18 +196,26 @@ test("many leases that end at once are worked off in steps, all of them", () => 
   equal(rig.closer.waitingCount, 0);
 });
 
-test("beyond the limit of leases a container gets its own when there is room", () => {
-  const rig = new ContainerServiceRig();
-  const count = LEASES_MAX + 10;
-  for (let first = 1; first <= count; first += 10_000) {
-    const ids = Array.from({ length: Math.min(10_000, count + 1 - first) }, (_, i) => first + i);
-    const containers = ids.map((id) => containerRecord(id, { state: "CLOSING", stateEnterTimeMs: 1 }));
-    rig.applied.done(importBatch(containers));
-  }
-  const asked = new Set<number>();
-  rig.onQuery = (id) => asked.add(id);
-  rig.lead();
-  rig.time.advance(60_000);
-  equal(asked.size, count);
-  equal(rig.closer.waitingCount, 0);
-});
+for (const isLeading of [false, true]) {
+  const when = isLeading ? "enters CLOSING" : "is found CLOSING by a new leader";
+  test(`beyond the limit of leases a container that ${when} gets its own when there is room`, () => {
+    const rig = new ContainerServiceRig();
+    const asked: number[] = [];
+    rig.onQuery = (id) => asked.push(id);
+    if (isLeading) rig.lead();
+    const count = LEASES_MAX + 10;
+    const stateEnterTimeMs = rig.time.wallMs();
+    for (let first = 1; first <= count; first += 10_000) {
+      const ids = Array.from({ length: Math.min(10_000, count + 1 - first) }, (_, i) => first + i);
+      rig.applied.done(
+        importBatch(ids.map((id) => containerRecord(id, { state: "CLOSING", stateEnterTimeMs }))),
+      );
+      for (const id of ids) rig.closer.containerChanged(id);
+    }
+    if (!isLeading) rig.lead();
+    equal(rig.closer.waitingCount <= LEASES_MAX, true);
+    rig.time.advance(CLOSE_WAIT_MS + LATE_MS + 10_000);
+    equal(new Set(asked).size, count);
+    equal(rig.closer.waitingCount, 0);
+  });
+}
