@@ -112,7 +112,7 @@ export const ERRORS = {
   CONTAINER_STATE: rejected(
     217,
     "container {containerId} in state {state} does not allow {event}",
-    FIX_REQUEST,
+    "`strata admin container info` shows the container: wait until it is in another state, or leave it.",
   ),
   PIPELINE_LIMIT: rejected(218, "the limit of {limit} pipelines is reached", "Leave out closed pipelines."),
 
