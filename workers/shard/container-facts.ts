@@ -111,6 +111,12 @@ export class ContainerFacts {
     return actionFor(this.state, stateOf(identity), kind, order, isEmptyReplica(identity));
   }
 
+  /** Whether a replica row that goes by this state and sequence id is up to date. */
+  isCurrent(state: number, sequenceId: number): boolean {
+    if (state !== this.state) return false;
+    return this.sequenceRises ? sequenceId >= this.sequenceId : sequenceId === this.sequenceId;
+  }
+
   /** Whether the container may have the replica, its numbers count, and it means nothing. */
   isSettledCounting(identity: number, sequenceId: number, containerSequenceId: number): boolean {
     const replicaIndex = replicaIndexOf(identity);

@@ -1,9 +1,15 @@
+import {
+  actionFor,
+  REPLICA_ACTION,
+  RULE_KIND,
+  SEQUENCE_ORDER,
+} from "../../engine/cluster/containers/replica-rules.js";
 import { CONTAINER_STATE } from "../../engine/core/enums.js";
 import { CONTAINER_STATE_SHIFT, joinUint48, REPLICA_FLAG, SHAPE } from "../shared/replica-layout.js";
 import { beginWrite, endWrite } from "../shared/version-word.js";
 import type { ContainerFacts } from "./container-facts.js";
 import type { MergeCursor } from "./merge-cursor.js";
-import { isUsable, type Stripe } from "./stripe.js";
+import { isEmptyReplica, isUsable, replicaIndexOf, type Stripe, stateOf } from "./stripe.js";
 
 /* The short way for what nearly every changed row is: other numbers of a replica that is known and settled,
  * as all others in its row are. Then the head is what the replicas say together, and it means nothing for the
@@ -100,20 +106,23 @@ export function addInPlace(
   const count = words[at | 1] as number;
   const identity = rowWords[((row << 1) + 7) | 0] as number;
   if (count > 3 || !hasSameChecksum(cursor, words, at, 0)) return false;
-  facts.read(stripe, offset);
-  const { state, sequenceId } = facts;
-  const flags = words[at | 9] as number;
-  const wasKnown = flags >>> CONTAINER_STATE_SHIFT !== 0;
-  // Where it was not known the head begins with what the container's row says.
-  const sequenceHead = wasKnown ? (numbers[(offset << 4) | 2] as number) : sequenceId;
-  const isCurrent = wasKnown
-    ? flags >>> CONTAINER_STATE_SHIFT === state &&
-      nextSequence(sequenceId, sequenceHead, state) === sequenceHead
-    : count === 0;
-  if (!isCurrent || (state === CONTAINER_STATE.CLOSED && sequenceId !== sequenceHead)) return false;
-  if (!settlesInPlace(state, identity, flags, count) || !hasUsable(words, at, count)) return false;
   const sequence = rows[(row + 2) | 0] as number;
-  if (!facts.isSettledCounting(identity, sequence, sequenceHead)) return false;
+  const flags = words[at | 9] as number;
+  let state = flags >>> CONTAINER_STATE_SHIFT;
+  let sequenceHead = numbers[(offset << 4) | 2] as number;
+  if (isKnownWithoutEc(words, at, count, state)) {
+    if (!meansNothing(state, identity)) return false;
+  } else {
+    facts.read(stripe, offset);
+    if (state === 0) {
+      if (count > 0) return false;
+      state = facts.state;
+      sequenceHead = facts.sequenceId;
+    }
+    if (!facts.isCurrent(state, sequenceHead)) return false;
+    if (!facts.isSettledCounting(identity, sequence, sequenceHead)) return false;
+  }
+  if (!settlesInPlace(state, identity, flags, count) || !hasUsable(words, at, count)) return false;
   const used = rows[(row + 1) | 0] as number;
   const keys = (rowWords[((row << 1) + 6) | 0] as number) >>> 0;
 
@@ -135,6 +144,20 @@ export function addInPlace(
   const others = isHeadSame ? flags : flags & ~AS_HEAD_EVERYWHERE;
   words[at | 9] = others | (placeFlags << (count << 3)) | (state << CONTAINER_STATE_SHIFT);
   return true;
+}
+
+/** Whether the row itself tells that its container is known and not EC: a replica without an index is none of
+ * an EC container. Then nothing else is needed of the container's row, another cold line. */
+function isKnownWithoutEc(words: Int32Array, at: number, count: number, state: number): boolean {
+  return state !== 0 && count > 0 && replicaIndexOf(words[at | 12] as number) === 0;
+}
+
+/** Whether a replica of a container that is not EC means nothing in one of the states of `settlesInPlace`:
+ * there RATIS and STAND_ALONE are alike, and all numbers. */
+function meansNothing(state: number, identity: number): boolean {
+  const isEmpty = isEmptyReplica(identity);
+  const action = actionFor(state, stateOf(identity), RULE_KIND.RATIS, SEQUENCE_ORDER.EQUAL, isEmpty);
+  return action === REPLICA_ACTION.NONE;
 }
 
 /** Whether one of the row's replicas is usable, so that the head is the combination of all; also in an empty

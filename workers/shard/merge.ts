@@ -60,8 +60,8 @@ function skipAsHead(cursor: MergeCursor, end: number): number {
   const nodes = (cursor.node + 1) | ((cursor.node + 1) << 16);
   let { row, listAt } = cursor;
   for (; row < end; row += rowStep, listAt++) {
-    const offset = ((rows[row] as number) - firstId) | 0;
-    if (list[listAt] !== offset) break;
+    const offset = list[listAt] as number;
+    if (rows[row] !== firstId + offset) break;
     const at = offset << 5;
     const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
     if (place > 3) break;
@@ -86,26 +86,31 @@ function skipAsHead(cursor: MergeCursor, end: number): number {
   return row;
 }
 
-/** Loads the next replica rows. An id behind the stripe's end touches some row of it. */
+/** Loads the next replica rows: those of the list where there is one, which is cheaper to read. An id behind
+ * the stripe's end touches some row of it. Containers' rows are needed for the first replica only. */
 export function touch(cursor: MergeCursor): void {
-  const { rows, row, rowStep, stripe } = cursor;
+  const { rows, row, rowStep, stripe, list, listAt } = cursor;
   const { words, containers, firstId } = stripe;
   const end = Math.min(cursor.rowsEnd, row + TOUCH_ROWS * rowStep);
   let touched = 0;
-  for (let at = row; at < end; at += rowStep) {
-    touched += words[(((rows[at] as number) - firstId) & OFFSET_MASK) << ROW_SHIFT] as number;
+  if (listAt < cursor.listEnd) {
+    const listEnd = Math.min(cursor.listEnd, listAt + TOUCH_ROWS);
+    for (let at = listAt; at < listEnd; at++) touched ^= words[(list[at] as number) << ROW_SHIFT] as number;
   }
-  if (cursor.touchesValues) {
+  if (listAt === cursor.listEnd || cursor.touchesValues) {
     for (let at = row; at < end; at += rowStep) {
       const offset = ((rows[at] as number) - firstId) & OFFSET_MASK;
-      touched += words[(offset << ROW_SHIFT) | VALUES_WORD] as number;
+      touched ^= words[offset << ROW_SHIFT] as number;
+      touched ^= words[(offset << ROW_SHIFT) | VALUES_WORD] as number;
     }
   }
   if (cursor.touchesContainers) {
     for (let at = row; at < end; at += rowStep) {
-      touched += containers[(((rows[at] as number) - firstId) & OFFSET_MASK) << CONTAINER_SHIFT] as number;
+      const offset = ((rows[at] as number) - firstId) & OFFSET_MASK;
+      const isEmpty = ((words[(offset << ROW_SHIFT) | 1] as number) - 1) >> 31;
+      touched ^= containers[(offset << CONTAINER_SHIFT) & isEmpty] as number;
     }
   }
-  cursor.touched = touched | 0;
+  cursor.touched = touched;
   cursor.touchedEnd = end;
 }

@@ -191,10 +191,7 @@ export class ReplicaKeeper {
   #look(stripe: Stripe, offset: number): void {
     const facts = this.#facts;
     facts.read(stripe, offset);
-    const isCurrent =
-      facts.state === containerState(stripe, offset) &&
-      this.#sequenceFrom(stripe, offset) === liveSequenceId(stripe, offset);
-    if (isCurrent) return;
+    if (facts.isCurrent(containerState(stripe, offset), liveSequenceId(stripe, offset))) return;
     this.#takeOver(stripe, offset);
     this.#decideAgain(stripe, offset);
   }

@@ -30,6 +30,19 @@ function decidedIds(system: ShardSystem): number[] {
   return [...new Set(system.decisions.map(({ containerId }) => containerId))].sort((a, b) => a - b);
 }
 
+test("RATIS and STAND_ALONE are alike where a new replica is taken over the short way", () => {
+  for (const state of ["OPEN", "CLOSING", "QUASI_CLOSED", "CLOSED"] as const) {
+    for (const replica of Object.values(REPLICA_STATE)) {
+      for (const order of Object.values(SEQUENCE_ORDER)) {
+        const [ratis, standAlone] = [RULE_KIND.RATIS, RULE_KIND.STAND_ALONE].map((kind) =>
+          actionFor(CONTAINER_STATE[state], replica, kind, order, false),
+        );
+        assert.equal(ratis, standAlone, `${state}, replica ${replica}`);
+      }
+    }
+  }
+});
+
 test("what replicas mean does not depend on their numbers where the short way takes them over", () => {
   const replicas = Object.values(REPLICA_STATE);
   for (const state of ["OPEN", "CLOSING", "QUASI_CLOSED", "CLOSED"] as const) {
