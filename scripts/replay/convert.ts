@@ -177,12 +177,15 @@ export function replicationOfInfo(info: JsonObject): ReplicationRecord {
 
 /** Which containers an administrator wants to see. */
 export function containerFilter(asked: JsonObject): Partial<RequestOf<"listContainers">> {
-  const { state, type, factor, suppressed } = asked;
+  const { state, type, factor, suppressed, ecReplicationConfig } = asked;
   return {
     ...(state === undefined ? {} : { state: member(CONTAINER_STATE, state, "OPEN") }),
     ...(type === undefined ? {} : { replicationType: member(REPLICATION_TYPE, type, "RATIS") }),
     ...(factor === undefined ? {} : { replicationFactor: string(factor) === "THREE" ? 3 : 1 }),
     ...(suppressed === undefined ? {} : { suppressed: boolean(suppressed) }),
+    ...(ecReplicationConfig === undefined
+      ? {}
+      : { replication: replication({ type: "EC", ecReplicationConfig }) }),
   };
 }
 

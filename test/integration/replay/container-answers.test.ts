@@ -89,6 +89,7 @@ test("containers live by reports, container actions and admin close as in the tr
     getContainer(11_000, CLOSED),
     listContainers(11_100, [CLOSED, CLOSED_EC]),
     listContainers(11_200, [CLOSED_EC], { type: "EC", state: "CLOSED" }),
+    listContainers(11_250, [CLOSED_EC], { ecReplicationConfig: EC_PIPELINE["ecReplicationConfig"] }),
     listContainers(11_300, [], { state: "OPEN" }),
     closeContainer(11_400, 1, "CONTAINER_ALREADY_CLOSED"),
     replicasAnswer(11_500, 1, [
@@ -97,7 +98,7 @@ test("containers live by reports, container actions and admin close as in the tr
     ]),
   ]);
   assert.deepEqual(lines, []);
-  assert.deepEqual(Object.fromEntries(agreed), { "container answers": 9 });
+  assert.deepEqual(Object.fromEntries(agreed), { "container answers": 10 });
 });
 
 test("a wrong field of a container is one difference", async () => {
@@ -219,14 +220,32 @@ test("what other parts did is counted by cause, what is meant to differ by rule"
   assert.deepEqual(rules, ["spec 02 §18 rule 18 1"]);
 });
 
+test("containers that the trace shows late come in as they were created", async () => {
+  const open = containerInfo(7, { pipelineID: PIPELINE["id"] });
+  const closed = containerInfo(8, { state: "CLOSED", usedBytes: 10, numberOfKeys: 1, sequenceId: 5 });
+  const { lines, agreed, notComparedYet } = await played([
+    // Its pipeline was never shown.
+    listContainers(3000, [open, closed], { startContainerID: 3 }),
+    changed(4000, A, [replica(7, { state: "OPEN" }), replica(8)]),
+    getContainer(6000, { ...open, ...FIGURES }),
+    getContainer(6100, closed),
+  ]);
+  assert.deepEqual(lines, []);
+  assert.equal(agreed.get("container answers"), 3);
+  assert.equal(notComparedYet.get("container: block allocation"), 1);
+});
+
 test("an SCM that is started again has the figures of its log until reports come", async () => {
   const none = { usedBytes: 0, numberOfKeys: 0, sequenceId: 0 };
+  const containerActions = [{ containerID: 2, reason: "CONTAINER_UNHEALTHY" }];
   const { lines } = await played([
-    changed(3000, A, [row("OPEN")]),
+    changed(3000, A, [row("OPEN"), ecRow("OPEN", 1)]),
+    heartbeat(4000, B, { containerActions: { containerActions } }),
     event(8000, "scm-stopped"),
     event(9000, "scm-started"),
     register(10_000, B),
     getContainer(10_100, info("OPEN", none)),
+    getContainer(10_101, { ...CLOSED_EC, state: "CLOSING" }),
     register(10_200, A, [row("CLOSING")]),
     getContainer(12_000, info("CLOSING")),
   ]);
