@@ -21,7 +21,7 @@ import {
 
 const NODES = [1, 2, 3].map(traceNode);
 const RARE_STATES = ["CLOSING", "QUASI_CLOSED", "CLOSED", "UNHEALTHY", "INVALID", "DELETED"];
-const SCENES = 40;
+const SCENES = 25;
 /** Created by each scene; what happens is about those of this scene and the one before. */
 const CONTAINERS_PER_SCENE = 3;
 const LINES_PER_SCENE = 6;
