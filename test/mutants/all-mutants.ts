@@ -4,6 +4,7 @@ import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
 import type { Mutant } from "./mutant.js";
 import { REPLICATION_MUTANTS } from "./replication-mutants.js";
+import { SHARD_MUTANTS } from "./shard-mutants.js";
 import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
 import { STATE_MUTANTS } from "./state-mutants.js";
 import { STORAGE_MUTANTS } from "./storage-mutants.js";
@@ -18,4 +19,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORAGE_MUTANTS,
   ...STATE_MUTANTS,
   ...CONTAINER_MUTANTS,
+  ...SHARD_MUTANTS,
 ];

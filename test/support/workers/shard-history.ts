@@ -217,9 +217,10 @@ export class ShardHistory {
   }
 
   /** The next chunk of the node's report, cut anywhere; now and then it begins anew, as after a lost
-   * connection. */
+   * connection, or goes on elsewhere, as when two connections claim one node. */
   #chunk(node: TestNode): void {
     if (this.#oneIn(12)) node.nextFromId = 0;
+    else if (this.#oneIn(30)) node.nextFromId = this.#anyId();
     const fromId = node.nextFromId;
     const toId = this.#border(fromId);
     node.nextFromId = toId === Number.MAX_SAFE_INTEGER ? 0 : toId + 1;

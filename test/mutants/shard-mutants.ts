@@ -1,0 +1,163 @@
+import { type Mutant, tests } from "./mutant.js";
+
+const HISTORIES = tests("test/unit/workers/shard/shards-differ-never.test.ts");
+const TABLE = tests("test/unit/engine/cluster/containers/replica-rules.test.ts");
+const BUDGET_SECONDS = 120;
+
+/** Bugs of what shards hold and decide, all against spec 02. */
+export const SHARD_MUTANTS: readonly Mutant[] = [
+  {
+    name: "usage-largest-of-open",
+    bug: "the smallest replica counts for a closed container, the largest for an open one",
+    source: "spec 02 §6.3",
+    edits: [
+      {
+        file: "workers/shard/accounting.ts",
+        find: "const isOpen = containerState(stripe, offset) === CONTAINER_STATE.OPEN;",
+        replace: "const isOpen = containerState(stripe, offset) !== CONTAINER_STATE.OPEN;",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "usage-largest-of-open-in-place",
+    bug: "the same where a changed replica is brought up to date in its place",
+    source: "spec 02 §6.3",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if (next < head === (state === CONTAINER_STATE.OPEN)) return next;",
+        replace: "if (next > head) return next;",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "ec-index-off-by-one",
+    bug: "an EC replica with the last data index proves its container closed, and counts",
+    source: "spec 02 §6.4, §9.1, §17 case 1",
+    edits: [
+      {
+        file: "workers/shard/container-facts.ts",
+        find: "return replicaIndex === 1 || replicaIndex > this.#dataCount",
+        replace: "return replicaIndex === 1 || replicaIndex >= this.#dataCount",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "settled-too-early",
+    bug: "a replica whose report would change its container's usage is skipped",
+    source: "spec 02 §6.3",
+    edits: [
+      {
+        file: "workers/shard/replica-keeper.ts",
+        find: "if (counts && (combined.usedBytes !== usedBytes || combined.keyCount !== keyCount)) return 0;",
+        replace: "if (counts && combined.usedBytes < usedBytes && combined.keyCount < keyCount) return 0;",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "settled-whatever-is-due",
+    bug: "a replica for which something is due is skipped when it is reported again",
+    source: "spec 02 §9.2: commands are repeated on every report",
+    edits: [
+      {
+        file: "workers/shard/replica-keeper.ts",
+        find: "if (this.#facts.actionOf(identity, sequenceId, live) !== REPLICA_ACTION.NONE) return 0;",
+        replace: "",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "sequence-rises-in-closed",
+    bug: "reports raise the sequence id of a closed container: what is newer than it is never seen again",
+    source: "spec 02 §9.3, §18 rule 1",
+    edits: [
+      {
+        file: "engine/cluster/containers/life-cycle.ts",
+        find: 'new Set(["OPEN", "CLOSING", "QUASI_CLOSED"])',
+        replace: 'new Set(["OPEN", "CLOSING", "QUASI_CLOSED", "CLOSED"])',
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "changed-container-missed",
+    bug: "a shard does not look at the replicas of a container that entered another state",
+    source: "spec 02 §9: what was reported before counts for the new state, too",
+    edits: [
+      {
+        file: "workers/shard/shard.ts",
+        find: "readContainersChanged(receiver, offset, this.#onContainerChanged);",
+        replace: "readContainersChanged(receiver, offset, () => this.#onContainerChanged(0));",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "changed-container-lost",
+    bug: "changes of containers that find no room in the ring are forgotten",
+    source: "spec 02 §9",
+    edits: [
+      {
+        file: "workers/pool/shard-client.ts",
+        find: "this.#changedIds = sent === ids.length ? [] : ids.slice(sent);",
+        replace: "this.#changedIds = [];",
+      },
+    ],
+    catchers: [tests("test/unit/workers/shard/full-rings.test.ts")],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "decision-lost",
+    bug: "a decision that finds no room in the ring to main is not made again",
+    source: "spec 02 §9",
+    edits: [
+      {
+        file: "workers/shard/decision-sender.ts",
+        find: "      this.#isRecheckDue = true;\n",
+        replace: "",
+      },
+    ],
+    catchers: [tests("test/unit/workers/shard/full-rings.test.ts")],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "impossible-index-stays",
+    bug: "a replica that was reported before its EC container was known keeps an index that it cannot have",
+    source: "spec 02 §7.4d",
+    edits: [
+      {
+        file: "workers/shard/replica-keeper.ts",
+        find: "if (this.#facts.allowsIndex(replicaIndex)) {",
+        replace: "if (replicaIndex >= 0) {",
+      },
+    ],
+    catchers: [HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "ec-quasi-closed",
+    bug: "an EC container is quasi-closed",
+    source: "spec 02 §18 rule 5",
+    edits: [
+      {
+        file: "engine/cluster/containers/replica-rules.ts",
+        find: '{ container: ["CLOSING"], replica: ["QUASI_CLOSED"], kind: NOT_EC, action: "QUASI_CLOSE" }',
+        replace: '{ container: ["CLOSING"], replica: ["QUASI_CLOSED"], action: "QUASI_CLOSE" }',
+      },
+    ],
+    catchers: [TABLE, HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+];
