@@ -260,7 +260,7 @@ export class ShardHistory {
     const hasRow = STRIPES.includes(stripeOf(id)) && !this.#missingStripes.includes(stripeOf(id));
     if (!hasRow || this.#containers.has(id)) return;
     this.#write(id, {
-      state: this.#oneIn(2) ? "OPEN" : this.#pick(CONTAINER_STATES),
+      state: this.#oneIn(4) ? this.#pick(CONTAINER_STATES) : firstState(id),
       replication: this.#replicationOf(id),
       usedBytes: this.#below(3) * 1000,
       keyCount: this.#below(3),
@@ -385,32 +385,35 @@ export class ShardHistory {
 
   /** Mostly what such a container's replicas are. */
   #replicaState(id: number): ReplicaState {
-    const kind = this.#below(10);
-    const state = this.#containers.get(id)?.state;
-    if (kind === 0) return this.#pick(REPLICA_STATES);
-    return kind < 5 && (state === "OPEN" || state === "CLOSING" || state === "QUASI_CLOSED")
-      ? state
-      : "CLOSED";
+    if (this.#oneIn(12)) return this.#pick(REPLICA_STATES);
+    const state = this.#containers.get(id)?.state ?? firstState(id);
+    if (state === "CLOSING") return this.#pick(["OPEN", "CLOSING", "CLOSING", "QUASI_CLOSED", "CLOSED"]);
+    return state === "OPEN" || state === "QUASI_CLOSED" ? state : "CLOSED";
   }
 
   #altered(row: ModelReplica): ModelReplica {
-    switch (this.#below(8)) {
+    switch (this.#below(14)) {
       case 0:
-        return { ...row, usedBytes: this.#oneIn(8) ? UINT48_MAX : this.#below(3) };
       case 1:
-        return { ...row, sequenceId: this.#sequenceId() };
       case 2:
-        return { ...row, keyCount: this.#oneIn(8) ? UINT32_MAX : this.#below(3) };
       case 3:
-        return { ...row, isEmpty: !row.isEmpty };
+        return { ...row, usedBytes: this.#oneIn(8) ? UINT48_MAX : this.#below(4) };
       case 4:
-        return { ...row, replicaIndex: this.#below(15) };
       case 5:
-        return { ...row, dataChecksum: this.#pick([0n, 1n, 2n ** 40n + 7n, 2n ** 64n - 1n]) };
+        return { ...row, keyCount: this.#oneIn(8) ? UINT32_MAX : this.#below(4) };
       case 6:
+        return { ...row, sequenceId: this.#sequenceId() };
+      case 7:
+        return { ...row, isEmpty: !row.isEmpty };
+      case 8:
+        return { ...row, replicaIndex: this.#below(15) };
+      case 9:
+        return { ...row, dataChecksum: this.#pick([0n, 1n, 2n ** 40n + 7n, 2n ** 64n - 1n]) };
+      case 10:
+      case 11:
         return { ...row, state: this.#replicaState(row.id) };
       default:
-        return { ...row, ...COMMON, state: "CLOSED" };
+        return { ...row, ...COMMON, state: this.#replicaState(row.id) };
     }
   }
 
@@ -448,4 +451,9 @@ export class ShardHistory {
   #oneIn(bound: number): boolean {
     return this.#below(bound) === 0;
   }
+}
+
+/** In which a container is known first. */
+function firstState(id: number): ContainerState {
+  return IDS.indexOf(id) % 8 < 5 ? "OPEN" : "CLOSED";
 }
