@@ -262,8 +262,8 @@ export class ShardHistory {
     this.#write(id, {
       state: this.#oneIn(4) ? this.#pick(CONTAINER_STATES) : firstState(id),
       replication: this.#replicationOf(id),
-      usedBytes: this.#below(3) * 1000,
-      keyCount: this.#below(3),
+      usedBytes: this.#pick([0, 1000, COMMON.usedBytes, 2 ** 40]),
+      keyCount: this.#pick([0, COMMON.keyCount, 1000]),
       sequenceId: this.#sequenceId(),
     });
     this.#untold.add(id);
@@ -386,6 +386,7 @@ export class ShardHistory {
   /** Mostly what such a container's replicas are. */
   #replicaState(id: number): ReplicaState {
     if (this.#oneIn(12)) return this.#pick(REPLICA_STATES);
+    if (isSick(id) && this.#oneIn(2)) return "UNHEALTHY";
     const state = this.#containers.get(id)?.state ?? firstState(id);
     if (state === "CLOSING") return this.#pick(["OPEN", "CLOSING", "CLOSING", "QUASI_CLOSED", "CLOSED"]);
     return state === "OPEN" || state === "QUASI_CLOSED" ? state : "CLOSED";
@@ -456,4 +457,9 @@ export class ShardHistory {
 /** In which a container is known first. */
 function firstState(id: number): ContainerState {
   return IDS.indexOf(id) % 8 < 5 ? "OPEN" : "CLOSED";
+}
+
+/** Half of its replicas are unhealthy. */
+function isSick(id: number): boolean {
+  return IDS.indexOf(id) % 7 === 3;
 }

@@ -171,6 +171,15 @@ describe("usage", () => {
     assert.equal(live()?.usedBytes, 3);
   });
 
+  test("replicas beyond the places of a row count like any other", () => {
+    container({ state: "CLOSED", replication: RATIS, sequenceId: 10 });
+    for (let node = 0; node < 7; node++) report(node, { usedBytes: node, keyCount: node });
+    report(0, { usedBytes: 3, keyCount: 3 });
+    assert.deepEqual([live()?.usedBytes, live()?.keyCount], [6, 6]);
+    report(6, { usedBytes: 1, keyCount: 1 });
+    assert.deepEqual([live()?.usedBytes, live()?.keyCount], [5, 5]);
+  });
+
   test("begins with the container's row, and stays when replicas go", () => {
     container({ state: "CLOSED", replication: RATIS, sequenceId: 10, usedBytes: 8, keyCount: 3 });
     report(1, { usedBytes: 4, state: "UNHEALTHY" });
