@@ -78,16 +78,20 @@ export class ContainerFacts {
     return sequenceRisesIn(this.state);
   }
 
+  get isEc(): boolean {
+    return this.#type === REPLICATION_TYPE.EC;
+  }
+
   /** Whether a replica may have the index: 1 … data + parity of an EC container (spec 02 §7.4d). Unknown
    * containers and other types take any. */
   allowsIndex(replicaIndex: number): boolean {
-    if (this.state === 0 || this.#type !== REPLICATION_TYPE.EC) return true;
+    if (this.state === 0 || !this.isEc) return true;
     return replicaIndex >= 1 && replicaIndex <= this.#indexCount;
   }
 
   /** RULE_KIND of a replica with the index. */
   kindOf(replicaIndex: number): number {
-    if (this.#type === REPLICATION_TYPE.EC) {
+    if (this.isEc) {
       return replicaIndex === 1 || replicaIndex > this.#dataCount ? RULE_KIND.EC_PROVING : RULE_KIND.EC_OTHER;
     }
     return this.#type === REPLICATION_TYPE.STAND_ALONE ? RULE_KIND.STAND_ALONE : RULE_KIND.RATIS;

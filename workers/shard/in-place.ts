@@ -175,6 +175,11 @@ function hasUsable(words: Int32Array, at: number, count: number): boolean {
  * numbers, nothing (a test looks at every such rule). */
 function settlesInPlace(state: number, identity: number, flags: number, shape: number): boolean {
   if (state < CONTAINER_STATE.OPEN || state > CONTAINER_STATE.CLOSED || !isUsable(identity)) return false;
+  return isAllSettledCounting(flags, shape);
+}
+
+/** Whether all replicas of a row without overflow are settled, and count. */
+export function isAllSettledCounting(flags: number, shape: number): boolean {
   if (shape > 4) return false;
   const wanted = SETTLED_COUNTING & (PLACES[shape] as number);
   return (flags & wanted) === wanted;

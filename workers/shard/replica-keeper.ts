@@ -13,17 +13,19 @@ import {
 } from "./accounting.js";
 import { ContainerFacts, sequenceRisesIn } from "./container-facts.js";
 import type { DecisionSender } from "./decision-sender.js";
-import { addInPlace } from "./in-place.js";
+import { addInPlace, isAllSettledCounting } from "./in-place.js";
 import type { MergeCursor } from "./merge-cursor.js";
 import { PUT, type Put, ReplicaTable, type ReplicaWords, type RowSums } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
 import {
   containerState,
+  flagsAt,
   isUsable,
   replicaCount,
   replicaIndexOf,
   type Stripe,
   setContainerState,
+  shapeAt,
   stateOf,
 } from "./stripe.js";
 
@@ -116,7 +118,16 @@ export class ReplicaKeeper {
   /** The container's row may be another than before: takes it over and decides again. */
   recheck(stripe: Stripe, offset: number): void {
     if (replicaCount(stripe, offset) === 0 && containerState(stripe, offset) === 0) return;
-    this.#facts.read(stripe, offset);
+    const facts = this.#facts;
+    facts.read(stripe, offset);
+    const isCurrent = facts.isCurrent(containerState(stripe, offset), liveSequenceId(stripe, offset));
+    const { words } = stripe;
+    const isSettled = isAllSettledCounting(
+      words[flagsAt(offset)] as number,
+      words[shapeAt(offset)] as number,
+    );
+    // As most are. Of an EC container the index of each replica is looked at anew.
+    if (isCurrent && isSettled && !facts.isEc) return;
     this.#takeOver(stripe, offset);
     this.#decideAgain(stripe, offset);
   }
