@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Histogram } from "../harness/histogram.js";
@@ -18,21 +19,35 @@ export interface FleetSummary extends Omit<FleetFigures, "latencyUs" | "latencyM
   readonly doubts: readonly string[];
 }
 
+export type FleetSetup = Omit<FleetOptions, "firstNode" | "nodeCount">;
+
 /** A fleet spread over several processes, seen as one. */
 export class FleetRunner {
   readonly #children: ChildProcess[] = [];
   readonly #latest: (FleetMessage | undefined)[] = [];
   readonly #ended: Promise<void>[] = [];
 
-  /** Nodes of the plan are shared out evenly over `processCount` processes.
+  /** Nodes of the plan are shared out evenly over `processCount` processes. Resolves when all are up; they
+   * wait for `begin`.
    * @param niceness of a fleet that is to leave the cores to the SCM, as one on other machines would. */
-  start(options: Omit<FleetOptions, "firstNode" | "nodeCount">, processCount: number, niceness = 0): void {
+  async prepare(options: FleetSetup, processCount: number, niceness = 0): Promise<void> {
     const { nodeCount } = options.plan;
     for (let i = 0; i < processCount; i++) {
       const firstNode = Math.floor((i * nodeCount) / processCount);
       const endNode = Math.floor(((i + 1) * nodeCount) / processCount);
       this.#fork(i, { ...options, firstNode, nodeCount: endNode - firstNode }, niceness);
     }
+    await Promise.all(this.#children.map((child) => once(child, "message")));
+  }
+
+  /** All datanodes connect. */
+  begin(): void {
+    for (const child of this.#children) child.send("begin");
+  }
+
+  async start(options: FleetSetup, processCount: number): Promise<void> {
+    await this.prepare(options, processCount);
+    this.begin();
   }
 
   summary(): FleetSummary {

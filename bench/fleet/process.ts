@@ -32,11 +32,12 @@ function report(): void {
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message) => {
+  if (message === "begin") fleet.start();
   if (message === "forget heartbeats") fleet.forgetHeartbeats();
   if (message !== "stop") return;
   report();
   fleet.stop();
   process.disconnect();
 });
-fleet.start();
+report();
 setInterval(report, 1000);

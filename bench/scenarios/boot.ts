@@ -72,7 +72,7 @@ async function reportAll(scm: ScmUnderTest, plan: FleetPlan, { print }: BenchCon
   const fleet = new FleetRunner();
   const wanted = plan.containerCount * 3;
   const { window } = await measure(scm, async () => {
-    fleet.start(
+    await fleet.start(
       {
         endpoints: [scm.endpoint],
         plan: { nodeCount: plan.nodeCount, containersPerNode: wanted / plan.nodeCount, seed: 1 },

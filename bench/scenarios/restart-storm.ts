@@ -5,6 +5,7 @@ import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure, type Window } from "../harness/cpu-window.js";
 import type { Figure } from "../harness/figure.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
+import { processCpuNs } from "../harness/thread-cpu.js";
 import { leaveFilledScm } from "../load/filled-scm.js";
 
 const NODES = 5000;
@@ -16,9 +17,12 @@ const PROBE_NODES = 100;
 const PROBE_INTERVAL_MS = 100;
 const PROBE_SECONDS_BEFORE = 3;
 /** Each collection of garbage goes through all clients of a process, and each chunk leaves garbage. */
-const GENERATOR_PROCESSES = 3;
+const GENERATOR_PROCESSES = 6;
 /** The datanodes of a fleet have cores of their own; on this machine they get what the SCM leaves. */
 const GENERATOR_NICENESS = 5;
+const QUIET_SECONDS = 2;
+const QUIET_CPU_SHARE = 0.1;
+const QUIET_TIMEOUT_MS = 180_000;
 const HEARTBEAT_INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 900_000;
 const POLL_MS = 200;
@@ -39,6 +43,7 @@ export const restartStorm: Bench = {
     const scm = await ScmUnderTest.start({ directory, traceGc: true });
     try {
       print(`serves after ${seconds(scm.startedMs)} s, with ${gib(scm.residentBytes())} GiB`);
+      await whenQuiet(scm.pid);
       const storm = await underProbes(scm, context, () => runStorm(scm, options, context));
       return figuresOf(scm, storm);
     } finally {
@@ -46,6 +51,17 @@ export const restartStorm: Bench = {
     }
   },
 };
+
+/** Waits until the process does next to nothing: its store still sorts what was written in a hurry. */
+async function whenQuiet(pid: number): Promise<void> {
+  const endMs = performance.now() + QUIET_TIMEOUT_MS;
+  for (let beforeNs = processCpuNs(pid); performance.now() < endMs; ) {
+    await sleep(QUIET_SECONDS * 1000);
+    const nowNs = processCpuNs(pid);
+    if ((nowNs - beforeNs) / 1e9 < QUIET_SECONDS * QUIET_CPU_SHARE) return;
+    beforeNs = nowNs;
+  }
+}
 
 interface Storm {
   readonly fleet: FleetSummary;
@@ -57,20 +73,16 @@ interface Storm {
 /** The whole fleet, until the last full report is answered. */
 async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: BenchContext): Promise<Storm> {
   const runner = new FleetRunner();
+  await runner.prepare(
+    { endpoints: [scm.endpoint], plan, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, incrementalIntervalMs: 0 },
+    GENERATOR_PROCESSES,
+    GENERATOR_NICENESS,
+  );
   const startMs = performance.now();
   const start = Date.now();
   let registeredMs = Number.POSITIVE_INFINITY;
   const { window } = await measure(scm, async () => {
-    runner.start(
-      {
-        endpoints: [scm.endpoint],
-        plan,
-        heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
-        incrementalIntervalMs: 0,
-      },
-      GENERATOR_PROCESSES,
-      GENERATOR_NICENESS,
-    );
+    runner.begin();
     for (let fleet = runner.summary(); fleet.fullReports < plan.nodeCount; fleet = runner.summary()) {
       if (fleet.registered === plan.nodeCount) registeredMs = Math.min(registeredMs, performance.now());
       if (performance.now() - startMs > TIMEOUT_MS) throw new Error("the reports did not come to an end");
@@ -108,7 +120,7 @@ async function underProbes<T extends object>(
   work: () => Promise<T>,
 ): Promise<T & { readonly probes: FleetSummary }> {
   const runner = new FleetRunner();
-  runner.start(
+  await runner.start(
     {
       endpoints: [scm.endpoint],
       plan: { nodeCount: PROBE_NODES, containersPerNode: 0, seed: 2 },
