@@ -101,7 +101,7 @@ class Demo {
       await this.#import(ledger);
       const workload = new Workload(this.#client, ledger, this.#plan.containerCount);
       const endOfDemo = endSignal(this.#options.seconds, this.#scm.fatal);
-      this.#startFleet();
+      await this.#startFleet();
       workload.start();
       const show = this.#showFigures(workload, endOfDemo.hasEnded);
       await endOfDemo.ended;
@@ -140,13 +140,13 @@ class Demo {
     ledger.imported(Math.max(containerCount, ledger.containerCount));
   }
 
-  #startFleet(): void {
+  async #startFleet(): Promise<void> {
     const processCount = Math.min(
       4,
       Math.max(1, cpus().length - 1),
       Math.ceil(this.#options.nodeCount / 500),
     );
-    this.#fleet.start(
+    await this.#fleet.start(
       {
         endpoints: [this.#endpoint],
         plan: this.#planOptions(),
