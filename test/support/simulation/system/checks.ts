@@ -6,6 +6,7 @@ import { containerId } from "../../../../engine/core/ids.js";
 import type { Scm } from "../../../../engine/scm.js";
 import type { ReportRow } from "../../../../protocol/codec/report-rows.js";
 import type { ReplicaFacts } from "../../../../workers/pool/replica-store.js";
+import { STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
 import { type NaiveCluster, sorted } from "../../cluster/naive-cluster.js";
 import type { SimScheduler } from "../sim-scheduler.js";
 import type { Ledger } from "./ledger.js";
@@ -15,6 +16,10 @@ import type { SimDatanode } from "./sim-datanode.js";
 
 /** Every how many of a large datanode's replicas are looked at one by one. */
 const BULK_STEP = 50;
+/** Of a configuration. */
+const SHARDS_MAX = 8;
+/** Of a stripe. */
+const CHECKED_ROW = 1;
 
 /** What the SCM has replicated is what its log says, row by row. */
 export function checkModel({ cluster }: Scm, model: NaiveCluster): void {
@@ -66,6 +71,14 @@ export async function checkReplicas(
   datanodes: readonly SimDatanode[],
 ): Promise<void> {
   const { nodes, shards } = scm;
+  // One of each shard at least: its answer comes when it has merged everything that it was handed before, of
+  // which the counts tell only then.
+  const ids = [
+    ...plan.replicaIds,
+    ...plan.bulkIds.filter((_, index) => index % BULK_STEP === 0),
+    ...Array.from({ length: SHARDS_MAX }, (_, stripe) => stripe * STRIPE_ROWS + CHECKED_ROW),
+  ];
+  const answers = await scheduler.settle(Promise.all(ids.map((id) => queryReplicas(scm, id))));
   let total = 0;
   for (const datanode of datanodes) {
     const slot = nodes.slotOf(datanode.uuid);
@@ -77,8 +90,6 @@ export async function checkReplicas(
   }
   const { replicaCount } = shards.statistics();
   assert(replicaCount === total, `the shards count ${replicaCount} replicas, there are ${total}`);
-  const ids = [...plan.replicaIds, ...plan.bulkIds.filter((_, index) => index % BULK_STEP === 0)];
-  const answers = await scheduler.settle(Promise.all(ids.map((id) => queryReplicas(scm, id))));
   ids.forEach((id, index) => {
     checkContainer(scm, id, answers[index] as readonly ReplicaFacts[], datanodes);
   });
