@@ -166,13 +166,16 @@ export class ReportIntake implements ReportReceiver {
   begin(slot: NodeSlot, request: FullReportBegin, onGranted: ReportGranted): void {
     const node = this.#node(slot);
     this.counters.begun++;
-    // It makes up for what is left of an older one and incremental reports before it (spec 12 §8.2 H1).
-    const dropped = new StrataError("REPORT_DROPPED", { reason: "a newer one takes its place" });
-    this.#dropAll(node, dropped);
     if (request.fromRegistration) node.isFromRegistration = true;
     const replaced = this.#line.get(slot);
     this.#line.set(slot, { request, onGranted, begunMs: this.#options.clock.monotonicMs() });
-    replaced?.onGranted(dropped);
+    // Mostly there is nothing to give up, and an error costs more than all the rest.
+    if (replaced !== undefined || node.active !== undefined || node.queue.items.length > 0) {
+      // It makes up for what is left of an older one and incremental reports before it (spec 12 §8.2 H1).
+      const dropped = new StrataError("REPORT_DROPPED", { reason: "a newer one takes its place" });
+      this.#dropAll(node, dropped);
+      replaced?.onGranted(dropped);
+    }
     this.#grantNext();
   }
 
