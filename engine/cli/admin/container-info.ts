@@ -54,7 +54,8 @@ export function addContainerInfo(parent: Command, context: CommandContext): void
       });
       if (options.json === true) {
         const shapes = found.map(detailsJson);
-        if (shapes.length > 0) io.out(jsonText(ids.length > 1 ? shapes : shapes[0]));
+        if (ids.length !== 1) io.out(jsonText(shapes));
+        else if (shapes.length > 0) io.out(jsonText(shapes[0]));
         return;
       }
       for (const [i, details] of found.entries()) {

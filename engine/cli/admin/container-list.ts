@@ -45,7 +45,11 @@ export function addContainerList(parent: Command, context: CommandContext): void
     .command("list")
     .description("lists containers by id as a JSON array")
     .addOption(new Option("-s, --start <id>", "first container id").argParser(idNumber).default(0))
-    .addOption(new Option("-c, --count <n>", "how many").argParser(idNumber).default(COUNT))
+    .addOption(
+      new Option("-c, --count <n>", "how many")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER))
+        .default(COUNT),
+    )
     .option("-a, --all", "all of them")
     .addOption(choice("--state <state>", "only in this state", Object.keys(CONTAINER_STATE)))
     .addOption(choice("-t, --type <type>", "only of this replication type", Object.keys(REPLICATION_TYPE)))

@@ -39,7 +39,11 @@ export function addDatanodeContainers(parent: Command, context: CommandContext):
     .description("lists the containers of which a datanode has a replica, by id")
     .argument("<datanode>", "UUID, host name or IP address of the datanode")
     .addOption(new Option("-s, --start <id>", "first container id").argParser(idNumber).default(0))
-    .addOption(new Option("-c, --count <n>", "how many").argParser(idNumber).default(COUNT))
+    .addOption(
+      new Option("-c, --count <n>", "how many")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER))
+        .default(COUNT),
+    )
     .option("-a, --all", "all of them")
     .option("--json", "prints JSON")
     .addHelpText("after", HELP);
@@ -65,7 +69,7 @@ async function uuidOf(connection: AdminConnection, text: string): Promise<Uuid> 
   throw new CommandError(`${text} is the address of several datanodes; name one of ${uuids}`);
 }
 
-/** Prints while it fetches. */
+/** Prints while it fetches; nothing when the SCM knows no such datanode. */
 async function printContainers(
   connection: AdminConnection,
   uuid: Uuid,
@@ -76,12 +80,12 @@ async function printContainers(
   let startContainerId = start;
   let shown = 0;
   let more = true;
-  let total = 0;
+  let total: number | undefined;
   let waiting: string | undefined;
-  io.out(json === true ? "[" : "Container  State");
   while (more && shown < limit) {
     const countMax = Math.min(PAGE, limit - shown);
     const page = await connection.listNodeContainers({ uuid, startContainerId, countMax });
+    if (total === undefined) io.out(json === true ? "[" : "Container  State");
     for (const container of page.containers) {
       if (json !== true) io.out(lineOf(container));
       else {

@@ -113,6 +113,7 @@ test("list refuses what is no filter", async () => {
     [/Allowed are OPEN, CLOSING/, "--state", "GONE"],
     [/Must be true or false/, "--suppressed", "maybe"],
     [/Must be a whole number/, "-c", "-1"],
+    [/Must be a whole number from 1/, "-c", "0"],
     [/Must be a whole number/, "-s", "x"],
   ];
   for (const [message, ...words] of wrong) {
@@ -224,6 +225,13 @@ test("info of one container in JSON is an object; ids come from standard input t
   );
   assert.equal(pipeline.leaderNode.hostName, "dn1.example.com");
   assert.deepEqual(pipeline.replicationConfig.replicationFactor, RATIS_THREE.factor === 3 ? "THREE" : "");
+});
+
+test("info of any other number of ids in JSON is an array, also when nothing is found", async () => {
+  const info = (...input: string[]) =>
+    runCli(["admin", "container", "info", "-", "--json"], { connection: INFO, input });
+  for (const input of [[], ["8", "9"]]) assert.deepEqual(JSON.parse((await info(...input)).out), []);
+  assert.equal((await info("9")).out, "");
 });
 
 test("info marks stale replicas", async () => {

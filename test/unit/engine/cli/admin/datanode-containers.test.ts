@@ -78,7 +78,21 @@ test("a datanode that is not known, or an address of several, is refused", async
   const several = await list("10.0.0.2");
   assert.equal(several.exitCode, 1);
   assert.match(several.err, new RegExp(`several datanodes; name one of ${uuidOf(2)}, ${uuidOf(3)}`));
-  const gone = await list(uuidOf(8));
-  assert.equal(gone.exitCode, 1);
-  assert.match(gone.err, /NO_SUCH_DATANODE/);
+  for (const options of [[], ["--json"]]) {
+    const gone = await list(uuidOf(8), ...options);
+    assert.equal(gone.exitCode, 1);
+    assert.match(gone.err, /NO_SUCH_DATANODE/);
+    assert.equal(gone.out, "");
+  }
+});
+
+test("to list none of its containers is a mistake, and an end of the list is no more of it", async () => {
+  const { list, requests } = scm();
+  const none = await list(uuidOf(1), "-c", "0");
+  assert.equal(none.exitCode, 2);
+  assert.match(none.err, /whole number from 1/);
+  assert.equal(requests.length, 0);
+  const all = await list(uuidOf(1), "-c", "10");
+  assert.deepEqual([all.exitCode, all.err], [0, ""]);
+  assert.deepEqual(JSON.parse((await list(uuidOf(1), "-s", "11", "--json")).out), []);
 });
