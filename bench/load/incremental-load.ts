@@ -1,14 +1,15 @@
 import { SeededRandom } from "../../engine/core/random.js";
-import { type DatanodeClient, type ReportRow, reportRows } from "../../protocol/client/index.js";
+import { type DatanodeClient, reportRows } from "../../protocol/client/index.js";
 import { FleetPlan, type IdRange } from "../fleet/plan.js";
 import { registeredDatanodes } from "./heartbeat-load.js";
 import type { LoadRequest, LoadTally } from "./load.js";
 
-/** Distinct reports are made beforehand and sent again and again. */
-const PREPARED_REPORTS = 64;
+/** Distinct reports of a datanode are made beforehand and sent again and again. */
+const PREPARED_REPORTS = 256;
+const REPLICAS = 3;
 
-/** Datanodes that send incremental reports of a few rows, the next when the one before was taken over.
- * Counts entries. */
+/** Datanodes that send incremental reports of a few rows, the next when the one before was taken over. Each
+ * container has a few of them that report it, and no entry repeats what is known. Counts entries. */
 export async function incrementalLoad(
   request: Extract<LoadRequest, { kind: "incremental" }>,
   tally: LoadTally,
@@ -18,17 +19,30 @@ export async function incrementalLoad(
   const clients = await registeredDatanodes(endpoint, connections);
   const plan = new FleetPlan({ nodeCount: 3, containersPerNode: 0, seed: 7, openIds: isOpen ? ids : [] });
   const random = new SeededRandom(3);
-  const row = (): ReportRow => {
+  const setCount = Math.max(1, Math.floor(connections / REPLICAS));
+  const idOf = (set: number): number => {
     const [first, last] = ids[random.below(ids.length)] as IdRange;
-    return plan.row(first + random.below(last - first + 1), random.below(1000));
+    return first + random.below(Math.floor((last - first + 1) / setCount)) * setCount + set;
   };
-  const reports = Array.from({ length: PREPARED_REPORTS }, () =>
-    reportRows(Array.from({ length: rowsPerReport }, row), "free"),
-  );
+  const reportsOfSet = Array.from({ length: setCount }, (_, set) => {
+    const idsOfReports = Array.from({ length: PREPARED_REPORTS / 2 }, () =>
+      Array.from({ length: rowsPerReport }, () => idOf(set)),
+    );
+    // All of one generation, then all of another: each row is a change when its turn comes again.
+    return [0, 1].flatMap((generation) =>
+      idsOfReports.map((own) =>
+        reportRows(
+          own.map((id) => plan.row(id, generation)),
+          "free",
+        ),
+      ),
+    );
+  });
   begin();
   const endMs = performance.now() + request.seconds * 1000;
-  const send = async (client: DatanodeClient, first: number): Promise<void> => {
-    for (let i = first; performance.now() < endMs; i++) {
+  const send = async (client: DatanodeClient, number: number): Promise<void> => {
+    const reports = reportsOfSet[number % setCount] ?? [];
+    for (let i = number; performance.now() < endMs; i++) {
       const sentMs = performance.now();
       const report = reports[i % PREPARED_REPORTS];
       if (report === undefined) return;
