@@ -103,7 +103,7 @@ export function addInPlace(
   const { rows, rowWords, row, node } = cursor;
   const { words, numbers } = stripe;
   const at = offset << 5;
-  const count = words[at | 1] as number;
+  const count = (words[at | 1] as number) >>> 0;
   const identity = rowWords[((row << 1) + 7) | 0] as number;
   if (count > 3 || !hasSameChecksum(cursor, words, at, 0)) return false;
   const sequence = rows[(row + 2) | 0] as number;
@@ -178,9 +178,10 @@ function settlesInPlace(state: number, identity: number, flags: number, shape: n
   return isAllSettledCounting(flags, shape);
 }
 
-/** Whether all replicas of a row without overflow are settled, and count. */
+/** Whether all replicas of a row without overflow are settled, and count. The shape is a signed word, which
+ * the number of an overflow block above 2^23 makes negative. */
 export function isAllSettledCounting(flags: number, shape: number): boolean {
-  if (shape > 4) return false;
+  if (shape >>> 0 > 4) return false;
   const wanted = SETTLED_COUNTING & (PLACES[shape] as number);
   return (flags & wanted) === wanted;
 }

@@ -10,16 +10,31 @@ import {
   ROW_STATE_MASK,
   ROW_USED_BYTES,
 } from "../../../../protocol/codec/report-rows.js";
+import { isAllSettledCounting } from "../../../../workers/shard/in-place.js";
 import { emptyMergeCursor, rowFrom } from "../../../../workers/shard/merge-cursor.js";
 import { NO_STRIPE } from "../../../../workers/shard/stripe.js";
 import { CONTAINER_ROW, STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
 import {
+  OVERFLOW_BLOCK_COUNT_MAX,
   REPLICA_FLAG,
   REPLICA_ROW,
   REPLICA_VALUES,
+  ROW_REPLICA_COUNT,
+  SHAPE,
   STATE_EMPTY_FLAG,
   STATE_MASK,
 } from "../../../../workers/shared/replica-layout.js";
+
+test("only rows without overflow go the short way, whatever the number of their block", () => {
+  const settled = REPLICA_FLAG.SETTLED | REPLICA_FLAG.COUNTS;
+  const flags = settled | (settled << 8) | (settled << 16) | (settled << 24);
+  for (let count = 0; count <= ROW_REPLICA_COUNT; count++) {
+    assert.equal(isAllSettledCounting(flags, count), true);
+  }
+  for (const block of [1, 2 ** 23 - 1, 2 ** 23, OVERFLOW_BLOCK_COUNT_MAX]) {
+    assert.equal(isAllSettledCounting(flags, (block << SHAPE.OVERFLOW_SHIFT) | 5), false, `block ${block}`);
+  }
+});
 
 test("the words that the merge names by number are those of the layouts", () => {
   const { fields, rowBytes } = REPLICA_ROW;
