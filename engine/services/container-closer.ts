@@ -189,6 +189,15 @@ export class ContainerCloser implements Service {
     this.#tellTimer = scheduler.after(STEP_MS, () => this.#tellEnded());
   }
 
+  /** After another lease, as long as that is what it waits for. */
+  #tellAgain(containerId: number): void {
+    const { cluster, clock, waitMs } = this.#parts;
+    if (cluster.containers.table.state(containerId) !== CONTAINER_STATE.CLOSING) return;
+    // One that is told in vain for ever must not take the place of others.
+    if (this.waitingCount < LEASES_MAX / 2) this.#lease(containerId, clock.monotonicMs() + waitMs);
+    else this.#isSearchDue = true;
+  }
+
   /** Whatever state it is in by now: closed replicas stay as they are, and others are still to be closed
    * (spec 02 §10.2 step 5). */
   #tell(containerId: number): void {
@@ -213,7 +222,7 @@ export class ContainerCloser implements Service {
   }
 
   #send(containerId: number, pipelineId: Uuid | undefined, datanodes: readonly Uuid[]): void {
-    const { cluster, nodes, leader, clock, waitMs } = this.#parts;
+    const { cluster, nodes, leader } = this.#parts;
     const { table, replications } = cluster.containers;
     const { type } = replications.valueOf(table.replication(containerId));
     const command = {
@@ -223,17 +232,16 @@ export class ContainerCloser implements Service {
       force: type !== "RATIS",
       deadlineMs: 0,
     } as const;
-    let isRefused = false;
+    let toldCount = 0;
     for (const datanode of datanodes) {
       if (nodes.slotOf(datanode) === undefined) continue;
-      if (nodes.queueCommand(datanode, command, leader())) this.counters.commands++;
-      else {
-        this.counters.refusedCommands++;
-        isRefused = true;
-      }
+      if (nodes.queueCommand(datanode, command, leader())) toldCount++;
+      else this.counters.refusedCommands++;
     }
-    // Its queue is full: after another lease all are told once more, which does no harm.
-    if (isRefused) this.#lease(containerId, clock.monotonicMs() + waitMs);
+    this.counters.commands += toldCount;
+    // A queue is full, or, soon after a start, datanodes have not registered and replicas not been reported:
+    // after another lease all are told once more, which does no harm.
+    if (toldCount < datanodes.length || toldCount === 0) this.#tellAgain(containerId);
   }
 
   #end(): void {

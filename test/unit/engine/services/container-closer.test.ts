@@ -7,7 +7,12 @@ import { StrataError } from "../../../../engine/core/errors.js";
 import type { NodeSlot } from "../../../../engine/core/ids.js";
 import { LEASES_MAX } from "../../../../engine/services/container-closer.js";
 import type { Command } from "../../../../protocol/schema/records.js";
-import { containerRecord, importBatch, pipelineRecord } from "../../../support/cluster/builders.js";
+import {
+  containerRecord,
+  datanodeDetails,
+  importBatch,
+  pipelineRecord,
+} from "../../../support/cluster/builders.js";
 import { CLOSE_WAIT_MS, ContainerServiceRig } from "../../../support/services/container-service-rig.js";
 
 const PIPELINE = pipelineRecord(1);
@@ -178,6 +183,35 @@ test("a shard that cannot answer is asked again, and a datanode with a full queu
   deepEqual([...told(rig).keys()], [1, 2]);
 });
 
+test("after a start who is not there yet is told later, as long as the container is CLOSING", () => {
+  const late = pipelineRecord(2, {
+    members: [1, 2, 5].map((node) => ({ details: datanodeDetails(node), replicaIndex: 0 })),
+  });
+  const rig = new ContainerServiceRig();
+  rig.add(1, { state: "CLOSING", pipelineId: late.pipelineId, stateEnterTimeMs: 1 }, [late]);
+  rig.add(2, { state: "CLOSING", stateEnterTimeMs: 1 });
+  rig.lead();
+  rig.time.advance(LATE_MS);
+  deepEqual([...told(rig).keys()], [1, 2]);
+  rig.nodes.accept(5);
+  rig.holders.set(2, [3]);
+  rig.time.advance(CLOSE_WAIT_MS + LATE_MS);
+  equal(rig.commandsOf(5).length, 1);
+  deepEqual([...told(rig, 2).keys()], [3]);
+  equal(rig.closer.waitingCount, 0);
+});
+
+test("a container that nobody is left to close is told of no more when it is closed", () => {
+  const rig = new ContainerServiceRig().add(1, { state: "CLOSING" }).lead();
+  rig.time.advance(3 * CLOSE_WAIT_MS);
+  equal(rig.closer.waitingCount, 1);
+  const { applied } = rig;
+  const figures = { sequenceId: 1, usedBytes: 1, keyCount: 1, session: NO_SESSION };
+  applied.done({ kind: OPERATION.transitionContainer, containerId: 1, event: "CLOSE", ...figures });
+  rig.time.advance(CLOSE_WAIT_MS + LATE_MS);
+  equal(rig.closer.waitingCount, 0);
+});
+
 test("wishes for containers that are closed or do not exist change nothing", () => {
   const rig = new ContainerServiceRig().add(1, { state: "CLOSED" }).add(2, { state: "DELETED" }).lead();
   for (const id of [1, 2, 98, 99]) requestClose(rig, id);
@@ -201,7 +235,11 @@ for (const isLeading of [false, true]) {
   test(`beyond the limit of leases a container that ${when} gets its own when there is room`, () => {
     const rig = new ContainerServiceRig();
     const asked: number[] = [];
-    rig.onQuery = (id) => asked.push(id);
+    rig.onQuery = (id) => {
+      asked.push(id);
+      rig.holders.set(id, [1]);
+      if (asked.length % 100 === 0) rig.commandsOf(1);
+    };
     if (isLeading) rig.lead();
     const count = LEASES_MAX + 10;
     const stateEnterTimeMs = rig.time.wallMs();
