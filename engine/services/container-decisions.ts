@@ -41,6 +41,8 @@ export interface ContainerDecisionsParts {
   readonly proposals: ContainerProposals;
   readonly leader: () => LeaderView;
   readonly recheckContainers: () => void;
+  /** Has the shards decide again about one container. */
+  readonly decideAgain: (containerId: number) => void;
 }
 
 export interface Holder {
@@ -80,11 +82,15 @@ export class ContainerDecisions implements Service {
 
   constructor(parts: ContainerDecisionsParts) {
     this.#parts = parts;
-    const { scheduler, logger, nodes } = parts;
+    const { scheduler, logger, nodes, proposals, decideAgain } = parts;
     const summary = (message: string): LogSummary =>
       new LogSummary({ scheduler, logger, message, uuidOf: (node) => nodes.uuidOf(node) });
     this.#stale = summary("closed replicas are older than what their container has committed");
     this.#unexpected = summary("replicas of recovering containers were reported");
+    proposals.onMissed = (containerId, end) => {
+      if (end === "unanswered") this.#postponeProposal();
+      else decideAgain(containerId);
+    };
   }
 
   start(): void {}
@@ -160,7 +166,7 @@ export class ContainerDecisions implements Service {
    * container that came back has to count the deletes that its holders still have. */
   mayDelete(containerId: number): boolean {
     const state = this.#parts.containers.table.state(containerId);
-    return (state === 0 || isEnding(state)) && !this.#parts.proposals.has(containerId);
+    return (state === 0 || isEnding(state)) && !this.#parts.proposals.holdsBack(containerId);
   }
 
   /** True when the command waits for the datanode. */
@@ -195,13 +201,11 @@ export class ContainerDecisions implements Service {
     const { proposals, containers } = this.#parts;
     const { containerId } = decision;
     const number = containers.table.state(containerId);
-    // What is under way changes the container, or shows that somebody else did: then all is decided anew.
-    if (number === 0 || proposals.has(containerId)) return;
+    if (number === 0 || proposals.holdsBack(containerId)) return;
     const operations = operationsOf(decision, enumName(CONTAINER_STATE, number));
     if (operations.length === 0) return;
     if (proposals.isFull) {
-      this.#isProposalDue = true;
-      this.#postpone();
+      this.#postponeProposal();
       return;
     }
     const isResurrection = operations[0]?.kind === OPERATION.resurrectContainer;
@@ -209,11 +213,13 @@ export class ContainerDecisions implements Service {
       if (end === "done") this.counters[isResurrection ? "resurrections" : "transitions"]++;
       // Somebody was faster.
       else if (end === "refused") this.counters.refused++;
-      else {
-        this.#isProposalDue = true;
-        this.#postpone();
-      }
+      else this.#postponeProposal();
     });
+  }
+
+  #postponeProposal(): void {
+    this.#isProposalDue = true;
+    this.#postpone();
   }
 
   /** Something was not taken up that is still to be done. */

@@ -13,7 +13,11 @@ export class ContainerProposals {
   /** Containers with a proposal under way at a time. */
   readonly limit: number;
   readonly #propose: (operation: Operation, onOutcome: ProposalCallback) => void;
-  #underWay = new Set<number>();
+  /** Set once, by who makes decisions: something about the container was decided while its proposal was
+   * under way, which ended so and may have changed nothing. */
+  onMissed: (containerId: number, end: ProposalEnd) => void = () => undefined;
+  /** Whether something was decided about the container meanwhile. */
+  #underWay = new Map<number, boolean>();
 
   constructor(limit: number, propose: (operation: Operation, onOutcome: ProposalCallback) => void) {
     this.limit = limit;
@@ -32,11 +36,19 @@ export class ContainerProposals {
     return this.#underWay.has(containerId);
   }
 
+  /** Whether a proposal is under way. What the caller has decided is dropped then, and decided anew when it
+   * is over. */
+  holdsBack(containerId: number): boolean {
+    if (!this.#underWay.has(containerId)) return false;
+    this.#underWay.set(containerId, true);
+    return true;
+  }
+
   /** Proposes all of them in this turn, so that they stand one behind the other in the log. */
   start(containerId: number, operations: readonly Operation[], onEnd: (end: ProposalEnd) => void): void {
     const underWay = this.#underWay;
     assert(!underWay.has(containerId), `container ${containerId} has a proposal under way`);
-    underWay.add(containerId);
+    underWay.set(containerId, false);
     let left = operations.length;
     let end: ProposalEnd = "done";
     for (const operation of operations) {
@@ -45,15 +57,18 @@ export class ContainerProposals {
         else if (outcome.error !== 0 && end === "done") end = "refused";
         left--;
         if (left > 0) return;
+        const hasMissed = underWay.get(containerId) === true;
         underWay.delete(containerId);
         // In a later term nobody waits for it.
-        if (underWay === this.#underWay) onEnd(end);
+        if (underWay !== this.#underWay) return;
+        onEnd(end);
+        if (hasMissed) this.onMissed(containerId, end);
       });
     }
   }
 
   /** The term is over. */
   forget(): void {
-    this.#underWay = new Set();
+    this.#underWay = new Map();
   }
 }

@@ -119,6 +119,7 @@ function containerServices(
     ...shared,
     containers: cluster.containers,
     recheckContainers: () => shards.recheckContainers(),
+    decideAgain: (containerId) => shards.containerChanged(containerId),
   });
   const closer = new ContainerCloser({
     ...shared,

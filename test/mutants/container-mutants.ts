@@ -77,8 +77,8 @@ export const CONTAINER_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/services/container-proposals.ts",
-        find: "if (underWay === this.#underWay) onEnd(end);",
-        replace: "onEnd(end);",
+        find: "        if (underWay !== this.#underWay) return;\n",
+        replace: "",
       },
     ],
     catchers: [UNIT],

@@ -32,6 +32,8 @@ export class ContainerServiceRig {
   queryError: StrataError | undefined;
   onQuery: (containerId: number) => void = () => {};
   recheckCount = 0;
+  /** Containers about which the shards are to decide again. */
+  readonly decidedAgain: number[] = [];
   /** Proposals that find no room: why. */
   refusal: StrataError | undefined;
   #waiting: { readonly operation: Operation; readonly onOutcome: ProposalCallback }[] = [];
@@ -56,6 +58,7 @@ export class ContainerServiceRig {
       ...shared,
       containers,
       recheckContainers: () => this.recheckCount++,
+      decideAgain: (id) => this.decidedAgain.push(id),
     });
     this.closer = new ContainerCloser({
       ...shared,

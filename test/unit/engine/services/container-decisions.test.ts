@@ -86,6 +86,30 @@ test("a container has one proposal under way at a time", () => {
   equal(rig.waiting.length, 1);
 });
 
+test("what is decided while a proposal is under way is decided anew when it is over", () => {
+  const rig = leading({ state: "DELETING" }).add(2, { state: "OPEN" }).add(3, { state: "OPEN" });
+  // Refused: not newer than the deletion. Meanwhile another replica is to be deleted.
+  decide(rig, "FORCE_DELETE", { node: rig.slotOf(2) });
+  decide(rig, "RESURRECT_CLOSED", { sequenceId: 100 });
+  deepEqual(rig.commandsOf(2), []);
+  // Somebody else finalized it, so that this changes nothing, and its replica was looked at before.
+  rig.closer.requestClose(2, rig.slotOf(1) as never);
+  decide(rig, "CLOSE", { containerId: 2 });
+  decide(rig, "FINALIZE", { containerId: 3 });
+  rig.settle();
+  deepEqual(rig.decidedAgain, [1, 2]);
+});
+
+test("what is decided while a proposal is under way that gets no answer waits for a recheck", () => {
+  const rig = leading({ state: "OPEN" });
+  rig.closer.requestClose(1, rig.slotOf(1) as never);
+  decide(rig, "FINALIZE_AND_CLOSE");
+  rig.fail("OVERLOADED");
+  deepEqual([rig.decidedAgain, rig.recheckCount], [[], 1]);
+  rig.time.advance(60_000);
+  equal(rig.recheckCount, 2);
+});
+
 test("what was decided about an earlier state is not proposed", () => {
   const rig = leading({ state: "CLOSED" });
   for (const action of ["FINALIZE", "FINALIZE_AND_CLOSE", "QUASI_CLOSE", "CLOSE", "FORCE_CLOSE"] as const) {
