@@ -105,6 +105,11 @@ export class Containers {
     this.#options.onContainerChanged(id);
   }
 
+  raiseSequenceId(id: number, sequenceId: number): void {
+    this.table.raiseSequenceId(id, sequenceId);
+    this.#options.onContainerChanged(id);
+  }
+
   /** A page by id from `startId` on, inclusive (spec 02 §14, §15.1); at most `countMax` ≥ 1 containers. */
   list(startId: number, filter: ContainerFilter, countMax: number): ContainerPage {
     const rows = this.#rowFilter(filter);

@@ -34,7 +34,7 @@ export function applyTransition(
       sequenceId: raised,
     });
   } else if (raised > known) {
-    table.raiseSequenceId(containerId, raised);
+    containers.raiseSequenceId(containerId, raised);
   }
   return DONE;
 }

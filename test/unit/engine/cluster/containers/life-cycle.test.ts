@@ -54,6 +54,15 @@ test("the table of transitions is that of the specification, in every cell", () 
     assert.equal(nextState(state, event), next, `${state} ${event}`);
 });
 
+test("a self transition that raises the sequence id is told like any other change", () => {
+  const applied = withContainer("CLOSING");
+  applied.changedContainers.length = 0;
+  applied.done(transition(1, "FINALIZE"));
+  assert.equal(applied.state.containers.get(1)?.sequenceId, 70);
+  applied.done(transition(1, "FINALIZE"));
+  assert.deepEqual(applied.changedContainers, [1], "the shards compare with it");
+});
+
 test("a transition that is not allowed changes nothing, a self transition keeps the state", () => {
   for (const { state, event, next } of CELLS) {
     const applied = withContainer(state);
