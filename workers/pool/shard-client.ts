@@ -49,6 +49,8 @@ import type { RowRuns } from "./row-runs.js";
 const RECORD_HEADER_BYTES = 8;
 /** 32 KB. */
 const CHANGES_PER_RECORD = 4096;
+/** Changed containers that wait for room: 1 MB. */
+const CHANGES_WAITING_MAX = 131_072;
 
 export interface ShardClientOptions {
   readonly workers: WorkerStarter;
@@ -132,8 +134,12 @@ export class ShardClient {
     this.#heldPurges.splice(0, sentCount);
   }
 
-  /** Told to the shard by the next `sendChanges`. */
+  /** Told to the shard by the next `sendChanges`. When too many wait, it looks at all containers instead. */
   containerChanged(id: number): void {
+    if (this.#changedIds.length === CHANGES_WAITING_MAX) {
+      this.#changedIds = [];
+      this.postMessage({ kind: "recheck" });
+    }
     this.#changedIds.push(id);
   }
 
@@ -146,8 +152,8 @@ export class ShardClient {
       if (!sendContainersChanged(this.link.sender, ids, sent, end)) break;
       sent = end;
     }
-    this.#changedIds = sent === ids.length ? [] : ids.slice(sent);
-    return this.#changedIds.length === 0;
+    if (sent > 0) this.#changedIds = ids.slice(sent);
+    return sent === ids.length;
   }
 
   /** False without room. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { REPLICA_ACTION } from "../../../../engine/cluster/containers/replica-rules.js";
-import { nodeSlot } from "../../../../engine/core/ids.js";
+import { containerId, nodeSlot } from "../../../../engine/core/ids.js";
 import { testRows } from "../../../support/workers/report-rows.js";
 import { ShardSystem } from "../../../support/workers/shard-system.js";
 
@@ -82,5 +82,22 @@ test("changes of containers that find no room reach the shard later, each of the
     system.scheduler.runSync(system.scheduler.nowMs + 5);
   }
   assert.deepEqual(decidedIds(system), new Set(deleted));
+  system.checkInvariants();
+});
+
+test("too many changes that find no room make the shard look at all containers", () => {
+  const system = systemWith("OPEN");
+  report(system, "OPEN");
+  system.settle();
+  const { rows, rowBytes } = testRows(IDS.slice(0, CHUNK).map((id) => ({ id, state: "OPEN" })));
+  while (system.set.applyIncremental({ slot: nodeSlot(1), rows, rowBytes }));
+  system.setContainer(1, { state: "DELETED" });
+  for (let change = 0; change < 200_000; change++) {
+    system.set.containerChanged(containerId(2 + (change % (COUNT - 1))));
+  }
+  assert.equal(system.set.statistics().recheckedCount, 0);
+  system.settle();
+  assert.equal(system.set.statistics().recheckedCount, COUNT);
+  assert.deepEqual(decidedIds(system), new Set([1]));
   system.checkInvariants();
 });
