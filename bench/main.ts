@@ -19,7 +19,7 @@ import { codec, ring } from "./scenarios/micro.js";
 import { openStripe } from "./scenarios/open-stripe.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
-import { restartStorm } from "./scenarios/restart-storm.js";
+import { restartStorm, socketStorm } from "./scenarios/restart-storm.js";
 import { snapshot } from "./scenarios/snapshot.js";
 
 const BENCHES: readonly Bench[] = [
@@ -40,6 +40,7 @@ const BENCHES: readonly Bench[] = [
   codec,
   boot,
   restartStorm,
+  socketStorm,
 ];
 
 /** `npm run bench -- NAME`: runs a bench and prints its figures beside the yardsticks of the same run. */

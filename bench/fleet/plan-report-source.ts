@@ -26,10 +26,13 @@ export class PlanReportSource implements ReportSource {
   /** The next id is `#base + #residues[#origin]`, and the origin's place is that of its residue. */
   #base = 0;
   #origin = 0;
-  #numbers = new Float64Array(0);
+  #numbers: Float64Array<ArrayBuffer>;
 
-  constructor(plan: FleetPlan, node: number) {
+  /** @param numbers memory for the rows of `next`, which sources may share that are read one after the
+   * other; it grows when it is too small */
+  constructor(plan: FleetPlan, node: number, numbers = new Float64Array(0)) {
     this.#plan = plan;
+    this.#numbers = numbers;
     this.rowCount = plan.containersOfNode(node);
     this.origins = plan.originsOfNode(node);
     this.#residues = plan.residuesOfNode(node);

@@ -17,6 +17,8 @@ export interface ScmSettings {
   readonly directory: string;
   /** `key=value` of the configuration. */
   readonly settings?: readonly string[];
+  /** A program that is run in the place of the binary, and takes messages. */
+  readonly entry?: string;
   /** Has V8 tell of every garbage collection, for `gcPauses`. */
   readonly traceGc?: boolean;
   /** Further options of Node.js, such as `--cpu-prof`. */
@@ -43,7 +45,7 @@ export class ScmUnderTest {
 
   /** Initialises the directory for imports when that is new, starts the SCM, waits until it serves. */
   static async start(options: ScmSettings): Promise<ScmUnderTest> {
-    const { directory, settings = [], traceGc = false, nodeOptions = [] } = options;
+    const { directory, settings = [], entry = MAIN, traceGc = false, nodeOptions = [] } = options;
     const words = [
       `ozone.metadata.dirs=${directory}`,
       "strata.ws.address=127.0.0.1:0",
@@ -58,11 +60,20 @@ export class ScmUnderTest {
     }
     const beganMs = performance.now();
     const traced = traceGc ? ["--import", TRACE_GC, ...nodeOptions] : nodeOptions;
-    const child = spawn(process.execPath, [...traced, MAIN, "scm", ...words], {
-      stdio: ["ignore", traceGc ? "pipe" : "ignore", "pipe"],
+    const child = spawn(process.execPath, [...traced, entry, "scm", ...words], {
+      stdio: ["ignore", traceGc ? "pipe" : "ignore", "pipe", ...(entry === MAIN ? [] : ["ipc" as const])],
     });
     const found = await ports(child);
     return new ScmUnderTest(child, found, performance.now() - beganMs);
+  }
+
+  /** What another program than the binary answers to a message. */
+  async ask(message: object): Promise<unknown> {
+    const ended = once(this.#child, "exit").then(() => Promise.reject(new Error("the SCM ended")));
+    this.#child.send(message);
+    const [answer] = await Promise.race([once(this.#child, "message"), ended]);
+    ended.catch(() => undefined);
+    return answer;
   }
 
   get pid(): number {

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { FleetRunner, type FleetSummary } from "../fleet/fleet-runner.js";
 import { FleetPlan, type FleetPlanOptions } from "../fleet/plan.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure, type Window } from "../harness/cpu-window.js";
 import type { Figure } from "../harness/figure.js";
+import type { GcPause } from "../harness/gc-pauses.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
 import { processCpuNs } from "../harness/thread-cpu.js";
 import { leaveFilledScm } from "../load/filled-scm.js";
 
+const FED_SCM = fileURLToPath(new URL("../load/fed-scm-process.js", import.meta.url));
 const NODES = 5000;
 const CONTAINERS_PER_NODE = 40_000;
 /** Datanodes without replicas, in a process of their own: their heartbeats measure the SCM while the
@@ -28,29 +31,45 @@ const TIMEOUT_MS = 900_000;
 const POLL_MS = 200;
 const GIB = 2 ** 30;
 
-/** An SCM starts with all containers, then all datanodes connect, register and report at once, over their
- * sockets, as after a restart. The processes share the machine's cores. */
+/** An SCM starts with all containers, then all datanodes register and report at once, as after a restart.
+ * The rows come from within the SCM's process: 5,000 datanodes have cores of their own, and here they would
+ * take most of two. */
 export const restartStorm: Bench = {
   name: "restart-storm",
-  doc: "all datanodes report everything after a start: time, memory, heartbeats meanwhile (200 M replicas)",
-  async run(context: BenchContext): Promise<readonly Figure[]> {
-    const { nodes = NODES, containers = CONTAINERS_PER_NODE, print, directory } = context;
-    const options = { nodeCount: nodes, containersPerNode: containers, seed: 1 };
-    const plan = new FleetPlan(options);
-    const beganMs = performance.now();
-    await leaveFilledScm({ directory, plan: options });
-    print(`${plan.containerCount} containers written in ${seconds(performance.now() - beganMs)} s`);
-    const scm = await ScmUnderTest.start({ directory, traceGc: true });
-    try {
-      print(`serves after ${seconds(scm.startedMs)} s, with ${gib(scm.residentBytes())} GiB`);
-      await whenQuiet(scm.pid);
-      const storm = await underProbes(scm, context, () => runStorm(scm, options, context));
-      return figuresOf(scm, storm);
-    } finally {
-      await scm.stop();
-    }
-  },
+  doc: "all datanodes report everything after a start, fed in process: time, memory, heartbeats meanwhile",
+  run: (context) => storm("storm", context, { entry: FED_SCM }, feedStorm),
 };
+
+/** The same over the datanodes' sockets, by processes that share the machine's cores. */
+export const socketStorm: Bench = {
+  name: "socket-storm",
+  doc: "the same over a socket for each datanode, with the generator's processes on the same cores",
+  run: (context) => storm("socket.storm", context, {}, sendStorm),
+};
+
+type RunStorm = (scm: ScmUnderTest, plan: FleetPlanOptions, context: BenchContext) => Promise<Storm>;
+
+async function storm(
+  name: string,
+  context: BenchContext,
+  settings: { readonly entry?: string },
+  run: RunStorm,
+): Promise<readonly Figure[]> {
+  const { nodes = NODES, containers = CONTAINERS_PER_NODE, print, directory } = context;
+  const options = { nodeCount: nodes, containersPerNode: containers, seed: 1 };
+  const plan = new FleetPlan(options);
+  const beganMs = performance.now();
+  await leaveFilledScm({ directory, plan: options });
+  print(`${plan.containerCount} containers written in ${seconds(performance.now() - beganMs)} s`);
+  const scm = await ScmUnderTest.start({ directory, traceGc: true, ...settings });
+  try {
+    print(`serves after ${seconds(scm.startedMs)} s, with ${gib(scm.residentBytes())} GiB`);
+    await whenQuiet(scm.pid);
+    return figuresOf(name, scm, await underProbes(scm, context, () => run(scm, options, context)));
+  } finally {
+    await scm.stop();
+  }
+}
 
 /** Waits until the process does next to nothing: its store still sorts what was written in a hurry. */
 async function whenQuiet(pid: number): Promise<void> {
@@ -64,14 +83,44 @@ async function whenQuiet(pid: number): Promise<void> {
 }
 
 interface Storm {
-  readonly fleet: FleetSummary;
   readonly window: Window;
   readonly mergedSeconds: number;
   readonly gcPauseMaxMs: number;
 }
 
-/** The whole fleet, until the last full report is answered. */
-async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: BenchContext): Promise<Storm> {
+/** The rows of all datanodes from within, until the last report is merged. */
+async function feedStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: BenchContext): Promise<Storm> {
+  const start = Date.now();
+  const startMs = performance.now();
+  const { result, window } = await measure(scm, () => scm.ask(plan));
+  const pauses = scm.gcPauses?.between(startMs, performance.now()) ?? [];
+  const replicas = checkedReplicas(plan, window);
+  print(`${replicas} replicas of ${plan.nodeCount} datanodes, fed in process; ${window.cpuLine(replicas)}`);
+  printPauses("merging", pauses, scm, print);
+  const { mergedMs } = result as { readonly mergedMs: number };
+  return { window, mergedSeconds: (mergedMs - start) / 1000, gcPauseMaxMs: pauses[0]?.ms ?? 0 };
+}
+
+/** Throws when it is not all that was reported. */
+function checkedReplicas(plan: FleetPlanOptions, window: Window): number {
+  const wanted = 3 * new FleetPlan(plan).containerCount;
+  const replicas = window.last("strata_shard_replica_count");
+  if (replicas !== wanted) throw new Error(`${replicas} replicas are known, ${wanted} were reported`);
+  return replicas;
+}
+
+function printPauses(
+  phase: string,
+  pauses: readonly GcPause[],
+  { gcPauses }: ScmUnderTest,
+  print: BenchContext["print"],
+): void {
+  const longest = pauses.slice(0, 5).map((pause) => gcPauses?.describe(pause));
+  print(`${pauses.length} garbage collections while ${phase}, longest: ${longest.join(", ")}`);
+}
+
+/** The whole fleet connects, until the last full report is answered. */
+async function sendStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: BenchContext): Promise<Storm> {
   const runner = new FleetRunner();
   await runner.prepare(
     { endpoints: [scm.endpoint], plan, heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, incrementalIntervalMs: 0 },
@@ -91,26 +140,16 @@ async function runStorm(scm: ScmUnderTest, plan: FleetPlanOptions, { print }: Be
   });
   // In a short run all were registered and done between two looks.
   if (!Number.isFinite(registeredMs)) registeredMs = startMs;
-  const pauses = {
-    registering: scm.gcPauses?.between(startMs, registeredMs) ?? [],
-    merging: scm.gcPauses?.between(registeredMs, performance.now()) ?? [],
-  };
+  const registering = scm.gcPauses?.between(startMs, registeredMs) ?? [];
+  const merging = scm.gcPauses?.between(registeredMs, performance.now()) ?? [];
   const fleet = await runner.stop();
-  const wanted = 3 * new FleetPlan(plan).containerCount;
-  const replicas = window.last("strata_shard_replica_count");
-  if (replicas !== wanted) throw new Error(`${replicas} replicas are known, ${wanted} were reported`);
+  const replicas = checkedReplicas(plan, window);
   print(`${replicas} replicas over ${plan.nodeCount} sockets; ${window.cpuLine(replicas)}`);
   print(`CPU of the generator ${fleet.cpuSeconds.toFixed(1)} s, its errors ${fleet.errors}`);
-  for (const [phase, list] of Object.entries(pauses)) {
-    const longest = list.slice(0, 5).map((pause) => scm.gcPauses?.describe(pause));
-    print(`${list.length} garbage collections while ${phase}, longest: ${longest.join(", ")}`);
-  }
-  return {
-    fleet,
-    window,
-    mergedSeconds: (fleet.lastFullReportMs - start) / 1000,
-    gcPauseMaxMs: pauses.merging[0]?.ms ?? 0,
-  };
+  printPauses("registering", registering, scm, print);
+  printPauses("merging", merging, scm, print);
+  const mergedSeconds = (fleet.lastFullReportMs - start) / 1000;
+  return { window, mergedSeconds, gcPauseMaxMs: merging[0]?.ms ?? 0 };
 }
 
 /** `work` while some datanodes send heartbeats by a fixed schedule; answers with their latencies. */
@@ -139,15 +178,19 @@ async function underProbes<T extends object>(
   return { ...result, probes };
 }
 
-function figuresOf(scm: ScmUnderTest, storm: Storm & { readonly probes: FleetSummary }): readonly Figure[] {
+function figuresOf(
+  name: string,
+  scm: ScmUnderTest,
+  storm: Storm & { readonly probes: FleetSummary },
+): readonly Figure[] {
   const lagMs = storm.window.last("strata_main_lag_p99_seconds") * 1000;
   return [
-    atMost("storm.merged", storm.mergedSeconds, "s", 60),
-    atMost("storm.resident.peak", scm.residentPeakBytes() / GIB, "GiB", 17),
-    atMost("storm.heartbeat.p99", storm.probes.latencyP99Us / 1000, "ms", 50),
-    atMost("storm.main.lag.p99", lagMs, "ms", 20),
-    atMost("storm.gc.pause.max", storm.gcPauseMaxMs, "ms", 5),
-    { name: "storm.cold.start", value: scm.startedMs / 1000, unit: "s", yardstick: "memory" },
+    atMost(`${name}.merged`, storm.mergedSeconds, "s", 60),
+    atMost(`${name}.resident.peak`, scm.residentPeakBytes() / GIB, "GiB", 17),
+    atMost(`${name}.heartbeat.p99`, storm.probes.latencyP99Us / 1000, "ms", 50),
+    atMost(`${name}.main.lag.p99`, lagMs, "ms", 20),
+    atMost(`${name}.gc.pause.max`, storm.gcPauseMaxMs, "ms", 5),
+    { name: `${name}.cold.start`, value: scm.startedMs / 1000, unit: "s", yardstick: "memory" },
   ];
 }
 

@@ -6,7 +6,6 @@ import type { RequestOf, ResponseOf } from "../schema/messages.js";
 import { FRAME_BYTES_MAX, REPORT_CHUNK_BYTES_MAX } from "../schema/messages.js";
 import type { Completion, RpcError } from "./completion.js";
 import type { ReportSource } from "./report-source.js";
-import type { RpcConnection } from "./rpc-connection.js";
 
 type Grant = ResponseOf<"fullReportBegin">;
 type Chunk = RequestOf<"fullReportChunk">;
@@ -23,11 +22,22 @@ export interface FullReportResult {
   readonly chunkCount: number;
 }
 
+/** What a report needs of the connection to its SCM. */
+export interface ReportLink {
+  /** As of RpcConnection. */
+  request<N extends "fullReportBegin" | "fullReportChunk">(
+    name: N,
+    body: RequestOf<N>,
+    completion: Completion<ResponseOf<N>>,
+    timeoutMs: number,
+  ): boolean;
+}
+
 /** Sends one full report: asks for credit, then cuts the source into chunks whose ranges follow each other
  * without a gap from id 0 to 2^53 − 1, as many at a time as the grant allows. Ends with the answer to the
  * last chunk, or with the first error. */
 export class FullReport {
-  readonly #connection: RpcConnection;
+  readonly #connection: ReportLink;
   readonly #source: ReportSource;
   readonly #completion: Completion<FullReportResult>;
   readonly #chunkTimeoutMs: number;
@@ -44,7 +54,7 @@ export class FullReport {
   #isOver = false;
 
   constructor(
-    connection: RpcConnection,
+    connection: ReportLink,
     source: ReportSource,
     chunkTimeoutMs: number,
     completion: Completion<FullReportResult>,
