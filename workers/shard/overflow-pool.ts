@@ -11,18 +11,31 @@ const CHUNK_SHIFT = 12;
  * number + 1, so that 0 says "none" in rows and links. Free blocks are zero but for their link. Memory
  * grows by chunks and is never given back: what was needed once is needed again. */
 export class OverflowPool {
+  readonly #blockCountMax: number;
   readonly #chunks: Int32Array[] = [];
   #firstFree = 0;
   #usedCount = 0;
   #touchedCount = 0;
+
+  /** @param blockCountMax as many as a row can name, or fewer */
+  constructor(blockCountMax = OVERFLOW_BLOCK_COUNT_MAX) {
+    assert(blockCountMax <= OVERFLOW_BLOCK_COUNT_MAX, "rows cannot name so many overflow blocks");
+    this.#blockCountMax = blockCountMax;
+  }
+
+  /** Whether `allocate` has no block. */
+  get isFull(): boolean {
+    return this.#usedCount === this.#blockCountMax;
+  }
 
   /** Blocks in use. */
   get usedCount(): number {
     return this.#usedCount;
   }
 
-  /** An empty block whose link is 0. */
+  /** An empty block whose link is 0. The pool must not be full. */
   allocate(): number {
+    assert(!this.isFull, "overflow blocks are used up");
     this.#usedCount++;
     if (this.#firstFree !== 0) {
       const block = this.#firstFree;
@@ -32,7 +45,6 @@ export class OverflowPool {
       return block;
     }
     const block = ++this.#touchedCount;
-    assert(block <= OVERFLOW_BLOCK_COUNT_MAX, "overflow blocks are used up");
     if ((block - 1) >> CHUNK_SHIFT === this.#chunks.length) {
       this.#chunks.push(new Int32Array(CHUNK_BLOCKS * BLOCK_WORDS));
     }

@@ -57,7 +57,7 @@ export type Put = (typeof PUT)[keyof typeof PUT];
 /** Changes and reads single rows; `merge.ts` has the path that compares many. A row is named by its stripe
  * and the container's offset in it. */
 export class ReplicaTable {
-  readonly #overflow = new OverflowPool();
+  readonly #overflow: OverflowPool;
   readonly #checksums = new ChecksumTable();
 
   /** The place that the last `#find` or `#locate` stopped at: its number, and where its values stand. */
@@ -65,6 +65,10 @@ export class ReplicaTable {
   #words: Int32Array = new Int32Array(0);
   #at = 0;
   #isFound = false;
+
+  constructor(overflow = new OverflowPool()) {
+    this.#overflow = overflow;
+  }
 
   get overflowBlockCount(): number {
     return this.#overflow.usedCount;
@@ -81,12 +85,12 @@ export class ReplicaTable {
   }
 
   /** Records the replica of `values.node`, after `find` of the same, and stops at it. Its flags are left to
-   * the caller, but for those of the checksum. REJECTED: the row has REPLICA_COUNT_MAX others and stays as
-   * it is. */
+   * the caller, but for those of the checksum. REJECTED: the row has REPLICA_COUNT_MAX others, or no
+   * overflow block is left, and it stays as it is. */
   put(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): Put {
     let result: Put = PUT.CHANGED;
     if (!this.#isFound) {
-      if (replicaCount(stripe, offset) === REPLICA_COUNT_MAX) return PUT.REJECTED;
+      if (!this.#hasPlace(replicaCount(stripe, offset))) return PUT.REJECTED;
       this.#append(stripe, offset, values.node);
       result = PUT.ADDED;
     } else if (this.isSame(stripe, offset, values)) {
@@ -303,10 +307,16 @@ export class ReplicaTable {
     this.#setNodeAndFlags(stripe, offset, -1, 0);
   }
 
+  /** Whether a row of `count` replicas takes one more. */
+  #hasPlace(count: number): boolean {
+    if (count === REPLICA_COUNT_MAX) return false;
+    return !isFirstOfBlock(count) || !this.#overflow.isFull;
+  }
+
   /** Counts one replica more and stops at its place, which is empty but for the node. */
   #append(stripe: Stripe, offset: number, node: number): void {
     const index = replicaCount(stripe, offset);
-    if (index >= ROW_REPLICA_COUNT && (index - ROW_REPLICA_COUNT) % OVERFLOW_ENTRY_COUNT === 0) {
+    if (isFirstOfBlock(index)) {
       const block = this.#overflow.allocate();
       const last = this.#lastBlock(stripe, offset);
       if (last === 0) stripe.words[shapeAt(offset)]! |= block << SHAPE.OVERFLOW_SHIFT;
@@ -319,7 +329,7 @@ export class ReplicaTable {
 
   /** Frees the last block when place number `last`, now empty, was its first. */
   #dropLastBlock(stripe: Stripe, offset: number, last: number): void {
-    if (last < ROW_REPLICA_COUNT || (last - ROW_REPLICA_COUNT) % OVERFLOW_ENTRY_COUNT !== 0) return;
+    if (!isFirstOfBlock(last)) return;
     const block = this.#lastBlock(stripe, offset);
     let before = firstBlock(stripe, offset);
     if (before === block) {
@@ -412,6 +422,10 @@ export interface RowSums {
   unknownReplicaCount: number;
   overflowBlockCount: number;
   ownChecksumCount: number;
+}
+
+function isFirstOfBlock(index: number): boolean {
+  return index >= ROW_REPLICA_COUNT && (index - ROW_REPLICA_COUNT) % OVERFLOW_ENTRY_COUNT === 0;
 }
 
 function firstBlock(stripe: Stripe, offset: number): number {

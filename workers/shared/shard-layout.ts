@@ -22,7 +22,7 @@ export const SHARD_STATISTICS = layout({
     rejectedCount: {
       type: "f64",
       offset: 64,
-      doc: "rows left out: replica index, side table full, row full",
+      doc: "rows left out: replica index, side table full, row or overflow full",
     },
     reportCount: { type: "f64", offset: 72, doc: "chunks and incremental reports" },
     listBytes: { type: "f64", offset: 80, doc: "memory of the datanodes' lists" },

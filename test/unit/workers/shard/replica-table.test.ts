@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { REPLICA_STATE, type ReplicaState } from "../../../../engine/core/enums.js";
+import { OverflowPool } from "../../../../workers/shard/overflow-pool.js";
 import {
   emptyReplicaWords,
   PUT,
@@ -49,6 +50,17 @@ function check(): RowSums {
   table.checkInvariants(sums);
   return sums;
 }
+
+test("a replica that finds no overflow block is left out, and taken when there is one", () => {
+  table = new ReplicaTable(new OverflowPool(1));
+  for (let node = 0; node < 12; node++) assert.equal(put(node), PUT.ADDED);
+  assert.equal(put(12), PUT.REJECTED);
+  assert.equal(check().replicaCount, 12);
+  table.remove(stripe, OFFSET, 3);
+  assert.equal(put(12), PUT.ADDED);
+  assert.equal(put(13), PUT.REJECTED);
+  assert.equal(check().replicaCount, 12);
+});
 
 function checksums(): number[] {
   const into = emptyReplicaWords();
