@@ -111,7 +111,7 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "workers/pool/shard-client.ts",
-        find: "this.#changedIds = sent === ids.length ? [] : ids.slice(sent);",
+        find: "if (sent > 0) this.#changedIds = ids.slice(sent);",
         replace: "this.#changedIds = [];",
       },
     ],
