@@ -118,6 +118,8 @@ export class DatanodeLink {
   #notTold(error: RpcError): void {
     this.#line(`incremental report: ${error.code}`);
     if (error.code === "REQUEST_TIMEOUT") this.#mustReport = true;
+    // The connection was full: a heartbeat may have been refused by it as well, and then nobody waited.
+    if (error.code === "OVERLOADED") this.#forgetBeats();
   }
 
   /** A registration or a heartbeat leaves. */
@@ -135,6 +137,11 @@ export class DatanodeLink {
 
   onLost(error: RpcError): void {
     this.#line(`lost ${error.code}`);
+    this.#forgetBeats();
+  }
+
+  /** What the SCM has heard is not known any more. */
+  #forgetBeats(): void {
     this.#sentMs = NEVER;
     this.#answeredMs = NEVER;
   }
