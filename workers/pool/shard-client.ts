@@ -23,6 +23,7 @@ import {
   type StripeMessage,
 } from "../shared/shard-layout.js";
 import {
+  emptyReplicaDecision,
   type NodeQuery,
   REPLICAS_HEADER_BYTES,
   type ReplicaDecision,
@@ -86,16 +87,7 @@ export class ShardClient {
   readonly #nodeCounts = new Uint32Array(new SharedArrayBuffer(NODE_COUNTS_BYTES));
   /** Purges that found no room; nothing of a node may overtake its purge, so rows wait with them. */
   readonly #heldPurges: NodeSlot[] = [];
-  readonly #decision: ReplicaDecision = {
-    containerId: 0,
-    action: 0,
-    node: 0,
-    replicaIndex: 0,
-    replicaState: 0,
-    sequenceId: 0,
-    usedBytes: 0,
-    keyCount: 0,
-  };
+  readonly #decision = emptyReplicaDecision();
   #changedIds: number[] = [];
 
   constructor(options: ShardClientOptions) {

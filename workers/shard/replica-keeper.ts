@@ -1,7 +1,7 @@
 import { REPLICA_ACTION } from "../../engine/cluster/containers/replica-rules.js";
 import { assert } from "../../engine/core/assert.js";
 import { REPLICA_FLAG } from "../shared/replica-layout.js";
-import type { LiveUsage, ReplicaDecision } from "../shared/shard-records.js";
+import { emptyReplicaDecision, type LiveUsage } from "../shared/shard-records.js";
 import {
   type Combination,
   combine,
@@ -48,16 +48,7 @@ export class ReplicaKeeper {
   readonly #counters: ShardCounters;
   readonly #decisions: DecisionSender;
   readonly #combined: Combination = { usedBytes: 0, keyCount: 0, exists: false };
-  readonly #decision: ReplicaDecision = {
-    containerId: 0,
-    action: 0,
-    node: 0,
-    replicaIndex: 0,
-    replicaState: 0,
-    sequenceId: 0,
-    usedBytes: 0,
-    keyCount: 0,
-  };
+  readonly #decision = emptyReplicaDecision();
 
   constructor({ counters, decisions, replications }: ReplicaKeeperOptions) {
     this.#counters = counters;

@@ -1,6 +1,6 @@
 import { REPLICA_ACTION } from "../../engine/cluster/containers/replica-rules.js";
 import { STRIPE_ROWS } from "../shared/container-layout.js";
-import type { ReplicaDecision } from "../shared/shard-records.js";
+import { emptyReplicaDecision } from "../shared/shard-records.js";
 import type { DecisionSender } from "./decision-sender.js";
 import { isDeletedRow, type MergeCursor, readRow, rowFrom } from "./merge-cursor.js";
 import { emptyReplicaWords, type ReplicaWords } from "./replica-table.js";
@@ -29,16 +29,7 @@ export class SideReplicas {
   readonly #leftOut = new Map<number, LeftOut>();
   readonly #values = emptyReplicaWords();
   readonly #oldValues = emptyReplicaWords();
-  readonly #decision: ReplicaDecision = {
-    containerId: 0,
-    action: REPLICA_ACTION.UNKNOWN,
-    node: 0,
-    replicaIndex: 0,
-    replicaState: 0,
-    sequenceId: 0,
-    usedBytes: 0,
-    keyCount: 0,
-  };
+  readonly #decision = emptyReplicaDecision();
 
   constructor({ counters, decisions, idsPerNodeMax }: SideReplicasOptions) {
     this.#counters = counters;
@@ -204,6 +195,7 @@ export class SideReplicas {
 
   #decide(id: number, { node, identity, sequenceId }: Readonly<ReplicaWords>): void {
     const decision = this.#decision;
+    decision.action = REPLICA_ACTION.UNKNOWN;
     decision.containerId = id;
     decision.node = node;
     decision.replicaIndex = replicaIndexOf(identity);

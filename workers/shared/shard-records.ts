@@ -276,6 +276,20 @@ export interface ReplicaDecision {
   keyCount: number;
 }
 
+/** Filled and sent, or read, again and again. */
+export function emptyReplicaDecision(): ReplicaDecision {
+  return {
+    containerId: 0,
+    action: 0,
+    node: 0,
+    replicaIndex: 0,
+    replicaState: 0,
+    sequenceId: 0,
+    usedBytes: 0,
+    keyCount: 0,
+  };
+}
+
 /** containerId, sequenceId, usedBytes, keyCount f64; node u16, action u8, replicaIndex u8, replicaState u8,
  * padding. */
 export const DECISION_BYTES = 40;
