@@ -15,6 +15,8 @@ import { TABLE } from "./tables.js";
 /** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
 const FORMAT = 3;
 
+const FLAG = { IMPORT_ALLOWED: 1, LOST_ITS_GROUP: 2 } as const;
+
 /** Replicated values that belong to no table, and the place in the log. One row on disk. */
 export class ClusterMeta {
   appliedIndex: LogIndex = logIndex(0);
@@ -28,6 +30,8 @@ export class ClusterMeta {
   /** Empty until the cluster is seeded. */
   clusterId = "";
   importAllowed = false;
+  /** Made into a group of its own: the group before may have created containers that are not known here. */
+  lostItsGroup = false;
   termFloor = 0;
   readonly #history: History;
   readonly #members: MemberTable;
@@ -62,7 +66,10 @@ export class ClusterMeta {
     this.nowMs = countFrom(reader);
     this.operationCount = countFrom(reader);
     this.nextSessionId = countFrom(reader);
-    this.importAllowed = reader.u8() === 1;
+    const flags = reader.u8();
+    if (flags > (FLAG.IMPORT_ALLOWED | FLAG.LOST_ITS_GROUP)) throw new RangeError(`flags ${flags}`);
+    this.importAllowed = (flags & FLAG.IMPORT_ALLOWED) !== 0;
+    this.lostItsGroup = (flags & FLAG.LOST_ITS_GROUP) !== 0;
     this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
     this.confState = readConfState(reader);
@@ -87,7 +94,7 @@ export class ClusterMeta {
     writer.f64(this.nowMs);
     writer.f64(this.operationCount);
     writer.f64(this.nextSessionId);
-    writer.u8(this.importAllowed ? 1 : 0);
+    writer.u8((this.importAllowed ? FLAG.IMPORT_ALLOWED : 0) | (this.lostItsGroup ? FLAG.LOST_ITS_GROUP : 0));
     writer.f64(this.termFloor);
     writer.text(this.clusterId);
     writeConfState(writer, this.confState);

@@ -129,6 +129,16 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     return this.#meta.importAllowed;
   }
 
+  /** No container with this id exists, nor can one appear that exists already: this cluster gave the id out
+   * and knows every container that it ever had. Not so while containers may be imported, nor after a forced
+   * new group, which passes over ids that the group before may have used. An id above the sequence was given
+   * out by somebody else, be it a later leader of whom this SCM has not heard. */
+  isContainerGone(containerId: number): boolean {
+    const { importAllowed, lostItsGroup } = this.#meta;
+    if (importAllowed || lostItsGroup || this.containers.table.state(containerId) !== 0) return false;
+    return containerId <= Number(this.sequences.last("containerId"));
+  }
+
   get confState(): ConfState {
     return this.#meta.confState;
   }
@@ -464,6 +474,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     if (!isCount(nextSessionId)) return refused("SEQUENCE_EXHAUSTED", { name: "session id" });
     if (!this.members.skip(skippedNodeIds)) return refused("SEQUENCE_EXHAUSTED", { name: "node id" });
     this.#meta.nextSessionId = nextSessionId;
+    this.#meta.lostItsGroup = true;
     for (const name of names) this.sequences.raise(name, this.sequences.last(name) + BigInt(skipped[name]));
     return DONE;
   }

@@ -1,5 +1,5 @@
 import type { ReplicaDecision } from "../../workers/shared/shard-records.js";
-import type { Containers } from "../cluster/containers/containers.js";
+import type { ClusterState } from "../cluster/cluster-state.js";
 import { nextState } from "../cluster/containers/life-cycle.js";
 import { REPLICA_ACTION } from "../cluster/containers/replica-rules.js";
 import type { ProvingReplicaState } from "../cluster/containers/resurrection.js";
@@ -36,7 +36,7 @@ export interface ContainerDecisionsParts {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly logger: Pick<Logger, "warn">;
-  readonly containers: Pick<Containers, "table">;
+  readonly cluster: Pick<ClusterState, "containers" | "isContainerGone">;
   readonly nodes: Pick<NodeManager, "uuidOf" | "queueCommand" | "totalCommandCount">;
   readonly proposals: ContainerProposals;
   readonly leader: () => LeaderView;
@@ -130,9 +130,9 @@ export class ContainerDecisions implements Service {
         break;
       case REPLICA_ACTION.UNKNOWN:
         // Shards tell only when the operator wants these deleted, of all kinds of reports (spec 02 §7, §18
-        // rule 9). The container may have been created since.
+        // rule 9). What may still become known is kept.
         this.counters.unknown++;
-        if (this.#parts.containers.table.state(containerId) === 0) this.#delete(decision, true);
+        if (this.#parts.cluster.isContainerGone(containerId)) this.#delete(decision, true);
         break;
       case REPLICA_ACTION.DELETE:
       case REPLICA_ACTION.FORCE_DELETE:
@@ -165,8 +165,9 @@ export class ContainerDecisions implements Service {
    * linger: it has a deadline, as the fence takes for granted, within which whoever chooses victims in a
    * container that came back has to count the deletes that its holders still have. */
   mayDelete(containerId: number): boolean {
-    const state = this.#parts.containers.table.state(containerId);
-    return (state === 0 || isEnding(state)) && !this.#parts.proposals.holdsBack(containerId);
+    const { cluster, proposals } = this.#parts;
+    if (proposals.holdsBack(containerId)) return false;
+    return isEnding(cluster.containers.table.state(containerId)) || cluster.isContainerGone(containerId);
   }
 
   /** True when the command waits for the datanode. */
@@ -198,9 +199,9 @@ export class ContainerDecisions implements Service {
   }
 
   #proposeOf(decision: Readonly<ReplicaDecision>): void {
-    const { proposals, containers } = this.#parts;
+    const { proposals, cluster } = this.#parts;
     const { containerId } = decision;
-    const number = containers.table.state(containerId);
+    const number = cluster.containers.table.state(containerId);
     if (number === 0 || proposals.holdsBack(containerId)) return;
     const operations = operationsOf(decision, enumName(CONTAINER_STATE, number));
     if (operations.length === 0) return;

@@ -117,7 +117,7 @@ function containerServices(
   };
   const decisions = new ContainerDecisions({
     ...shared,
-    containers: cluster.containers,
+    cluster,
     recheckContainers: () => shards.recheckContainers(),
     decideAgain: (containerId) => shards.containerChanged(containerId),
   });

@@ -35,8 +35,22 @@ export const CONTAINER_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: DECISIONS,
-        find: "return (state === 0 || isEnding(state)) && !this",
-        replace: "return state >= 0 || isEnding(state) || this",
+        find: "    if (proposals.holdsBack(containerId)) return false;\n    return isEnding",
+        replace: "    if (!proposals.holdsBack(0)) return true;\n    return isEnding",
+      },
+    ],
+    catchers: [UNIT],
+    budgetSeconds: 60,
+  },
+  {
+    name: "unknown-before-its-import",
+    bug: "replicas of containers that are not imported yet are deleted",
+    source: "docs/IMPORT.md",
+    edits: [
+      {
+        file: "engine/cluster/cluster-state.ts",
+        find: "if (importAllowed || lostItsGroup ||",
+        replace: "if ((importAllowed && lostItsGroup) ||",
       },
     ],
     catchers: [UNIT],

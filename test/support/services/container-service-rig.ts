@@ -36,14 +36,16 @@ export class ContainerServiceRig {
   readonly decidedAgain: number[] = [];
   /** Proposals that find no room: why. */
   refusal: StrataError | undefined;
+  readonly #importAllowed: boolean;
   #waiting: { readonly operation: Operation; readonly onOutcome: ProposalCallback }[] = [];
 
-  constructor() {
+  /** Containers are imported; where that is not allowed, they are created. */
+  constructor({ importAllowed = true } = {}) {
     this.applied.nowMs = this.time.wallMs();
-    this.applied.done(seedCluster());
+    this.#importAllowed = importAllowed;
+    this.applied.done(seedCluster(importAllowed));
     for (const number of [1, 2, 3, 4]) this.nodes.accept(number);
     this.nodes.leader = { isLeader: false, term: TERM };
-    const { containers } = this.applied.state;
     const shared = {
       scheduler: this.time,
       clock: this.time,
@@ -56,7 +58,7 @@ export class ContainerServiceRig {
     };
     this.decisions = new ContainerDecisions({
       ...shared,
-      containers,
+      cluster: this.applied.state,
       recheckContainers: () => this.recheckCount++,
       decideAgain: (id) => this.decidedAgain.push(id),
     });
@@ -90,7 +92,8 @@ export class ContainerServiceRig {
   ): this {
     this.applied.nowMs = this.time.wallMs();
     const record = containerRecord(containerId, { stateEnterTimeMs: this.applied.nowMs, ...changes });
-    this.applied.done(importBatch([record], pipelines));
+    if (this.#importAllowed) this.applied.done(importBatch([record], pipelines));
+    else this.applied.state.containers.add(record);
     this.#tellChanges();
     return this;
   }

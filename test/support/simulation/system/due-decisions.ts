@@ -28,13 +28,8 @@ export interface DueDecision {
 /** What the rules of spec 02 §9 say about the datanodes' true replicas: when all is quiet nothing may be left
  * that they ask for, so that no container is stuck. */
 export class DueDecisions {
-  readonly #deletesUnknown: boolean;
   /** Highest sequence id that a replica with data in good order ever had. */
   readonly #highest = new Map<number, number>();
-
-  constructor(deletesUnknown: boolean) {
-    this.#deletesUnknown = deletesUnknown;
-  }
 
   /** A datanode has the replica from now on. */
   held({ containerId, state, sequenceId }: ReportRow): void {
@@ -47,10 +42,8 @@ export class DueDecisions {
     for (const datanode of datanodes) {
       for (const row of datanode.replicas.values()) {
         const container = cluster.containers.get(row.containerId);
-        if (container === undefined) {
-          if (!this.#deletesUnknown) continue;
-          return { isDelete: true, text: `dn${datanode.number} holds container ${row.containerId}: unknown` };
-        }
+        // Containers come in by import, so that every one may still become known.
+        if (container === undefined) continue;
         const action = this.#actionOf(container, row);
         if (NOTHING_TO_DO.has(action)) continue;
         if (action === REPLICA_ACTION.DELETE && !mayDeleteWithoutForce(row)) continue;

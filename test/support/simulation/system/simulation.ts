@@ -59,7 +59,7 @@ export class Simulation {
   readonly #replicas: ReplicaWorkload;
   readonly #services: Services;
   readonly #observer: Observer;
-  readonly #due: DueDecisions;
+  readonly #due = new DueDecisions();
   /** Containers that were DELETING once. */
   readonly #everDeleted = new Set<number>();
   #dueLook: { readonly atMs: number; readonly found: DueDecision | undefined } | undefined;
@@ -75,7 +75,6 @@ export class Simulation {
     const { trace, ledger } = this;
     const plan = new SimPlan(options, seed);
     this.#plan = plan;
-    this.#due = new DueDecisions(options.deletesUnknown);
     this.#journal = new Journal((operation, value) => {
       const tag = tagOf(operation, value);
       if (tag !== undefined) ledger.executed(tag);
@@ -310,10 +309,10 @@ export class Simulation {
     return found?.isDelete === true && isClockBehind ? undefined : found?.text;
   }
 
-  /** Only replicas of containers that were deleted are, or that did not exist when it was decided. */
+  /** Only replicas of containers that were deleted are: an unknown one may still be imported, whatever the
+   * operator wants of those that are gone. */
   #checkDelete({ containerId }: ReportRow): void {
-    const isAllowed = this.#options.deletesUnknown || this.#everDeleted.has(containerId);
-    assert(isAllowed, `a replica of container ${containerId} is deleted`);
+    assert(this.#everDeleted.has(containerId), `a replica of container ${containerId} is deleted`);
   }
 
   #unrestOf({ serving, clock }: SimScm, datanode: SimDatanode): string | undefined {

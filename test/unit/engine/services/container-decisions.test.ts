@@ -7,6 +7,7 @@ import {
 import { parseReplication } from "../../../../engine/cluster/containers/replication-config.js";
 import { COMMAND_LIFETIME_MS } from "../../../../engine/cluster/deletion/delete-fence.js";
 import { COMMANDS_PER_TYPE_MAX } from "../../../../engine/cluster/nodes/command-queue.js";
+import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import { REPLICA_STATE } from "../../../../engine/core/enums.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { ContainerRecord } from "../../../../protocol/schema/records.js";
@@ -172,14 +173,60 @@ test("a delete does not leave when its container came back, or is about to", () 
   equal(rig.nodes.manager.counters.droppedDeleteCount, 2);
 });
 
+/** Leads a cluster into which nothing is imported, and which has given out this many ids. */
+function withIssuedIds(count: number): ContainerServiceRig {
+  const rig = new ContainerServiceRig({ importAllowed: false }).lead();
+  rig.applied.done({
+    kind: OPERATION.reserveSequence,
+    session: NO_SESSION,
+    sequence: "containerId",
+    count,
+  });
+  return rig;
+}
+
 test("replicas of unknown containers are deleted, unless the container was created since", () => {
-  const rig = leading({});
+  const rig = withIssuedIds(100);
   decide(rig, "UNKNOWN", { containerId: 77 });
   decide(rig, "UNKNOWN", { containerId: 78, node: rig.slotOf(2) });
   rig.add(78);
   const [command] = rig.commandsOf(1);
   deepEqual([command?.containerId, command?.force], [77, true]);
   deepEqual(rig.commandsOf(2), []);
+});
+
+test("replicas of unknown containers are kept whose ids this cluster has not given out", () => {
+  const rig = withIssuedIds(100);
+  decide(rig, "UNKNOWN", { containerId: 100 });
+  decide(rig, "UNKNOWN", { containerId: 101, node: rig.slotOf(2) });
+  equal(rig.commandsOf(1).length, 1);
+  deepEqual(rig.commandsOf(2), []);
+  deepEqual([rig.decisions.counters.unknown, rig.decisions.counters.deletes], [2, 1]);
+});
+
+test("replicas of unknown containers are kept where containers may still be imported", () => {
+  const rig = new ContainerServiceRig().lead().add(1).add(100);
+  // An import names containers in any order, and may be repeated with what was left out.
+  for (const containerId of [2, 99, 101]) decide(rig, "UNKNOWN", { containerId });
+  deepEqual(rig.commandsOf(1), []);
+  rig.add(2);
+  equal(rig.stateOf(2), "CLOSED");
+});
+
+test("replicas of unknown containers are kept after a forced new group", () => {
+  const rig = withIssuedIds(100);
+  decide(rig, "UNKNOWN", { containerId: 50 });
+  // The group before may have given out these, and more containers with ids below them.
+  const skipped = { localId: 10, delTxnId: 10, containerId: 10, CertificateId: 10 };
+  rig.applied.done({
+    kind: OPERATION.newGroup,
+    session: NO_SESSION,
+    skipped,
+    skippedSessionIds: 0,
+    skippedNodeIds: 0,
+  });
+  for (const containerId of [60, 105]) decide(rig, "UNKNOWN", { containerId });
+  deepEqual(rig.commandsOf(1), []);
 });
 
 test("stale and unexpected replicas are counted, and told once a minute each", () => {
@@ -242,8 +289,8 @@ test("rechecks come less and less often while proposals find no room", () => {
 });
 
 test("a datanode whose queue is full gets the other deletes when it took the first ones", () => {
-  const rig = new ContainerServiceRig().lead();
   const count = COMMANDS_PER_TYPE_MAX + 5;
+  const rig = withIssuedIds(count);
   for (let id = 1; id <= count; id++) decide(rig, "UNKNOWN", { containerId: id });
   equal(rig.decisions.counters.postponed, 5);
   rig.time.advance(300_000);
