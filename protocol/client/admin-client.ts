@@ -18,7 +18,8 @@ export type MutationName =
   | "suppressContainers"
   | "import"
   | "closeContainer"
-  | "deleteContainer";
+  | "deleteContainer"
+  | "allocateContainer";
 /** Operations that only look, or say what is to be, so that a repetition does nothing. */
 export type ReadName =
   | "scmInfo"
@@ -38,7 +39,8 @@ export type ReadName =
   | "getContainerCount"
   | "containerReport"
   | "reconcileContainer"
-  | "listPipelines";
+  | "listPipelines"
+  | "allocateBlocks";
 
 export type MutationRequest<N extends MutationName> = Omit<RequestOf<N>, keyof SessionFields>;
 
@@ -208,6 +210,17 @@ export class AdminClient {
   /** A page of pipelines. */
   listPipelines(request: RequestOf<"listPipelines">): Promise<ResponseOf<"listPipelines">> {
     return this.#asked("listPipelines", request, false);
+  }
+
+  /** Places for blocks to be written. The client repeats it when an answer is lost: it then has other ids.
+   */
+  allocateBlocks(request: RequestOf<"allocateBlocks">): Promise<ResponseOf<"allocateBlocks">> {
+    return this.#asked("allocateBlocks", request, false);
+  }
+
+  /** Creates a container for an owner. */
+  allocateContainer(request: MutationRequest<"allocateContainer">): Promise<ResponseOf<"allocateContainer">> {
+    return this.#asked("allocateContainer", request, true);
   }
 
   #asked<N extends OperationName>(name: N, request: object, isMutation: boolean): Promise<ResponseOf<N>> {

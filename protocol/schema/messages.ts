@@ -1,4 +1,5 @@
 import { NODE_HEALTH, OPERATIONAL_STATE } from "../../engine/core/enums.js";
+import * as blocks from "./block-messages.js";
 import * as containers from "./container-messages.js";
 import {
   bool,
@@ -447,6 +448,18 @@ export const OPERATIONS = {
     paths: ADMIN,
     request: containers.GET_CONTAINER_COUNT_REQUEST,
     response: containers.GET_CONTAINER_COUNT_RESPONSE,
+  },
+  allocateBlocks: {
+    op: 72,
+    paths: ADMIN,
+    request: blocks.ALLOCATE_BLOCKS_REQUEST,
+    response: blocks.ALLOCATE_BLOCKS_RESPONSE,
+  },
+  allocateContainer: {
+    op: 73,
+    paths: ADMIN,
+    request: blocks.ALLOCATE_CONTAINER_REQUEST,
+    response: blocks.ALLOCATE_CONTAINER_RESPONSE,
   },
 } as const;
 
