@@ -10,7 +10,7 @@ import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
 import { readContainerIds } from "./container-ids.js";
 import { containerJson, pipelineJson, replicaJson } from "./json-shapes.js";
-import { fetchHolders, forEachContainer, type Holders } from "./replica-holders.js";
+import { forEachContainer, HolderDetails, type Holders } from "./replica-holders.js";
 
 interface ContainerDetails {
   readonly answer: ResponseOf<"getContainer">;
@@ -41,10 +41,11 @@ export function addContainerInfo(parent: Command, context: CommandContext): void
       const ids = await readContainerIds(words, io);
       const found: ContainerDetails[] = [];
       await withConnection(options, context, async (connection) => {
+        const holders = new HolderDetails(connection);
         await forEachContainer(
           ids,
           async (id) => {
-            found.push(await fetchContainer(connection, id));
+            found.push(await fetchContainer(connection, holders, id));
           },
           (error) => {
             printError(io, error);
@@ -68,11 +69,12 @@ export function addContainerInfo(parent: Command, context: CommandContext): void
 
 async function fetchContainer(
   connection: AdminConnection,
+  holders: HolderDetails,
   containerId: ContainerId,
 ): Promise<ContainerDetails> {
   const answer = await connection.getContainer({ containerId });
   const { replicas } = await connection.getContainerReplicas({ containerId });
-  return { answer, replicas, datanodes: await fetchHolders(connection, replicas) };
+  return { answer, replicas, datanodes: await holders.fetch(replicas) };
 }
 
 function detailsJson({ answer, replicas, datanodes }: ContainerDetails): Record<string, unknown> {

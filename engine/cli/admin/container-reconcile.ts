@@ -8,7 +8,7 @@ import { replicationJson } from "../replication-text.js";
 import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
 import { readContainerIds } from "./container-ids.js";
-import { fetchHolders, forEachContainer, type Holders } from "./replica-holders.js";
+import { forEachContainer, HolderDetails, type Holders } from "./replica-holders.js";
 
 interface ReconcileOptions extends ConnectionOptions {
   readonly status?: true;
@@ -72,6 +72,7 @@ async function printStatus(
   ids: readonly ContainerId[],
   { io, end }: CommandContext,
 ): Promise<void> {
+  const holders = new HolderDetails(connection);
   let waiting: string | undefined;
   io.out("[");
   await forEachContainer(
@@ -85,9 +86,8 @@ async function printStatus(
         return;
       }
       const { replicas } = await connection.getContainerReplicas({ containerId });
-      const holders = await fetchHolders(connection, replicas);
       if (waiting !== undefined) io.out(`${waiting},`);
-      waiting = jsonText(statusJson(container, replicas, holders));
+      waiting = jsonText(statusJson(container, replicas, await holders.fetch(replicas)));
     },
     (error) => {
       printError(io, error);

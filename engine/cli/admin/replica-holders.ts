@@ -8,20 +8,29 @@ import type { AdminConnection } from "../parts.js";
  * again. */
 export type Holders = ReadonlyMap<Uuid, DatanodeDetails>;
 
-/** Asks for the details of the datanodes that hold these replicas. */
-export async function fetchHolders(
-  connection: AdminConnection,
-  replicas: readonly ReplicaRecord[],
-): Promise<Holders> {
-  const holders = new Map<Uuid, DatanodeDetails>();
-  for (const uuid of new Set(replicas.map(({ datanode }) => datanode))) {
-    try {
-      holders.set(uuid, (await connection.getNode({ uuid })).node.details);
-    } catch (error) {
-      if (codeOf(error) !== "NO_SUCH_DATANODE") throw error;
-    }
+/** Asks for the details of datanodes, once for each in a run: thousands of containers lie on the same few. */
+export class HolderDetails {
+  readonly #connection: AdminConnection;
+  readonly #known = new Map<Uuid, DatanodeDetails>();
+  readonly #asked = new Set<Uuid>();
+
+  constructor(connection: AdminConnection) {
+    this.#connection = connection;
   }
-  return holders;
+
+  /** Those that hold these replicas, among others. */
+  async fetch(replicas: readonly ReplicaRecord[]): Promise<Holders> {
+    for (const { datanode: uuid } of replicas) {
+      if (this.#asked.has(uuid)) continue;
+      this.#asked.add(uuid);
+      try {
+        this.#known.set(uuid, (await this.#connection.getNode({ uuid })).node.details);
+      } catch (error) {
+        if (codeOf(error) !== "NO_SUCH_DATANODE") throw error;
+      }
+    }
+    return this.#known;
+  }
 }
 
 /** Runs `task` for each id in turn, one after the other. What the SCM refuses is told to `onRefused`, and the

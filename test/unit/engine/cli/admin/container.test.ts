@@ -234,6 +234,18 @@ test("info of any other number of ids in JSON is an array, also when nothing is 
   assert.equal((await info("9")).out, "");
 });
 
+test("info of many asks once for each datanode, also for one that the SCM does not know", async () => {
+  const asked: string[] = [];
+  const getNode: AdminConnection["getNode"] = (request) => {
+    asked.push(request.uuid);
+    return (INFO.getNode as AdminConnection["getNode"])(request);
+  };
+  const connection = { ...INFO, getNode };
+  const { out } = await runCli(["admin", "container", "info", "-"], { connection, input: ["1", "2"] });
+  assert.deepEqual(asked.sort(), [uuidOf(1), uuidOf(9)]);
+  assert.equal(out.match(/Location: [^;]*dn1.example.com;/g)?.length, 2);
+});
+
 test("info marks stale replicas", async () => {
   const getContainerReplicas: AdminConnection["getContainerReplicas"] = async ({ containerId }) => ({
     replicas: [replicaOf(containerId, 1, { isStale: true, replicaIndex: 1 }), replicaOf(containerId, 9)],
