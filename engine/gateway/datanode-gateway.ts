@@ -17,8 +17,9 @@ import { ReportDeadlines } from "./report-deadlines.js";
 import type { RpcServer } from "./rpc-server.js";
 import type { RpcSession } from "./rpc-session.js";
 
-/** Bytes of a command at most, without its token and peers; of a peer and of its port, without texts. */
-const COMMAND_BYTES_MAX = 128;
+/** Bytes of a command at most, without its token, peers and members; of one of those and of its port, without
+ * texts. */
+const COMMAND_BYTES_MAX = 256;
 const PEER_BYTES_MAX = 96;
 const PORT_BYTES_MAX = 12;
 /** Room for commands in a heartbeat's answer. */
@@ -249,9 +250,10 @@ function registered(session: RpcSession): DatanodeSession & { readonly uuid: Uui
 /** The longest beginning of `commands` that one frame holds. */
 function countThatFits(commands: readonly Command[]): number {
   let bytes = 0;
-  for (const [index, { encodedToken = "", peers = [] }] of commands.entries()) {
+  for (const [index, { encodedToken = "", peers = [], members = [] }] of commands.entries()) {
     bytes += COMMAND_BYTES_MAX + textBytes(encodedToken);
     for (const peer of peers) bytes += peerBytes(peer);
+    for (const member of members) bytes += peerBytes(member);
     if (bytes > COMMANDS_BYTES_MAX) return index;
   }
   return commands.length;

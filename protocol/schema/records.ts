@@ -136,6 +136,16 @@ export const COMMAND_STATUS = record("CommandStatus", "What became of a command 
   blockDeletions: field(list(recordOf(BLOCK_DELETION_RESULT), 65_536), "for deleteBlocksCommand"),
 });
 
+export const REPLICATION = record("Replication", "Replication configuration (spec 02 §3).", {
+  type: field(enumOf(REPLICATION_TYPE), "kind"),
+  factor: field(u8, "1 or 3; for EC data + parity"),
+  ecData: field(u8, "data blocks, 0 unless EC"),
+  ecParity: field(u8, "parity blocks, 0 unless EC"),
+  ecChunkBytes: field(u32, "0 unless EC", "bytes"),
+  ecCodec: field(text(16), "rs or xor, empty unless EC"),
+});
+export type ReplicationRecord = ValueOfRecord<typeof REPLICATION>;
+
 /** Commands travel as one record whose unused fields are nil: few and small, none on a hot path. */
 export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).", {
   type: field(enumOf(COMMAND_TYPE), "what to do"),
@@ -154,18 +164,17 @@ export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).
     optional(list(recordOf(DATANODE_DETAILS), 16)),
     "for reconcileContainerCommand: all other holders of a replica",
   ),
+  replication: field(optional(recordOf(REPLICATION)), "for createPipelineCommand"),
+  members: field(
+    optional(list(recordOf(DATANODE_DETAILS), 16)),
+    "for createPipelineCommand: all members, in order",
+  ),
+  priorities: field(
+    optional(list(u8, 16)),
+    "for createPipelineCommand: beside members; the highest is to lead (spec 03 §5.3)",
+  ),
 });
 export type Command = ValueOfRecord<typeof COMMAND>;
-
-export const REPLICATION = record("Replication", "Replication configuration (spec 02 §3).", {
-  type: field(enumOf(REPLICATION_TYPE), "kind"),
-  factor: field(u8, "1 or 3; for EC data + parity"),
-  ecData: field(u8, "data blocks, 0 unless EC"),
-  ecParity: field(u8, "parity blocks, 0 unless EC"),
-  ecChunkBytes: field(u32, "0 unless EC", "bytes"),
-  ecCodec: field(text(16), "rs or xor, empty unless EC"),
-});
-export type ReplicationRecord = ValueOfRecord<typeof REPLICATION>;
 
 export const CONTAINER = record("Container", "A container as the SCM knows it (spec 02 §1).", {
   containerId: field(count, "1 … 2^53 − 1"),

@@ -195,34 +195,36 @@ describe("datanode gateway: heartbeats", () => {
     );
   });
 
-  test("carry commands with the most and the longest peers that there can be, one at a time", () => {
-    const stage = new Stage();
-    const connection = stage.registered(1);
-    const peer = {
-      uuid: uuidOf(2),
-      ipAddress: "€".repeat(64),
-      hostName: "€".repeat(255),
-      ports: Array.from({ length: 32 }, () => ({ name: "€".repeat(64), value: 0xffff_ffff })),
-      certSerialId: "€".repeat(64),
-      networkName: "€".repeat(255),
-      networkLocation: "€".repeat(1024),
-      level: 65_535,
-      persistedOpState: "DECOMMISSIONING",
-      persistedOpStateExpiry: -SAFE_INTEGER_MAX,
-      currentVersion: SAFE_INTEGER_MAX,
-      version: "€".repeat(255),
-      setupTime: SAFE_INTEGER_MAX,
-      revision: "€".repeat(255),
-    } as const;
-    const peers = Array.from({ length: 16 }, () => peer);
-    stage.fakes.nodes.commands = [1, 2, 3].map((id) => ({ ...command(id), peers }));
-    const got = [1, 2, 3].map(() => stage.heartbeat(connection).commands);
-    assert.deepEqual(
-      got.map((commands) => commands.map(({ commandId }) => commandId)),
-      [[1], [2], [3]],
-    );
-    assert.deepEqual(got[0]?.[0]?.peers?.[15], peer);
-  });
+  for (const field of ["peers", "members"] as const) {
+    test(`carry commands with the most and the longest ${field} that there can be, one at a time`, () => {
+      const stage = new Stage();
+      const connection = stage.registered(1);
+      const peer = {
+        uuid: uuidOf(2),
+        ipAddress: "€".repeat(64),
+        hostName: "€".repeat(255),
+        ports: Array.from({ length: 32 }, () => ({ name: "€".repeat(64), value: 0xffff_ffff })),
+        certSerialId: "€".repeat(64),
+        networkName: "€".repeat(255),
+        networkLocation: "€".repeat(1024),
+        level: 65_535,
+        persistedOpState: "DECOMMISSIONING",
+        persistedOpStateExpiry: -SAFE_INTEGER_MAX,
+        currentVersion: SAFE_INTEGER_MAX,
+        version: "€".repeat(255),
+        setupTime: SAFE_INTEGER_MAX,
+        revision: "€".repeat(255),
+      } as const;
+      const all = Array.from({ length: 16 }, () => peer);
+      stage.fakes.nodes.commands = [1, 2, 3].map((id) => ({ ...command(id), [field]: all }));
+      const got = [1, 2, 3].map(() => stage.heartbeat(connection).commands);
+      assert.deepEqual(
+        got.map((commands) => commands.map(({ commandId }) => commandId)),
+        [[1], [2], [3]],
+      );
+      assert.deepEqual(got[0]?.[0]?.[field]?.[15], peer);
+    });
+  }
 
   test("without registration are told to register, and nothing of them is taken", () => {
     const stage = new Stage();
