@@ -1,4 +1,6 @@
 import { NodeManager } from "./cluster/nodes/node-manager.js";
+import { DEFAULT_SCHEMA } from "./cluster/topology/schema.js";
+import { Topology } from "./cluster/topology/topology.js";
 import type { Config } from "./config/config.js";
 import type { Clock } from "./core/clock.js";
 import type { NodeSlot } from "./core/ids.js";
@@ -26,11 +28,11 @@ export function createNodeManager({ config, clock, logger, onPurge, mayDelete }:
     nodeCountMax: nodes.nodeCountMax,
     firstCommandId: clock.wallMs(),
     mayDelete,
-    // Topology is a later part: every node is in the default rack (spec 03 §12).
-    resolveLocation: () => undefined,
+    topology: new Topology(DEFAULT_SCHEMA, nodes.nodeCountMax),
     listener: {
       onEvent: (event, slot, uuid) => logger.info("datanode changed", { event, slot, uuid }),
       onPurge,
+      onNodeChanged: () => undefined,
     },
   });
 }

@@ -150,6 +150,13 @@ export const ERRORS = {
     "Two SCMs run on copies of one directory, or one was given its own address as that of another.",
   ),
 
+  TOPOLOGY_LOCATION: rejected(
+    270,
+    "datanode {uuid} cannot be at {location}, which {reason}",
+    "Correct the mapping of `net.topology.*`, or `ozone.scm.network.topology.schema.file`: each location " +
+      "needs one name for each inner level. Then the datanode registers by itself.",
+  ),
+
   // 300 … not now, or not here.
   NOT_LEADER: {
     wire: 300,

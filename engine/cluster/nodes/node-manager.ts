@@ -1,10 +1,11 @@
 import type { Command, LayoutVersion, NodeRecord, NodeReport } from "../../../protocol/schema/records.js";
 import { assert } from "../../core/assert.js";
-import type { CommandType, NodeHealth, OperationalState } from "../../core/enums.js";
+import type { CommandType, NodeHealth } from "../../core/enums.js";
 import type { NodeSlot } from "../../core/ids.js";
 import { NODE_SLOT_COUNT_MAX } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
 import { DeleteFence } from "../deletion/delete-fence.js";
+import type { Topology } from "../topology/topology.js";
 import { NodeEntry } from "./node-entry.js";
 import { EVENT_OF_HEALTH, healthSteps, isSameLayout } from "./node-health.js";
 import { NodeIndex } from "./node-index.js";
@@ -14,9 +15,12 @@ import type {
   HeartbeatOutcome,
   LeaderView,
   NodeCommand,
+  NodeCounters,
   NodeEvent,
+  NodeFilter,
   NodeIntent,
   NodeManagerOptions,
+  NodePage,
   PeerAddress,
   RegisterOutcome,
   Registration,
@@ -28,37 +32,14 @@ import { caseOf, recordedDetails } from "./registration.js";
 /** Commands of one answer; the rest leaves with the next one. */
 const DRAIN_COUNT_MAX = 1024;
 
-export interface NodeFilter {
-  readonly health?: NodeHealth | undefined;
-  readonly operationalState?: OperationalState | undefined;
-}
-
-export interface NodePage {
-  readonly slots: readonly NodeSlot[];
-  readonly more: boolean;
-}
-
-/** Since start (spec 01 §14). */
-export interface NodeCounters {
-  heartbeatCount: number;
-  /** Of datanodes that must register first. */
-  unknownHeartbeatCount: number;
-  nodeReportCount: number;
-  commandQueueReportCount: number;
-  /** Health checks that found the process had been paused. */
-  pauseCount: number;
-  /** Commands refused because the node's queue was full. */
-  refusedCommandCount: number;
-  /** Deletes that did not leave because their container had come back. */
-  droppedDeleteCount: number;
-}
-
 /** Everything observed about datanodes (spec 01): never logged, never on disk. Pure: times are passed in, in
  * ms of the monotonic clock. */
 export class NodeManager {
   readonly #options: NodeManagerOptions;
   readonly #rows: NodeRows;
   readonly index = new NodeIndex();
+  /** Its leaves are the nodes that are not DEAD, whatever their operational state (spec 03 §12.2 rule 4). */
+  readonly topology: Topology;
   readonly #intents = new Map<Uuid, NodeIntent>();
   /** Nodes whose next answers ask for a full report. */
   readonly #wanted = new Set<NodeSlot>();
@@ -86,6 +67,7 @@ export class NodeManager {
     assert(options.staleIntervalMs < options.deadIntervalMs, "dead interval is too short");
     assert(options.nodeCountMax <= NODE_SLOT_COUNT_MAX, "more nodes than slots");
     this.#options = options;
+    this.topology = options.topology;
     this.#rows = new NodeRows(options.nodeCountMax);
     this.#nextCommandId = options.firstCommandId;
   }
@@ -113,6 +95,15 @@ export class NodeManager {
       return { kind: "refused", code: "DATANODE_LAYOUT_NOT_PERMITTED", details };
     }
     const details = recordedDetails(request.details, peer, this.#options);
+    const { networkLocation: location = "" } = details;
+    const reason = this.topology.problemOf(location);
+    if (reason !== undefined) {
+      return {
+        kind: "refused",
+        code: "TOPOLOGY_LOCATION",
+        details: { uuid: details.uuid, location, reason },
+      };
+    }
     let node = this.index.get(details.uuid);
     let which: RegistrationCase = "new";
     if (node === undefined) {
@@ -126,6 +117,7 @@ export class NodeManager {
       this.index.replaceDetails(node, details);
     }
     this.#refresh(node, request, which, nowMs);
+    this.#options.listener.onNodeChanged(node);
     if (which === "new") this.#emit("NEW_NODE", node);
     if (which === "moved") this.#emit("NODE_ADDRESS_UPDATE", node);
     return { kind: "accepted", slot: node.slot, case: which, details: node.details };
@@ -145,10 +137,11 @@ export class NodeManager {
     let isChanged = this.#takeLayout(node, beat.layout);
     if (leader.isLeader) this.#askToFinalize(node, term);
     isChanged = this.#reconcile(node, beat, leader) || isChanged;
+    if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
+    if (isChanged || beat.nodeReport !== undefined) this.#options.listener.onNodeChanged(node);
     const commands = leader.isLeader ? this.#drained(node, term) : NO_COMMANDS;
     this.#tellFence(node, beat);
     isChanged = this.#takeCommandCounts(node, beat.commandCounts, commands) || isChanged;
-    if (beat.nodeReport !== undefined) this.#takeReport(node, beat.nodeReport);
     if (isChanged || commands.length > 0 || beat.nodeReport !== undefined) this.#rows.publish(node);
     else this.#rows.publishHeartbeat(node);
     return { isKnown: true, term, commands, fullReportWanted: this.#wanted.has(node.slot) };
@@ -206,6 +199,7 @@ export class NodeManager {
         mismatchCounts: this.#isFinalized,
       });
       for (const { to, event } of steps) this.#enterHealth(node, to, event);
+      if (steps.length > 0) this.#options.listener.onNodeChanged(node);
       if (isPause || steps.length > 0) this.#rows.publish(node);
     }
   }
@@ -217,6 +211,7 @@ export class NodeManager {
     const node = this.index.get(uuid);
     if (node === undefined) return;
     this.#enterOperationalState(node, intent);
+    this.#options.listener.onNodeChanged(node);
     this.#rows.publish(node);
   }
 
@@ -304,6 +299,7 @@ export class NodeManager {
     node.layout = request.layout;
     node.lastHeartbeatMs = nowMs;
     if (which !== "same") node.health = this.#initialHealth(request.layout);
+    this.#putIntoTree(node);
     const { operationalState, expirySeconds } = this.#intents.get(node.uuid) ?? ownState(node);
     node.operationalState = operationalState;
     node.operationalStateExpiry = expirySeconds;
@@ -381,7 +377,7 @@ export class NodeManager {
         leader.term,
       ),
     );
-    return true;
+    return isChanged;
   }
 
   /** A change of the state, not of its expiry alone, tells the services again how the node is (spec 01 §7.2).
@@ -396,9 +392,16 @@ export class NodeManager {
   #enterHealth(node: NodeEntry, health: NodeHealth, event: NodeEvent): void {
     const wasDead = node.health === "DEAD";
     node.health = health;
+    this.#putIntoTree(node);
     // If its replicas were taken away when it died, only a full report brings them back.
     if (wasDead && !this.#complete.has(node.slot)) this.wantFullReport(node.slot);
     this.#announce(node, event);
+  }
+
+  #putIntoTree({ slot, health, details }: NodeEntry): void {
+    if (health === "DEAD") this.topology.remove(slot);
+    else
+      assert(this.topology.place(slot, details.networkLocation ?? "") === undefined, "location was checked");
   }
 
   /** Spec 01 §7.4: a dead node's commands go, and its replicas unless it is in maintenance. */

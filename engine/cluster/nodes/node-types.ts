@@ -1,9 +1,11 @@
 import type { RequestOf } from "../../../protocol/schema/messages.js";
 import type { Command, DatanodeDetails, LayoutVersion } from "../../../protocol/schema/records.js";
-import type { OperationalState } from "../../core/enums.js";
+import type { NodeHealth, OperationalState } from "../../core/enums.js";
 import type { ErrorCode, ErrorDetails } from "../../core/errors.js";
 import type { NodeSlot } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
+import type { Topology } from "../topology/topology.js";
+import type { NodeEntry } from "./node-entry.js";
 
 /** What the rest of the SCM tells and asks the node manager, whatever protocol a datanode speaks. */
 export type Registration = RequestOf<"register">;
@@ -18,6 +20,8 @@ export interface PeerAddress {
   readonly ipAddress: string;
   /** Result of the reverse look-up, which the host does before; undefined keeps what the datanode says. */
   readonly hostName?: string;
+  /** Rack path, which the host looks up before as well; undefined keeps what the datanode says. */
+  readonly networkLocation?: string;
 }
 
 /** This SCM's standing at the moment of the call. */
@@ -63,6 +67,9 @@ export interface NodeListener {
   onEvent(event: NodeEvent, slot: NodeSlot, uuid: Uuid): void;
   /** The node is dead and not in maintenance: its replicas no longer count (spec 01 §7.4 rows 4 and 5). */
   onPurge(slot: NodeSlot, uuid: Uuid): void;
+  /** Health, operational state, details or node report may be others than before; the topology has been told.
+   */
+  onNodeChanged(node: NodeEntry): void;
 }
 
 export interface NodeManagerOptions {
@@ -82,8 +89,8 @@ export interface NodeManagerOptions {
   readonly firstCommandId: number;
   /** Whether the replicas of the container are still to be deleted: asked when a delete leaves. */
   mayDelete(containerId: number): boolean;
-  /** Rack path of a host name or an address; undefined = not known. */
-  resolveLocation(hostOrAddress: string): string | undefined;
+  /** Empty; for as many slots as nodes. */
+  readonly topology: Topology;
   readonly listener: NodeListener;
 }
 
@@ -92,4 +99,29 @@ export interface NodeIntent {
   readonly operationalState: OperationalState;
   /** Epoch seconds, 0 = never. */
   readonly expirySeconds: number;
+}
+
+export interface NodeFilter {
+  readonly health?: NodeHealth | undefined;
+  readonly operationalState?: OperationalState | undefined;
+}
+
+export interface NodePage {
+  readonly slots: readonly NodeSlot[];
+  readonly more: boolean;
+}
+
+/** Since start (spec 01 §14). */
+export interface NodeCounters {
+  heartbeatCount: number;
+  /** Of datanodes that must register first. */
+  unknownHeartbeatCount: number;
+  nodeReportCount: number;
+  commandQueueReportCount: number;
+  /** Health checks that found the process had been paused. */
+  pauseCount: number;
+  /** Commands refused because the node's queue was full. */
+  refusedCommandCount: number;
+  /** Deletes that did not leave because their container had come back. */
+  droppedDeleteCount: number;
 }

@@ -8,17 +8,17 @@ const DEFAULT_RACK = "/default-rack";
 export function recordedDetails(
   details: DatanodeDetails,
   peer: PeerAddress | undefined,
-  options: Pick<NodeManagerOptions, "useDatanodeHostname" | "resolveLocation">,
+  { useDatanodeHostname, topology }: Pick<NodeManagerOptions, "useDatanodeHostname" | "topology">,
 ): DatanodeDetails {
   const ipAddress = peer?.ipAddress ?? details.ipAddress;
-  const hostName = options.useDatanodeHostname ? details.hostName : (peer?.hostName ?? details.hostName);
-  const location = options.resolveLocation(options.useDatanodeHostname ? hostName : ipAddress);
+  const hostName = useDatanodeHostname ? details.hostName : (peer?.hostName ?? details.hostName);
   return {
     ...details,
     ipAddress,
     hostName,
     networkName: details.uuid,
-    networkLocation: location ?? details.networkLocation ?? DEFAULT_RACK,
+    networkLocation: peer?.networkLocation ?? details.networkLocation ?? DEFAULT_RACK,
+    level: topology.schema.levels.length,
   };
 }
 

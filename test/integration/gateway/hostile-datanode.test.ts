@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import { NodeManager } from "../../../engine/cluster/nodes/node-manager.js";
 import type { NodeManagerOptions } from "../../../engine/cluster/nodes/node-types.js";
+import { DEFAULT_SCHEMA } from "../../../engine/cluster/topology/schema.js";
+import { Topology } from "../../../engine/cluster/topology/topology.js";
 import { SAFE_INTEGER_MAX } from "../../../engine/core/ids.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import type { Transport } from "../../../engine/core/transport.js";
@@ -30,8 +32,8 @@ const NODE_OPTIONS: NodeManagerOptions = {
   nodeCountMax: 1000,
   firstCommandId: 1,
   mayDelete: () => true,
-  resolveLocation: () => "/default-rack",
-  listener: { onEvent: () => {}, onPurge: () => {} },
+  topology: new Topology(DEFAULT_SCHEMA, 1000),
+  listener: { onEvent: () => {}, onPurge: () => {}, onNodeChanged: () => {} },
 };
 
 class Stage {

@@ -1,3 +1,4 @@
+import type { NodeEntry } from "../../../engine/cluster/nodes/node-entry.js";
 import { NodeManager } from "../../../engine/cluster/nodes/node-manager.js";
 import type {
   Heartbeat,
@@ -8,6 +9,8 @@ import type {
   PeerAddress,
   RegisterOutcome,
 } from "../../../engine/cluster/nodes/node-types.js";
+import { DEFAULT_SCHEMA } from "../../../engine/cluster/topology/schema.js";
+import { Topology } from "../../../engine/cluster/topology/topology.js";
 import type { NodeSlot } from "../../../engine/core/ids.js";
 import type { DatanodeDetails, NodeReport, StorageReport } from "../../../protocol/schema/records.js";
 import { datanodeDetails, uuidOf } from "./builders.js";
@@ -44,6 +47,8 @@ export class NodeRig {
   leader: LeaderView = { isLeader: true, term: 5 };
   /** `EVENT number-of-node`, in order; `PURGE number` for purges. */
   readonly events: string[] = [];
+  /** Nodes as the listener was told of them. */
+  readonly changes: NodeEntry[] = [];
 
   constructor(changes: Partial<NodeManagerOptions> = {}) {
     this.manager = new NodeManager({
@@ -55,9 +60,10 @@ export class NodeRig {
       nodeCountMax: 100,
       firstCommandId: 1000,
       mayDelete: () => true,
-      resolveLocation: (address) => (address.startsWith("10.0.1.") ? "/rack1" : undefined),
+      topology: new Topology(DEFAULT_SCHEMA, 100),
       listener: {
         onEvent: (event, _slot, uuid) => this.events.push(`${event} ${numberOf(uuid)}`),
+        onNodeChanged: (node) => this.changes.push(node),
         onPurge: (_slot, uuid) => this.events.push(`PURGE ${numberOf(uuid)}`),
       },
       ...changes,

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { ratis } from "../../../engine/cluster/containers/replication-config.js";
 import { NodeManager } from "../../../engine/cluster/nodes/node-manager.js";
+import { DEFAULT_SCHEMA } from "../../../engine/cluster/topology/schema.js";
+import { Topology } from "../../../engine/cluster/topology/topology.js";
 import { CONTAINER_STATE, type ContainerState } from "../../../engine/core/enums.js";
 import { StrataError } from "../../../engine/core/errors.js";
 import { containerId, type NodeSlot } from "../../../engine/core/ids.js";
@@ -60,9 +62,13 @@ export class ReportWorld {
       useDatanodeHostname: true,
       nodeCountMax: 10_000,
       firstCommandId: 1,
-      resolveLocation: () => undefined,
+      topology: new Topology(DEFAULT_SCHEMA, 10_000),
       mayDelete: () => true,
-      listener: { onEvent: () => {}, onPurge: (slot) => this.shards.purgeNode(slot) },
+      listener: {
+        onEvent: () => {},
+        onPurge: (slot) => this.shards.purgeNode(slot),
+        onNodeChanged: () => {},
+      },
     });
     this.shards = new ScmShards({
       config: {

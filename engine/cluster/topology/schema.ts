@@ -1,0 +1,32 @@
+/** A level of the topology tree, root first. */
+export interface TopologyLevel {
+  /** How a schema file calls it. */
+  readonly id: string;
+  /** What names on this level begin with, in any case; empty = anything. */
+  readonly prefix: string;
+  /** Of passing through a node of this level; leaves cost nothing. */
+  readonly cost: number;
+  /** Name, with its `/`, that path completion puts in; empty = none. */
+  readonly defaultName: string;
+}
+
+/** What the tree looks like (spec 03 §12.1). Level 1 is the root, the last level holds datanodes, and a node
+ * of the level above is a *rack*, whatever the file calls it. */
+export interface TopologySchema {
+  readonly levels: readonly TopologyLevel[];
+  /** Path completion may fill in inner levels. */
+  readonly enforcesPrefix: boolean;
+}
+
+const ROOT: TopologyLevel = { id: "datacenter", prefix: "", cost: 1, defaultName: "" };
+const RACK: TopologyLevel = { id: "rack", prefix: "rack", cost: 1, defaultName: "/default-rack" };
+const LEAF: TopologyLevel = { id: "node", prefix: "", cost: 0, defaultName: "" };
+
+/** `network-topology-default.xml` */
+export const DEFAULT_SCHEMA: TopologySchema = { levels: [ROOT, RACK, LEAF], enforcesPrefix: false };
+
+/** `network-topology-nodegroup.xml` */
+export const NODEGROUP_SCHEMA: TopologySchema = {
+  levels: [ROOT, RACK, { id: "nodegroup", prefix: "ng", cost: 1, defaultName: "/default-nodegroup" }, LEAF],
+  enforcesPrefix: false,
+};
