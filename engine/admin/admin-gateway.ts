@@ -55,6 +55,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
     changes.suppress(session, request, answer);
   });
   server.handle("import", (session, request, answer) => changes.import(session, request, answer));
+  server.handle("endImport", (session, request, answer) => changes.endImport(session, request, answer));
   server.handle("closeContainer", (session, request, answer) => changes.close(session, request, answer));
   server.handle("deleteContainer", (session, request, answer) => changes.delete(session, request, answer));
   server.handle("reconcileContainer", (session, request, answer) => {

@@ -59,6 +59,16 @@ export class ContainerMutations {
     );
   }
 
+  endImport(session: RpcSession, request: RequestOf<"endImport">, answer: Answer<"endImport">): void {
+    this.#mutations.run<"endImport">(
+      session,
+      answer,
+      { kind: OPERATION.endImport, session: stampOf(request) },
+      { operation: "END_IMPORT", parameters: {} },
+      () => ({}),
+    );
+  }
+
   /** Spec 02 §10.2. What datanodes are told follows from the state CLOSING. */
   close(session: RpcSession, request: RequestOf<"closeContainer">, answer: Answer<"closeContainer">): void {
     const id = checkContainerId(request.containerId);

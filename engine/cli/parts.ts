@@ -95,5 +95,6 @@ export type AdminConnection = Pick<
   | "listPipelines"
   | "suppressContainers"
   | "import"
+  | "endImport"
   | "close"
 >;

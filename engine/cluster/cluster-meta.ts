@@ -15,7 +15,7 @@ import { TABLE } from "./tables.js";
 /** Of the meta row and of all rows that it belongs to. It is the first row that is read. */
 const FORMAT = 3;
 
-const FLAG = { IMPORT_ALLOWED: 1, LOST_ITS_GROUP: 2 } as const;
+const FLAG = { IMPORT_ALLOWED: 1, LOST_ITS_GROUP: 2, IMPORT_ENDED: 4 } as const;
 
 /** Replicated values that belong to no table, and the place in the log. One row on disk. */
 export class ClusterMeta {
@@ -30,6 +30,8 @@ export class ClusterMeta {
   /** Empty until the cluster is seeded. */
   clusterId = "";
   importAllowed = false;
+  /** It was allowed before. */
+  hasImportEnded = false;
   /** Made into a group of its own: the group before may have created containers that are not known here. */
   lostItsGroup = false;
   termFloor = 0;
@@ -67,8 +69,9 @@ export class ClusterMeta {
     this.operationCount = countFrom(reader);
     this.nextSessionId = countFrom(reader);
     const flags = reader.u8();
-    if (flags > (FLAG.IMPORT_ALLOWED | FLAG.LOST_ITS_GROUP)) throw new RangeError(`flags ${flags}`);
+    if (flags >= 2 * FLAG.IMPORT_ENDED) throw new RangeError(`flags ${flags}`);
     this.importAllowed = (flags & FLAG.IMPORT_ALLOWED) !== 0;
+    this.hasImportEnded = (flags & FLAG.IMPORT_ENDED) !== 0;
     this.lostItsGroup = (flags & FLAG.LOST_ITS_GROUP) !== 0;
     this.termFloor = countFrom(reader);
     this.clusterId = reader.text();
@@ -94,7 +97,11 @@ export class ClusterMeta {
     writer.f64(this.nowMs);
     writer.f64(this.operationCount);
     writer.f64(this.nextSessionId);
-    writer.u8((this.importAllowed ? FLAG.IMPORT_ALLOWED : 0) | (this.lostItsGroup ? FLAG.LOST_ITS_GROUP : 0));
+    writer.u8(
+      (this.importAllowed ? FLAG.IMPORT_ALLOWED : 0) |
+        (this.hasImportEnded ? FLAG.IMPORT_ENDED : 0) |
+        (this.lostItsGroup ? FLAG.LOST_ITS_GROUP : 0),
+    );
     writer.f64(this.termFloor);
     writer.text(this.clusterId);
     writeConfState(writer, this.confState);

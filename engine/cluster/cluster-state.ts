@@ -124,7 +124,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     return this.#meta.clusterId;
   }
 
-  /** The floors of the old cluster were given at `--init`. */
+  /** The floors of the old cluster were given at `--init`, and the import has not ended. */
   get importAllowed(): boolean {
     return this.#meta.importAllowed;
   }
@@ -414,7 +414,9 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
       case OPERATION.openSession:
         return this.#openSession(operation);
       case OPERATION.importBatch:
-        return this.#meta.importAllowed ? applyImport(this, operation) : refused("IMPORT_FLOOR_MISSING");
+        return this.#importRefusal ?? applyImport(this, operation);
+      case OPERATION.endImport:
+        return this.#endImport();
       case OPERATION.suppressContainers:
         throw new RangeError("suppressContainers is read in place");
       case OPERATION.setNodeIntent:
@@ -447,6 +449,20 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     this.sequences.raise("localId", localIdFloor);
     // Serials 1 and 2 belong to the certificates of the first SCM (spec 07 §12.4).
     this.sequences.raise("CertificateId", 2n);
+    return DONE;
+  }
+
+  get #importRefusal(): OperationResult | undefined {
+    const { importAllowed, hasImportEnded } = this.#meta;
+    if (importAllowed) return undefined;
+    return refused(hasImportEnded ? "IMPORT_ENDED" : "IMPORT_FLOOR_MISSING");
+  }
+
+  #endImport(): OperationResult {
+    const refusal = this.#importRefusal;
+    if (refusal !== undefined) return refusal;
+    this.#meta.importAllowed = false;
+    this.#meta.hasImportEnded = true;
     return DONE;
   }
 

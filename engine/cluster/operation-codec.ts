@@ -58,6 +58,7 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       writer.u32(operation.count);
       return;
     case OPERATION.hashAt:
+    case OPERATION.endImport:
       return;
     case OPERATION.transitionContainer:
       writer.f64(operation.containerId);
@@ -145,6 +146,7 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
     case OPERATION.reserveSequence:
       return { kind, session, sequence: enumName(SEQUENCE, reader.u8()), count: reader.u32() };
     case OPERATION.hashAt:
+    case OPERATION.endImport:
       return { kind, session };
     case OPERATION.transitionContainer:
       return {

@@ -20,6 +20,7 @@ export const OPERATION = {
   setMember: 9,
   newGroup: 10,
   resurrectContainer: 11,
+  endImport: 20,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
 
@@ -36,6 +37,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   9: 1,
   10: 1,
   11: 1,
+  20: 1,
 };
 
 /** Makes a mutation happen exactly once (raft.md §13). With `sessionId` 0 it is at-least-once: a caller
@@ -80,6 +82,12 @@ export interface ImportBatch extends Stamped {
   readonly kind: typeof OPERATION.importBatch;
   readonly pipelines: readonly PipelineRecord[];
   readonly containers: readonly ContainerRecord[];
+}
+
+/** Every container and pipeline of the other SCM has been taken over: nothing can be imported any more, for
+ * good. */
+export interface EndImport extends Stamped {
+  readonly kind: typeof OPERATION.endImport;
 }
 
 /** Result: `readFailedContainerIds`. */
@@ -164,4 +172,5 @@ export type Operation =
   | TransitionContainer
   | SetMember
   | NewGroup
-  | ResurrectContainer;
+  | ResurrectContainer
+  | EndImport;

@@ -224,7 +224,7 @@ export const SCHEMA = {
       "str",
       "WARN",
       "What happens to reported replicas of containers that do not exist: DELETE, exactly so written, has " +
-        "them deleted if this cluster gave their id out and knows all its containers: not where containers " +
+        "them deleted if this cluster gave their id out and knows all its containers: not while containers " +
         "may be imported, nor after --force-new-group. All others are told in the log, a line a minute at " +
         "most, while their number changes.",
     ),

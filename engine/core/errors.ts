@@ -93,6 +93,11 @@ export const ERRORS = {
     "import needs the id and term floors of the old cluster",
     "Initialise a fresh directory with `--init --local-id-floor N --term-floor N` (docs/OPERATIONS.md).",
   ),
+  IMPORT_ENDED: rejected(
+    224,
+    "the import into this cluster has ended",
+    "Containers that were left out stay unknown; their replicas are on the datanodes (docs/IMPORT.md).",
+  ),
   SESSION_EXPIRED: rejected(
     209,
     "session {sessionId} is not known any more",

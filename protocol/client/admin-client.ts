@@ -17,6 +17,7 @@ export type MutationName =
   | "setNodeOperationalState"
   | "suppressContainers"
   | "import"
+  | "endImport"
   | "closeContainer"
   | "deleteContainer"
   | "allocateContainer";
@@ -205,6 +206,11 @@ export class AdminClient {
   /** Takes over pipelines and containers of another SCM, all of the request or nothing. */
   import(request: MutationRequest<"import">): Promise<ResponseOf<"import">> {
     return this.#asked("import", request, true);
+  }
+
+  /** Nothing is imported any more, for good. */
+  endImport(): Promise<ResponseOf<"endImport">> {
+    return this.#asked("endImport", {}, true);
   }
 
   /** A page of pipelines. */

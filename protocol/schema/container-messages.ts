@@ -129,6 +129,12 @@ export const IMPORT_RESPONSE = record("ImportResponse", "Committed.", {
   pipelineCount: field(u32, "added"),
   containerCount: field(u32, "added"),
 });
+export const END_IMPORT_REQUEST = record(
+  "EndImportRequest",
+  "Everything has been taken over: nothing can be imported any more, for good.",
+  SESSION_FIELDS,
+);
+export const END_IMPORT_RESPONSE = record("EndImportResponse", "Committed.", {});
 export const CLOSE_CONTAINER_REQUEST = record(
   "CloseContainerRequest",
   "Begins to close an open container (spec 02 §10.2): no new blocks, and its datanodes are told to close " +

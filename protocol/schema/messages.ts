@@ -212,7 +212,7 @@ export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live fi
   reportRowCount: field(count, "rows merged since start"),
   operationCount: field(count, "operations applied since start"),
   logBatchCount: field(count, "synced log batches since start"),
-  importAllowed: field(bool, "the floors of --init were given"),
+  importAllowed: field(bool, "the floors of --init were given, and the import has not ended"),
   primaryScmId: field(optional(uuid), "SCM that founded the cluster"),
   services: field(optional(list(recordOf(SERVICE), 64)), "work that this SCM does by itself"),
 });
@@ -405,6 +405,12 @@ export const OPERATIONS = {
     paths: ADMIN,
     request: containers.IMPORT_REQUEST,
     response: containers.IMPORT_RESPONSE,
+  },
+  endImport: {
+    op: 49,
+    paths: ADMIN,
+    request: containers.END_IMPORT_REQUEST,
+    response: containers.END_IMPORT_RESPONSE,
   },
   closeContainer: {
     op: 55,

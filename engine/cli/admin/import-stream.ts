@@ -34,6 +34,7 @@ const REQUESTS_IN_FLIGHT = 4;
 /** Errors that concern the whole import, not a record. */
 const GENERAL_ERRORS = new Set([
   "IMPORT_FLOOR_MISSING",
+  "IMPORT_ENDED",
   "SESSION_EXPIRED",
   "SESSION_SEQUENCE",
   "SESSION_LIMIT",

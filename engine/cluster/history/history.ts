@@ -19,6 +19,7 @@ const PIECES = 16;
 const KEPT: ReadonlySet<number> = new Set([
   OPERATION.seedCluster,
   OPERATION.importBatch,
+  OPERATION.endImport,
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
   OPERATION.setMember,

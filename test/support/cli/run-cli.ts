@@ -72,6 +72,7 @@ export function strictConnection(given: Partial<AdminConnection>): AdminConnecti
     listPipelines: refuse("listPipelines"),
     suppressContainers: refuse("suppressContainers"),
     import: refuse("import"),
+    endImport: refuse("endImport"),
     close: () => {},
     ...given,
   };

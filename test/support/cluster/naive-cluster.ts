@@ -45,6 +45,7 @@ export class NaiveCluster {
   configVersion = 0;
   clusterId = "";
   importAllowed = false;
+  importEnded = false;
   nowMs = 0;
   operationCount = 0;
   nextSessionId = 1;
@@ -115,6 +116,13 @@ export class NaiveCluster {
         return this.#openSession();
       case OPERATION.importBatch:
         return this.#import(operation.pipelines, operation.containers);
+      case OPERATION.endImport: {
+        const error = this.#importError();
+        if (error !== undefined) return { error };
+        this.importAllowed = false;
+        this.importEnded = true;
+        return { value: undefined };
+      }
       case OPERATION.suppressContainers:
         return this.#suppress(operation.containerIds, operation.suppress);
       case OPERATION.setNodeIntent: {
@@ -162,7 +170,8 @@ export class NaiveCluster {
   }
 
   #import(pipelines: readonly PipelineRecord[], containers: readonly ContainerRecord[]): Outcome {
-    if (!this.importAllowed) return { error: "IMPORT_FLOOR_MISSING" };
+    const error = this.#importError();
+    if (error !== undefined) return { error };
     const newPipelines = new Map(this.pipelines);
     for (const pipeline of pipelines) {
       const existing = newPipelines.get(pipeline.pipelineId);
@@ -200,6 +209,11 @@ export class NaiveCluster {
     for (const [id, container] of newContainers) this.containers.set(id, container);
     this.#raise("containerId", highestAdded);
     return { value: { pipelineCount, containerCount } };
+  }
+
+  #importError(): ErrorCode | undefined {
+    if (this.importAllowed) return undefined;
+    return this.importEnded ? "IMPORT_ENDED" : "IMPORT_FLOOR_MISSING";
   }
 
   #suppress(ids: readonly number[], suppressed: boolean): Outcome {

@@ -13,9 +13,13 @@ import {
   uuidOf,
 } from "./builders.js";
 
+/** Turns before an import may end: after that there are few new containers. */
+const END_IMPORT_AFTER = 150;
+
 /** Draws operations that mostly make sense, so that every branch is met. */
 export class OperationSource {
   readonly #random: SeededRandom;
+  #turnCount = 0;
   readonly #sessions: { id: number; next: number; acked: number }[] = [];
   #highestId = 0;
 
@@ -28,6 +32,7 @@ export class OperationSource {
   }
 
   turn(): Operation[] {
+    this.#turnCount++;
     return Array.from({ length: 1 + this.#random.below(6) }, () => this.#one());
   }
 
@@ -51,6 +56,8 @@ export class OperationSource {
     if (pick < 94) return this.#setMember(session);
     if (pick < 95) return this.#newGroup(session);
     if (pick < 98) return { kind: OPERATION.reserveSequence, session, sequence: "localId", count: 1000 };
+    if (this.#turnCount > END_IMPORT_AFTER && this.#random.below(2) === 0)
+      return { kind: OPERATION.endImport, session };
     return { kind: OPERATION.hashAt, session };
   }
 

@@ -41,6 +41,15 @@ test("only an open container is closed; of one that is closing or closed the ans
   }
 });
 
+test("the end of the import is committed, once, and is in the audit log", () => {
+  const rig = rigWith("OPEN");
+  assert.deepEqual(rig.mutate("endImport", {}, 1), {});
+  assert.deepEqual(rig.mutate("endImport", {}, 1), {});
+  assert.equal(rig.applied.state.importAllowed, false);
+  assert.match(String(rig.mutate("endImport", {}, 2)), /import into this cluster has ended/);
+  assert.deepEqual(audited(rig).at(-1), ["END_IMPORT", {}, "IMPORT_ENDED"]);
+});
+
 test("a close takes over the figures that the replicas tell", () => {
   const rig = rigWith("OPEN");
   rig.facts.set(5, { replicas: [], live: { usedBytes: 77, keyCount: 8, sequenceId: 200 } });

@@ -128,6 +128,22 @@ test("an import is all or nothing", () => {
   assert.equal(applied.state.pipelines.count, 0);
 });
 
+test("an import ends for good, and only where one was allowed", () => {
+  const end: Operation = { kind: OPERATION.endImport, session: NO_SESSION };
+  const applied = seeded();
+  applied.done(importBatch([containerRecord(3)]));
+  applied.done(end);
+  assert.equal(applied.state.importAllowed, false);
+  assert.equal(applied.refused(end), "IMPORT_ENDED");
+  // Not even what is there already.
+  assert.equal(applied.refused(importBatch([containerRecord(3)])), "IMPORT_ENDED");
+  applied.done(seedCluster());
+  assert.equal(applied.refused(importBatch([containerRecord(1)])), "IMPORT_ENDED");
+  const other = new AppliedState();
+  other.done(seedCluster(false));
+  assert.equal(other.refused(end), "IMPORT_FLOOR_MISSING");
+});
+
 test("an import can be repeated: equal containers and pipelines are skipped", () => {
   const applied = seeded();
   const batch = importBatch([containerRecord(1), containerRecord(2)], [pipelineRecord(1), pipelineRecord(1)]);

@@ -133,6 +133,7 @@ const operation = fc.oneof(
     count: fc.nat(0xffff_ffff),
   }),
   fc.record({ kind: fc.constant(OPERATION.hashAt), session }),
+  fc.record({ kind: fc.constant(OPERATION.endImport), session }),
   fc.record({
     kind: fc.constant(OPERATION.transitionContainer),
     session,
@@ -253,6 +254,7 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     setMember: 9,
     newGroup: 10,
     resurrectContainer: 11,
+    endImport: 20,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));
   assert.deepEqual(SEQUENCE, { localId: 1, delTxnId: 2, containerId: 3, CertificateId: 4 });

@@ -213,6 +213,16 @@ test("replicas of unknown containers are kept where containers may still be impo
   equal(rig.stateOf(2), "CLOSED");
 });
 
+test("replicas of unknown containers are deleted when the import has ended", () => {
+  const rig = new ContainerServiceRig().lead().add(1).add(100);
+  rig.applied.done({ kind: OPERATION.endImport, session: NO_SESSION });
+  for (const containerId of [2, 101]) decide(rig, "UNKNOWN", { containerId });
+  deepEqual(
+    rig.commandsOf(1).map(({ containerId }) => containerId),
+    [2],
+  );
+});
+
 test("replicas of unknown containers are kept after a forced new group", () => {
   const rig = withIssuedIds(100);
   decide(rig, "UNKNOWN", { containerId: 50 });

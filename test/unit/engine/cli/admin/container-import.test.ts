@@ -53,7 +53,13 @@ class FakeScm {
   readonly refused = new Set<number>();
   failure: Error | undefined;
 
+  hasEnded = false;
+
   readonly connection: Partial<AdminConnection> = {
+    endImport: async () => {
+      this.hasEnded = true;
+      return {};
+    },
     import: async ({ pipelines, containers }) => {
       await Promise.resolve();
       this.sizes.push(pipelines.length + containers.length);
@@ -74,6 +80,26 @@ class FakeScm {
 function importLines(scm: FakeScm, input: readonly string[]) {
   return runCli(["admin", "container", "import", "-"], { connection: scm.connection, input });
 }
+
+test("--end ends the import when every line has been taken over, and not before", async () => {
+  const run = (scm: FakeScm, words: readonly string[]) => {
+    const command = ["admin", "container", "import", "-", ...words];
+    return runCli(command, { connection: scm.connection, input: [lineOf(1), lineOf(2)] });
+  };
+  const scm = new FakeScm();
+  await run(scm, []);
+  assert.equal(scm.hasEnded, false);
+  scm.refused.add(2);
+  scm.containers.clear();
+  assert.equal((await run(scm, ["--end"])).exitCode, 1);
+  assert.equal(scm.hasEnded, false);
+  scm.refused.clear();
+  const { exitCode, out } = await run(scm, ["--end"]);
+  assert.deepEqual([exitCode, scm.hasEnded], [0, true]);
+  assert.match(out, /1 were there already\.\nThe import has ended\.$/);
+  const json = await run(scm, ["--end", "--json"]);
+  assert.deepEqual(JSON.parse(json.out), { pipelines: 0, containers: 0, existing: 2 });
+});
 
 test("a container line becomes a record; what is left out is 0", () => {
   const { usedBytes: _, keyCount: __, sequenceId: ___, ...rest } = CONTAINER;
