@@ -2,9 +2,12 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { Uuid } from "../../engine/core/uuid.js";
 import { Histogram } from "../harness/histogram.js";
-import { emptyFigures, type FleetFigures, type FleetOptions } from "./fleet.js";
-import type { FleetMessage } from "./process.js";
+import type { BlockWrite } from "./fleet.js";
+import { emptyFigures, type FleetFigures, type FleetOptions } from "./fleet-figures.js";
+import { FleetPlan } from "./plan.js";
+import type { FleetMessage, FleetOrder, GroupNews } from "./process.js";
 
 /** A fleet whose generator is busier than this does not measure the SCM any more. */
 const CPU_SHARE_MAX = 0.7;
@@ -19,6 +22,11 @@ export interface FleetSummary extends Omit<FleetFigures, "latencyUs" | "latencyM
   readonly doubts: readonly string[];
 }
 
+/** A block, and the datanode that its client writes it to. */
+export interface RoutedWrite extends BlockWrite {
+  readonly leader: Uuid;
+}
+
 export type FleetSetup = Omit<FleetOptions, "firstNode" | "nodeCount">;
 
 /** A fleet spread over several processes, seen as one. */
@@ -26,15 +34,19 @@ export class FleetRunner {
   readonly #children: ChildProcess[] = [];
   readonly #latest: (FleetMessage | undefined)[] = [];
   readonly #ended: Promise<void>[] = [];
+  /** Which child simulates a datanode. */
+  readonly #childOf = new Map<Uuid, number>();
 
   /** Nodes of the plan are shared out evenly over `processCount` processes. Resolves when all are up; they
    * wait for `begin`.
    * @param niceness of a fleet that is to leave the cores to the SCM, as one on other machines would. */
   async prepare(options: FleetSetup, processCount: number, niceness = 0): Promise<void> {
     const { nodeCount } = options.plan;
+    const plan = new FleetPlan(options.plan);
     for (let i = 0; i < processCount; i++) {
       const firstNode = Math.floor((i * nodeCount) / processCount);
       const endNode = Math.floor(((i + 1) * nodeCount) / processCount);
+      for (let node = firstNode; node < endNode; node++) this.#childOf.set(plan.uuid(node), i);
       this.#fork(i, { ...options, firstNode, nodeCount: endNode - firstNode }, niceness);
     }
     await Promise.all(this.#children.map((child) => once(child, "message")));
@@ -42,7 +54,7 @@ export class FleetRunner {
 
   /** All datanodes connect. */
   begin(): void {
-    for (const child of this.#children) child.send("begin");
+    this.#sendAll("begin");
   }
 
   async start(options: FleetSetup, processCount: number): Promise<void> {
@@ -76,14 +88,34 @@ export class FleetRunner {
 
   /** Heartbeats count from now on; `summary` tells so with the next message of each process. */
   forgetHeartbeats(): void {
-    for (const child of this.#children) child.send("forget heartbeats");
+    this.#sendAll("forget heartbeats");
+  }
+
+  /** Clients write these blocks. Those for datanodes that are not of this fleet are passed over. */
+  write(blocks: readonly RoutedWrite[]): void {
+    const writes: BlockWrite[][] = this.#children.map(() => []);
+    for (const { leader, ...block } of blocks) writes[this.#childOf.get(leader) ?? -1]?.push(block);
+    writes.forEach((write, index) => {
+      if (write.length > 0) this.#send(index, { write });
+    });
   }
 
   /** Asks for the last figures, then ends the processes. */
   async stop(): Promise<FleetSummary> {
-    for (const child of this.#children) if (child.connected) child.send("stop");
+    this.#sendAll("stop");
     await Promise.all(this.#ended);
     return this.summary();
+  }
+
+  #sendAll(order: FleetOrder, but?: number): void {
+    this.#children.forEach((_, index) => {
+      if (index !== but) this.#send(index, order);
+    });
+  }
+
+  #send(index: number, order: FleetOrder): void {
+    const child = this.#children[index];
+    if (child?.connected === true) child.send(order);
   }
 
   #fork(index: number, options: FleetOptions, niceness: number): void {
@@ -92,8 +124,9 @@ export class FleetRunner {
     if (child.pid !== undefined) setPriority(child.pid, niceness);
     this.#children.push(child);
     this.#latest.push(undefined);
-    child.on("message", (message) => {
-      this.#latest[index] = message as FleetMessage;
+    child.on("message", (message: FleetMessage | GroupNews) => {
+      if ("group" in message) this.#sendAll(message, index);
+      else this.#latest[index] = message;
     });
     this.#ended.push(new Promise((resolve) => child.once("exit", () => resolve())));
   }
@@ -121,6 +154,8 @@ function addFigures(sum: FleetFigures, more: FleetFigures): void {
   sum.rowsReported += more.rowsReported;
   sum.incrementalReports += more.incrementalReports;
   sum.commands += more.commands;
+  sum.blocksWritten += more.blocksWritten;
+  sum.blocksRefused += more.blocksRefused;
   sum.errors += more.errors;
   if (more.lastError !== "") sum.lastError = more.lastError;
 }

@@ -33,6 +33,7 @@ const RATIS_THREE: ReplicationRecord = {
 };
 const MIB = 1024 * 1024;
 const VOLUME_BYTES = 16 * 1024 * 1024 * MIB;
+const METADATA_BYTES = 100 * 1024 * MIB;
 /** Times in the plan count from here, so that a plan is the same on every day: 2026-01-01. */
 const EPOCH_MS = 1_767_225_600_000;
 
@@ -104,7 +105,16 @@ export class FleetPlan {
           fsAvailable: Math.max(0, VOLUME_BYTES - used),
         },
       ],
-      metadataStorageReports: [],
+      metadataStorageReports: [
+        {
+          storageLocation: "/data/metadata",
+          storageType: "SSD",
+          capacity: METADATA_BYTES,
+          scmUsed: 0,
+          remaining: METADATA_BYTES,
+          failed: false,
+        },
+      ],
     };
   }
 
