@@ -108,5 +108,6 @@ function emptyState(): ClusterState {
     onReplicationConfig: () => undefined,
     onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
+    onPipelineChanged: () => undefined,
   });
 }

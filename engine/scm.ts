@@ -123,6 +123,7 @@ export class Scm {
         this.#services?.closer.containerChanged(id);
       },
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
+      onPipelineChanged: (id) => this.#pipelineReports.pipelineChanged(id),
     });
     this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
   }

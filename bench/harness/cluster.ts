@@ -13,6 +13,7 @@ export function emptyCluster(): ClusterState {
     onReplicationConfig: () => undefined,
     onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
+    onPipelineChanged: () => undefined,
   });
 }
 

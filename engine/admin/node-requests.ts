@@ -68,7 +68,7 @@ export class NodeRequests {
     const { nodes, cluster, replicas, clock } = this.#services;
     const counts = {
       containerCount: replicas.nodeContainerCount(slot),
-      pipelineCount: cluster.pipelines.openCountOf(nodes.uuidOf(slot)),
+      pipelineCount: cluster.pipelines.index.activeCountOf(nodes.uuidOf(slot)),
     };
     return nodes.node(slot, counts, clock.monotonicMs());
   }

@@ -1,36 +1,25 @@
-import { assert, unreachable } from "../core/assert.js";
+import { assert } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { StrataError } from "../core/errors.js";
 import type { LogIndex, Term } from "../core/ids.js";
-import { isCount, logIndex, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
+import { isCount, logIndex } from "../core/ids.js";
 import type { Uuid } from "../core/uuid.js";
 import type { ConfState } from "../raft/types.js";
 import { ClusterMeta, readStateHead } from "./cluster-meta.js";
 import { Containers } from "./containers/containers.js";
 import type { ReplicationConfig } from "./containers/replication-config.js";
-import { applyResurrection } from "./containers/resurrection.js";
-import { applyTransition } from "./containers/transition.js";
+import { Executor } from "./executor.js";
 import type { FlushPart } from "./flush-part.js";
 import { DrainTarget } from "./flush-part.js";
 import type { HashSum } from "./hash-sum.js";
 import { History } from "./history/history.js";
-import { applyImport } from "./import.js";
 import { decodeChangeContext } from "./members/change-context.js";
 import { MemberTable } from "./members/member-table.js";
 import { IntentTable } from "./nodes/intent-table.js";
 import type { NodeIntent } from "./nodes/node-types.js";
-import type { NewGroup, OpenSession, Operation, ReserveSequence, SeedCluster } from "./operation.js";
-import { OPERATION, OPERATION_VERSION } from "./operation.js";
-import {
-  OPERATION_HEADER_BYTES,
-  readOperation,
-  SUPPRESS_COUNT_OFFSET,
-  SUPPRESS_FLAG_OFFSET,
-  SUPPRESS_IDS_OFFSET,
-} from "./operation-codec.js";
-import { DONE, done, failedContainerIds, refused } from "./operation-result.js";
+import { OPERATION_HEADER_BYTES } from "./operation-codec.js";
 import { PipelineTable } from "./pipelines/pipeline-table.js";
-import { SEQUENCE, type SequenceName, SequenceTable } from "./sequence/sequence-table.js";
+import { SequenceTable } from "./sequence/sequence-table.js";
 import { Session } from "./sessions/session.js";
 import { SessionTable } from "./sessions/session-table.js";
 import type {
@@ -58,13 +47,16 @@ export interface ClusterStateOptions {
   onContainerChanged(id: number): void;
   /** An intent was applied, or loaded: for `NodeManager.applyIntent`. */
   onNodeIntent(uuid: Uuid, intent: NodeIntent): void;
+  /** A pipeline was created, entered another state or was removed, by `apply`; undefined: a snapshot has taken
+   * the place of all. */
+  onPipelineChanged(id: Uuid | undefined): void;
 }
 
 /** All replicated state: tables, `apply`, hash, flush and load. A pure function of the log (architecture §3):
  * what `apply` answers and changes depends on the state and the entry alone. */
 export class ClusterState implements StateMachine, FlushSource, TailSource, ReloadTarget {
   readonly containers: Containers;
-  readonly pipelines = new PipelineTable();
+  readonly pipelines: PipelineTable;
   readonly sequences = new SequenceTable();
   readonly intents = new IntentTable();
   readonly #sessions = new SessionTable();
@@ -72,6 +64,7 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
   readonly members = new MemberTable();
   readonly #meta = new ClusterMeta(this.history, this.members);
   readonly #options: ClusterStateOptions;
+  readonly #executor: Executor;
   readonly #parts: readonly FlushPart[];
   #nextPart = 0;
   #frozenMeta: Uint8Array | undefined;
@@ -88,6 +81,18 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
   constructor(options: ClusterStateOptions) {
     this.#options = options;
     this.containers = new Containers(options);
+    this.pipelines = new PipelineTable((id) => options.onPipelineChanged(id));
+    this.#executor = new Executor({
+      containers: this.containers,
+      pipelines: this.pipelines,
+      sequences: this.sequences,
+      intents: this.intents,
+      members: this.members,
+      sessions: this.#sessions,
+      meta: this.#meta,
+      hash: () => this.hash(),
+      onNodeIntent: (uuid, intent) => options.onNodeIntent(uuid, intent),
+    });
     this.#parts = [
       this.containers.table.pages,
       this.#sessions.dirty,
@@ -275,7 +280,10 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
       }
     });
     for (const [uuid, intent] of this.intents.rows.entries()) this.#options.onNodeIntent(uuid, intent);
-    if (this.#isReloading) this.members.onChanged();
+    if (this.#isReloading) {
+      this.members.onChanged();
+      this.#options.onPipelineChanged(undefined);
+    }
     this.#isReloading = false;
   }
 
@@ -379,141 +387,14 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
   }
 
   #execute(view: DataView, offset: number, length: number): OperationResult {
-    const bytes = bytesOf(view, offset, length);
-    const result =
-      view.getUint16(offset, true) === OPERATION.suppressContainers
-        ? this.#suppress(view, offset, length)
-        : this.#executeDecoded(readOperation(new ByteReader(bytes)));
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length);
+    const result = this.#executor.execute(bytes, view, offset, this.#use);
     this.history.add(this.#place, bytes, result.error);
     return result;
   }
-
-  /** Read in place: the hottest operation makes no object but its result when ids are unknown. */
-  #suppress(view: DataView, offset: number, length: number): OperationResult {
-    const version = view.getUint8(offset + 2);
-    if (version !== OPERATION_VERSION[OPERATION.suppressContainers])
-      throw new RangeError(`version ${version}`);
-    const count = view.getUint32(offset + SUPPRESS_COUNT_OFFSET, true);
-    if (SUPPRESS_IDS_OFFSET + count * 8 !== length) throw new RangeError(`${count} ids in ${length} bytes`);
-    const suppress = view.getUint8(offset + SUPPRESS_FLAG_OFFSET) !== 0;
-    const { table } = this.containers;
-    let failed: number[] = NO_IDS;
-    for (let i = 0; i < count; i++) {
-      const id = view.getFloat64(offset + SUPPRESS_IDS_OFFSET + i * 8, true);
-      if (table.suppress(id, suppress)) continue;
-      if (failed === NO_IDS) failed = [];
-      failed.push(id);
-    }
-    return failed === NO_IDS ? DONE : failedContainerIds(failed);
-  }
-
-  #executeDecoded(operation: Operation): OperationResult {
-    switch (operation.kind) {
-      case OPERATION.seedCluster:
-        return this.#seed(operation);
-      case OPERATION.openSession:
-        return this.#openSession(operation);
-      case OPERATION.importBatch:
-        return this.#importRefusal ?? applyImport(this, operation);
-      case OPERATION.endImport:
-        return this.#endImport();
-      case OPERATION.suppressContainers:
-        throw new RangeError("suppressContainers is read in place");
-      case OPERATION.setNodeIntent:
-        return this.#setIntent(operation.uuid, operation);
-      case OPERATION.reserveSequence:
-        return this.#reserve(operation);
-      case OPERATION.hashAt:
-        return done((writer) => writer.text(this.hash()));
-      case OPERATION.transitionContainer:
-        return applyTransition(this.containers, operation, this.#meta.nowMs);
-      case OPERATION.setMember:
-        return this.members.set(operation.member, this.confState) ?? DONE;
-      case OPERATION.newGroup:
-        return this.#startNewGroup(operation);
-      case OPERATION.resurrectContainer:
-        return applyResurrection(this.containers, operation, this.#meta.nowMs);
-      default:
-        return unreachable(operation);
-    }
-  }
-
-  /** Once in a cluster's life; repeated by a leader that did not see the first one applied. */
-  #seed({ clusterId, importAllowed, localIdFloor, termFloor }: SeedCluster): OperationResult {
-    const expected = this.#meta.clusterId;
-    if (expected === clusterId) return DONE;
-    if (expected !== "") return refused("CLUSTER_ID_MISMATCH", { given: clusterId, expected });
-    this.#meta.clusterId = clusterId;
-    this.#meta.importAllowed = importAllowed;
-    this.#meta.termFloor = termFloor;
-    this.sequences.raise("localId", localIdFloor);
-    // Serials 1 and 2 belong to the certificates of the first SCM (spec 07 §12.4).
-    this.sequences.raise("CertificateId", 2n);
-    return DONE;
-  }
-
-  get #importRefusal(): OperationResult | undefined {
-    const { importAllowed, hasImportEnded } = this.#meta;
-    if (importAllowed) return undefined;
-    return refused(hasImportEnded ? "IMPORT_ENDED" : "IMPORT_FLOOR_MISSING");
-  }
-
-  #endImport(): OperationResult {
-    const refusal = this.#importRefusal;
-    if (refusal !== undefined) return refusal;
-    this.#meta.importAllowed = false;
-    this.#meta.hasImportEnded = true;
-    return DONE;
-  }
-
-  #openSession({ clientName }: OpenSession): OperationResult {
-    const id = this.#meta.nextSessionId;
-    const refusal = this.#sessions.open(id, clientName, this.#use);
-    if (refusal !== undefined) return refusal;
-    this.#meta.nextSessionId = id + 1;
-    return done((writer) => writer.f64(id));
-  }
-
-  #setIntent(uuid: Uuid, { operationalState, expirySeconds }: NodeIntent): OperationResult {
-    const intent = { operationalState, expirySeconds };
-    if (!this.intents.set(uuid, intent)) return refused("NODE_LIMIT", { limit: NODE_SLOT_COUNT_MAX });
-    this.#options.onNodeIntent(uuid, intent);
-    return DONE;
-  }
-
-  #startNewGroup({ skipped, skippedSessionIds, skippedNodeIds }: NewGroup): OperationResult {
-    const names = Object.keys(SEQUENCE) as SequenceName[];
-    for (const name of names) {
-      if (!this.sequences.hasRoom(name, skipped[name])) return refused("SEQUENCE_EXHAUSTED", { name });
-    }
-    const nextSessionId = this.#meta.nextSessionId + skippedSessionIds;
-    if (!isCount(nextSessionId)) return refused("SEQUENCE_EXHAUSTED", { name: "session id" });
-    if (!this.members.skip(skippedNodeIds)) return refused("SEQUENCE_EXHAUSTED", { name: "node id" });
-    this.#meta.nextSessionId = nextSessionId;
-    this.#meta.lostItsGroup = true;
-    for (const name of names) this.sequences.raise(name, this.sequences.last(name) + BigInt(skipped[name]));
-    return DONE;
-  }
-
-  /** Before the cluster is seeded local ids would start at 1 and meet those of an old cluster. */
-  #reserve({ sequence, count }: ReserveSequence): OperationResult {
-    if (this.#meta.clusterId === "") return refused("NOT_READY", { step: "the cluster is not seeded" });
-    if (count === 0) return refused("INVALID_ARGUMENT", { field: "count", reason: "is 0" });
-    if (!this.sequences.hasRoom(sequence, count)) return refused("SEQUENCE_EXHAUSTED", { name: sequence });
-    const first = this.sequences.reserve(sequence, count);
-    return done((writer) => {
-      writer.u64(first);
-      writer.u32(count);
-    });
-  }
 }
 
-const NO_IDS: number[] = [];
 const NO_KEY = new Uint8Array(0);
-
-function bytesOf(view: DataView, offset: number, length: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + offset, length);
-}
 
 function corruptUnless(code: "LOG_CORRUPT" | "STATE_CORRUPT", where: string, task: () => void): void {
   try {

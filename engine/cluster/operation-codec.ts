@@ -8,9 +8,15 @@ import { PROVING_REPLICA_STATE } from "./containers/resurrection.js";
 import { countFrom } from "./count-from.js";
 import { enumName } from "./enum-name.js";
 import { readMember, writeMember } from "./members/member-codec.js";
-import type { ImportBatch, Operation, OperationNumber, SessionStamp } from "./operation.js";
+import type { ContainerFigures, ImportBatch, Operation, OperationNumber, SessionStamp } from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
-import { readPipeline, writePipeline } from "./pipelines/pipeline-codec.js";
+import {
+  readNewPipeline,
+  readPipeline,
+  writeNewPipeline,
+  writePipeline,
+} from "./pipelines/pipeline-codec.js";
+import { SETTABLE_PIPELINE_STATE } from "./pipelines/pipeline-state.js";
 import { SEQUENCE } from "./sequence/sequence-table.js";
 
 /** Encoding of an operation, little-endian: number u16 @0, version u8 @2, session id f64 @3, sequence f64
@@ -84,6 +90,25 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
       writer.f64(operation.sequenceId);
       writer.f64(operation.usedBytes);
       writer.f64(operation.keyCount);
+      return;
+    case OPERATION.createPipeline:
+      writeNewPipeline(writer, operation.pipeline);
+      writer.u8(operation.containerOwner === undefined ? 0 : 1);
+      if (operation.containerOwner !== undefined) writer.text(operation.containerOwner);
+      return;
+    case OPERATION.setPipelineState:
+      writer.uuid(operation.pipelineId);
+      writer.u8(SETTABLE_PIPELINE_STATE[operation.state]);
+      writer.u8(operation.leaderId === undefined ? 0 : 1);
+      if (operation.leaderId !== undefined) writer.uuid(operation.leaderId);
+      return;
+    case OPERATION.closePipeline:
+      writer.uuid(operation.pipelineId);
+      writer.u32(operation.containers.length);
+      for (const figures of operation.containers) writeFigures(writer, figures);
+      return;
+    case OPERATION.removePipeline:
+      writer.uuid(operation.pipelineId);
       return;
     default:
       unreachable(operation);
@@ -183,6 +208,22 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
         usedBytes: countFrom(reader),
         keyCount: countFrom(reader),
       };
+    case OPERATION.createPipeline: {
+      const pipeline = readNewPipeline(reader);
+      return { kind, session, pipeline, ...(flag(reader) ? { containerOwner: reader.text() } : {}) };
+    }
+    case OPERATION.setPipelineState: {
+      const pipelineId = reader.uuid();
+      const state = enumName(SETTABLE_PIPELINE_STATE, reader.u8());
+      return { kind, session, pipelineId, state, ...(flag(reader) ? { leaderId: reader.uuid() } : {}) };
+    }
+    case OPERATION.closePipeline: {
+      const pipelineId = reader.uuid();
+      const containers = list(reader, reader.u32(), FIGURES_BYTES, () => readFigures(reader));
+      return { kind, session, pipelineId, containers };
+    }
+    case OPERATION.removePipeline:
+      return { kind, session, pipelineId: reader.uuid() };
     default:
       return unreachable(kind);
   }
@@ -204,6 +245,24 @@ function list<T>(reader: ByteReader, count: number, bytesMin: number, read: () =
   if (count * bytesMin > reader.remaining)
     throw new RangeError(`${count} items in ${reader.remaining} bytes`);
   return Array.from({ length: count }, read);
+}
+
+const FIGURES_BYTES = 32;
+
+function writeFigures(writer: ByteWriter, figures: ContainerFigures): void {
+  writer.f64(figures.containerId);
+  writer.f64(figures.sequenceId);
+  writer.f64(figures.usedBytes);
+  writer.f64(figures.keyCount);
+}
+
+function readFigures(reader: ByteReader): ContainerFigures {
+  return {
+    containerId: countFrom(reader),
+    sequenceId: countFrom(reader),
+    usedBytes: countFrom(reader),
+    keyCount: countFrom(reader),
+  };
 }
 
 /** A batch has its own dictionaries of configurations and owners, so that a container is a row of fixed size.

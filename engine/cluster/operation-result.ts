@@ -2,6 +2,7 @@ import { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
 import type { ErrorCode, ErrorDetails } from "../core/errors.js";
 import { ERRORS, errorCodeOfWire, StrataError } from "../core/errors.js";
+import type { Uuid } from "../core/uuid.js";
 import type { OperationResult } from "./state-machine.js";
 
 /** Results of operations as bytes. Sessions keep them, so they are made once and never changed; the frequent
@@ -91,6 +92,18 @@ export function readFailedContainerIds(body: Uint8Array): number[] {
   if (body.length === 0) return [];
   const reader = new ByteReader(body);
   return Array.from({ length: reader.u32() }, () => reader.f64());
+}
+
+export interface CreatedPipeline {
+  readonly pipelineId: Uuid;
+  /** Of its first container, 0 when none was asked for. */
+  readonly containerId: number;
+}
+
+/** Of `createPipeline`. */
+export function readCreatedPipeline(body: Uint8Array): CreatedPipeline {
+  const reader = new ByteReader(body);
+  return { pipelineId: reader.uuid(), containerId: reader.f64() };
 }
 
 export interface Reservation {

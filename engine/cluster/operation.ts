@@ -3,6 +3,7 @@ import type { ContainerEvent, OperationalState } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
 import type { ProvingReplicaState } from "./containers/resurrection.js";
 import type { Member } from "./members/member.js";
+import type { SettablePipelineState } from "./pipelines/pipeline-state.js";
 import type { SequenceName } from "./sequence/sequence-table.js";
 
 /** Every replicated operation by number. A number is for ever: it stands in logs on disk. An operation that
@@ -20,6 +21,10 @@ export const OPERATION = {
   setMember: 9,
   newGroup: 10,
   resurrectContainer: 11,
+  createPipeline: 12,
+  setPipelineState: 13,
+  closePipeline: 14,
+  removePipeline: 15,
   endImport: 20,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
@@ -37,6 +42,10 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   9: 1,
   10: 1,
   11: 1,
+  12: 1,
+  13: 1,
+  14: 1,
+  15: 1,
   20: 1,
 };
 
@@ -161,6 +170,53 @@ export interface NewGroup extends Stamped {
   readonly skippedNodeIds: number;
 }
 
+/** What a pipeline is created with; its state and its times follow from the entry. */
+export type NewPipeline = Pick<
+  PipelineRecord,
+  "pipelineId" | "replication" | "members" | "suggestedLeaderId"
+>;
+
+/** RATIS and EC pipelines begin ALLOCATED, STAND_ALONE ones OPEN (spec 03 §3). Result: `readCreatedPipeline`.
+ */
+export interface CreatePipeline extends Stamped {
+  readonly kind: typeof OPERATION.createPipeline;
+  readonly pipeline: NewPipeline;
+  /** EC alone: the pipeline is OPEN at once, with its first container for this owner, or neither is there. */
+  readonly containerOwner?: string;
+}
+
+/** ALLOCATED → OPEN, and to and fro between OPEN and DORMANT (spec 03 §20 rule 1); nothing happens to one
+ * that is in this state. Refused with INVALID_PIPELINE_STATE. */
+export interface SetPipelineState extends Stamped {
+  readonly kind: typeof OPERATION.setPipelineState;
+  readonly pipelineId: Uuid;
+  readonly state: SettablePipelineState;
+  /** As the proposer's datanodes tell; kept as it was when it is left out. */
+  readonly leaderId?: Uuid;
+}
+
+/** The proposer's figures of a container (spec 02 §18 rule 2). */
+export interface ContainerFigures {
+  readonly containerId: number;
+  readonly sequenceId: number;
+  readonly usedBytes: number;
+  readonly keyCount: number;
+}
+
+/** All open containers of the pipeline become CLOSING, and it becomes CLOSED, in one step (spec 03 §20 rule
+ * 4); nothing happens to one that is. A container without figures keeps those that it has. */
+export interface ClosePipeline extends Stamped {
+  readonly kind: typeof OPERATION.closePipeline;
+  readonly pipelineId: Uuid;
+  readonly containers: readonly ContainerFigures[];
+}
+
+/** A CLOSED pipeline is forgotten. */
+export interface RemovePipeline extends Stamped {
+  readonly kind: typeof OPERATION.removePipeline;
+  readonly pipelineId: Uuid;
+}
+
 export type Operation =
   | SeedCluster
   | OpenSession
@@ -173,4 +229,8 @@ export type Operation =
   | SetMember
   | NewGroup
   | ResurrectContainer
+  | CreatePipeline
+  | SetPipelineState
+  | ClosePipeline
+  | RemovePipeline
   | EndImport;

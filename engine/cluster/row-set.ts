@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { ByteWriter } from "../core/byte-writer.js";
 import type { RowEncoder } from "./dirty-rows.js";
@@ -57,6 +58,15 @@ export class RowSet<K extends string | number, R> {
   set(key: K, row: R): void {
     this.dirty.touch(key);
     this.#put(key, row);
+  }
+
+  /** Takes an existing row away. */
+  delete(key: K): void {
+    const old = this.#rows.get(key);
+    assert(old !== undefined, `no row ${key}`);
+    this.dirty.touch(key);
+    this.hash.subtractBytes(this.#hashed(key, old), this.#codec.table);
+    this.#rows.delete(key);
   }
 
   /** Bytes of a row as they would be stored; valid until the next call of this table. */

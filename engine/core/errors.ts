@@ -155,6 +155,12 @@ export const ERRORS = {
     "Two SCMs run on copies of one directory, or one was given its own address as that of another.",
   ),
 
+  DUPLICATED_PIPELINE_ID: rejected(240, "pipeline {pipelineId} exists already", "Report this as a bug."),
+  INVALID_PIPELINE_STATE: rejected(
+    241,
+    "pipeline {pipelineId} in state {state} {reason}",
+    "`strata admin pipeline list` shows its state.",
+  ),
   TOPOLOGY_LOCATION: rejected(
     270,
     "datanode {uuid} cannot be at {location}, which {reason}",

@@ -8,6 +8,7 @@ import type { StateStep } from "./container-stripe.js";
 import { ContainerTable } from "./container-table.js";
 import type { Dictionary } from "./dictionary.js";
 import { ownerDictionary, replicationDictionary } from "./dictionary.js";
+import { OpenContainers } from "./open-containers.js";
 import { printReplication, type ReplicationConfig } from "./replication-config.js";
 
 /** Rows that a list looks at in one call, existing or not: a millisecond. */
@@ -55,6 +56,7 @@ export interface ContainersOptions {
 export class Containers {
   readonly #options: ContainersOptions;
   readonly table: ContainerTable;
+  readonly open = new OpenContainers();
   readonly owners: Dictionary<string> = ownerDictionary();
   readonly replications: Dictionary<ReplicationConfig> = replicationDictionary();
 
@@ -96,11 +98,15 @@ export class Containers {
       sequenceId: record.sequenceId,
       deleteTransactionId: record.deleteTransactionId,
     });
+    if (record.state === "OPEN" && record.pipelineId !== undefined) {
+      this.open.attach(record.pipelineId, record.containerId);
+    }
     this.#options.onContainerChanged(record.containerId);
   }
 
   /** Moves an existing container on. */
   enterState(id: number, step: StateStep): void {
+    if (this.table.state(id) === CONTAINER_STATE.OPEN) this.#detach(id);
     this.table.enterState(id, step);
     this.#options.onContainerChanged(id);
   }
@@ -135,6 +141,7 @@ export class Containers {
   /** Before all are loaded anew; `table.clearStep` clears the rows. */
   beginReload(): void {
     this.table.beginReload();
+    this.open.clear();
     this.owners.clear();
     this.replications.clear();
   }
@@ -146,6 +153,7 @@ export class Containers {
     this.replications.loaded();
     const problem = this.#danglingNumber();
     if (problem !== undefined) throw new RangeError(problem);
+    this.#attachOpen(this.open);
     for (const [number, config] of this.replications.rows.entries()) {
       this.#options.onReplicationConfig(number, config);
     }
@@ -155,7 +163,28 @@ export class Containers {
   problem(): string | undefined {
     if (!this.owners.rows.rehash().equals(this.owners.rows.hash)) return "hash of owners";
     if (!this.replications.rows.rehash().equals(this.replications.rows.hash)) return "hash of configurations";
-    return this.table.problem() ?? this.#danglingNumber();
+    return this.table.problem() ?? this.#danglingNumber() ?? this.#openProblem();
+  }
+
+  /** Nothing becomes open again. */
+  #detach(id: number): void {
+    const { pipelineId } = this.table.read(id);
+    if (pipelineId !== undefined) this.open.detach(pipelineId, id);
+  }
+
+  #attachOpen(open: OpenContainers): void {
+    const filter = { state: CONTAINER_STATE.OPEN, suppressed: undefined, replications: undefined };
+    this.table.scan(1, filter, Number.POSITIVE_INFINITY, (id) => {
+      const { pipelineId } = this.table.read(id);
+      if (pipelineId !== undefined) open.attach(pipelineId, id);
+      return true;
+    });
+  }
+
+  #openProblem(): string | undefined {
+    const fresh = new OpenContainers();
+    this.#attachOpen(fresh);
+    return this.open.equals(fresh) ? undefined : "open containers of pipelines";
   }
 
   #replicationNumber(config: ReplicationConfig): number {

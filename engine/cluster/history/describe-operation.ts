@@ -1,3 +1,4 @@
+import { printReplication } from "../containers/replication-config.js";
 import { OPERATION, type Operation } from "../operation.js";
 
 /** What an operation of the history was about, in a few words. */
@@ -30,6 +31,17 @@ export function describeOperation(operation: Operation): string {
       const { containerId, replicaState, sequenceId } = operation;
       return `container ${containerId}, by a ${replicaState} replica with sequence id ${sequenceId}`;
     }
+    case OPERATION.createPipeline: {
+      const { pipelineId, replication, members } = operation.pipeline;
+      const uuids = members.map(({ details }) => details.uuid);
+      return `pipeline ${pipelineId} ${printReplication(replication)} of ${uuids.join(" ")}`;
+    }
+    case OPERATION.setPipelineState:
+      return `pipeline ${operation.pipelineId} ${operation.state}`;
+    case OPERATION.closePipeline:
+      return `pipeline ${operation.pipelineId}, ${operation.containers.length} open containers`;
+    case OPERATION.removePipeline:
+      return `pipeline ${operation.pipelineId}`;
     default:
       return "";
   }

@@ -89,9 +89,16 @@ export class History {
   }
 }
 
-/** Transitions are the SCM's own, but for those that came in a client's session. */
+/** The SCM's own, but for those that came in a client's session. */
+const KEPT_WHEN_ASKED: ReadonlySet<number> = new Set([
+  OPERATION.transitionContainer,
+  OPERATION.createPipeline,
+  OPERATION.setPipelineState,
+  OPERATION.closePipeline,
+]);
+
 function isKept(operation: Uint8Array): boolean {
   const kind = (operation[0] as number) | ((operation[1] as number) << 8);
-  if (kind !== OPERATION.transitionContainer) return KEPT.has(kind);
+  if (!KEPT_WHEN_ASKED.has(kind)) return KEPT.has(kind);
   return readOperationHeader(new ByteReader(operation)).session.sessionId !== NO_SESSION.sessionId;
 }

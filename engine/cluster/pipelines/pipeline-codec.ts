@@ -4,6 +4,7 @@ import type { ByteWriter } from "../../core/byte-writer.js";
 import { OPERATIONAL_STATE, PIPELINE_STATE } from "../../core/enums.js";
 import { readReplication, writeReplication } from "../containers/replication-config.js";
 import { enumName } from "../enum-name.js";
+import type { NewPipeline } from "../operation.js";
 
 /** Stored form of a pipeline: log and state store. One record has one encoding, so equal bytes are equal
  * records. */
@@ -38,11 +39,7 @@ export function writePipeline(writer: ByteWriter, pipeline: PipelineRecord): voi
   );
   if (pipeline.leaderId !== undefined) writer.uuid(pipeline.leaderId);
   if (pipeline.suggestedLeaderId !== undefined) writer.uuid(pipeline.suggestedLeaderId);
-  writer.u16(pipeline.members.length);
-  for (const member of pipeline.members) {
-    writer.u8(member.replicaIndex);
-    writeDetails(writer, member.details);
-  }
+  writeMembers(writer, pipeline.members);
 }
 
 /** Throws RangeError on bytes that `writePipeline` cannot have written. */
@@ -58,10 +55,7 @@ export function readPipeline(reader: ByteReader): PipelineRecord {
   if (leaders > 3) throw new RangeError(`leader flags ${leaders}`);
   const leaderId = (leaders & LEADER.leaderId) === 0 ? undefined : reader.uuid();
   const suggestedLeaderId = (leaders & LEADER.suggestedLeaderId) === 0 ? undefined : reader.uuid();
-  const members = Array.from({ length: reader.u16() }, () => {
-    const replicaIndex = reader.u8();
-    return { details: readDetails(reader), replicaIndex };
-  });
+  const members = readMembers(reader);
   return {
     pipelineId,
     replication,
@@ -72,6 +66,49 @@ export function readPipeline(reader: ByteReader): PipelineRecord {
     creationTimeMs,
     stateEnterTimeMs,
   };
+}
+
+/** What a pipeline is created with, as it stands in the log. */
+export function writeNewPipeline(writer: ByteWriter, pipeline: NewPipeline): void {
+  writer.u8(FORMAT);
+  writer.uuid(pipeline.pipelineId);
+  writeReplication(writer, pipeline.replication);
+  writer.u8(pipeline.suggestedLeaderId === undefined ? 0 : LEADER.suggestedLeaderId);
+  if (pipeline.suggestedLeaderId !== undefined) writer.uuid(pipeline.suggestedLeaderId);
+  writeMembers(writer, pipeline.members);
+}
+
+/** Throws RangeError on bytes that `writeNewPipeline` cannot have written. */
+export function readNewPipeline(reader: ByteReader): NewPipeline {
+  const format = reader.u8();
+  if (format !== FORMAT) throw new RangeError(`pipeline format ${format}`);
+  const pipelineId = reader.uuid();
+  const replication = readReplication(reader);
+  const leaders = reader.u8();
+  if (leaders !== 0 && leaders !== LEADER.suggestedLeaderId) throw new RangeError(`leader flags ${leaders}`);
+  const suggestedLeaderId = leaders === 0 ? undefined : reader.uuid();
+  const members = readMembers(reader);
+  return {
+    pipelineId,
+    replication,
+    members,
+    ...(suggestedLeaderId === undefined ? {} : { suggestedLeaderId }),
+  };
+}
+
+function writeMembers(writer: ByteWriter, members: PipelineRecord["members"]): void {
+  writer.u16(members.length);
+  for (const { replicaIndex, details } of members) {
+    writer.u8(replicaIndex);
+    writeDetails(writer, details);
+  }
+}
+
+function readMembers(reader: ByteReader): PipelineRecord["members"] {
+  return Array.from({ length: reader.u16() }, () => {
+    const replicaIndex = reader.u8();
+    return { details: readDetails(reader), replicaIndex };
+  });
 }
 
 function writeDetails(writer: ByteWriter, details: DatanodeDetails): void {

@@ -46,6 +46,13 @@ export class PipelineReports {
     return leaderId === undefined ? pipeline : { ...pipeline, leaderId };
   }
 
+  /** It was added, entered another state or was removed; undefined: all were loaded anew, and nobody has
+   * reported these yet (spec 03 §3 rule 5). */
+  pipelineChanged(pipelineId: Uuid | undefined): void {
+    if (pipelineId === undefined) this.#observed.clear();
+    else if (this.#pipelines.get(pipelineId) === undefined) this.#observed.delete(pipelineId);
+  }
+
   #of(pipelineId: Uuid): Observed {
     let observed = this.#observed.get(pipelineId);
     if (observed === undefined) {

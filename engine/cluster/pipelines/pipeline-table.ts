@@ -1,9 +1,11 @@
 import type { PipelineRecord } from "../../../protocol/schema/records.js";
+import { assert } from "../../core/assert.js";
 import type { Uuid } from "../../core/uuid.js";
 import { replicationProblem, requiredNodes } from "../containers/replication-config.js";
 import { RowSet } from "../row-set.js";
 import { TABLE } from "../tables.js";
 import { readPipeline, writePipeline } from "./pipeline-codec.js";
+import { PipelineIndex } from "./pipeline-index.js";
 
 export const PIPELINE_COUNT_MAX = 262_144;
 /** Limit of a stored pipeline: it is one record of the state thread's channel. 64 members need about 20 KB.
@@ -20,11 +22,16 @@ export class PipelineTable {
     writeRow: writePipeline,
     readRow: readPipeline,
   });
-  /** Pipelines that are not CLOSED, by member. */
-  readonly #openByNode = new Map<Uuid, number>();
+  readonly index = new PipelineIndex();
+  readonly #onChanged: (id: Uuid) => void;
   /** Ids in order, as far as they were sorted; `#unsorted` waits until somebody lists. */
   #sorted: Uuid[] = [];
   #unsorted: Uuid[] = [];
+
+  /** `onChanged` is called when one was added, replaced or removed, but not while all are loaded. */
+  constructor(onChanged: (id: Uuid) => void = () => undefined) {
+    this.#onChanged = onChanged;
+  }
 
   get count(): number {
     return this.rows.size;
@@ -34,15 +41,28 @@ export class PipelineTable {
     return this.rows.get(id);
   }
 
-  /** Pipelines of a datanode that are not CLOSED. */
-  openCountOf(datanode: Uuid): number {
-    return this.#openByNode.get(datanode) ?? 0;
-  }
-
   /** Adds a pipeline that does not exist and was checked with `pipelineProblem`. */
   add(pipeline: PipelineRecord): void {
     this.rows.set(pipeline.pipelineId, pipeline);
     this.#index(pipeline);
+    this.#onChanged(pipeline.pipelineId);
+  }
+
+  /** Puts another record of the same pipeline into its place. */
+  replace(pipeline: PipelineRecord): void {
+    const { pipelineId } = pipeline;
+    this.index.remove(this.#existing(pipelineId));
+    this.rows.set(pipelineId, pipeline);
+    this.index.add(pipeline);
+    this.#onChanged(pipelineId);
+  }
+
+  remove(id: Uuid): void {
+    this.index.remove(this.#existing(id));
+    this.rows.delete(id);
+    this.#sort();
+    this.#sorted.splice(firstAbove(this.#sorted, id) - 1, 1);
+    this.#onChanged(id);
   }
 
   /** True when all fields are the same. */
@@ -66,39 +86,49 @@ export class PipelineTable {
   /** Before it is loaded anew. */
   clear(): void {
     this.rows.clear();
-    this.#openByNode.clear();
+    this.index.clear();
     this.#sorted = [];
     this.#unsorted = [];
   }
 
   /** At boot, after the last row. Throws RangeError. */
   loaded(): void {
+    const pipelines: PipelineRecord[] = [];
     for (const [id, pipeline] of this.rows.entries()) {
       if (id !== pipeline.pipelineId) throw new RangeError(`pipeline ${pipeline.pipelineId} has key ${id}`);
-      this.#index(pipeline);
+      pipelines.push(pipeline);
     }
+    // As they became OPEN.
+    pipelines.sort(
+      (a, b) => a.stateEnterTimeMs - b.stateEnterTimeMs || (a.pipelineId < b.pipelineId ? -1 : 1),
+    );
+    for (const pipeline of pipelines) this.#index(pipeline);
   }
 
   /** What is wrong with the table, undefined when nothing is. O(n). */
   problem(): string | undefined {
-    const openByNode = new Map<Uuid, number>();
+    const fresh = new PipelineIndex();
     for (const [id, pipeline] of this.rows.entries()) {
       if (id !== pipeline.pipelineId) return `pipeline ${pipeline.pipelineId} has key ${id}`;
       const problem = pipelineProblem(pipeline);
       if (problem !== undefined) return `pipeline ${id}: ${problem}`;
-      countOpen(openByNode, pipeline);
+      fresh.add(pipeline);
     }
-    if (openByNode.size !== this.#openByNode.size) return "nodes with open pipelines";
-    for (const [uuid, count] of openByNode) {
-      if (this.#openByNode.get(uuid) !== count) return `open pipelines of ${uuid}`;
-    }
+    const difference = this.index.differenceTo(fresh);
+    if (difference !== undefined) return difference;
     if (this.#sorted.length + this.#unsorted.length !== this.rows.size) return "list of pipelines";
     return this.rows.rehash().equals(this.rows.hash) ? undefined : "pipeline hash";
   }
 
   #index(pipeline: PipelineRecord): void {
-    countOpen(this.#openByNode, pipeline);
+    this.index.add(pipeline);
     this.#unsorted.push(pipeline.pipelineId);
+  }
+
+  #existing(id: Uuid): PipelineRecord {
+    const pipeline = this.rows.get(id);
+    assert(pipeline !== undefined, `no pipeline ${id}`);
+    return pipeline;
   }
 
   #sort(): void {
@@ -122,11 +152,6 @@ export function pipelineProblem(pipeline: PipelineRecord): string | undefined {
   }
   const isInRange = indexes.every((index) => index >= 1 && index <= wanted);
   return isInRange && new Set(indexes).size === wanted ? undefined : "replica indexes are not 1 … n";
-}
-
-function countOpen(counts: Map<Uuid, number>, { state, members }: PipelineRecord): void {
-  if (state === "CLOSED") return;
-  for (const { details } of members) counts.set(details.uuid, (counts.get(details.uuid) ?? 0) + 1);
 }
 
 /** Two sorted lists as one. */

@@ -16,6 +16,7 @@ export class AppliedState {
   readonly stripes = new Map<number, SharedArrayBuffer>();
   readonly intents = new Map<Uuid, NodeIntent>();
   readonly changedContainers: number[] = [];
+  readonly changedPipelines: (Uuid | undefined)[] = [];
   readonly configNumbers: number[] = [];
   readonly state: ClusterState;
   readonly #batch = new TurnBatch();
@@ -32,6 +33,7 @@ export class AppliedState {
       onReplicationConfig: (number) => this.configNumbers.push(number),
       onContainerChanged: (id) => this.changedContainers.push(id),
       onNodeIntent: (uuid, intent) => this.intents.set(uuid, intent),
+      onPipelineChanged: (id) => this.changedPipelines.push(id),
     });
     if (isNew) this.state.loaded(LONE_CONF_STATE);
   }

@@ -27,6 +27,7 @@ function newCluster(): ClusterState {
     onReplicationConfig: () => undefined,
     onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
+    onPipelineChanged: () => undefined,
   });
 }
 
@@ -38,6 +39,12 @@ const IN_HISTORY: ReadonlySet<number> = new Set([
   OPERATION.setMember,
   OPERATION.newGroup,
   OPERATION.resurrectContainer,
+]);
+const IN_HISTORY_WHEN_ASKED: ReadonlySet<number> = new Set([
+  OPERATION.transitionContainer,
+  OPERATION.createPipeline,
+  OPERATION.setPipelineState,
+  OPERATION.closePipeline,
 ]);
 const LONG_BYTES = 128;
 
@@ -54,7 +61,7 @@ class ExpectedHistory {
   /** The model has carried out the entry at `index`. */
   note(index: number): void {
     for (const { operation, timeMs, error } of this.#model.history.slice(this.#seen)) {
-      const isAsked = operation.kind === OPERATION.transitionContainer && operation.session.sessionId > 0;
+      const isAsked = IN_HISTORY_WHEN_ASKED.has(operation.kind) && operation.session.sessionId > 0;
       if (!IN_HISTORY.has(operation.kind) && !isAsked) continue;
       this.entries.push({
         number: this.entries.length + 1,

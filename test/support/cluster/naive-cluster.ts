@@ -1,5 +1,12 @@
 import type { Member } from "../../../engine/cluster/members/member.js";
-import type { Operation, OperationNumber, SessionStamp } from "../../../engine/cluster/operation.js";
+import type {
+  ClosePipeline,
+  CreatePipeline,
+  Operation,
+  OperationNumber,
+  SessionStamp,
+  SetPipelineState,
+} from "../../../engine/cluster/operation.js";
 import { OPERATION } from "../../../engine/cluster/operation.js";
 import type { ErrorCode } from "../../../engine/core/errors.js";
 import type { ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
@@ -142,6 +149,19 @@ export class NaiveCluster {
         return this.#transition(operation.containerId, operation);
       case OPERATION.resurrectContainer:
         return this.#resurrect(operation.containerId, operation);
+      case OPERATION.createPipeline:
+        return this.#createPipeline(operation);
+      case OPERATION.setPipelineState:
+        return this.#setPipelineState(operation.pipelineId, operation);
+      case OPERATION.closePipeline:
+        return this.#closePipeline(operation);
+      case OPERATION.removePipeline: {
+        const pipeline = this.pipelines.get(operation.pipelineId);
+        if (pipeline === undefined) return { error: "PIPELINE_NOT_FOUND" };
+        if (pipeline.state !== "CLOSED") return { error: "INVALID_PIPELINE_STATE" };
+        this.pipelines.delete(operation.pipelineId);
+        return { value: undefined };
+      }
       case OPERATION.setMember:
         return this.#setMember(operation.member);
       case OPERATION.newGroup: {
@@ -265,6 +285,68 @@ export class NaiveCluster {
       keyCount,
       sequenceId: Math.max(sequenceId, container.sequenceId),
     });
+    return { value: undefined };
+  }
+
+  #createPipeline({ pipeline, containerOwner: owner }: CreatePipeline): Outcome {
+    const { pipelineId, replication, members } = pipeline;
+    const isEc = replication.type === "EC";
+    const wanted = isEc ? replication.ecData + replication.ecParity : replication.factor;
+    if (members.length !== wanted) return { error: "INVALID_ARGUMENT" };
+    if (this.pipelines.has(pipelineId)) return { error: "DUPLICATED_PIPELINE_ID" };
+    if (owner !== undefined && !isEc) return { error: "INVALID_ARGUMENT" };
+    const isOpen = owner !== undefined || replication.type === "STAND_ALONE";
+    const times = { creationTimeMs: this.nowMs, stateEnterTimeMs: this.nowMs };
+    this.pipelines.set(pipelineId, { ...pipeline, ...times, state: isOpen ? "OPEN" : "ALLOCATED" });
+    if (owner === undefined) return { value: { pipelineId, containerId: 0 } };
+    const containerId = Number(this.#last("containerId")) + 1;
+    this.#raise("containerId", BigInt(containerId));
+    this.containers.set(containerId, {
+      containerId,
+      state: "OPEN",
+      replication,
+      pipelineId,
+      owner,
+      usedBytes: 0,
+      keyCount: 0,
+      sequenceId: 0,
+      deleteTransactionId: 0,
+      stateEnterTimeMs: this.nowMs,
+      suppressed: false,
+    });
+    return { value: { pipelineId, containerId } };
+  }
+
+  #setPipelineState(id: string, { state, leaderId }: Pick<SetPipelineState, "state" | "leaderId">): Outcome {
+    const pipeline = this.pipelines.get(id);
+    if (pipeline === undefined) return { error: "PIPELINE_NOT_FOUND" };
+    const step = `${pipeline.state} ${state}`;
+    if (pipeline.state === state) return { value: undefined };
+    if (!["ALLOCATED OPEN", "OPEN DORMANT", "DORMANT OPEN"].includes(step)) {
+      return { error: "INVALID_PIPELINE_STATE" };
+    }
+    const leader = leaderId === undefined ? {} : { leaderId };
+    this.pipelines.set(id, { ...pipeline, ...leader, state, stateEnterTimeMs: this.nowMs });
+    return { value: undefined };
+  }
+
+  #closePipeline({ pipelineId, containers: figures }: ClosePipeline): Outcome {
+    const pipeline = this.pipelines.get(pipelineId);
+    if (pipeline === undefined) return { error: "PIPELINE_NOT_FOUND" };
+    if (pipeline.state === "CLOSED") return { value: undefined };
+    for (const [id, container] of this.containers) {
+      if (container.pipelineId !== pipelineId || container.state !== "OPEN") continue;
+      const told = figures.filter(({ containerId }) => containerId === id).at(-1) ?? container;
+      this.containers.set(id, {
+        ...container,
+        state: "CLOSING",
+        stateEnterTimeMs: this.nowMs,
+        usedBytes: told.usedBytes,
+        keyCount: told.keyCount,
+        sequenceId: Math.max(container.sequenceId, told.sequenceId),
+      });
+    }
+    this.pipelines.set(pipelineId, { ...pipeline, state: "CLOSED", stateEnterTimeMs: this.nowMs });
     return { value: undefined };
   }
 

@@ -1,11 +1,20 @@
-import { parseReplication, ratis } from "../../../engine/cluster/containers/replication-config.js";
+import {
+  parseReplication,
+  type ReplicationConfig,
+  ratis,
+  requiredNodes,
+  standAlone,
+} from "../../../engine/cluster/containers/replication-config.js";
 import { PROVING_REPLICA_STATE } from "../../../engine/cluster/containers/resurrection.js";
-import type { Operation, SessionStamp } from "../../../engine/cluster/operation.js";
+import type { CreatePipeline, Operation, SessionStamp } from "../../../engine/cluster/operation.js";
 import { NO_SESSION, OPERATION } from "../../../engine/cluster/operation.js";
+import { SETTABLE_PIPELINE_STATE } from "../../../engine/cluster/pipelines/pipeline-state.js";
 import { CONTAINER_EVENT, CONTAINER_STATE, OPERATIONAL_STATE } from "../../../engine/core/enums.js";
 import type { SeededRandom } from "../../../engine/core/random.js";
+import type { Uuid } from "../../../engine/core/uuid.js";
 import {
   containerRecord,
+  datanodeDetails,
   importBatch,
   memberOf,
   pipelineRecord,
@@ -39,6 +48,7 @@ export class OperationSource {
   #one(): Operation {
     const session = this.#stamp();
     const pick = this.#random.below(100);
+    if (pick < 20) return this.#pipelineStep(session);
     if (pick < 40) return suppressContainers(this.#ids(), this.#random.below(2) === 0, session);
     if (pick < 55) return this.#import(session);
     if (pick < 77) return this.#transition(session);
@@ -96,6 +106,51 @@ export class OperationSource {
       skippedSessionIds: this.#random.below(3),
       skippedNodeIds: 0,
     };
+  }
+
+  /** The ids are those of imported pipelines, too. */
+  #pipelineStep(session: SessionStamp): Operation {
+    const pipelineId = uuidOf(1_000_000 + this.#random.below(14));
+    switch (this.#random.below(6)) {
+      case 0:
+      case 1:
+        return { kind: OPERATION.createPipeline, session, ...this.#newPipeline(pipelineId) };
+      case 2:
+      case 3: {
+        const leader = this.#random.below(2) === 0 ? {} : { leaderId: uuidOf(this.#random.below(5)) };
+        const state = this.#nameOf(SETTABLE_PIPELINE_STATE);
+        return { kind: OPERATION.setPipelineState, session, pipelineId, state, ...leader };
+      }
+      case 4: {
+        const containers = this.#ids().map((containerId) => ({
+          containerId,
+          sequenceId: this.#random.below(300),
+          usedBytes: this.#random.below(1_000_000),
+          keyCount: this.#random.below(100),
+        }));
+        return { kind: OPERATION.closePipeline, session, pipelineId, containers };
+      }
+      default:
+        return { kind: OPERATION.removePipeline, session, pipelineId };
+    }
+  }
+
+  /** Sometimes with a member too few, or an owner where there is no container yet. */
+  #newPipeline(pipelineId: Uuid): Pick<CreatePipeline, "pipeline" | "containerOwner"> {
+    const replication = [ratis(1), ratis(3), standAlone(1), parseReplication("rs-3-2-1024k")][
+      this.#random.below(4)
+    ] as ReplicationConfig;
+    const isEc = replication.type === "EC";
+    const count = requiredNodes(replication) - (this.#random.below(10) === 0 ? 1 : 0);
+    const members = Array.from({ length: count }, (_, at) => ({
+      details: datanodeDetails(at + 1 + this.#random.below(2) * 10),
+      replicaIndex: isEc ? at + 1 : 0,
+    }));
+    const first = members[0]?.details.uuid;
+    const suggestion = this.#random.below(2) === 0 || first === undefined ? {} : { suggestedLeaderId: first };
+    const hasOwner = this.#random.below(isEc ? 2 : 8) === 0;
+    const owner = hasOwner ? { containerOwner: `om${this.#random.below(3)}` } : {};
+    return { pipeline: { pipelineId, replication, members, ...suggestion }, ...owner };
   }
 
   #ids(): number[] {

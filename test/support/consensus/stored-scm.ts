@@ -93,6 +93,7 @@ export class StoredScm {
       onReplicationConfig: () => undefined,
       onContainerChanged: () => undefined,
       onNodeIntent: () => undefined,
+      onPipelineChanged: () => undefined,
     });
     const recovered = await recover(disk, DIRECTORIES, machine, async () => undefined);
     const world = new SimWorld(seed);

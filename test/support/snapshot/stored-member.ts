@@ -314,5 +314,6 @@ export function newMachine(): ClusterState {
     onReplicationConfig: () => undefined,
     onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
+    onPipelineChanged: () => undefined,
   });
 }

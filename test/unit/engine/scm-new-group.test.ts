@@ -60,6 +60,7 @@ function emptyState(): ClusterState {
     onReplicationConfig: () => undefined,
     onContainerChanged: () => undefined,
     onNodeIntent: () => undefined,
+    onPipelineChanged: () => undefined,
   });
 }
 

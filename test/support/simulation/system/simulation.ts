@@ -389,6 +389,7 @@ export class Simulation {
       onReplicationConfig: () => {},
       onContainerChanged: () => {},
       onNodeIntent: () => {},
+      onPipelineChanged: () => undefined,
     });
     const { config, disk } = scm;
     const report = await verify(disk, directoriesOf(config.storage), state, () => {});

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { OPERATION, type OperationNumber } from "../../../../engine/cluster/operation.js";
 import {
   errorOfResult,
+  readCreatedPipeline,
   readFailedContainerIds,
   readImportCounts,
   readReservation,
@@ -39,6 +40,8 @@ function decoded(kind: OperationNumber, { body }: OperationResult): unknown {
       return readFailedContainerIds(body);
     case OPERATION.reserveSequence:
       return readReservation(body).first;
+    case OPERATION.createPipeline:
+      return readCreatedPipeline(body);
     case OPERATION.hashAt:
       return "hash";
     default:

@@ -14,6 +14,7 @@ import {
   readOperation,
   writeOperation,
 } from "../../../../engine/cluster/operation-codec.js";
+import { SETTABLE_PIPELINE_STATE } from "../../../../engine/cluster/pipelines/pipeline-state.js";
 import { SEQUENCE } from "../../../../engine/cluster/sequence/sequence-table.js";
 import { ByteReader } from "../../../../engine/core/byte-reader.js";
 import { ByteWriter } from "../../../../engine/core/byte-writer.js";
@@ -69,12 +70,13 @@ const details = fc
   })
   .map(present);
 const port = fc.nat(65_535);
+const members = fc.array(fc.record({ details, replicaIndex: fc.nat(255) }), { maxLength: 3 });
 const pipeline = fc
   .record({
     pipelineId: uuid,
     replication,
     state: nameIn(PIPELINE_STATE),
-    members: fc.array(fc.record({ details, replicaIndex: fc.nat(255) }), { maxLength: 3 }),
+    members,
     leaderId: optional(uuid),
     suggestedLeaderId: optional(uuid),
     creationTimeMs: count,
@@ -178,6 +180,35 @@ const operation = fc.oneof(
     usedBytes: count,
     keyCount: count,
   }),
+  fc
+    .record({
+      kind: fc.constant(OPERATION.createPipeline),
+      session,
+      pipeline: fc
+        .record({ pipelineId: uuid, replication, members, suggestedLeaderId: optional(uuid) })
+        .map(present),
+      containerOwner: optional(text),
+    })
+    .map(present),
+  fc
+    .record({
+      kind: fc.constant(OPERATION.setPipelineState),
+      session,
+      pipelineId: uuid,
+      state: nameIn(SETTABLE_PIPELINE_STATE),
+      leaderId: optional(uuid),
+    })
+    .map(present),
+  fc.record({
+    kind: fc.constant(OPERATION.closePipeline),
+    session,
+    pipelineId: uuid,
+    containers: fc.array(
+      fc.record({ containerId: count, sequenceId: count, usedBytes: count, keyCount: count }),
+      { maxLength: 4 },
+    ),
+  }),
+  fc.record({ kind: fc.constant(OPERATION.removePipeline), session, pipelineId: uuid }),
 ) as fc.Arbitrary<Operation>;
 
 function encode(value: Operation): Uint8Array {
@@ -254,6 +285,10 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     setMember: 9,
     newGroup: 10,
     resurrectContainer: 11,
+    createPipeline: 12,
+    setPipelineState: 13,
+    closePipeline: 14,
+    removePipeline: 15,
     endImport: 20,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));

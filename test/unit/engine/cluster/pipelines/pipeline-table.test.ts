@@ -38,7 +38,7 @@ test("a member's pipelines are counted unless they are closed", () => {
   table.add(pipelineRecord(3, { state: "CLOSED" }));
   table.add(pipelineRecord(4, { replication: ratis(1), members: members([0]), state: "DORMANT" }));
   assert.deepEqual(
-    [1, 2, 3, 4].map((node) => table.openCountOf(uuidOf(node))),
+    [1, 2, 3, 4].map((node) => table.index.activeCountOf(uuidOf(node))),
     [3, 2, 2, 0],
   );
   assert.equal(table.problem(), undefined);
