@@ -8,7 +8,6 @@ import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
 import { errorOfOutcome } from "./cluster/operation-result.js";
-import { PipelineReports } from "./cluster/pipelines/pipeline-reports.js";
 import type { Config } from "./config/config.js";
 import { Group } from "./consensus/group.js";
 import { isLoneVoter } from "./consensus/group-status.js";
@@ -29,6 +28,7 @@ import { NO_NODE, type NodeId } from "./raft/types.js";
 import { createNodeManager } from "./scm-nodes.js";
 import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
+import { ScmPipelines } from "./scm-pipelines.js";
 import { ScmShards } from "./scm-shards.js";
 import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf } from "./scm-storage.js";
@@ -71,8 +71,8 @@ export interface BootStep {
  * production, fakes on one thread in the simulator. */
 export class Scm {
   readonly cluster: ClusterState;
-  readonly #pipelineReports: PipelineReports;
   readonly nodes: NodeManager;
+  readonly pipelines: ScmPipelines;
   readonly gatewayMetrics = new GatewayMetrics();
   readonly adminCounters: AdminCounters = { listContainerOps: 0 };
   /** Resolves when a part died without which there is no going on; the process then ends, and start is the
@@ -123,9 +123,9 @@ export class Scm {
         this.#services?.closer.containerChanged(id);
       },
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
-      onPipelineChanged: (id) => this.#pipelineReports.pipelineChanged(id),
+      onPipelineChanged: (id) => this.pipelines.changed(id),
     });
-    this.#pipelineReports = new PipelineReports(this.cluster.pipelines);
+    this.pipelines = new ScmPipelines({ cluster: this.cluster, clock: parts.environment.clock });
   }
 
   /** Takes the lock, recovers, starts the workers and Raft, opens its port. Who is alone waits until it
@@ -402,9 +402,7 @@ export class Scm {
       clock: environment.clock,
       scheduler: environment.scheduler,
       clusterId: this.identity.clusterId,
-      onPipelineReports: (uuid, reports) => {
-        this.#pipelineReports.accept(uuid, reports, environment.clock.monotonicMs());
-      },
+      onPipelineReports: (uuid, reports) => this.pipelines.reported(uuid, reports),
       onContainerActions: (slot, actions) => {
         for (const { containerId } of actions) this.services.closer.requestClose(containerId, slot);
       },
@@ -421,7 +419,7 @@ export class Scm {
       identity: this.identity,
       cluster: this.cluster,
       nodes: this.nodes,
-      pipelineReports: this.#pipelineReports,
+      pipelineReports: this.pipelines.reports,
       replicas: this.shards,
       consensus: this.raft,
       group: this.group,

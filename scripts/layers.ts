@@ -28,6 +28,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-bootstrap.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-new-group.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-pipelines.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-metrics.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-snapshots.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

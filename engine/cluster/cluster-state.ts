@@ -47,8 +47,8 @@ export interface ClusterStateOptions {
   onContainerChanged(id: number): void;
   /** An intent was applied, or loaded: for `NodeManager.applyIntent`. */
   onNodeIntent(uuid: Uuid, intent: NodeIntent): void;
-  /** A pipeline was created, entered another state or was removed, by `apply`; undefined: a snapshot has taken
-   * the place of all. */
+  /** A pipeline was created, entered another state or was removed, by `apply`; undefined: a snapshot has
+   * taken the place of all. */
   onPipelineChanged(id: Uuid | undefined): void;
 }
 

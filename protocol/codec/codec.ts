@@ -7,7 +7,7 @@ import type { Decode } from "./decoders.js";
 import { compileRecordDecoder } from "./decoders.js";
 import type { Encode } from "./encoders.js";
 import { compileRecordEncoder } from "./encoders.js";
-import { packFrame, packFrameView } from "./msgpack.js";
+import { packFrame, packFrameView, packValue } from "./msgpack.js";
 
 /** One for all: decoding never yields and never nests. */
 const READER = new BodyReader();
@@ -42,6 +42,12 @@ export class RecordCodec<V> {
    * @throws StrataError FIELD_INVALID, FRAME_TOO_LARGE */
   encodeView(op: number, flags: number, requestId: number, value: V): Uint8Array {
     return this.#checked(packFrameView(op, flags, requestId, this.#encode(value)));
+  }
+
+  /** The value alone, without a frame, as it stands within another message. The caller's to keep.
+   * @throws StrataError FIELD_INVALID */
+  encodeValue(value: V): Uint8Array {
+    return packValue(this.#encode(value));
   }
 
   /** Reads a body in `bytes[start … end)`. Optional fields that were nil or missing are absent from the

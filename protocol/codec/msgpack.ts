@@ -36,6 +36,11 @@ export function packFrameView(op: number, flags: number, requestId: number, body
   return finish(PACKR.pack(body, PACK_FRAME_REUSED) as unknown as Packed, op, flags, requestId);
 }
 
+/** Packs a value alone, the caller's to keep: to be put into a message later. */
+export function packValue(value: unknown): Uint8Array {
+  return Uint8Array.from(PACKR.pack(value));
+}
+
 function finish(packed: Packed, op: number, flags: number, requestId: number): Uint8Array {
   const frame = new Uint8Array(packed.buffer, packed.byteOffset + packed.start, packed.end - packed.start);
   writeFrameHeader(frame, op, flags, requestId);

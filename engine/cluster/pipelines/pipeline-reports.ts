@@ -13,8 +13,11 @@ export class PipelineReports {
   readonly #pipelines: PipelineTable;
   readonly #observed = new Map<Uuid, Observed>();
 
-  constructor(pipelines: PipelineTable) {
+  readonly #onLeaderChanged: (pipelineId: Uuid) => void;
+
+  constructor(pipelines: PipelineTable, onLeaderChanged: (pipelineId: Uuid) => void = () => undefined) {
     this.#pipelines = pipelines;
+    this.#onLeaderChanged = onLeaderChanged;
   }
 
   /** Takes the reports of `datanode` (spec 01 §4.3). Returns how many name a pipeline that it is no member
@@ -30,7 +33,10 @@ export class PipelineReports {
       const observed = this.#of(pipelineId);
       observed.reportedMs.set(datanode, nowMs);
       const isAlone = pipeline.replication.type === "RATIS" && pipeline.replication.factor === 1;
-      if (isLeader || isAlone) observed.leaderId = datanode;
+      if ((isLeader || isAlone) && observed.leaderId !== datanode) {
+        observed.leaderId = datanode;
+        this.#onLeaderChanged(pipelineId);
+      }
     }
     return strangers;
   }
