@@ -1,5 +1,5 @@
 import { NodeManager } from "./cluster/nodes/node-manager.js";
-import { DEFAULT_SCHEMA } from "./cluster/topology/schema.js";
+import { DEFAULT_SCHEMA, type TopologySchema } from "./cluster/topology/schema.js";
 import { Topology } from "./cluster/topology/topology.js";
 import type { Config } from "./config/config.js";
 import type { Clock } from "./core/clock.js";
@@ -9,6 +9,8 @@ import type { Logger } from "./telemetry/logger.js";
 
 export interface ScmNodesParts {
   readonly config: Pick<Config, "nodes">;
+  /** Levels of the topology; left out: root, racks, datanodes. */
+  readonly topologySchema?: TopologySchema;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Its replicas no longer count. */
@@ -17,7 +19,8 @@ export interface ScmNodesParts {
 }
 
 /** The node manager as the configuration says. */
-export function createNodeManager({ config, clock, logger, onPurge, mayDelete }: ScmNodesParts): NodeManager {
+export function createNodeManager(parts: ScmNodesParts): NodeManager {
+  const { config, topologySchema, clock, logger, onPurge, mayDelete } = parts;
   const { nodes } = config;
   return new NodeManager({
     processIntervalMs: nodes.healthCheckIntervalMs,
@@ -28,7 +31,7 @@ export function createNodeManager({ config, clock, logger, onPurge, mayDelete }:
     nodeCountMax: nodes.nodeCountMax,
     firstCommandId: clock.wallMs(),
     mayDelete,
-    topology: new Topology(DEFAULT_SCHEMA, nodes.nodeCountMax),
+    topology: new Topology(topologySchema ?? DEFAULT_SCHEMA, nodes.nodeCountMax),
     listener: {
       onEvent: (event, slot, uuid) => logger.info("datanode changed", { event, slot, uuid }),
       onPurge,

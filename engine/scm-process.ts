@@ -27,6 +27,7 @@ import {
   addShardMetrics,
 } from "./scm-metrics.js";
 import { directoriesOf } from "./scm-storage.js";
+import { rackLocationsOf, topologySchemaOf } from "./scm-topology.js";
 import { storageState } from "./storage/directories.js";
 import { type DiskNotice, NodeDisk } from "./storage/node-disk.js";
 import { AuditLog } from "./telemetry/audit.js";
@@ -97,6 +98,7 @@ export async function startScm(options: {
 }): Promise<ScmProcess> {
   const { config, logger } = options;
   keepCollectionsShort();
+  const topologySchema = topologySchemaOf(config.topology);
   requireInitialized(config);
   const disk = new NodeDisk((notice) => logNotice(logger, notice));
   // Before everything else: whoever starts a second SCM on a directory is told so, and not that a port is
@@ -106,6 +108,7 @@ export async function startScm(options: {
   const scheduler = new NodeScheduler();
   const { transport, reason } = createTransport(clock, scheduler);
   logger.info("transport", { reason });
+  const racks = rackLocationsOf(config, { clock, scheduler, logger });
   const names = new ReverseNames({ lookUp: systemReverseLookUp, clock, scheduler });
   warnOfFewDescriptors(config, logger);
   const progress = new BootProgress(clock);
@@ -142,6 +145,8 @@ export async function startScm(options: {
       lock,
       host: { name: config.scm.hostName, address: ownAddress(config.gateway.wsAddress.host) },
       ...(config.nodes.useDatanodeHostName ? {} : { lookUpHostName: names.find }),
+      topologySchema,
+      racks,
       onStep: ({ name }) => progress.reached(name),
     });
   } catch (error) {

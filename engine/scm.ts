@@ -8,6 +8,7 @@ import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
 import { errorOfOutcome } from "./cluster/operation-result.js";
+import type { TopologySchema } from "./cluster/topology/schema.js";
 import type { Config } from "./config/config.js";
 import { Group } from "./consensus/group.js";
 import { isLoneVoter } from "./consensus/group-status.js";
@@ -21,6 +22,7 @@ import type { Listener } from "./core/transport.js";
 import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
+import type { RackLocations } from "./gateway/rack-locations.js";
 import { redirectOf } from "./gateway/redirect.js";
 import { RpcServer } from "./gateway/rpc-server.js";
 import type { PeerNetwork } from "./peers/peer-network.js";
@@ -55,6 +57,9 @@ export interface ScmParts {
   readonly host: { readonly name: string; readonly address: string };
   /** Reverse look-up of datanodes; left out: what they say is kept. */
   readonly lookUpHostName?: DatanodeServices["lookUpHostName"];
+  /** Levels of the topology, and where hosts are; left out: racks, and what datanodes say. */
+  readonly topologySchema?: TopologySchema;
+  readonly racks?: RackLocations;
   /** Called at each step of the start, in order, with what it found. */
   readonly onStep?: (step: BootStep) => void;
 }
@@ -331,6 +336,7 @@ export class Scm {
       group: this.#group,
       addressBook: required(this.#addressBook),
       shards: this.shards,
+      racks: this.#parts.racks,
     });
     raft.start();
     if (!isLoneVoter(raft.status())) {
@@ -395,7 +401,7 @@ export class Scm {
   }
 
   #datanodeServices(): DatanodeServices {
-    const { environment, lookUpHostName } = this.#parts;
+    const { environment, lookUpHostName, racks } = this.#parts;
     return {
       nodes: this.nodes,
       reports: this.intake,
@@ -409,6 +415,7 @@ export class Scm {
       busyWith: () => required(this.#services).gate.step,
       leader: () => this.context.leader,
       ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
+      ...(racks === undefined ? {} : { lookUpLocation: racks.findDatanode }),
     };
   }
 

@@ -132,6 +132,7 @@ const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   storage: "Directories and state store",
   raft: "Raft group and log",
   nodes: "Datanodes",
+  topology: "Topology",
   containers: "Containers",
   gateway: "WebSocket gateway",
   reports: "Container reports",

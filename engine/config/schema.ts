@@ -210,6 +210,43 @@ export const SCHEMA = {
     }),
   },
 
+  topology: {
+    schemaFile: key(
+      "ozone.scm.network.topology.schema.file",
+      "str",
+      "network-topology-default.xml",
+      "Levels of the topology and their costs: the path of a file, or network-topology-default.xml or " +
+        "network-topology-nodegroup.xml, which are built in.",
+    ),
+    mapping: key(
+      "net.topology.node.switch.mapping.impl",
+      "str",
+      "org.apache.hadoop.net.ScriptBasedMapping",
+      "What tells the racks of datanodes: a script or a table.",
+      { choices: ["org.apache.hadoop.net.ScriptBasedMapping", "org.apache.hadoop.net.TableMapping"] },
+    ),
+    scriptFile: key(
+      "net.topology.script.file.name",
+      "dir",
+      undefined,
+      "Script that prints a rack such as /rack1 for each address in its arguments; without one all " +
+        "datanodes are in /default-rack.",
+    ),
+    scriptArgumentCountMax: key(
+      "net.topology.script.number.args",
+      "int",
+      "100",
+      "Addresses that the script is given at a time.",
+      { min: 1, max: 10_000 },
+    ),
+    tableFile: key(
+      "net.topology.table.file.name",
+      "dir",
+      undefined,
+      "Table with an address and a rack in each line; what it lacks is in /default-rack.",
+    ),
+  },
+
   containers: {
     closeWaitMs: key(
       "ozone.scm.close.container.wait.duration",

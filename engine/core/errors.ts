@@ -277,6 +277,13 @@ export const ERRORS = {
     retry: "never",
     action: "Correct the named keys.",
   },
+  TOPOLOGY_SCHEMA: {
+    wire: 501,
+    class: "ConfigError",
+    template: "`ozone.scm.network.topology.schema.file` = {file}:\n{problems}",
+    retry: "never",
+    action: "Correct the file, or take a built-in one: network-topology-default.xml or -nodegroup.xml.",
+  },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof ERRORS;

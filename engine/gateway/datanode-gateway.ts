@@ -69,19 +69,34 @@ export class DatanodeGateway {
   }
 
   #register(session: RpcSession, request: RequestOf<"register">, answer: Answer<"register">): void {
-    const { lookUpHostName } = this.#services;
+    const { lookUpHostName, lookUpLocation } = this.#services;
     const ipAddress = session.connection.remoteAddress;
-    if (lookUpHostName === undefined) {
+    if (lookUpHostName === undefined && lookUpLocation === undefined) {
       this.#registerAs(session, request, { ipAddress }, answer);
       return;
     }
     const late = answer.defer();
-    lookUpHostName(ipAddress, (name) => {
+    this.#identify(ipAddress, request.details.hostName, (peer) => {
       if (!session.connection.isOpen)
         return late.fail(new StrataError("CONNECTION_LOST", { reason: "closed" }));
-      const peer = name === undefined ? { ipAddress } : { ipAddress, hostName: name };
       return this.#registerAs(session, request, peer, late);
     });
+  }
+
+  #identify(ipAddress: string, hostName: string, onPeer: (peer: PeerAddress) => void): void {
+    const { lookUpHostName, lookUpLocation } = this.#services;
+    const locate = (peer: PeerAddress): void => {
+      if (lookUpLocation === undefined) onPeer(peer);
+      else
+        lookUpLocation({ ipAddress, hostName }, (networkLocation) =>
+          onPeer(networkLocation === undefined ? peer : { ...peer, networkLocation }),
+        );
+    };
+    if (lookUpHostName === undefined) locate({ ipAddress });
+    else
+      lookUpHostName(ipAddress, (name) =>
+        locate(name === undefined ? { ipAddress } : { ipAddress, hostName: name }),
+      );
   }
 
   #registerAs(

@@ -28,4 +28,11 @@ export interface DatanodeServices {
   /** The host name of a peer, as the operator's name service tells it; undefined when it does not know.
    * May call `onName` before it returns. Left out: what the datanode says is kept. */
   readonly lookUpHostName?: (address: string, onName: (name: string | undefined) => void) => void;
+  /** The rack of a datanode, as the operator's mapping tells it; undefined when that failed. May call
+   * `onLocation` before it returns. Left out: what the datanode says is kept. */
+  readonly lookUpLocation?: (
+    /** Address as the connection has it, name as the datanode says. */
+    datanode: { readonly ipAddress: string; readonly hostName: string },
+    onLocation: (location: string | undefined) => void,
+  ) => void;
 }

@@ -5,12 +5,14 @@ import type { Config } from "../config/config.js";
 import type { Group } from "../consensus/group.js";
 import type { RaftHost } from "../consensus/raft-host.js";
 import type { Environment } from "../core/environment.js";
+import type { RackLocations } from "../gateway/rack-locations.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { AddressBook } from "./address-book.js";
 import { ContainerCloser } from "./container-closer.js";
 import { ContainerDecisions } from "./container-decisions.js";
 import { ContainerProposals } from "./container-proposals.js";
 import { DatanodeGate } from "./datanode-gate.js";
+import { lateRacksService } from "./late-racks.js";
 import { PeriodicService } from "./periodic-service.js";
 import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
@@ -31,6 +33,8 @@ export interface ScmServicesParts {
   readonly group: Group;
   readonly addressBook: AddressBook;
   readonly shards: ShardSet;
+  /** The operator's mapping of hosts to racks, if there is one. */
+  readonly racks: RackLocations | undefined;
 }
 
 export interface ScmServices {
@@ -75,6 +79,8 @@ export function startServices(parts: ScmServicesParts): ScmServices {
     }),
   );
   manager.register(unknownContainersService(parts));
+  const { racks } = parts;
+  if (racks !== undefined) manager.register(lateRacksService({ scheduler, logger, nodes, racks }));
   const { decisions, closer } = containerServices(parts, context);
   manager.register(decisions);
   manager.register(closer);

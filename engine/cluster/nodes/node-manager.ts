@@ -215,6 +215,18 @@ export class NodeManager {
     this.#rows.publish(node);
   }
 
+  /** The mapping tells another rack than at registration. The problem when that is no rack. */
+  relocate(slot: NodeSlot, networkLocation: string): string | undefined {
+    const node = this.index.at(slot);
+    if (node.details.networkLocation === networkLocation) return undefined;
+    const problem = this.topology.problemOf(networkLocation);
+    if (problem !== undefined) return problem;
+    this.index.replaceDetails(node, { ...node.details, networkLocation });
+    this.#putIntoTree(node);
+    this.#options.listener.onNodeChanged(node);
+    return undefined;
+  }
+
   /** The next heartbeat answers ask for a full report until one begins. */
   wantFullReport(slot: NodeSlot): void {
     this.#wanted.add(slot);

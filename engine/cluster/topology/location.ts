@@ -6,7 +6,3 @@ export function namesOf(location: string): readonly string[] | string {
   const names = location.slice(1, location.endsWith("/") ? -1 : undefined).split("/");
   return names.includes("") ? "holds an empty name" : names;
 }
-
-export function pathOf(names: readonly string[]): string {
-  return names.length === 0 ? "" : `/${names.join("/")}`;
-}

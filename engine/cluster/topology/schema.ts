@@ -1,3 +1,5 @@
+import { namesOf } from "./location.js";
+
 /** A level of the topology tree, root first. */
 export interface TopologyLevel {
   /** How a schema file calls it. */
@@ -30,3 +32,24 @@ export const NODEGROUP_SCHEMA: TopologySchema = {
   levels: [ROOT, RACK, { id: "nodegroup", prefix: "ng", cost: 1, defaultName: "/default-nodegroup" }, LEAF],
   enforcesPrefix: false,
 };
+
+/** The path of a leaf with the inner levels that it leaves out filled in by their default names: a level is
+ * left out when the next name does not begin with its prefix (spec 03 §12.1). Undefined when that is no path
+ * of the schema either, or when prefixes are not enforced. */
+export function completedPath({ levels, enforcesPrefix }: TopologySchema, path: string): string | undefined {
+  const names = namesOf(path);
+  if (!enforcesPrefix || typeof names === "string") return undefined;
+  if (names.length === levels.length - 1) return `/${names.join("/")}`;
+  let completed = "";
+  let used = 0;
+  for (const { prefix, defaultName } of levels.slice(1, -1)) {
+    const name = names[used];
+    if (name?.toLowerCase().startsWith(prefix) === true) {
+      completed += `/${name}`;
+      used++;
+    } else {
+      completed += defaultName;
+    }
+  }
+  return used === names.length - 1 ? `${completed}/${names[used]}` : undefined;
+}

@@ -4,7 +4,7 @@ import type { Random } from "../../core/random.js";
 import { CountTree } from "./count-tree.js";
 import { type InnerNode, InnerNodes } from "./inner-nodes.js";
 import { namesOf } from "./location.js";
-import type { TopologySchema } from "./schema.js";
+import { completedPath, type TopologySchema } from "./schema.js";
 
 /** Instead of a slot or the number of a rack. */
 export const NONE = -1;
@@ -137,8 +137,10 @@ export class Topology {
     if (typeof names === "string") return names;
     const wanted = this.schema.levels.length - 2;
     if (names.length === wanted) return undefined;
-    const example = this.schema.levels.slice(1, -1).map(({ id }) => `/<${id}>`);
-    return `has ${names.length} level(s), the topology ${wanted}: ${example.join("")}`;
+    const form = this.schema.levels.slice(1, -1).map(({ id }) => `/<${id}>`);
+    const completed = completedPath(this.schema, `${location}/node`)?.slice(0, -"/node".length);
+    const example = completed === undefined ? "" : `, such as ${completed}`;
+    return `has ${names.length} level(s), the topology ${wanted}: ${form.join("")}${example}`;
   }
 
   /** Puts a datanode there, or moves it; it keeps its eligibility, a new one is not eligible. The problem

@@ -149,6 +149,29 @@ describe("datanode gateway: registration", () => {
     assert.equal((unknown.lastAnswer.body as ResponseOf<"register">).hostName, "dn1");
     assert.equal(stage.fakes.nodes.registrations.length, 2, "who has gone is not registered");
   });
+
+  test("waits for the rack, asked by the address of the connection and the datanode's name", () => {
+    const lookUps: { asked: object; onLocation: (location: string | undefined) => void }[] = [];
+    const stage = new Stage({
+      lookUpHostName: (_, onName) => onName("seen.example.org"),
+      lookUpLocation: (asked, onLocation) => void lookUps.push({ asked, onLocation }),
+    });
+    for (const number of [1, 2])
+      stage.world.ask(stage.world.greeted(), "register", registration(uuidOf(number)));
+    assert.equal(stage.fakes.nodes.registrations.length, 0);
+    const ipAddress = "10.0.0.1";
+    const hostName = "seen.example.org";
+    assert.deepEqual(lookUps[0]?.asked, { ipAddress, hostName: "dn1" });
+    lookUps[1]?.onLocation(undefined);
+    lookUps[0]?.onLocation("/rack7");
+    assert.deepEqual(
+      stage.fakes.nodes.registrations.map(({ peer }) => peer),
+      [
+        { ipAddress, hostName },
+        { ipAddress, hostName, networkLocation: "/rack7" },
+      ],
+    );
+  });
 });
 
 describe("datanode gateway: heartbeats", () => {
