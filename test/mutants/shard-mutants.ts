@@ -1,6 +1,7 @@
 import { type Mutant, tests } from "./mutant.js";
 
 const HISTORIES = tests("test/unit/workers/shard/shards-differ-never.test.ts");
+const CASES = tests("test/unit/workers/shard/worked-cases.test.ts");
 const TABLE = tests("test/unit/engine/cluster/containers/replica-rules.test.ts");
 const BUDGET_SECONDS = 120;
 
@@ -158,6 +159,48 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
       },
     ],
     catchers: [TABLE, HISTORIES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "added-under-old-state",
+    bug: "a replica is added under the old state of its container, and raises a closed one's sequence id",
+    source: "spec 02 §9.3",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if (!facts.isCurrent(state, sequenceHead)) return false;",
+        replace: "if (!facts.isCurrent(facts.state, sequenceHead)) return false;",
+      },
+    ],
+    catchers: [CASES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "added-under-old-sequence",
+    bug: "a replica is added under the sequence id that its container had before",
+    source: "spec 02 §9.3",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if (!facts.isCurrent(state, sequenceHead)) return false;",
+        replace: "if (state !== facts.state) return false;",
+      },
+    ],
+    catchers: [CASES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "as-head-of-added-only",
+    bug: "another replica has the sequence id to which an added one raises the head, and is not known to",
+    source: "simulation, seed 12",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if (sequenceNext !== sequenceHead) others |= asHeadFlags(stripe, offset, count);",
+        replace: "",
+      },
+    ],
+    catchers: [CASES],
     budgetSeconds: BUDGET_SECONDS,
   },
 ];

@@ -82,10 +82,11 @@ export function updateInPlace(cursor: MergeCursor, stripe: Stripe, offset: numbe
   const sequenceNext = nextSequence(sequence, sequenceHead, state);
   const isHeadSame = usedNext === usedHead && keysNext === keysHead && sequenceNext === sequenceHead;
   if (!isHeadSame) writeHead(stripe, offset, usedNext, keysNext, sequenceNext);
-  if (isFromOthers) {
+  if (isFromOthers || sequenceNext !== sequenceHead) {
     words[at | 9] = (flags & ~AS_HEAD_EVERYWHERE) | asHeadFlags(stripe, offset, shape & SHAPE.COUNT_MASK);
   } else {
-    // What this replica alone has moved, no other one has.
+    // Used bytes and keys that this replica alone has moved, no other one has. A sequence id may be: that of
+    // a replica that is not usable raises nothing.
     const others = isHeadSame ? flags & ~(REPLICA_FLAG.AS_HEAD << (place << 3)) : flags & ~AS_HEAD_EVERYWHERE;
     const isAsHead = used === usedNext && keys === keysNext && sequence === sequenceNext;
     words[at | 9] = others | ((isAsHead ? REPLICA_FLAG.AS_HEAD : 0) << (place << 3));
@@ -141,7 +142,8 @@ export function addInPlace(
   words[at | 1] = count + 1;
   const isAsHead = used === usedNext && keys === keysNext && sequence === sequenceNext;
   const placeFlags = SETTLED_COUNTING_PLACE | (isAsHead ? REPLICA_FLAG.AS_HEAD : 0);
-  const others = isHeadSame ? flags : flags & ~AS_HEAD_EVERYWHERE;
+  let others = isHeadSame ? flags : flags & ~AS_HEAD_EVERYWHERE;
+  if (sequenceNext !== sequenceHead) others |= asHeadFlags(stripe, offset, count);
   words[at | 9] = others | (placeFlags << (count << 3)) | (state << CONTAINER_STATE_SHIFT);
   return true;
 }

@@ -275,3 +275,46 @@ describe("a container that is gone", () => {
     }
   });
 });
+
+describe("a row that is brought up to date in its place", () => {
+  /** Another replica, not usable, has a sequence id that the container did not take over from it. */
+  function withUnusableAhead(): void {
+    container({ state: "QUASI_CLOSED", replication: RATIS, sequenceId: 10 });
+    report(1, { state: "QUASI_CLOSED", sequenceId: 10 });
+    report(2, { state: "UNHEALTHY", sequenceId: 12 });
+    assert.equal(live()?.sequenceId, 10);
+  }
+
+  test("knows all replicas that equal the container's numbers when one that is added raises them", () => {
+    withUnusableAhead();
+    report(3, { state: "QUASI_CLOSED", sequenceId: 12 });
+    assert.equal(live()?.sequenceId, 12);
+  });
+
+  test("knows them when one that is known raises them", () => {
+    withUnusableAhead();
+    report(1, { state: "QUASI_CLOSED", sequenceId: 12 });
+    assert.equal(live()?.sequenceId, 12);
+  });
+
+  /** The container's row changes, and the shard has not heard of it when the replica comes back. */
+  function comesBack(before: TestContainer, after: TestContainer, replica: Omit<TestRow, "id">): void {
+    container(before);
+    report(1, { state: before.state === "OPEN" ? "OPEN" : "CLOSED" });
+    report(1, { state: "DELETED" });
+    system.writeContainer(ID, after);
+    report(1, replica);
+  }
+
+  test("is not under the sequence id that the container had before", () => {
+    const closed = { state: "CLOSED", replication: RATIS } as const;
+    comesBack({ ...closed, sequenceId: 10 }, { ...closed, sequenceId: 12 }, { sequenceId: 10 });
+    assert.equal(live()?.sequenceId, 12);
+  });
+
+  test("is not under the state that the container had before: a closed one's sequence id stays", () => {
+    const row = { replication: RATIS, sequenceId: 10 };
+    comesBack({ ...row, state: "OPEN" }, { ...row, state: "CLOSED" }, { sequenceId: 15 });
+    assert.equal(live()?.sequenceId, 10);
+  });
+});
