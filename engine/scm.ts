@@ -19,6 +19,7 @@ import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
 import { ERRORS, StrataError } from "./core/errors.js";
 import type { Listener } from "./core/transport.js";
+import { ClientPlaces } from "./gateway/client-places.js";
 import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
@@ -420,12 +421,14 @@ export class Scm {
   }
 
   #adminServices(): AdminServices {
-    const { environment, audit, host } = this.#parts;
+    const { environment, audit, host, racks } = this.#parts;
     return {
       clock: environment.clock,
       identity: this.identity,
       cluster: this.cluster,
       nodes: this.nodes,
+      clients: new ClientPlaces(this.nodes, racks),
+      random: environment.random,
       pipelineReports: this.pipelines.reports,
       replicas: this.shards,
       consensus: this.raft,

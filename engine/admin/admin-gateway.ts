@@ -9,6 +9,7 @@ import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
 import { linearizable, type Read } from "./reads.js";
 import { ScmRequests } from "./scm-requests.js";
+import { TopologyRequests } from "./topology-requests.js";
 
 /** Serves `/admin`: which operation is whose. */
 export function serveAdmin(server: RpcServer, services: AdminServices): void {
@@ -17,6 +18,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const group = new GroupRequests(services, mutations);
   const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
+  const topology = new TopologyRequests(services);
   const containers = new ContainerRequests(services);
   const changes = new ContainerMutations(services, mutations);
   const read = <N extends OperationName>(name: N, handler: Read<N>): void => {
@@ -41,6 +43,9 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   server.handle("setNodeOperationalState", (session, request, answer) => {
     nodes.setOperationalState(session, request, answer);
   });
+
+  read("getClusterTree", (request, answer) => topology.tree(request, answer));
+  read("sortDatanodes", (request, answer) => topology.sort(request, answer));
 
   read("listNodeContainers", (request, answer) => containers.ofNode(request, answer));
 

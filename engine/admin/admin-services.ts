@@ -9,7 +9,9 @@ import type { Group } from "../consensus/group.js";
 import type { TableReader } from "../consensus/table-scanner.js";
 import type { Clock } from "../core/clock.js";
 import type { ContainerId, NodeSlot } from "../core/ids.js";
+import type { Random } from "../core/random.js";
 import type { Uuid } from "../core/uuid.js";
+import type { ClientPlaces } from "../gateway/client-places.js";
 import type { AuditLog } from "../telemetry/audit.js";
 
 /** Since start (spec 02 §16). */
@@ -28,6 +30,8 @@ export interface AdminServices {
   readonly identity: { readonly clusterId: string; readonly scmId: Uuid; readonly nodeId: number };
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
+  readonly clients: Pick<ClientPlaces, "find">;
+  readonly random: Random;
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly replicas: ReplicaStore;
   readonly consensus: Consensus<Operation>;

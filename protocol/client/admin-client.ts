@@ -41,6 +41,8 @@ export type ReadName =
   | "containerReport"
   | "reconcileContainer"
   | "listPipelines"
+  | "getClusterTree"
+  | "sortDatanodes"
   | "allocateBlocks";
 
 export type MutationRequest<N extends MutationName> = Omit<RequestOf<N>, keyof SessionFields>;
@@ -216,6 +218,16 @@ export class AdminClient {
   /** A page of pipelines. */
   listPipelines(request: RequestOf<"listPipelines">): Promise<ResponseOf<"listPipelines">> {
     return this.#asked("listPipelines", request, false);
+  }
+
+  /** A page of the topology: `readClusterTree` puts them together. */
+  getClusterTree(request: RequestOf<"getClusterTree">): Promise<ResponseOf<"getClusterTree">> {
+    return this.#asked("getClusterTree", request, false);
+  }
+
+  /** Datanodes, nearest to a client first. */
+  sortDatanodes(request: RequestOf<"sortDatanodes">): Promise<ResponseOf<"sortDatanodes">> {
+    return this.#asked("sortDatanodes", request, false);
   }
 
   /** Places for blocks to be written. The client repeats it when an answer is lost: it then has other ids.

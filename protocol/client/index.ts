@@ -36,6 +36,8 @@ export type { AdminClientOptions } from "./admin-calls.js";
 export type { MutationName, MutationRequest, ReadName } from "./admin-client.js";
 export { AdminClient } from "./admin-client.js";
 export type { BackoffOptions } from "./backoff.js";
+export type { ClusterTreeNode } from "./cluster-tree.js";
+export { readClusterTree } from "./cluster-tree.js";
 export type { Completion, RpcError } from "./completion.js";
 export { codeOf, promised } from "./completion.js";
 export type {

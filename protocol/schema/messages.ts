@@ -36,6 +36,7 @@ import {
   SERVICE,
   SESSION_FIELDS,
 } from "./records.js";
+import * as topology from "./topology-messages.js";
 import type { ValueOfRecord } from "./types.js";
 
 export const PROTOCOL_VERSION = 1;
@@ -454,6 +455,18 @@ export const OPERATIONS = {
     paths: ADMIN,
     request: containers.GET_CONTAINER_COUNT_REQUEST,
     response: containers.GET_CONTAINER_COUNT_RESPONSE,
+  },
+  getClusterTree: {
+    op: 70,
+    paths: ADMIN,
+    request: topology.GET_CLUSTER_TREE_REQUEST,
+    response: topology.GET_CLUSTER_TREE_RESPONSE,
+  },
+  sortDatanodes: {
+    op: 71,
+    paths: ADMIN,
+    request: topology.SORT_DATANODES_REQUEST,
+    response: topology.SORT_DATANODES_RESPONSE,
   },
   allocateBlocks: {
     op: 72,

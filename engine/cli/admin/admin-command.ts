@@ -11,6 +11,7 @@ import { addDatanodeContainers } from "./datanode-containers.js";
 import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
 import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
 import { addHistory } from "./history.js";
+import { addPrintTopology } from "./print-topology.js";
 import { addScmGroupCommands } from "./scm-group.js";
 import { addScmRoles } from "./scm-roles.js";
 
@@ -21,6 +22,7 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   addScmRoles(scm, context);
   addScmGroupCommands(scm, context);
   addHistory(admin, context);
+  addPrintTopology(admin, context);
   const datanode = admin.command("datanode").description("datanodes");
   addDatanodeList(datanode, context);
   addDatanodeInfo(datanode, context);

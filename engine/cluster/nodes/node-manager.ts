@@ -5,6 +5,7 @@ import type { NodeSlot } from "../../core/ids.js";
 import { NODE_SLOT_COUNT_MAX } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
 import { DeleteFence } from "../deletion/delete-fence.js";
+import { normalized } from "../topology/location.js";
 import type { Topology } from "../topology/topology.js";
 import { NodeEntry } from "./node-entry.js";
 import { EVENT_OF_HEALTH, healthSteps, isSameLayout } from "./node-health.js";
@@ -216,8 +217,9 @@ export class NodeManager {
   }
 
   /** The mapping tells another rack than at registration. The problem when that is no rack. */
-  relocate(slot: NodeSlot, networkLocation: string): string | undefined {
+  relocate(slot: NodeSlot, location: string): string | undefined {
     const node = this.index.at(slot);
+    const networkLocation = normalized(location);
     if (node.details.networkLocation === networkLocation) return undefined;
     const problem = this.topology.problemOf(networkLocation);
     if (problem !== undefined) return problem;

@@ -1,4 +1,5 @@
 import type { DatanodeDetails } from "../../../protocol/schema/records.js";
+import { normalized } from "../topology/location.js";
 import type { NodeManagerOptions, PeerAddress, RegistrationCase } from "./node-types.js";
 
 const DEFAULT_RACK = "/default-rack";
@@ -17,7 +18,7 @@ export function recordedDetails(
     ipAddress,
     hostName,
     networkName: details.uuid,
-    networkLocation: peer?.networkLocation ?? details.networkLocation ?? DEFAULT_RACK,
+    networkLocation: normalized(peer?.networkLocation ?? details.networkLocation ?? DEFAULT_RACK),
     level: topology.schema.levels.length,
   };
 }

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serveAdmin } from "../../../../engine/admin/admin-gateway.js";
 import type { AdminServices } from "../../../../engine/admin/admin-services.js";
+import { NodeIndex } from "../../../../engine/cluster/nodes/node-index.js";
+import { DEFAULT_SCHEMA } from "../../../../engine/cluster/topology/schema.js";
+import { Topology } from "../../../../engine/cluster/topology/topology.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import {
   ADMIN_PATH,
@@ -20,6 +23,8 @@ const READS: { readonly [N in OperationName]?: RequestOf<N> } = {
   listPipelines: { countMax: 1 },
   listNodes: { countMax: 1 },
   getNode: { uuid: uuidOf(1) },
+  getClusterTree: { countMax: 1 },
+  sortDatanodes: { client: "", uuids: [] },
   listContainers: { startContainerId: 1, countMax: 1 },
   getContainer: { containerId: 1 },
   getContainers: { containerIds: [1], existingOnly: true },
@@ -44,7 +49,13 @@ function admin() {
   const services = {
     clock: world.clock,
     cluster: applied.state,
-    nodes: { slotOf: () => undefined, list },
+    nodes: {
+      slotOf: () => undefined,
+      list,
+      index: new NodeIndex(),
+      topology: new Topology(DEFAULT_SCHEMA, 1),
+    },
+    clients: { find: (_: string, onPlace: (place: undefined) => void) => onPlace(undefined) },
     replicas: {
       liveUsage: () => false,
       queryReplicas: (_: number, onAnswer: (answer: unknown) => void) => onAnswer({ replicas: [] }),

@@ -46,7 +46,7 @@ test("network name is the uuid, location what was looked up, else what the datan
   const rig = new NodeRig();
   rig.accept(1, { peer: { ipAddress: "10.0.0.1", networkLocation: "/rack1" } });
   rig.accept(2);
-  rig.accept(3, { details: { networkLocation: "/old" } });
+  rig.accept(3, { details: { networkLocation: "/old/" } });
   assert.deepEqual(
     [1, 2, 3].map((number) => rig.node(number).details.networkLocation),
     ["/rack1", "/default-rack", "/old"],
