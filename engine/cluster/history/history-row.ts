@@ -3,7 +3,7 @@ import { ByteReader } from "../../core/byte-reader.js";
 import { ByteWriter } from "../../core/byte-writer.js";
 import { type LogIndex, logIndex } from "../../core/ids.js";
 import { countFrom } from "../count-from.js";
-import type { Operation, OperationNumber, SessionStamp } from "../operation.js";
+import { OPERATION, type Operation, type OperationNumber, type SessionStamp } from "../operation.js";
 import {
   OPERATION_HEADER_BYTES,
   type OperationHeader,
@@ -76,8 +76,9 @@ export function readHistoryRow(key: Uint8Array, value: Uint8Array): HistoryEntry
     const error = reader.u16();
     const bytes = reader.raw(reader.u16());
     const header = readOperationHeader(new ByteReader(bytes));
-    const operation =
-      bytes.length === OPERATION_HEADER_BYTES ? undefined : readOperation(new ByteReader(bytes));
+    // An end of the import has no fields to leave out.
+    const isCut = bytes.length === OPERATION_HEADER_BYTES && header.kind !== OPERATION.endImport;
+    const operation = isCut ? undefined : readOperation(new ByteReader(bytes));
     entries.push({ number: first + entries.length, index, timeMs, error, ...headerOf(header), operation });
   }
   return entries;

@@ -34,6 +34,7 @@ function newCluster(): ClusterState {
 const IN_HISTORY: ReadonlySet<number> = new Set([
   OPERATION.seedCluster,
   OPERATION.importBatch,
+  OPERATION.endImport,
   OPERATION.suppressContainers,
   OPERATION.setNodeIntent,
   OPERATION.setMember,
