@@ -129,7 +129,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   scripts: EVERYTHING,
   test: EVERYTHING,
   "test/conformance": ["engine/raft", "engine/core", "test/support"],
-  "test/simulation": [...ENGINE, "test/support"],
+  "test/simulation": [...ENGINE, "bench/fleet", "test/support"],
   "test/integration": EVERYTHING,
   "test/support": EVERYTHING,
 };

@@ -65,11 +65,20 @@ export class DatanodeModel implements GroupMember {
     return this.#pipelineOf.get(containerId);
   }
 
-  /** As it was on its disk. */
-  restoreReplica(row: ReportRow, pipelineId: Uuid | undefined): void {
+  /** It has this replica from now on: as it was on its disk, or, without a pipeline, by something that is not
+   * modelled here. */
+  putReplica(row: ReportRow, pipelineId?: Uuid): void {
     this.#replicas.set(row.containerId, row);
-    if (pipelineId !== undefined) this.#pipelineOf.set(row.containerId, pipelineId);
+    if (pipelineId === undefined) return;
+    this.#pipelineOf.set(row.containerId, pipelineId);
     this.#noteFull(row);
+  }
+
+  /** Without a word. */
+  dropReplica(containerId: number): void {
+    this.#replicas.delete(containerId);
+    this.#pipelineOf.delete(containerId);
+    this.#full.delete(containerId);
   }
 
   /** As it was on its disk; after the replicas. */
@@ -197,9 +206,7 @@ export class DatanodeModel implements GroupMember {
 
   #delete(row: ReportRow, force: boolean): void {
     if (!force && !mayDeleteWithoutForce(row)) return;
-    this.#replicas.delete(row.containerId);
-    this.#pipelineOf.delete(row.containerId);
-    this.#full.delete(row.containerId);
+    this.dropReplica(row.containerId);
     this.#options.onState?.({ ...row, state: "DELETED" });
   }
 

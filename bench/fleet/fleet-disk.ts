@@ -37,8 +37,7 @@ export class FleetDisk {
   restore(model: DatanodeModel): void {
     const lines = [...this.#lines.values()].filter(([, node]) => node === model.uuid);
     for (const line of lines) {
-      if (line[0] === "replica" && line[3] !== null)
-        model.restoreReplica(line[3][0], line[3][1] ?? undefined);
+      if (line[0] === "replica" && line[3] !== null) model.putReplica(line[3][0], line[3][1] ?? undefined);
     }
     for (const line of lines) {
       if (line[0] === "pipeline" && line[3] !== null) model.restorePipeline(line[2], line[3]);

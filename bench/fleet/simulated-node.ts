@@ -237,7 +237,7 @@ export class SimulatedNode {
   #fullReport(): NodeReportSource {
     const { plan } = this.#fleet;
     const planned = new PlanReportSource(plan, this.#node);
-    return new NodeReportSource(planned, this.model.uuid, this.model.replicas);
+    return new NodeReportSource(planned, this.model.replicas);
   }
 
   #runCommands(): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { PipelineGroups } from "../../bench/fleet/pipeline-groups.js";
 import { METADATA_LAYOUT_VERSION } from "../../engine/storage/version-file.js";
 import type { ReportRow } from "../../protocol/codec/report-rows.js";
 import type { ContainerRecord } from "../../protocol/schema/records.js";
@@ -36,6 +37,7 @@ class Lives {
           number,
           layoutVersion: METADATA_LAYOUT_VERSION,
           group,
+          groups: new PipelineGroups(),
           onHeld: () => {},
           onDelete: () => {},
         }),
@@ -210,7 +212,7 @@ describe("a container", () => {
       (id) => !stage.plan.isEc(id),
     );
     await lives.add({ state: "CLOSING" }, ids);
-    for (const id of ids) lives.datanodes[0]?.replicas.set(id, lives.row(id));
+    for (const id of ids) lives.datanodes[0]?.model.putReplica(lives.row(id));
     // Nothing is decided meanwhile. A recheck of the others fills the ring to main, too: 1 MB.
     stage.leader.stall("log", 2_000);
     lives.datanodes[0]?.fullReport();

@@ -234,7 +234,7 @@ test("members in two processes agree, and their log goes on after both started a
   again.nodes.forEach((node, index) => {
     const row = (index < 2 ? a.node(index) : b.node(0)).replicas.get(7);
     assert.ok(row !== undefined);
-    node.restoreReplica(row, PIPELINE);
+    node.putReplica(row, PIPELINE);
     for (const [id, pipeline] of a.node(0).pipelines) node.restorePipeline(id, pipeline);
   });
   again.groups.write(PIPELINE, 7, 10);

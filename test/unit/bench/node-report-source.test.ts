@@ -12,7 +12,7 @@ for (const rowsPerChunk of [1, 7, 1000]) {
     const uuid = plan.uuid(node);
     const ids = [plan.containerCount + 9, plan.containerCount + 2, plan.containerCount + 5];
     const written = new Map(ids.map((id, index) => [id, rowOf(id, index)]));
-    const source = new NodeReportSource(new PlanReportSource(plan, node), uuid, written);
+    const source = new NodeReportSource(new PlanReportSource(plan, node), written);
     const rows: ReportRow[] = [];
     for (let isLast = false; !isLast; ) {
       const bytes = source.next(rowsPerChunk);

@@ -1,10 +1,10 @@
+import { LiveReport } from "../../../../bench/fleet/live-report.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 import type { RpcError } from "../../../../protocol/client/completion.js";
 import type { DatanodeClient } from "../../../../protocol/client/datanode-client.js";
 import { reportRows } from "../../../../protocol/client/report-source.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
 import type { SimWorld } from "../sim-world.js";
-import { LiveReport } from "./live-report.js";
 import type { SimScm } from "./sim-scm.js";
 
 const NEVER = Number.NEGATIVE_INFINITY;

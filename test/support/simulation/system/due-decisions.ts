@@ -1,3 +1,4 @@
+import { mayDeleteWithoutForce } from "../../../../bench/fleet/datanode-model.js";
 import { SEQUENCE_RISES_IN } from "../../../../engine/cluster/containers/life-cycle.js";
 import {
   actionFor,
@@ -69,11 +70,6 @@ export class DueDecisions {
     const kind = kindOf(replication, row.replicaIndex);
     return actionFor(CONTAINER_STATE[state], REPLICA_STATE[row.state], kind, order, row.isEmpty);
   }
-}
-
-/** A datanode refuses to delete others unless it is forced to (spec 02 §13). */
-export function mayDeleteWithoutForce({ state, isEmpty }: ReportRow): boolean {
-  return isEmpty && state !== "OPEN" && state !== "CLOSING";
 }
 
 function kindOf({ type, ecData }: ContainerRecord["replication"], replicaIndex: number): number {

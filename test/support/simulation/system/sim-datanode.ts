@@ -1,3 +1,5 @@
+import { DatanodeModel, mayDeleteWithoutForce } from "../../../../bench/fleet/datanode-model.js";
+import type { PipelineGroups } from "../../../../bench/fleet/pipeline-groups.js";
 import { assert } from "../../../../engine/core/assert.js";
 import type { OperationalState } from "../../../../engine/core/enums.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
@@ -14,7 +16,6 @@ import type { Command, NodeReport } from "../../../../protocol/schema/records.js
 import { SimProcess } from "../sim-process.js";
 import type { SimWorld } from "../sim-world.js";
 import { DatanodeLink } from "./datanode-link.js";
-import { mayDeleteWithoutForce } from "./due-decisions.js";
 import type { SimPlan } from "./plan.js";
 import type { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
@@ -22,8 +23,8 @@ import type { SimTrace } from "./trace.js";
 
 /** Every how many heartbeats the volumes are reported. */
 const NODE_REPORT_BEATS = 3;
-/** Wishes of one heartbeat; the protocol takes 20. */
-const CLOSE_WISHES_MAX = 20;
+/** Of one heartbeat, as the protocol takes. */
+const ACTIONS_MAX = 20;
 const REQUEST_TIMEOUT_MS = 4_000;
 
 /** One process of the datanode. */
@@ -45,6 +46,8 @@ export interface SimDatanodeParts {
   readonly layoutVersion: number;
   /** It registers with every SCM of it. */
   readonly group: SimGroup;
+  /** Raft groups of all datanodes. */
+  readonly groups: PipelineGroups;
   /** It has a replica, new or changed. */
   readonly onHeld: (row: ReportRow) => void;
   /** It is about to delete a replica because an SCM told it to. */
@@ -55,8 +58,8 @@ export interface SimDatanodeParts {
 export class SimDatanode {
   readonly number: number;
   readonly uuid: Uuid;
-  /** The truth about its replicas. */
-  readonly replicas = new Map<number, ReportRow>();
+  /** Its disk: replicas, and the pipelines that it serves. */
+  readonly model: DatanodeModel;
   readonly #parts: SimDatanodeParts;
   readonly #name: string;
   readonly #rowBytes: RowBytes;
@@ -64,6 +67,8 @@ export class SimDatanode {
   #moveCount = 0;
   #lifeCount = 0;
   #life: DatanodeLife | undefined;
+  /** Replicas that have grown since anybody was told. */
+  readonly #grown = new Map<number, ReportRow>();
   /** Containers that its heartbeats ask to close. */
   readonly #closeWishes = new Set<number>();
   /** As on its disk. */
@@ -74,9 +79,24 @@ export class SimDatanode {
     this.#parts = parts;
     this.number = number;
     this.uuid = plan.uuid(number);
+    this.model = new DatanodeModel({
+      uuid: this.uuid,
+      groups: parts.groups,
+      onState: (row) => this.#noteState(row),
+      onGrown: (row) => {
+        parts.onHeld(row);
+        this.#grown.set(row.containerId, row);
+      },
+    });
+    parts.groups.setUp(this.uuid, false);
     this.#name = `dn${number}`;
     this.#rowBytes = random.below(2) === 0 ? ROW_BYTES : ROW_BYTES_WITH_CHECKSUM;
     this.#host = hostOf(number, 0);
+  }
+
+  /** The truth about its replicas. */
+  get replicas(): ReadonlyMap<number, ReportRow> {
+    return this.model.replicas;
   }
 
   get host(): string {
@@ -98,13 +118,15 @@ export class SimDatanode {
 
   /** Registered with every SCM, and they have been told all there is. */
   get isAtRest(): boolean {
+    if (this.#grown.size > 0) return false;
     return this.#parts.group.present.every((scm) => this.#linkTo(scm)?.isAtRest === true);
   }
 
   /** For a message about who is not at rest. */
   describe(): string {
     const links = (this.#life?.links ?? []).filter(({ isAtRest }) => !isAtRest);
-    const what = this.#life === undefined ? "down" : links.map((link) => link.describe()).join(", ");
+    const grown = `${this.#grown.size} grown`;
+    const what = this.#life === undefined ? "down" : [grown, ...links.map((link) => link.describe())].join();
     return `${this.#name}: ${what}`;
   }
 
@@ -141,6 +163,7 @@ export class SimDatanode {
     );
     this.#life = { process, client, links: [], highestTerm: 0 };
     this.groupChanged();
+    this.#parts.groups.setUp(this.uuid, true);
     client.start();
   }
 
@@ -166,6 +189,7 @@ export class SimDatanode {
     if (life === undefined) return;
     this.#parts.trace.line(this.#name, `stop${silently ? " silently" : ""}${moves ? ", moves" : ""}`);
     this.#life = undefined;
+    this.#parts.groups.setUp(this.uuid, false);
     if (silently) {
       for (const connection of this.connections()) connection.goSilent();
     } else {
@@ -181,7 +205,7 @@ export class SimDatanode {
 
   /** Adds or changes a replica, and tells it. */
   put(row: ReportRow): void {
-    this.replicas.set(row.containerId, this.#rowBytes === ROW_BYTES ? withoutChecksum(row) : row);
+    this.model.putReplica(this.#rowBytes === ROW_BYTES ? withoutChecksum(row) : row);
     this.#parts.onHeld(row);
     this.#tell([row]);
   }
@@ -190,13 +214,17 @@ export class SimDatanode {
   remove(containerId: number): void {
     const row = this.replicas.get(containerId);
     if (row === undefined) return;
-    this.replicas.delete(containerId);
+    this.model.dropReplica(containerId);
+    this.#grown.delete(containerId);
     this.#tell([{ ...row, state: "DELETED" }]);
   }
 
   /** A replica is gone, and only the next full report shows it. */
   lose(containerId: number): void {
-    if (this.replicas.delete(containerId)) this.#eachLink((link) => link.noteLoss());
+    if (!this.replicas.has(containerId)) return;
+    this.model.dropReplica(containerId);
+    this.#grown.delete(containerId);
+    this.#eachLink((link) => link.noteLoss());
   }
 
   /** Its heartbeats ask to close the container, as long as its replica is open. */
@@ -216,6 +244,20 @@ export class SimDatanode {
 
   fullReport(): void {
     this.#eachLink((link) => link.fullReport(false));
+  }
+
+  #noteState(row: ReportRow): void {
+    if (row.state !== "DELETED") this.#parts.onHeld(row);
+    this.#grown.delete(row.containerId);
+    this.#tell([row]);
+  }
+
+  /** With the next heartbeat to whichever SCM. */
+  #tellGrown(): void {
+    if (this.#grown.size === 0) return;
+    const rows = [...this.#grown.values()];
+    this.#grown.clear();
+    this.#tell(rows);
   }
 
   #tell(rows: readonly ReportRow[]): void {
@@ -256,16 +298,19 @@ export class SimDatanode {
     return {
       details: { ...details, persistedOpState: state, persistedOpStateExpiry: expiry },
       report: this.#nodeReport(),
-      pipelineReports: [],
+      pipelineReports: this.model.pipelineReports(),
       layout: { metadata: layoutVersion, software: layoutVersion },
     };
   }
 
   #heartbeat(beat: number): HeartbeatRequest {
+    this.#tellGrown();
     const { state, expiry } = this.#persisted;
+    const pipelineReports = this.model.pipelineReports();
     return {
       persistedOpState: state,
       persistedOpStateExpiry: expiry,
+      ...(pipelineReports.length === 0 ? {} : { pipelineReports }),
       ...(beat % NODE_REPORT_BEATS === 0 ? { nodeReport: this.#nodeReport() } : {}),
       commandCounts: [{ type: "deleteContainerCommand", count: (beat + 1) % 4 }],
       ...this.#containerActions(),
@@ -276,11 +321,13 @@ export class SimDatanode {
     for (const id of this.#closeWishes) {
       if (this.replicas.get(id)?.state !== "OPEN") this.#closeWishes.delete(id);
     }
-    if (this.#closeWishes.size === 0) return {};
-    const ids = [...this.#closeWishes].slice(0, CLOSE_WISHES_MAX);
-    return {
-      containerActions: ids.map((containerId) => ({ containerId, reason: "CONTAINER_FULL" as const })),
-    };
+    const full = this.model.containerActions(this.#parts.world.clock.monotonicMs());
+    const wishes = [...this.#closeWishes].map((containerId) => ({
+      containerId,
+      reason: "CONTAINER_FULL" as const,
+    }));
+    const containerActions = [...full, ...wishes].slice(0, ACTIONS_MAX);
+    return containerActions.length === 0 ? {} : { containerActions };
   }
 
   /** It obeys nobody of an older term than it has seen (S10). */
@@ -306,9 +353,11 @@ export class SimDatanode {
       return;
     }
     const row = command.containerId === undefined ? undefined : this.replicas.get(command.containerId);
-    if (row === undefined) return;
-    if (command.type === "closeContainerCommand") this.#close(row, command.force === true);
-    if (command.type === "deleteContainerCommand") this.#delete(row, command);
+    if (row !== undefined && command.type === "deleteContainerCommand") this.#delete(row, command);
+    // Of containers that were not written here: nobody serves the pipelines that they were imported with.
+    else if (row !== undefined && this.model.pipelineOf(row.containerId) === undefined) {
+      if (command.type === "closeContainerCommand") this.#close(row, command.force === true);
+    } else this.model.obey(command);
   }
 
   /** Spec 01 §10: without force it depends on whether the pipeline is there. */

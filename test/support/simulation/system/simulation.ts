@@ -1,3 +1,4 @@
+import { PipelineGroups } from "../../../../bench/fleet/pipeline-groups.js";
 import { ClusterState } from "../../../../engine/cluster/cluster-state.js";
 import { OPERATION } from "../../../../engine/cluster/operation.js";
 import { assert } from "../../../../engine/core/assert.js";
@@ -90,6 +91,7 @@ export class Simulation {
     this.group = new SimGroup({ world, options, trace, journal: this.#journal, random: disk, onFailure });
     const { group } = this;
     for (let i = 0; i < options.groupSize; i++) group.add();
+    const groups = new PipelineGroups();
     this.#datanodes = Array.from({ length: options.datanodeCount }, (_, number) => {
       const stream = workload.stream(`datanode ${number}`);
       return new SimDatanode({
@@ -100,6 +102,7 @@ export class Simulation {
         number,
         layoutVersion: METADATA_LAYOUT_VERSION,
         group,
+        groups,
         onHeld: (row) => this.#due.held(row),
         onDelete: (row) => this.#checkDelete(row),
       });

@@ -1,8 +1,8 @@
-import { assert } from "../../../../engine/core/assert.js";
-import { REPLICA_STATE } from "../../../../engine/core/enums.js";
-import type { Uuid } from "../../../../engine/core/uuid.js";
-import type { ReportSource } from "../../../../protocol/client/report-source.js";
-import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
+import { assert } from "../../engine/core/assert.js";
+import { REPLICA_STATE } from "../../engine/core/enums.js";
+import type { Uuid } from "../../engine/core/uuid.js";
+import type { ReportSource } from "../../protocol/client/report-source.js";
+import type { ReportRow, RowBytes } from "../../protocol/codec/report-rows.js";
 import {
   ROW_BYTES_WITH_CHECKSUM,
   ROW_CHECKSUM,
@@ -14,7 +14,7 @@ import {
   ROW_SEQUENCE_ID,
   ROW_STATE,
   ROW_USED_BYTES,
-} from "../../../../protocol/codec/report-rows.js";
+} from "../../protocol/codec/report-rows.js";
 
 /** A full report of replicas that change while it is sent: each chunk is read when it leaves. */
 export class LiveReport implements ReportSource {
@@ -35,6 +35,7 @@ export class LiveReport implements ReportSource {
   }
 
   next(rowCountMax: number): Uint8Array {
+    if (rowCountMax === 0) return new Uint8Array(0);
     const ids = [...this.#replicas.keys()].filter((id) => id > this.#lastId).sort((a, b) => a - b);
     const chunk = ids.slice(0, rowCountMax);
     const rows = new Uint8Array(chunk.length * this.rowBytes);
