@@ -168,6 +168,28 @@ export const ERRORS = {
       "needs one name for each inner level. Then the datanode registers by itself.",
   ),
 
+  // Of placement, by the names of the reference (spec 05 §1.7).
+  FAILED_TO_FIND_HEALTHY_NODES: rejected(
+    250,
+    "no datanode that is in service and healthy is left to choose {required} from",
+    "`strata admin datanode list` shows states and health.",
+  ),
+  FAILED_TO_FIND_SUITABLE_NODE: rejected(
+    251,
+    "{required} datanode(s) that suit cannot be found: {reason}",
+    "Follow the reason: add datanodes or racks, or exclude fewer.",
+  ),
+  FAILED_TO_FIND_NODES_WITH_SPACE: rejected(
+    252,
+    "only {found} of {required} datanode(s) have room for another container",
+    "Add datanodes or volumes, or delete data.",
+  ),
+  INVALID_CAPACITY: rejected(
+    253,
+    "a pipeline on several racks has 3 members, {count} were asked for",
+    "Report this as a bug.",
+  ),
+
   // 300 … not now, or not here.
   NOT_LEADER: {
     wire: 300,

@@ -1,13 +1,10 @@
 import type { NodeSlot } from "../../core/ids.js";
+import { NONE, type Topology } from "../topology/topology.js";
 import type { PlacementStatus } from "./placement-policy.js";
-import type { PlacementTree } from "./placement-tree.js";
 import type { RackRules } from "./rack-rules.js";
 
-/** Of a node that counts for no rack. */
-const NO_RACK = -1;
-
 export interface RackSpreadOptions {
-  readonly tree: Pick<PlacementTree, "rackCount" | "rackOf" | "rackAt">;
+  readonly tree: Pick<Topology, "rackCount" | "rackOf" | "rackAt">;
   readonly rules: RackRules;
   /** Where a node that left the tree still counts; undefined = nowhere. */
   readonly keptLocationOf: (node: NodeSlot) => string | undefined;
@@ -119,7 +116,7 @@ export class RackSpread {
     this.#lostLocations.length = 0;
     for (const node of holders) {
       const rack = this.#rackOf(node);
-      if (rack === NO_RACK) continue;
+      if (rack === NONE) continue;
       const at = racks.indexOf(rack);
       if (at >= 0) counts[at] = (counts[at] as number) + 1;
       else {
@@ -134,14 +131,14 @@ export class RackSpread {
   #rackOf(node: NodeSlot): number {
     const { tree, keptLocationOf } = this.#options;
     const rack = tree.rackOf(node);
-    if (rack !== NO_RACK) return rack;
+    if (rack !== NONE) return rack;
     const location = keptLocationOf(node);
-    if (location === undefined) return NO_RACK;
+    if (location === undefined) return NONE;
     const kept = tree.rackAt(location);
-    if (kept !== NO_RACK) return kept;
+    if (kept !== NONE) return kept;
     const lost = this.#lostLocations;
     if (!lost.includes(location)) lost.push(location);
-    return NO_RACK - 1 - lost.indexOf(location);
+    return NONE - 1 - lost.indexOf(location);
   }
 }
 
