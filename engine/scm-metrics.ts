@@ -6,6 +6,7 @@ import type { ClusterState } from "./cluster/cluster-state.js";
 import type { Containers } from "./cluster/containers/containers.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
+import type { Placement } from "./cluster/placement/placement.js";
 import type { ScmServices } from "./services/scm-services.js";
 import type { ServiceStatus } from "./services/service.js";
 import type { ServiceManager } from "./services/service-manager.js";
@@ -115,6 +116,23 @@ export function addContainerServiceMetrics(metrics: Metrics, services: ScmServic
   });
   const help = "Closing containers whose datanodes are going to be told.";
   metrics.addGauge("close", "waiting", help, () => closer.waitingCount);
+}
+
+/** How datanodes are chosen, and what is promised to them (spec 03 §18, under its names). */
+export function addPlacementMetrics(metrics: Metrics, { counters, pending }: Placement): void {
+  metrics.addCounters("placement", counters, {
+    datanodeRequestCount: "Datanodes wanted, of all policies.",
+    datanodeChooseAttemptCount: "Draws.",
+    datanodeChooseSuccessCount: "Datanodes chosen.",
+    datanodeChooseFallbackCount: "Of these: with a rule about racks given up.",
+  });
+  metrics.addCounters("pending", pending.counters, {
+    numPendingContainersAdded: "Containers promised to datanodes.",
+    numPendingContainersRemoved: "Promises kept, taken back or run out.",
+    numSkippedFullNodeContainerAllocation: "Promises not made because a datanode was full.",
+  });
+  const help = "Promises of containers, each for some datanodes, that are not kept by all of them.";
+  metrics.addGauge("pending", "reservations", help, () => pending.size);
 }
 
 /** What this SCM does by itself, and whether it may now. */

@@ -1,3 +1,4 @@
+import type { NodeEntry } from "./cluster/nodes/node-entry.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
 import { DEFAULT_SCHEMA, type TopologySchema } from "./cluster/topology/schema.js";
 import { Topology } from "./cluster/topology/topology.js";
@@ -16,11 +17,12 @@ export interface ScmNodesParts {
   /** Its replicas no longer count. */
   readonly onPurge: (slot: NodeSlot) => void;
   readonly mayDelete: (containerId: number) => boolean;
+  readonly onNodeChanged: (node: NodeEntry) => void;
 }
 
 /** The node manager as the configuration says. */
 export function createNodeManager(parts: ScmNodesParts): NodeManager {
-  const { config, topologySchema, clock, logger, onPurge, mayDelete } = parts;
+  const { config, topologySchema, clock, logger, onPurge, mayDelete, onNodeChanged } = parts;
   const { nodes } = config;
   return new NodeManager({
     processIntervalMs: nodes.healthCheckIntervalMs,
@@ -35,7 +37,7 @@ export function createNodeManager(parts: ScmNodesParts): NodeManager {
     listener: {
       onEvent: (event, slot, uuid) => logger.info("datanode changed", { event, slot, uuid }),
       onPurge,
-      onNodeChanged: () => undefined,
+      onNodeChanged,
     },
   });
 }

@@ -22,6 +22,7 @@ import {
   addContainerMetrics,
   addContainerServiceMetrics,
   addNodeMetrics,
+  addPlacementMetrics,
   addReportMetrics,
   addServiceMetrics,
   addShardMetrics,
@@ -233,6 +234,7 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addRaftMetrics(metrics, scm.raft);
   addPeerMetrics(metrics, scm.peerNetwork);
   addNodeMetrics(metrics, scm.nodes);
+  addPlacementMetrics(metrics, scm.placement);
   addClusterMetrics(metrics, scm.cluster);
   addContainerMetrics(metrics, scm.cluster.containers, {
     admin: scm.adminCounters,

@@ -1,4 +1,5 @@
 import { REPORT_CHUNK_BYTES_MAX } from "../protocol/schema/messages.js";
+import type { AwaitedContainers } from "../workers/pool/awaited-containers.js";
 import { ReportIntake } from "../workers/pool/report-intake.js";
 import { ShardSet, type ShardSetOptions } from "../workers/pool/shard-set.js";
 import type { WorkerStarter } from "../workers/shared/worker-link.js";
@@ -38,6 +39,7 @@ export interface ScmShardsParts {
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly nodes: () => NodeManager;
+  readonly awaited: AwaitedContainers;
   readonly onFailed: (error: Error) => void;
   readonly onDecision: ShardSetOptions["onDecision"];
 }
@@ -93,6 +95,7 @@ export class ScmShards {
       waitingBytesMax: chunksPerNodeMax * CHUNK_WAITING_BYTES + INCREMENTAL_WAITING_BYTES_MAX,
       waitingBytesTotalMax: chunksInFlightMax * CHUNK_WAITING_BYTES + INCREMENTAL_WAITING_BYTES_TOTAL_MAX,
       onComplete: (slot) => nodes().fullReportComplete(slot),
+      awaited: this.#parts.awaited,
     });
     this.#running = { set, intake };
     for (const [number, replication] of this.#replicationConfigs) this.#publish(number, replication);

@@ -8,6 +8,7 @@ import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
 import { NO_SESSION, OPERATION } from "./cluster/operation.js";
 import { errorOfOutcome } from "./cluster/operation-result.js";
+import type { Placement } from "./cluster/placement/placement.js";
 import type { TopologySchema } from "./cluster/topology/schema.js";
 import type { Config } from "./config/config.js";
 import { Group } from "./consensus/group.js";
@@ -32,6 +33,7 @@ import { createNodeManager } from "./scm-nodes.js";
 import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
 import { ScmPipelines } from "./scm-pipelines.js";
+import { createPlacement } from "./scm-placement.js";
 import { ScmShards } from "./scm-shards.js";
 import { startSnapshots } from "./scm-snapshots.js";
 import { directoriesOf } from "./scm-storage.js";
@@ -78,6 +80,7 @@ export interface BootStep {
 export class Scm {
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
+  readonly placement: Placement;
   readonly pipelines: ScmPipelines;
   readonly gatewayMetrics = new GatewayMetrics();
   readonly adminCounters: AdminCounters = { listContainerOps: 0 };
@@ -112,12 +115,23 @@ export class Scm {
       clock: parts.environment.clock,
       onPurge: (slot) => this.#shards.purgeNode(slot),
       mayDelete: (id) => this.#services?.decisions.mayDelete(id) ?? false,
+      onNodeChanged: (node) => this.placement.nodeChanged(node),
+    });
+    this.placement = createPlacement({
+      ...parts,
+      random: parts.environment.random,
+      nodes: this.nodes,
+      load: {
+        countOf: (slot) => this.cluster.pipelines.index.ratisThreeCountOf(this.nodes.uuidOf(slot)),
+        forEachPeer: () => undefined,
+      },
     });
     this.#shards = new ScmShards({
       ...parts,
       clock: parts.environment.clock,
       scheduler: parts.environment.scheduler,
       nodes: () => this.nodes,
+      awaited: this.placement.pending,
       onFailed: (error) => this.#raiseFatal(error),
       onDecision: (decision) => this.#services?.decisions.decided(decision),
     });
@@ -334,6 +348,7 @@ export class Scm {
       raft,
       cluster: this.cluster,
       nodes: this.nodes,
+      placement: this.placement,
       group: this.#group,
       addressBook: required(this.#addressBook),
       shards: this.shards,

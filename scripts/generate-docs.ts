@@ -134,6 +134,7 @@ const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   nodes: "Datanodes",
   topology: "Topology",
   containers: "Containers",
+  placement: "Placement",
   gateway: "WebSocket gateway",
   reports: "Container reports",
   workers: "Threads",

@@ -25,6 +25,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/scm-shards.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-nodes.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-topology.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-placement.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-peers.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-storage.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-bootstrap.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

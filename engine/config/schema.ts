@@ -1,8 +1,22 @@
-import { DAY_MS, GIB, KIB, key, MIB, MINUTE_MS, type Schema, SECOND_MS, type ValuesOf } from "./fields.js";
+import { CAPACITY, PIPELINE, RACK_AWARE, RACK_SCATTER, RANDOM } from "../core/placement-classes.js";
+import {
+  DAY_MS,
+  GIB,
+  KIB,
+  key,
+  MIB,
+  MINUTE_MS,
+  type Schema,
+  SECOND_MS,
+  TIB,
+  type ValuesOf,
+} from "./fields.js";
 
 const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
 /** A record has at most a quarter of its ring, and an entry of the log at most 1 MiB and a header. */
 const LOG_RING = { ...RING, min: 8 * MIB } as const;
+
+const CONTAINER_POLICIES = [RACK_AWARE, RACK_SCATTER, CAPACITY, RANDOM] as const;
 
 /** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
  * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
@@ -264,6 +278,84 @@ export const SCHEMA = {
         "them deleted if this cluster gave their id out and knows all its containers: not while containers " +
         "may be imported, nor after --force-new-group. All others are told in the log, a line a minute at " +
         "most, while their number changes.",
+    ),
+  },
+
+  placement: {
+    containerPolicy: key(
+      "ozone.scm.container.placement.impl",
+      "str",
+      RACK_AWARE,
+      "How datanodes are chosen for replicas of containers that are not EC, by the reference's class.",
+      { choices: CONTAINER_POLICIES },
+    ),
+    ecPolicy: key(
+      "ozone.scm.container.placement.ec.impl",
+      "str",
+      RACK_SCATTER,
+      "How datanodes are chosen for EC containers, by the reference's class.",
+      { choices: CONTAINER_POLICIES },
+    ),
+    pipelinePolicy: key(
+      "ozone.scm.pipeline.placement.impl",
+      "str",
+      PIPELINE,
+      "How the members of RATIS/THREE pipelines are chosen, by the reference's class.",
+      { choices: [PIPELINE, ...CONTAINER_POLICIES] },
+    ),
+    isCapacityAware: key(
+      "ozone.scm.container.placement.rack.scatter.capacity.aware.enabled",
+      "bool",
+      "false",
+      "Whether SCMContainerPlacementRackScatter takes the less full of two datanodes of a rack.",
+    ),
+    disallowsSamePeers: key(
+      "ozone.scm.datanode.disallow.same.peers",
+      "bool",
+      "false",
+      "Whether two datanodes are to meet in one pipeline only; without effect where each may be in one only.",
+    ),
+    containerBytes: key(
+      "ozone.scm.container.size",
+      "size",
+      "5GB",
+      "Size at which a container is full; a datanode gets another one only while it has that much room.",
+      { min: MIB, max: TIB },
+    ),
+    pendingRollMs: key(
+      "ozone.scm.pending.container.roll.interval",
+      "time",
+      "5m",
+      "Half of the time for which a datanode keeps room for a container that its reports do not show.",
+      { min: SECOND_MS, max: DAY_MS },
+    ),
+    pipelinesPerNode: key(
+      "ozone.scm.datanode.pipeline.limit",
+      "int",
+      "2",
+      "RATIS/THREE pipelines that a datanode may be in; 0 or less = as many as its metadata volumes allow.",
+      { min: -1_000_000, max: 1_000_000 },
+    ),
+    pipelinesPerMetadataVolume: key(
+      "ozone.scm.pipeline.per.metadata.disk",
+      "int",
+      "2",
+      "RATIS/THREE pipelines for each metadata volume, where `ozone.scm.datanode.pipeline.limit` says none.",
+      { min: 0, max: 1_000_000 },
+    ),
+    containersPerVolume: key(
+      "ozone.scm.pipeline.owner.container.count",
+      "int",
+      "3",
+      "Open containers for each healthy data volume of a datanode, in all its pipelines.",
+      { min: 1, max: 1_000_000 },
+    ),
+    metadataBytesMin: key(
+      "ozone.scm.datanode.ratis.volume.free-space.min",
+      "size",
+      "1GB",
+      "What some metadata volume of a datanode must have left for another RATIS pipeline.",
+      { min: 0, max: TIB },
     ),
   },
 

@@ -1,6 +1,7 @@
 import type { ShardSet } from "../../workers/pool/shard-set.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
+import type { Placement } from "../cluster/placement/placement.js";
 import type { Config } from "../config/config.js";
 import type { Group } from "../consensus/group.js";
 import type { RaftHost } from "../consensus/raft-host.js";
@@ -13,6 +14,7 @@ import { ContainerDecisions } from "./container-decisions.js";
 import { ContainerProposals } from "./container-proposals.js";
 import { DatanodeGate } from "./datanode-gate.js";
 import { lateRacksService } from "./late-racks.js";
+import { PendingExpiry } from "./pending-expiry.js";
 import { PeriodicService } from "./periodic-service.js";
 import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
@@ -30,6 +32,7 @@ export interface ScmServicesParts {
   readonly raft: RaftHost;
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
+  readonly placement: Placement;
   readonly group: Group;
   readonly addressBook: AddressBook;
   readonly shards: ShardSet;
@@ -81,6 +84,7 @@ export function startServices(parts: ScmServicesParts): ScmServices {
   manager.register(unknownContainersService(parts));
   const { racks } = parts;
   if (racks !== undefined) manager.register(lateRacksService({ scheduler, logger, nodes, racks }));
+  manager.register(new PendingExpiry({ clock, scheduler, pending: parts.placement.pending }));
   const { decisions, closer } = containerServices(parts, context);
   manager.register(decisions);
   manager.register(closer);

@@ -6,6 +6,7 @@ import type { Uuid } from "../../engine/core/uuid.js";
 import { Histogram } from "../../engine/telemetry/histogram.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../protocol/codec/report-rows.js";
 import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { type AwaitedContainers, confirmAwaited } from "./awaited-containers.js";
 import { emptyNodeQueue, type NodeQueue, NodeQueues, type QueuedRows } from "./node-queue.js";
 import { OriginDictionary, type OriginIntroducer } from "./origin-dictionary.js";
 import type {
@@ -32,6 +33,8 @@ export interface ReportIntakeOptions {
   /** A full report has been merged as a whole (spec 12 §8.2 H3). `fromRegistration`: it is the first one
    * since the datanode registered. */
   readonly onComplete: (slot: NodeSlot, fromRegistration: boolean) => void;
+  /** Told of rows that passed the checks; left out: nothing is awaited. */
+  readonly awaited?: AwaitedContainers;
 }
 
 export interface IntakeCounters {
@@ -195,6 +198,8 @@ export class ReportIntake implements ReportReceiver {
       return;
     }
     const { fromId, toId, rowBytes, last } = chunk;
+    const { awaited } = this.#options;
+    if (awaited !== undefined) confirmAwaited({ slot, rows, rowBytes }, true, awaited);
     this.counters.chunks++;
     active.nextFromId = toId + 1;
     active.inFlightCount++;
@@ -226,6 +231,8 @@ export class ReportIntake implements ReportReceiver {
       onDone(rows);
       return;
     }
+    const { awaited } = this.#options;
+    if (awaited !== undefined) confirmAwaited({ slot, rows, rowBytes }, false, awaited);
     const entryCount = rows.length / rowBytes;
     const apply = (kept: Uint8Array): boolean => {
       if (!this.#options.shards.applyIncremental({ slot, rows: kept, rowBytes })) return false;

@@ -81,6 +81,7 @@ export class ReportWorld {
       scheduler,
       logger: silentLogger,
       nodes: () => this.nodes,
+      awaited: { awaitedOf: () => new Map(), confirm: () => undefined },
       onFailed: (error) => {
         throw error;
       },
