@@ -17,6 +17,7 @@ import { flush } from "./scenarios/flush.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { openStripe } from "./scenarios/open-stripe.js";
+import { placement } from "./scenarios/placement.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
 import { restartStorm, socketStorm } from "./scenarios/restart-storm.js";
@@ -34,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   append,
   raftStep,
   quorum,
+  placement,
   flush,
   containerList,
   ring,

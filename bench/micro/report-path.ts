@@ -1,6 +1,7 @@
+import { PendingContainers } from "../../engine/cluster/placement/pending-containers.js";
 import { assert } from "../../engine/core/assert.js";
 import { CONTAINER_STATE, REPLICATION_TYPE } from "../../engine/core/enums.js";
-import { nodeSlot } from "../../engine/core/ids.js";
+import { containerId, nodeSlot } from "../../engine/core/ids.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { randomUuid } from "../../engine/core/uuid.js";
 import { ROW_BYTES, ROW_ID } from "../../protocol/codec/report-rows.js";
@@ -17,6 +18,10 @@ const CHUNK_ROWS = 4096;
 /** All chunks of a report are in the ring before the shard begins, so that both sides are timed apart. */
 const CHUNKS_MAX = 40;
 const RATIS_NUMBER = 1;
+/** Containers that each node is still to show: none of its reports does. */
+const AWAITED = 20;
+const AWAITED_ID = 1e12;
+const AWAITING_NODES = 1000;
 const ORIGINS = [randomUuid(new SeededRandom(1))];
 
 /** CPU time of the two sides of a report, in ns. */
@@ -31,6 +36,11 @@ export class ReportPath {
   readonly #workers = new LocalWorkers((context) => new Shard(context));
   readonly #intake: ReportIntake;
   #endOfTurn: (() => void)[] = [];
+  readonly #pending = new PendingContainers({
+    lifetimeMs: Number.POSITIVE_INFINITY,
+    slotsOf: () => 0,
+    onChanged: () => {},
+  });
 
   constructor(containerCount: number) {
     const noTimer = { cancel: (): void => {} };
@@ -62,7 +72,13 @@ export class ReportPath {
       waitingBytesMax: 0,
       waitingBytesTotalMax: 0,
       onComplete: () => {},
+      awaited: this.#pending,
     });
+    for (let node = 0; node < AWAITING_NODES; node++) {
+      for (let i = 1; i <= AWAITED; i++) {
+        this.#pending.record(nodeSlot(node), containerId(AWAITED_ID + i), 0);
+      }
+    }
     const ratis = { type: REPLICATION_TYPE.RATIS, dataCount: 0, indexCount: 0 };
     this.shards.setReplicationFacts(RATIS_NUMBER, ratis);
     for (let stripe = 0; stripe <= stripeOf(containerCount); stripe++) {

@@ -65,7 +65,7 @@ export class Choice {
       this.count += tree.eligibleCount(rack);
     }
     for (const node of used) {
-      if (this.#isBarred(node)) continue;
+      if (this.isBarred(node)) continue;
       this.used.push(node);
       this.bar(node);
     }
@@ -77,7 +77,7 @@ export class Choice {
 
   /** Takes a node out of the candidates, wherever it is. */
   bar(node: NodeSlot): void {
-    if (this.#isBarred(node)) return;
+    if (this.isBarred(node)) return;
     this.#barredBy[node] = this.#number;
     const { tree } = this.#parts;
     if (!tree.isEligible(node)) return;
@@ -88,7 +88,7 @@ export class Choice {
   }
 
   isCandidate(node: NodeSlot): boolean {
-    return !this.#isBarred(node) && this.#parts.tree.isEligible(node);
+    return !this.isBarred(node) && this.#parts.tree.isEligible(node);
   }
 
   /** Candidates that are left on a rack. */
@@ -121,7 +121,8 @@ export class Choice {
     this.chosen.push(node);
   }
 
-  #isBarred(node: NodeSlot): boolean {
+  /** Whether it was used, excluded, without the metadata space, or is chosen by now. */
+  isBarred(node: NodeSlot): boolean {
     return this.#barredBy[node] === this.#number;
   }
 }
