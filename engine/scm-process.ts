@@ -98,7 +98,6 @@ export async function startScm(options: {
   readonly logger: Logger;
 }): Promise<ScmProcess> {
   const { config, logger } = options;
-  keepCollectionsShort();
   const topologySchema = topologySchemaOf(config.topology);
   requireInitialized(config);
   const disk = new NodeDisk((notice) => logNotice(logger, notice));
@@ -117,7 +116,11 @@ export async function startScm(options: {
   const lag = new LoopLag();
   lag.start();
   let scm: Scm | undefined;
-  const workers = scmWorkerPool({ scheduler, shardCount: config.workers.shardCount });
+  const workers = scmWorkerPool({
+    scheduler,
+    shardCount: config.workers.shardCount,
+    onStarted: keepCollectionsShort,
+  });
   let http: Listener | undefined;
   let audit: AuditLog | undefined;
   try {

@@ -5,9 +5,12 @@ import { WorkerPool } from "./worker-pool.js";
 export function scmWorkerPool(options: {
   readonly scheduler: Scheduler;
   readonly shardCount: number;
+  /** A worker's loop runs, in a thread of its own. */
+  onStarted?(): void;
 }): WorkerPool {
   return new WorkerPool({
     scheduler: options.scheduler,
+    ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
     roles: {
       log: { entry: new URL("../log/entry.js", import.meta.url), threadCount: 1 },
       state: { entry: new URL("../state/entry.js", import.meta.url), threadCount: 1 },

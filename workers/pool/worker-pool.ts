@@ -19,6 +19,8 @@ export interface RoleOptions {
 export interface WorkerPoolOptions {
   readonly scheduler: Scheduler;
   readonly roles: Readonly<Record<string, RoleOptions>>;
+  /** A worker's loop runs, in a thread of its own. */
+  onStarted?(): void;
 }
 
 /** Piscina first tries to `require` the entry. Where Node.js can do that with a module, a thread that is
@@ -64,6 +66,11 @@ export class WorkerPool implements WorkerStarter {
       run: (startup, transferList) => pool.run(startup, { transferList, signal: abort.signal }),
     });
     const running = { link, abort };
+    // Whoever starts it is told when it could not start.
+    link.started.then(
+      () => this.#options.onStarted?.(),
+      () => undefined,
+    );
     this.#running.set(key, running);
     void link.ended.then(() => {
       if (this.#running.get(key) === running) this.#running.delete(key);

@@ -69,6 +69,21 @@ test("a worker that exceeds its memory limit ends with that reason", async () =>
   assert.match(reason.message, /memory limit/);
 });
 
+test("it is told of each worker whose loop runs, also of one that is started again", async () => {
+  let startedCount = 0;
+  pool = new WorkerPool({
+    scheduler: new NodeScheduler(),
+    roles: { echo: { entry: ENTRY, threadCount: 2 } },
+    onStarted: () => startedCount++,
+  });
+  const clients = [0, 1].map((index) => new EchoClient(pool.start("echo", index, ECHO_OPTIONS)));
+  await waitFor("both workers run", () => startedCount === 2);
+  pool.terminate("echo", 0);
+  await clients[0]?.link.ended;
+  pool.start("echo", 0, ECHO_OPTIONS);
+  await waitFor("the new worker runs", () => startedCount === 3);
+});
+
 test("a worker that never comes back from a poll can be terminated", async () => {
   const client = start();
   await client.link.started;
