@@ -7,6 +7,7 @@ import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
 import { runVersus } from "./harness/versus.js";
 import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
+import { allocateBlock } from "./scenarios/allocate-block.js";
 import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
@@ -24,6 +25,7 @@ import { restartStorm, socketStorm } from "./scenarios/restart-storm.js";
 import { snapshot } from "./scenarios/snapshot.js";
 
 const BENCHES: readonly Bench[] = [
+  allocateBlock,
   heartbeat,
   fullReport,
   incrementalReport,

@@ -3,6 +3,7 @@ import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import { serveAdmin } from "./admin/admin-gateway.js";
 import type { AdminCounters, AdminServices } from "./admin/admin-services.js";
+import { AllocationAudit } from "./admin/allocation-audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import type { Operation } from "./cluster/operation.js";
@@ -103,10 +104,12 @@ export class Scm {
   #group: Group | undefined;
   #listener: Listener | undefined;
   #services: ScmServices | undefined;
+  readonly #allocationAudit: AllocationAudit;
 
   private constructor(parts: ScmParts) {
     this.#parts = parts;
     this.#directories = directoriesOf(parts.config.storage);
+    this.#allocationAudit = new AllocationAudit({ ...parts, ...parts.environment });
     this.fatal = new Promise((resolve) => {
       this.#resolveFatal = resolve;
     });
@@ -141,9 +144,13 @@ export class Scm {
       onContainerChanged: (id) => {
         this.#shards.containerChanged(id);
         this.#services?.closer.containerChanged(id);
+        this.#services?.blocks.groups.containerChanged(id);
       },
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
-      onPipelineChanged: (id) => this.pipelines.changed(id),
+      onPipelineChanged: (id) => {
+        this.pipelines.changed(id);
+        this.#services?.blocks.groups.pipelineChanged(id);
+      },
     });
     this.pipelines = new ScmPipelines({ cluster: this.cluster, clock: parts.environment.clock });
   }
@@ -215,6 +222,7 @@ export class Scm {
   async stop(limitMs: number): Promise<void> {
     this.#isStopping = true;
     await this.#services?.manager.stop();
+    this.#allocationAudit.flush();
     // Before the connections close, so that what is under way gets its answers. After a failure nothing of
     // it can be finished.
     await new Promise<void>((resolve) => this.raft.stop(this.#hasFailed ? 0 : limitMs, resolve));
@@ -353,6 +361,7 @@ export class Scm {
       addressBook: required(this.#addressBook),
       shards: this.shards,
       racks: this.#parts.racks,
+      pipelineReports: this.pipelines.reports,
     });
     raft.start();
     if (!isLoneVoter(raft.status())) {
@@ -446,6 +455,10 @@ export class Scm {
       random: environment.random,
       pipelineReports: this.pipelines.reports,
       replicas: this.shards,
+      blocks: required(this.#services).blocks.service,
+      allocationAudit: this.#allocationAudit,
+      containerCreation: required(this.#services).blocks.creation,
+      encodedPipelines: this.pipelines.encoded,
       consensus: this.raft,
       group: this.group,
       primaryScmId: required(this.#recovered).primaryScmId,

@@ -135,6 +135,7 @@ const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   topology: "Topology",
   containers: "Containers",
   placement: "Placement",
+  blocks: "Block allocation",
   gateway: "WebSocket gateway",
   reports: "Container reports",
   workers: "Threads",

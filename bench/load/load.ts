@@ -30,6 +30,16 @@ export type LoadRequest =
       readonly ids: readonly IdRange[];
       /** The containers are open. */
       readonly isOpen: boolean;
+    }
+  | {
+      readonly kind: "allocate";
+      readonly endpoint: string;
+      readonly connections: number;
+      readonly seconds: number;
+      readonly blocksPerCall: number;
+      /** As `RATIS/THREE`. */
+      readonly replication: string;
+      readonly owner: string;
     };
 
 export interface LoadResult {

@@ -1,6 +1,8 @@
 import type { OperationName } from "../../protocol/schema/messages.js";
 import type { RpcServer } from "../gateway/rpc-server.js";
 import type { AdminServices } from "./admin-services.js";
+import { BlockRequests } from "./block-requests.js";
+import { ContainerCreations } from "./container-creations.js";
 import { ContainerMutations } from "./container-mutations.js";
 import { ContainerRequests } from "./container-requests.js";
 import { GroupRequests } from "./group-requests.js";
@@ -19,6 +21,8 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const history = new HistoryRequests(services);
   const nodes = new NodeRequests(services, mutations);
   const topology = new TopologyRequests(services);
+  const blocks = new BlockRequests(services);
+  const creations = new ContainerCreations(services, mutations);
   const containers = new ContainerRequests(services);
   const changes = new ContainerMutations(services, mutations);
   const read = <N extends OperationName>(name: N, handler: Read<N>): void => {
@@ -49,6 +53,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
 
   read("listNodeContainers", (request, answer) => containers.ofNode(request, answer));
 
+  server.handle("allocateBlocks", (session, request, answer) => blocks.allocate(session, request, answer));
   read("listContainers", (request, answer) => containers.list(request, answer));
   read("listContainerIds", (request, answer) => containers.listIds(request, answer));
   read("getContainer", (request, answer) => containers.get(request, answer));
@@ -58,6 +63,9 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   read("containerReport", (request, answer) => containers.report(request, answer));
   server.handle("suppressContainers", (session, request, answer) => {
     changes.suppress(session, request, answer);
+  });
+  server.handle("allocateContainer", (session, request, answer) => {
+    creations.allocate(session, request, answer);
   });
   server.handle("import", (session, request, answer) => changes.import(session, request, answer));
   server.handle("endImport", (session, request, answer) => changes.endImport(session, request, answer));

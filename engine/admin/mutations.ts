@@ -19,6 +19,8 @@ export interface Decision<R> {
   readonly operation: Operation;
   /** Makes the answer of the result's body, or the refusal that it means. */
   readonly respond: (body: Uint8Array) => R | StrataError;
+  /** Told first what became of the operation. */
+  readonly settled?: (outcome: OperationResult | StrataError) => void;
 }
 
 /** A refusal by what this SCM alone knows uses up its number in the log, too: an attempt of the same mutation
@@ -47,7 +49,7 @@ export class Mutations {
     respond: (body: Uint8Array) => ResponseOf<N> | StrataError,
   ): void {
     const late = answer.defer();
-    this.#whenRecordable(late, () => this.#propose(session, late, operation, audit, respond));
+    this.#whenRecordable(late, () => this.#propose(session, late, { operation, respond }, audit));
   }
 
   /** The same for a mutation that depends on what datanodes have reported, which takes a moment to find out;
@@ -64,7 +66,7 @@ export class Mutations {
         if (decision instanceof StrataError) {
           this.#record(session, 0, audit, decision);
           late.fail(decision);
-        } else this.#propose(session, late, decision.operation, audit, decision.respond);
+        } else this.#propose(session, late, decision, audit);
       });
     });
   }
@@ -110,11 +112,11 @@ export class Mutations {
   #propose<N extends OperationName>(
     session: RpcSession,
     late: LateAnswer<N>,
-    operation: Operation,
+    { operation, respond, settled }: Decision<ResponseOf<N>>,
     audit: MutationAudit,
-    respond: (body: Uint8Array) => ResponseOf<N> | StrataError,
   ): void {
     this.#services.consensus.propose(operation, (outcome) => {
+      settled?.(outcome);
       const response = errorOfOutcome(outcome) ?? respond((outcome as OperationResult).body);
       const error = response instanceof StrataError ? response : undefined;
       this.#record(session, operation.session.sessionId, audit, error);

@@ -90,6 +90,7 @@ export type AdminConnection = Pick<
   | "getContainerReplicas"
   | "containerReport"
   | "closeContainer"
+  | "allocateContainer"
   | "deleteContainer"
   | "reconcileContainer"
   | "listPipelines"

@@ -21,6 +21,7 @@ import {
 import { DONE, done, failedContainerIds, refused } from "./operation-result.js";
 import {
   applyClosePipeline,
+  applyCreateContainers,
   applyCreatePipeline,
   applyPipelineState,
   applyRemovePipeline,
@@ -112,6 +113,8 @@ export class Executor {
         return applyClosePipeline(this.#tables, operation, meta.nowMs);
       case OPERATION.removePipeline:
         return applyRemovePipeline(this.#tables, operation);
+      case OPERATION.createContainers:
+        return applyCreateContainers(this.#tables, operation, meta.nowMs);
       default:
         return unreachable(operation);
     }

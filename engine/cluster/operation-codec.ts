@@ -110,6 +110,11 @@ export function writeOperation(writer: ByteWriter, operation: Operation): void {
     case OPERATION.removePipeline:
       writer.uuid(operation.pipelineId);
       return;
+    case OPERATION.createContainers:
+      writer.uuid(operation.pipelineId);
+      writer.text(operation.owner);
+      writer.u32(operation.count);
+      return;
     default:
       unreachable(operation);
   }
@@ -224,6 +229,8 @@ function readFields(kind: OperationNumber, session: SessionStamp, reader: ByteRe
     }
     case OPERATION.removePipeline:
       return { kind, session, pipelineId: reader.uuid() };
+    case OPERATION.createContainers:
+      return { kind, session, pipelineId: reader.uuid(), owner: reader.text(), count: reader.u32() };
     default:
       return unreachable(kind);
   }

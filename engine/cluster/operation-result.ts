@@ -106,6 +106,11 @@ export function readCreatedPipeline(body: Uint8Array): CreatedPipeline {
   return { pipelineId: reader.uuid(), containerId: reader.f64() };
 }
 
+/** Of `createContainers`: the first id; the others follow without a gap. */
+export function readFirstContainerId(body: Uint8Array): number {
+  return new ByteReader(body).f64();
+}
+
 export interface Reservation {
   /** First number of the range. */
   readonly first: bigint;

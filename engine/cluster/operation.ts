@@ -25,6 +25,7 @@ export const OPERATION = {
   setPipelineState: 13,
   closePipeline: 14,
   removePipeline: 15,
+  createContainers: 16,
   endImport: 20,
 } as const;
 export type OperationNumber = (typeof OPERATION)[keyof typeof OPERATION];
@@ -46,6 +47,7 @@ export const OPERATION_VERSION: Readonly<Record<OperationNumber, number>> = {
   13: 1,
   14: 1,
   15: 1,
+  16: 1,
   20: 1,
 };
 
@@ -217,6 +219,19 @@ export interface RemovePipeline extends Stamped {
   readonly pipelineId: Uuid;
 }
 
+/** Creates open containers on an open pipeline, with its configuration; they get the next ids of the sequence
+ * (spec 02 §5.2). Result: `readFirstContainerId`. */
+export interface CreateContainers extends Stamped {
+  readonly kind: typeof OPERATION.createContainers;
+  readonly pipelineId: Uuid;
+  readonly owner: string;
+  /** 1 … CREATED_CONTAINERS_MAX. */
+  readonly count: number;
+}
+
+/** Containers of one operation. */
+export const CREATED_CONTAINERS_MAX = 1024;
+
 export type Operation =
   | SeedCluster
   | OpenSession
@@ -233,4 +248,5 @@ export type Operation =
   | SetPipelineState
   | ClosePipeline
   | RemovePipeline
+  | CreateContainers
   | EndImport;

@@ -15,7 +15,7 @@ interface Rule {
   readonly check: (values: ConfigValues) => string[];
 }
 
-const { nodes, raft, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
+const { blocks, nodes, raft, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
 
 const RULES: readonly Rule[] = [
   {
@@ -35,6 +35,7 @@ const RULES: readonly Rule[] = [
   { keys: keysOf(gateway.connectionCountMax, gateway.connectionsPerAddressMax), check: checkConnections },
   { keys: keysOf(gateway.idleTimeoutMs), check: checkIdleTimeout },
   { keys: keysOf(raft.electionTimeoutMs), check: checkElectionTimeout },
+  { keys: keysOf(blocks.allowedReplications), check: checkAllowedReplications },
   { keys: keysOf(storage.dirtyBytesMax, storage.flushItemCountMax), check: checkDirtyLimit },
 ];
 
@@ -47,6 +48,16 @@ export function checkTogether(values: ConfigValues, isGood: (key: string) => boo
 
 function keysOf(...declarations: KeyDeclaration[]): string[] {
   return declarations.map(({ key }) => key);
+}
+
+function checkAllowedReplications({ blocks: { allowedReplications } }: ConfigValues): string[] {
+  try {
+    new RegExp(allowedReplications);
+    return [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [`ozone.replication.allowed-configs: is not a regular expression: ${reason}`];
+  }
 }
 
 function checkStaleInterval({ nodes }: ConfigValues): string[] {

@@ -17,6 +17,13 @@ const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
 const LOG_RING = { ...RING, min: 8 * MIB } as const;
 
 const CONTAINER_POLICIES = [RACK_AWARE, RACK_SCATTER, CAPACITY, RANDOM] as const;
+const CHOOSE_POLICY = "org.apache.hadoop.hdds.scm.pipeline.choose.algorithms";
+const CHOOSE_POLICIES = [
+  `${CHOOSE_POLICY}.RandomPipelineChoosePolicy`,
+  `${CHOOSE_POLICY}.HealthyPipelineChoosePolicy`,
+  `${CHOOSE_POLICY}.CapacityPipelineChoosePolicy`,
+  `${CHOOSE_POLICY}.RoundRobinPipelineChoosePolicy`,
+] as const;
 
 /** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
  * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
@@ -356,6 +363,60 @@ export const SCHEMA = {
       "1GB",
       "What some metadata volume of a datanode must have left for another RATIS pipeline.",
       { min: 0, max: TIB },
+    ),
+  },
+
+  blocks: {
+    choosePolicy: key(
+      "hdds.scm.pipeline.choose.policy.impl",
+      "str",
+      `${CHOOSE_POLICY}.RandomPipelineChoosePolicy`,
+      "How a pipeline is chosen for a block of RATIS or STANDALONE, by the reference's class names: any; " +
+        "any that has a leader and was reported by all members; of two such the one with the emptier " +
+        "datanodes; in turn.",
+      { choices: CHOOSE_POLICIES },
+    ),
+    ecChoosePolicy: key(
+      "hdds.scm.ec.pipeline.choose.policy.impl",
+      "str",
+      `${CHOOSE_POLICY}.RandomPipelineChoosePolicy`,
+      "The same for EC.",
+      { choices: CHOOSE_POLICIES },
+    ),
+    allowedReplications: key(
+      "ozone.replication.allowed-configs",
+      "str",
+      "^((STANDALONE|RATIS)/(ONE|THREE))|(EC/(3-2|6-3|10-4)-(512|1024|2048|4096)k)$",
+      "Regular expression of the replication configurations in which blocks and containers are given out.",
+    ),
+    idBatchCount: key(
+      "ozone.scm.sequence.id.batch.size",
+      "int",
+      "1000",
+      "Least number of local ids that are reserved at a time; the next ones follow the demand.",
+      { min: 1, max: 1_000_000 },
+    ),
+    ecPipelineCountMin: key(
+      "ozone.scm.ec.pipeline.minimum",
+      "int",
+      "5",
+      "Open EC pipelines that every owner may have in each configuration, however small the cluster.",
+      { min: 0, max: 100_000 },
+    ),
+    ecPipelinesPerVolume: key(
+      "ozone.scm.ec.pipeline.per.volume.factor",
+      "dbl",
+      "1",
+      "Open EC pipelines for each healthy data volume, shared by the datanodes that one needs; 0 = volumes " +
+        "do not count.",
+      { min: 0, max: 1000 },
+    ),
+    waitMs: key(
+      "hdds.pipeline.report.interval",
+      "time",
+      "60s",
+      "How long a request for blocks waits for a pipeline or a container when there is none.",
+      { min: 100, max: 60 * MINUTE_MS },
     ),
   },
 

@@ -161,6 +161,27 @@ export const ERRORS = {
     "pipeline {pipelineId} in state {state} {reason}",
     "`strata admin pipeline list` shows its state.",
   ),
+  INVALID_BLOCK_SIZE: rejected(
+    260,
+    "a block of {size} bytes: it must be 0 to {limit}, the size of a container",
+    "Ask for smaller blocks, or raise ozone.scm.container.size on all SCMs and datanodes.",
+  ),
+  FAILED_TO_ALLOCATE_ENOUGH_BLOCKS: rejected(
+    261,
+    "no room for {count} block(s) of {size} bytes, {replication}, owner {owner}: {reason}",
+    "Follow the reason; `strata admin pipeline list` and `strata admin datanode list` show what there is.",
+  ),
+  SAFE_MODE_EXCEPTION: unavailable(
+    262,
+    "the SCM is in safe mode: too little of the cluster has reported",
+    "Wait for the datanodes to report; `strata admin safemode status` tells what is missing.",
+  ),
+  FAILED_TO_ALLOCATE_CONTAINER: rejected(
+    263,
+    "no container for {replication}, owner {owner}: {reason}",
+    "Follow the reason; `strata admin pipeline list` and `strata admin datanode list` show what there is.",
+  ),
+
   TOPOLOGY_LOCATION: rejected(
     270,
     "datanode {uuid} cannot be at {location}, which {reason}",

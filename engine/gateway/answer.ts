@@ -1,5 +1,5 @@
 import { encodeErrorView, type Redirect } from "../../protocol/codec/errors.js";
-import { FLAG_ANSWER } from "../../protocol/codec/frame.js";
+import { FLAG_ANSWER, writeFrameHeader } from "../../protocol/codec/frame.js";
 import type { OperationCodec } from "../../protocol/codec/operations.js";
 import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
 import { assert } from "../core/assert.js";
@@ -13,6 +13,8 @@ import type { RpcSession } from "./rpc-session.js";
 export interface Answer<N extends OperationName> {
   /** True when the answer was handed to the transport: false means that the peer will not get it. */
   done(response: ResponseOf<N>): boolean;
+  /** The same with a response that is encoded already, behind room for a frame's header. */
+  doneEncoded(frame: Uint8Array): boolean;
   /** An error answer; a ProtocolError closes the connection instead. */
   fail(error: StrataError): void;
   /** For an answer that needs more time. */
@@ -26,6 +28,8 @@ export interface LateAnswer<N extends OperationName> {
   /** Whether somebody still waits for it. */
   readonly isWanted: boolean;
   done(response: ResponseOf<N>): void;
+  /** `frame` as in `Answer`, and it must not change until the end of the turn either. */
+  doneEncoded(frame: Uint8Array): void;
   fail(error: StrataError): void;
 }
 
@@ -54,6 +58,15 @@ export class AnswerWriter {
       this.error(session, codec.op, requestId, error);
       return false;
     }
+    return this.#answered(session, frame);
+  }
+
+  encoded(session: RpcSession, op: number, requestId: number, frame: Uint8Array): boolean {
+    writeFrameHeader(frame, op, FLAG_ANSWER, requestId);
+    return this.#answered(session, frame);
+  }
+
+  #answered(session: RpcSession, frame: Uint8Array): boolean {
     if (!this.#send(session, frame)) return false;
     this.#metrics.counters.answers++;
     return true;
@@ -105,6 +118,11 @@ export class ImmediateAnswer implements Answer<OperationName> {
     return this.#writer.response(session, codec, this.#requestId, response);
   }
 
+  doneEncoded(frame: Uint8Array): boolean {
+    const { session, codec } = this.#settle();
+    return this.#writer.encoded(session, codec.op, this.#requestId, frame);
+  }
+
   fail(error: StrataError): void {
     const { session, codec } = this.#settle();
     if (error.class === "ProtocolError") session.close(error);
@@ -130,6 +148,7 @@ export class DeferredAnswer implements LateAnswer<OperationName> {
   session: RpcSession | undefined;
   codec: OperationCodec | undefined;
   requestId = 0;
+  /** A frame when it is encoded already. */
   response: object | undefined;
   error: StrataError | undefined;
 
@@ -143,6 +162,10 @@ export class DeferredAnswer implements LateAnswer<OperationName> {
 
   done(response: ResponseOf<OperationName>): void {
     this.#complete(response, undefined);
+  }
+
+  doneEncoded(frame: Uint8Array): void {
+    this.#complete(frame, undefined);
   }
 
   fail(error: StrataError): void {
@@ -230,6 +253,7 @@ export class AnswerBatcher {
     session.inFlightCount--;
     this.#metrics.gauges.requestsInFlight--;
     if (!session.connection.isOpen) this.#metrics.counters.answersDropped++;
+    else if (response instanceof Uint8Array) this.#writer.encoded(session, codec.op, requestId, response);
     else if (response !== undefined) this.#writer.response(session, codec, requestId, response);
     else if (error?.class === "ProtocolError") session.close(error);
     else if (error !== undefined) this.#writer.error(session, codec.op, requestId, error);

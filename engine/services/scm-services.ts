@@ -1,21 +1,26 @@
 import type { ShardSet } from "../../workers/pool/shard-set.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
+import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { Placement } from "../cluster/placement/placement.js";
 import type { Config } from "../config/config.js";
 import type { Group } from "../consensus/group.js";
 import type { RaftHost } from "../consensus/raft-host.js";
 import type { Environment } from "../core/environment.js";
+import { StrataError } from "../core/errors.js";
 import type { RackLocations } from "../gateway/rack-locations.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { AddressBook } from "./address-book.js";
+import { type Blocks, createBlocks } from "./block-services.js";
 import { ContainerCloser } from "./container-closer.js";
 import { ContainerDecisions } from "./container-decisions.js";
 import { ContainerProposals } from "./container-proposals.js";
 import { DatanodeGate } from "./datanode-gate.js";
 import { lateRacksService } from "./late-racks.js";
+import { MemberRoom } from "./member-room.js";
 import { PendingExpiry } from "./pending-expiry.js";
 import { PeriodicService } from "./periodic-service.js";
+import { pipelineFacts } from "./pipeline-facts.js";
 import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
 import { ServiceManager } from "./service-manager.js";
@@ -27,7 +32,7 @@ const UNKNOWN_CONTAINERS_MS = 60_000;
 
 export interface ScmServicesParts {
   readonly config: Config;
-  readonly environment: Pick<Environment, "clock" | "scheduler">;
+  readonly environment: Pick<Environment, "clock" | "scheduler" | "random">;
   readonly logger: Logger;
   readonly raft: RaftHost;
   readonly cluster: ClusterState;
@@ -38,6 +43,7 @@ export interface ScmServicesParts {
   readonly shards: ShardSet;
   /** The operator's mapping of hosts to racks, if there is one. */
   readonly racks: RackLocations | undefined;
+  readonly pipelineReports: PipelineReports;
 }
 
 export interface ScmServices {
@@ -45,8 +51,15 @@ export interface ScmServices {
   readonly gate: DatanodeGate;
   readonly decisions: ContainerDecisions;
   readonly closer: ContainerCloser;
+  readonly blocks: Blocks;
   readonly manager: ServiceManager;
 }
+
+const NO_PIPELINES = {
+  create: (_: object, done: (error: StrataError) => void) => done(new StrataError("NOT_READY", { step: "" })),
+  whenOpen: () => undefined,
+  close: () => undefined,
+};
 
 /** Starts all background work of an SCM: this is the list of it. */
 export function startServices(parts: ScmServicesParts): ScmServices {
@@ -88,8 +101,16 @@ export function startServices(parts: ScmServicesParts): ScmServices {
   const { decisions, closer } = containerServices(parts, context);
   manager.register(decisions);
   manager.register(closer);
+  const blocks = createBlocks({
+    ...parts,
+    context,
+    room: new MemberRoom(nodes, parts.placement),
+    pipelines: NO_PIPELINES,
+    facts: pipelineFacts(parts.pipelineReports, nodes),
+  });
+  manager.register(blocks.service);
   manager.start();
-  return { context, gate, decisions, closer, manager };
+  return { context, gate, decisions, closer, blocks, manager };
 }
 
 /** A line a minute at most about replicas whose container does not exist (spec 02 §7), while their number

@@ -19,7 +19,7 @@ import { CONTAINER, PIPELINE, REPLICATION, SESSION_FIELDS } from "./records.js";
 /** Blocks of one request: as many as fit into a frame with their pipelines. */
 export const BLOCKS_PER_REQUEST_MAX = 4096;
 /** Pipelines of one answer. */
-export const PIPELINES_PER_ANSWER_MAX = 64;
+export const PIPELINES_PER_ANSWER_MAX = 16;
 const EXCLUDED_MAX = 1024;
 
 export const EXCLUDED = record(

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../context.js";
 import { addContainerClose, addContainerDelete } from "./container-close.js";
+import { addContainerCreate } from "./container-create.js";
 import { addContainerImport } from "./container-import.js";
 import { addContainerInfo } from "./container-info.js";
 import { addContainerList } from "./container-list.js";
@@ -32,6 +33,7 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   addContainerList(container, context);
   addContainerInfo(container, context);
   addContainerReport(container, context);
+  addContainerCreate(container, context);
   addContainerClose(container, context);
   addContainerDelete(container, context);
   addContainerReconcile(container, context);

@@ -112,6 +112,10 @@ export class Stripe {
     return this.#halves[row * ROW_HALVES + OWNER_HALF] as number;
   }
 
+  usedBytes(row: number): number {
+    return this.#double(row, USED_DOUBLE);
+  }
+
   sequenceId(row: number): number {
     return this.#double(row, SEQUENCE_DOUBLE);
   }

@@ -100,6 +100,15 @@ export class ContainerTable {
     return this.#existing(id).replication(id % STRIPE_ROWS);
   }
 
+  owner(id: number): number {
+    return this.#existing(id).owner(id % STRIPE_ROWS);
+  }
+
+  /** As of the last transition; reports know better. */
+  usedBytes(id: number): number {
+    return this.#existing(id).usedBytes(id % STRIPE_ROWS);
+  }
+
   sequenceId(id: number): number {
     return this.#existing(id).sequenceId(id % STRIPE_ROWS);
   }

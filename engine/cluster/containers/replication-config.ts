@@ -23,6 +23,18 @@ export function standAlone(factor: 1 | 3): ReplicationConfig {
   return { type: "STAND_ALONE", factor, ecData: 0, ecParity: 0, ecChunkBytes: 0, ecCodec: "" };
 }
 
+/** Without making texts of them. */
+export function isSameReplication(a: ReplicationConfig, b: ReplicationConfig): boolean {
+  return (
+    a.type === b.type &&
+    a.factor === b.factor &&
+    a.ecData === b.ecData &&
+    a.ecParity === b.ecParity &&
+    a.ecChunkBytes === b.ecChunkBytes &&
+    a.ecCodec === b.ecCodec
+  );
+}
+
 /** Nodes that a complete copy needs. */
 export function requiredNodes(config: ReplicationConfig): number {
   return config.type === "EC" ? config.ecData + config.ecParity : config.factor;

@@ -42,6 +42,8 @@ export function describeOperation(operation: Operation): string {
       return `pipeline ${operation.pipelineId}, ${operation.containers.length} open containers`;
     case OPERATION.removePipeline:
       return `pipeline ${operation.pipelineId}`;
+    case OPERATION.createContainers:
+      return `${operation.count} on pipeline ${operation.pipelineId}, owner ${operation.owner}`;
     default:
       return "";
   }

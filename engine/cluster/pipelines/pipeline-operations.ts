@@ -7,10 +7,12 @@ import { createContainers, creationRefusal } from "../containers/creation.js";
 import type {
   ClosePipeline,
   ContainerFigures,
+  CreateContainers,
   CreatePipeline,
   RemovePipeline,
   SetPipelineState,
 } from "../operation.js";
+import { CREATED_CONTAINERS_MAX } from "../operation.js";
 import { DONE, done, refused } from "../operation-result.js";
 import type { SequenceTable } from "../sequence/sequence-table.js";
 import type { OperationResult } from "../state-machine.js";
@@ -58,6 +60,26 @@ export function applyCreatePipeline(
     writer.uuid(pipelineId);
     writer.f64(containerId);
   });
+}
+
+/** On an open pipeline alone: members of another one do not write, and on a closed one nobody ever would. */
+export function applyCreateContainers(
+  target: Target,
+  { pipelineId, owner, count }: CreateContainers,
+  nowMs: number,
+): OperationResult {
+  if (count < 1 || count > CREATED_CONTAINERS_MAX) {
+    const reason = `must be 1 to ${CREATED_CONTAINERS_MAX}, is ${count}`;
+    return refused("INVALID_ARGUMENT", { field: "count", reason });
+  }
+  const pipeline = target.pipelines.get(pipelineId);
+  if (pipeline === undefined) return refused("PIPELINE_NOT_FOUND", { pipelineId });
+  if (pipeline.state !== "OPEN") return invalidState(pipeline, "takes no containers");
+  const wanted = { pipelineId, replication: pipeline.replication, owner, count };
+  const refusal = creationRefusal(target, wanted);
+  if (refusal !== undefined) return refusal;
+  const first = createContainers(target, wanted, nowMs);
+  return done((writer) => writer.f64(first));
 }
 
 export function applyPipelineState(

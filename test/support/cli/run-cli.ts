@@ -67,6 +67,7 @@ export function strictConnection(given: Partial<AdminConnection>): AdminConnecti
     getContainerReplicas: refuse("getContainerReplicas"),
     containerReport: refuse("containerReport"),
     closeContainer: refuse("closeContainer"),
+    allocateContainer: refuse("allocateContainer"),
     deleteContainer: refuse("deleteContainer"),
     reconcileContainer: refuse("reconcileContainer"),
     listPipelines: refuse("listPipelines"),

@@ -46,6 +46,7 @@ const IN_HISTORY_WHEN_ASKED: ReadonlySet<number> = new Set([
   OPERATION.createPipeline,
   OPERATION.setPipelineState,
   OPERATION.closePipeline,
+  OPERATION.createContainers,
 ]);
 const LONG_BYTES = 128;
 

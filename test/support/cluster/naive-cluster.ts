@@ -1,6 +1,7 @@
 import type { Member } from "../../../engine/cluster/members/member.js";
 import type {
   ClosePipeline,
+  CreateContainers,
   CreatePipeline,
   Operation,
   OperationNumber,
@@ -151,6 +152,8 @@ export class NaiveCluster {
         return this.#resurrect(operation.containerId, operation);
       case OPERATION.createPipeline:
         return this.#createPipeline(operation);
+      case OPERATION.createContainers:
+        return this.#createContainers(operation);
       case OPERATION.setPipelineState:
         return this.#setPipelineState(operation.pipelineId, operation);
       case OPERATION.closePipeline:
@@ -299,13 +302,26 @@ export class NaiveCluster {
     const times = { creationTimeMs: this.nowMs, stateEnterTimeMs: this.nowMs };
     this.pipelines.set(pipelineId, { ...pipeline, ...times, state: isOpen ? "OPEN" : "ALLOCATED" });
     if (owner === undefined) return { value: { pipelineId, containerId: 0 } };
+    return { value: { pipelineId, containerId: this.#createContainer(pipeline, owner) } };
+  }
+
+  #createContainers({ pipelineId, owner, count }: CreateContainers): Outcome {
+    if (count === 0 || count > 1024) return { error: "INVALID_ARGUMENT" };
+    const pipeline = this.pipelines.get(pipelineId);
+    if (pipeline === undefined) return { error: "PIPELINE_NOT_FOUND" };
+    if (pipeline.state !== "OPEN") return { error: "INVALID_PIPELINE_STATE" };
+    const ids = Array.from({ length: count }, () => this.#createContainer(pipeline, owner));
+    return { value: ids[0] };
+  }
+
+  #createContainer(on: Pick<PipelineRecord, "pipelineId" | "replication">, owner: string): number {
     const containerId = Number(this.#last("containerId")) + 1;
     this.#raise("containerId", BigInt(containerId));
     this.containers.set(containerId, {
       containerId,
       state: "OPEN",
-      replication,
-      pipelineId,
+      replication: on.replication,
+      pipelineId: on.pipelineId,
       owner,
       usedBytes: 0,
       keyCount: 0,
@@ -314,7 +330,7 @@ export class NaiveCluster {
       stateEnterTimeMs: this.nowMs,
       suppressed: false,
     });
-    return { value: { pipelineId, containerId } };
+    return containerId;
   }
 
   #setPipelineState(id: string, { state, leaderId }: Pick<SetPipelineState, "state" | "leaderId">): Outcome {

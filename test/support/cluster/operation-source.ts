@@ -111,7 +111,13 @@ export class OperationSource {
   /** The ids are those of imported pipelines, too. */
   #pipelineStep(session: SessionStamp): Operation {
     const pipelineId = uuidOf(1_000_000 + this.#random.below(14));
-    switch (this.#random.below(6)) {
+    switch (this.#random.below(8)) {
+      case 6:
+      case 7: {
+        const owner = `om${this.#random.below(3)}`;
+        const count = this.#random.below(40) === 0 ? 1025 : this.#random.below(4);
+        return { kind: OPERATION.createContainers, session, pipelineId, owner, count };
+      }
       case 0:
       case 1:
         return { kind: OPERATION.createPipeline, session, ...this.#newPipeline(pipelineId) };

@@ -5,6 +5,7 @@ import {
   errorOfResult,
   readCreatedPipeline,
   readFailedContainerIds,
+  readFirstContainerId,
   readImportCounts,
   readReservation,
   readSessionId,
@@ -42,6 +43,8 @@ function decoded(kind: OperationNumber, { body }: OperationResult): unknown {
       return readReservation(body).first;
     case OPERATION.createPipeline:
       return readCreatedPipeline(body);
+    case OPERATION.createContainers:
+      return readFirstContainerId(body);
     case OPERATION.hashAt:
       return "hash";
     default:

@@ -209,6 +209,13 @@ const operation = fc.oneof(
     ),
   }),
   fc.record({ kind: fc.constant(OPERATION.removePipeline), session, pipelineId: uuid }),
+  fc.record({
+    kind: fc.constant(OPERATION.createContainers),
+    session,
+    pipelineId: uuid,
+    owner: text,
+    count: fc.nat(),
+  }),
 ) as fc.Arbitrary<Operation>;
 
 function encode(value: Operation): Uint8Array {
@@ -289,6 +296,7 @@ test("numbers of operations and sequences stand in logs on disk and stay as they
     setPipelineState: 13,
     closePipeline: 14,
     removePipeline: 15,
+    createContainers: 16,
     endImport: 20,
   });
   assert.deepEqual(Object.keys(OPERATION_VERSION).map(Number), Object.values(OPERATION));

@@ -1,0 +1,177 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { parseReplication } from "../../engine/cluster/containers/replication-config.js";
+import { SeededRandom } from "../../engine/core/random.js";
+import { randomUuid } from "../../engine/core/uuid.js";
+import { createAdminClient } from "../../protocol/client/index.js";
+import { FleetRunner } from "../fleet/fleet-runner.js";
+import { FleetPlan, type FleetPlanOptions } from "../fleet/plan.js";
+import type { Bench, BenchContext } from "../harness/bench.js";
+import { measure, type Window } from "../harness/cpu-window.js";
+import { type Figure, median } from "../harness/figure.js";
+import { ScmUnderTest } from "../harness/scm-under-test.js";
+import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
+
+const NODES = 1000;
+const HEARTBEAT_MS = 30_000;
+const PIPELINES = 1000;
+const MANY_PIPELINES = 10_000;
+const PIPELINES_PER_REQUEST = 100;
+const CONNECTIONS = 64;
+const BATCH = 32;
+const SECONDS = 4;
+const WARM_UP_SECONDS = 3;
+const RUNS = 3;
+const REPLICATION = "RATIS/THREE";
+const OWNER = "bench";
+
+interface Measured {
+  readonly load: LoadSummary;
+  readonly window: Window;
+}
+
+interface Shape {
+  readonly connections: number;
+  readonly blocksPerCall: number;
+}
+
+const SINGLE: Shape = { connections: 1, blocksPerCall: 1 };
+const ONE_BLOCK: Shape = { connections: CONNECTIONS, blocksPerCall: 1 };
+const BATCHES: Shape = { connections: CONNECTIONS, blocksPerCall: BATCH };
+
+/** Blocks given out by one SCM with 1,000 datanodes that heartbeat, each answer with whole pipelines. */
+export const allocateBlock: Bench = {
+  name: "allocate-block",
+  doc: "blocks given out: 64 connections, one and 32 blocks a call; a single call; 10,000 pipelines",
+  async run(context: BenchContext): Promise<readonly Figure[]> {
+    const plan: FleetPlanOptions = { nodeCount: NODES, containersPerNode: 0, seed: 1 };
+    const scm = await ScmUnderTest.start({ directory: context.directory });
+    const fleet = new FleetRunner();
+    try {
+      const intervals = { heartbeatIntervalMs: HEARTBEAT_MS, incrementalIntervalMs: 0 };
+      await fleet.start({ endpoints: [scm.endpoint], plan, ...intervals }, 1);
+      await addPipelines(scm, new FleetPlan(plan), PIPELINES, 1);
+      await pause(WARM_UP_SECONDS * 1000);
+      const few = await measureAll(scm, context, `${PIPELINES} pipelines`);
+      await addPipelines(scm, new FleetPlan(plan), MANY_PIPELINES - PIPELINES, 2);
+      const many = await runs(scm, context, `${MANY_PIPELINES} pipelines, one block`, ONE_BLOCK);
+      return figures(few, many);
+    } finally {
+      await fleet.stop();
+      await scm.stop();
+    }
+  },
+};
+
+interface Measurements {
+  readonly single: readonly Measured[];
+  readonly oneBlock: readonly Measured[];
+  readonly batches: readonly Measured[];
+}
+
+async function measureAll(scm: ScmUnderTest, context: BenchContext, name: string): Promise<Measurements> {
+  const oneBlock = await runs(scm, context, `${name}, one block`, ONE_BLOCK);
+  const batches = await runs(scm, context, `${name}, ${BATCH} blocks`, BATCHES);
+  const single = await runs(scm, context, `${name}, one connection`, SINGLE);
+  return { single, oneBlock, batches };
+}
+
+async function runs(
+  scm: ScmUnderTest,
+  context: BenchContext,
+  name: string,
+  shape: Shape,
+): Promise<readonly Measured[]> {
+  await load(scm, shape, WARM_UP_SECONDS);
+  const measured: Measured[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    const run = await load(scm, shape, SECONDS);
+    context.print(`${name}, run ${i + 1}: ${loadLine(run.load)}; ${run.window.cpuLine(run.load.count)}`);
+    measured.push(run);
+  }
+  return measured;
+}
+
+async function load(scm: ScmUnderTest, shape: Shape, seconds: number): Promise<Measured> {
+  const request = { kind: "allocate", replication: REPLICATION, owner: OWNER, seconds, ...shape } as const;
+  const { result, window } = await measure(scm, () => runLoad({ ...request, endpoint: scm.endpoint }));
+  return { load: result, window };
+}
+
+/** Pipelines of drawn datanodes, as an import brings them: the SCM's own would be as many as its datanodes
+ * may be in. */
+async function addPipelines(scm: ScmUnderTest, plan: FleetPlan, count: number, seed: number): Promise<void> {
+  const random = new SeededRandom(seed);
+  const client = createAdminClient({ endpoints: [scm.endpoint], clientName: "bench", timeoutMs: 600_000 });
+  for (let left = count; left > 0; left -= PIPELINES_PER_REQUEST) {
+    const pipelines = Array.from({ length: Math.min(left, PIPELINES_PER_REQUEST) }, () => {
+      const first = random.below(plan.nodeCount);
+      const nodes = [first, (first + 1) % plan.nodeCount, (first + 2) % plan.nodeCount];
+      return {
+        ...plan.pipeline(first),
+        pipelineId: randomUuid(random),
+        replication: parseReplication(REPLICATION),
+        members: nodes.map((node) => ({ details: plan.details(node), replicaIndex: 0 })),
+        leaderId: plan.uuid(first),
+      };
+    });
+    await client.import({ pipelines, containers: [] });
+  }
+  client.close();
+}
+
+function figures({ single, oneBlock, batches }: Measurements, many: readonly Measured[]): Figure[] {
+  const rate = median(oneBlock.map(({ load }) => load.perSecond));
+  const cpu = cpuPerCall(oneBlock);
+  return [
+    {
+      name: "allocate-block.rate",
+      value: rate,
+      unit: "calls/s",
+      target: { comparison: "≥", value: 120_000 },
+      yardstick: "integer",
+    },
+    {
+      name: "allocate-block.p99",
+      value: median(oneBlock.map(({ load }) => load.latencyUs.percentile(0.99))) / 1000,
+      unit: "ms",
+      target: { comparison: "≤", value: 2 },
+    },
+    { name: "allocate-block.main.cpu", value: cpu, unit: "µs", yardstick: "integer" },
+    {
+      name: "allocate-block.batch.rate",
+      value: median(batches.map(({ load }) => load.perSecond)) * BATCH,
+      unit: "blocks/s",
+      target: { comparison: "≥", value: 1_000_000 },
+      yardstick: "integer",
+    },
+    {
+      name: "allocate-block.batch.main.cpu",
+      value: cpuPerCall(batches) / BATCH,
+      unit: "µs",
+      target: { comparison: "≤", value: 2 },
+      yardstick: "integer",
+    },
+    {
+      name: "allocate-block.single.p50",
+      value: median(single.map(({ load }) => load.latencyUs.percentile(0.5))),
+      unit: "µs",
+      target: { comparison: "≤", value: 100 },
+    },
+    {
+      name: "allocate-block.many-pipelines.main.cpu.ratio",
+      value: cpuPerCall(many) / cpu,
+      unit: "×",
+      target: { comparison: "≤", value: 1.1 },
+    },
+    {
+      name: "allocate-block.many-pipelines.rate.ratio",
+      value: median(many.map(({ load }) => load.perSecond)) / rate,
+      unit: "×",
+      target: { comparison: "≥", value: 0.9 },
+    },
+  ];
+}
+
+function cpuPerCall(runs: readonly Measured[]): number {
+  return median(runs.map(({ load, window }) => window.cpuUs("main") / load.count));
+}

@@ -1,0 +1,87 @@
+import { BlockAnswerWriter } from "../../protocol/codec/block-answer.js";
+import type { RequestOf } from "../../protocol/schema/messages.js";
+import { Allocation } from "../cluster/blocks/allocation.js";
+import type { BlockRequest } from "../cluster/blocks/block-request.js";
+import { StrataError } from "../core/errors.js";
+import type { Answer, LateAnswer } from "../gateway/answer.js";
+import type { RpcSession } from "../gateway/rpc-session.js";
+import type { AdminServices } from "./admin-services.js";
+
+/** Of ALLOCATE_BLOCKS_RESPONSE: without and with `orders`. */
+const FIELD_COUNT = 2;
+
+/** Blocks to be written. The hottest request: it is answered in the call, and nothing is allocated for a
+ * block. */
+export class BlockRequests {
+  readonly #services: AdminServices;
+  readonly #allocation = new Allocation();
+  readonly #writer = new BlockAnswerWriter();
+
+  constructor(services: AdminServices) {
+    this.#services = services;
+  }
+
+  /** While the audit log is full the request waits, as mutations do: no block without a record. */
+  allocate(
+    session: RpcSession,
+    request: RequestOf<"allocateBlocks">,
+    answer: Answer<"allocateBlocks">,
+  ): void {
+    const { blocks, audit, allocationAudit } = this.#services;
+    if (!audit.ready()) {
+      const late = answer.defer();
+      void audit.whenReady().then((reason) => {
+        if (reason === undefined) this.#wait(session, request, late);
+        else late.fail(reason);
+      });
+      return;
+    }
+    try {
+      if (!blocks.allocate(request, this.#allocation)) {
+        this.#wait(session, request, answer.defer());
+        return;
+      }
+    } catch (error) {
+      if (error instanceof StrataError) allocationAudit.failed(session, request, error.code);
+      throw error;
+    }
+    allocationAudit.done(session, request, this.#allocation);
+    answer.doneEncoded(this.#encoded());
+  }
+
+  #wait(session: RpcSession, request: BlockRequest, late: LateAnswer<"allocateBlocks">): void {
+    const { blocks, allocationAudit } = this.#services;
+    blocks.wait(request, this.#allocation, (error) => {
+      if (error === undefined) {
+        allocationAudit.done(session, request, this.#allocation);
+        late.doneEncoded(this.#encoded().slice());
+      } else {
+        allocationAudit.failed(session, request, error.code);
+        late.fail(error);
+      }
+    });
+  }
+
+  #encoded(): Uint8Array {
+    const writer = this.#writer;
+    const { count, containerIds, idHigh, idLow, pipelineOf, pipelines } = this.#allocation;
+    writer.begin(FIELD_COUNT);
+    writer.beginList(count);
+    for (let i = 0; i < count; i++) {
+      writer.block(
+        containerIds[i] as number,
+        idHigh[i] as number,
+        idLow[i] as number,
+        pipelineOf[i] as number,
+      );
+    }
+    writer.beginList(pipelines.length);
+    for (const { record } of pipelines) {
+      const encoded = this.#services.encodedPipelines.get(record.pipelineId);
+      if (encoded === undefined)
+        throw new StrataError("PIPELINE_NOT_FOUND", { pipelineId: record.pipelineId });
+      writer.encoded(encoded.bytes);
+    }
+    return writer.frame();
+  }
+}

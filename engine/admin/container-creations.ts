@@ -1,0 +1,62 @@
+import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
+import { printReplication } from "../cluster/containers/replication-config.js";
+import { readFirstContainerId } from "../cluster/operation-result.js";
+import { StrataError } from "../core/errors.js";
+import type { Answer } from "../gateway/answer.js";
+import type { RpcSession } from "../gateway/rpc-session.js";
+import type { AdminServices } from "./admin-services.js";
+import { type Mutations, refusalOf } from "./mutations.js";
+import { stampOf } from "./request-checks.js";
+
+/** Of an id: what a refusal leaves in the log is longer. */
+const ID_BYTES = 8;
+
+type Created = ResponseOf<"allocateContainer">;
+
+/** Containers that an administrator asks for (spec 02 §5.3). */
+export class ContainerCreations {
+  readonly #services: AdminServices;
+  readonly #mutations: Mutations;
+
+  constructor(services: AdminServices, mutations: Mutations) {
+    this.#services = services;
+    this.#mutations = mutations;
+  }
+
+  allocate(
+    session: RpcSession,
+    request: RequestOf<"allocateContainer">,
+    answer: Answer<"allocateContainer">,
+  ): void {
+    const { replication, owner } = request;
+    const stamp = stampOf(request);
+    const parameters = { replication: printReplication(replication), owner };
+    const audit = { operation: "ALLOCATE_CONTAINER", parameters };
+    this.#mutations.runDecided<"allocateContainer">(session, answer, audit, (onDecision) => {
+      this.#services.containerCreation.prepare({ replication, owner, session: stamp }, (prepared) => {
+        if (!(prepared instanceof StrataError)) {
+          const { operation } = prepared;
+          const settled = prepared.settled.bind(prepared);
+          onDecision({ operation, settled, respond: (body) => this.#created(body) });
+        } else if (prepared.class === "NotLeaderError") onDecision(prepared);
+        else {
+          onDecision({
+            operation: refusalOf(stamp),
+            respond: (body) => (body.length === ID_BYTES ? this.#created(body) : prepared),
+          });
+        }
+      });
+    });
+  }
+
+  #created(body: Uint8Array): Created | StrataError {
+    const { cluster, pipelineReports } = this.#services;
+    const containerId = readFirstContainerId(body);
+    const container = cluster.containers.get(containerId);
+    if (container?.pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
+    const { pipelineId } = container;
+    const pipeline = cluster.pipelines.get(pipelineId);
+    if (pipeline === undefined) return new StrataError("PIPELINE_NOT_FOUND", { pipelineId });
+    return { container, pipeline: pipelineReports.withLeader(pipeline) };
+  }
+}

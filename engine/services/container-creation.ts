@@ -1,0 +1,129 @@
+import type { PipelineRecord } from "../../protocol/schema/records.js";
+import { checkOwner } from "../cluster/blocks/block-request.js";
+import type { ClusterState } from "../cluster/cluster-state.js";
+import { printReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
+import { type CreateContainers, OPERATION, type SessionStamp } from "../cluster/operation.js";
+import { errorOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
+import type { OperationResult } from "../cluster/state-machine.js";
+import type { Clock } from "../core/clock.js";
+import { StrataError } from "../core/errors.js";
+import { containerId } from "../core/ids.js";
+import type { Random } from "../core/random.js";
+import type { PipelineSource } from "./container-growth.js";
+import type { Room } from "./container-supply.js";
+
+export interface ContainerCreationParts<R> {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly cluster: Pick<ClusterState, "pipelines">;
+  readonly room: Room<R>;
+  readonly pipelines: Pick<PipelineSource, "create" | "whenOpen">;
+  /** Throws StrataError for a configuration that nothing may be written with. */
+  readonly check: (replication: ReplicationConfig) => void;
+  readonly isInSafeMode: () => boolean;
+  /** How long a new pipeline may take to open. */
+  readonly waitMs: number;
+}
+
+export interface ContainerRequest {
+  readonly replication: ReplicationConfig;
+  readonly owner: string;
+  readonly session: SessionStamp;
+}
+
+/** A container whose place is found. The caller proposes the operation at once and tells what became of it,
+ * once. */
+export interface PreparedContainer {
+  readonly operation: CreateContainers;
+  settled(outcome: OperationResult | StrataError): void;
+}
+
+type Prepared = PreparedContainer | StrataError;
+
+/** One more container, because somebody asks for it (spec 02 §5.3): on an open pipeline with room on every
+ * member, or on a new one. */
+export class ContainerCreation<R> {
+  readonly #parts: ContainerCreationParts<R>;
+
+  constructor(parts: ContainerCreationParts<R>) {
+    this.#parts = parts;
+  }
+
+  prepare(request: ContainerRequest, onPrepared: (prepared: Prepared) => void): void {
+    const { replication, owner } = request;
+    const found = this.#refusal(request) ?? this.#onOpenPipeline(request);
+    if (found !== undefined) {
+      onPrepared(found);
+      return;
+    }
+    this.#newPipeline(request, (refusal) => {
+      if (refusal?.code === "NOT_LEADER") {
+        onPrepared(refusal);
+        return;
+      }
+      const reason = refusal?.message ?? "no datanode of an open pipeline has room for another container";
+      onPrepared(
+        this.#onOpenPipeline(request) ??
+          new StrataError("FAILED_TO_ALLOCATE_CONTAINER", {
+            replication: printReplication(replication),
+            owner,
+            reason,
+          }),
+      );
+    });
+  }
+
+  /** Why it cannot be, whatever the cluster is like. */
+  #refusal({ replication, owner }: ContainerRequest): StrataError | undefined {
+    if (this.#parts.isInSafeMode()) return new StrataError("SAFE_MODE_EXCEPTION");
+    try {
+      checkOwner(owner);
+      this.#parts.check(replication);
+      return undefined;
+    } catch (error) {
+      if (error instanceof StrataError) return error;
+      throw error;
+    }
+  }
+
+  /** On a drawn one, or the next with room. */
+  #onOpenPipeline(request: ContainerRequest): PreparedContainer | undefined {
+    const { cluster, room, clock, random } = this.#parts;
+    const open = cluster.pipelines.index.openOf(request.replication);
+    if (open.length === 0) return undefined;
+    const start = random.below(open.length);
+    for (let i = 0; i < open.length; i++) {
+      const pipeline = open[(start + i) % open.length] as PipelineRecord;
+      const reserved = room.reserve(pipeline, clock.monotonicMs());
+      if (reserved !== undefined) return this.#prepared(request, pipeline, reserved);
+    }
+    return undefined;
+  }
+
+  #prepared(
+    { owner, session }: ContainerRequest,
+    { pipelineId }: PipelineRecord,
+    reserved: R,
+  ): PreparedContainer {
+    const { room } = this.#parts;
+    return {
+      operation: { kind: OPERATION.createContainers, session, pipelineId, owner, count: 1 },
+      settled: (outcome) => {
+        if (errorOfOutcome(outcome) !== undefined) room.release(reserved);
+        else room.bind(reserved, containerId(readFirstContainerId((outcome as OperationResult).body)));
+      },
+    };
+  }
+
+  /** Calls back when there is one more, or why there is none. */
+  #newPipeline({ replication }: ContainerRequest, done: (refusal: StrataError | undefined) => void): void {
+    const { pipelines, waitMs } = this.#parts;
+    const opened = (outcome: PipelineRecord | StrataError): void => {
+      done(outcome instanceof StrataError ? outcome : undefined);
+    };
+    pipelines.create({ replication }, (outcome) => {
+      if (outcome instanceof StrataError || outcome.state === "OPEN") opened(outcome);
+      else pipelines.whenOpen([outcome.pipelineId], waitMs, opened);
+    });
+  }
+}

@@ -1,0 +1,133 @@
+import { WritableGroup } from "../cluster/blocks/writable-group.js";
+import type { ClusterState } from "../cluster/cluster-state.js";
+import { isSameReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
+import { CONTAINER_STATE } from "../core/enums.js";
+import type { Uuid } from "../core/uuid.js";
+
+/** Owners of one configuration that are kept ready; another one takes the place of the oldest. */
+const OWNER_COUNT_MAX = 64;
+
+interface OfConfig {
+  readonly replication: ReplicationConfig;
+  readonly byOwner: Map<string, WritableGroup>;
+}
+
+export interface WritableGroupsParts {
+  readonly cluster: Pick<ClusterState, "containers" | "pipelines">;
+  /** A pipeline or a container came to the group. */
+  readonly onRoom: (group: WritableGroup) => void;
+  /** Throws StrataError for a configuration that nothing may be written with. */
+  readonly check: (replication: ReplicationConfig) => void;
+}
+
+/** Who writes what where, as the leader sees it: made at the first request of an owner and kept with each
+ * change that `apply` tells of. */
+export class WritableGroups {
+  readonly #parts: WritableGroupsParts;
+  #configs: OfConfig[] = [];
+
+  constructor(parts: WritableGroupsParts) {
+    this.#parts = parts;
+  }
+
+  /** The term is over. */
+  forget(): void {
+    this.#configs = [];
+  }
+
+  /** Throws StrataError. */
+  of(replication: ReplicationConfig, owner: string): WritableGroup {
+    let ofConfig: OfConfig | undefined;
+    for (const known of this.#configs)
+      if (isSameReplication(known.replication, replication)) ofConfig = known;
+    if (ofConfig === undefined) {
+      this.#parts.check(replication);
+      ofConfig = { replication, byOwner: new Map() };
+      this.#configs.push(ofConfig);
+    }
+    return ofConfig.byOwner.get(owner) ?? this.#add(ofConfig, owner);
+  }
+
+  visit(visit: (group: WritableGroup) => void): void {
+    for (const { byOwner } of this.#configs) for (const group of byOwner.values()) visit(group);
+  }
+
+  /** It was created, or entered another state. */
+  containerChanged(id: number): void {
+    if (this.#configs.length === 0) return;
+    const { containers } = this.#parts.cluster;
+    if (containers.table.state(id) !== CONTAINER_STATE.OPEN) {
+      this.visit((group) => group.detach(id));
+      return;
+    }
+    const record = containers.get(id);
+    const pipelineId = record?.pipelineId;
+    if (record === undefined || pipelineId === undefined) return;
+    const group = this.#known(record.replication, record.owner);
+    if (group === undefined) return;
+    const pipeline = group.get(pipelineId) ?? this.#openPipeline(group, pipelineId);
+    if (pipeline === undefined) return;
+    group.attach(pipeline, id);
+    this.#parts.onRoom(group);
+  }
+
+  /** It was created, replaced or removed; undefined: all are others now. */
+  pipelineChanged(id: Uuid | undefined): void {
+    if (id === undefined) {
+      this.#configs = [];
+      return;
+    }
+    const record = this.#parts.cluster.pipelines.get(id);
+    if (record?.state !== "OPEN") {
+      this.visit((group) => group.remove(id));
+      return;
+    }
+    for (const { replication, byOwner } of this.#configs) {
+      if (!isSameReplication(replication, record.replication)) continue;
+      for (const group of byOwner.values()) {
+        this.#addPipeline(group, id);
+        this.#parts.onRoom(group);
+      }
+    }
+  }
+
+  #known(replication: ReplicationConfig, owner: string): WritableGroup | undefined {
+    return this.#configs
+      .find((known) => isSameReplication(known.replication, replication))
+      ?.byOwner.get(owner);
+  }
+
+  #add({ replication, byOwner }: OfConfig, owner: string): WritableGroup {
+    if (byOwner.size >= OWNER_COUNT_MAX) {
+      const [oldest] = byOwner.keys();
+      if (oldest !== undefined) byOwner.delete(oldest);
+    }
+    const group = new WritableGroup(replication, owner);
+    byOwner.set(owner, group);
+    for (const { pipelineId } of this.#parts.cluster.pipelines.index.openOf(replication)) {
+      this.#addPipeline(group, pipelineId);
+    }
+    return group;
+  }
+
+  #openPipeline(group: WritableGroup, id: Uuid): ReturnType<WritableGroup["get"]> {
+    const record = this.#parts.cluster.pipelines.get(id);
+    return record?.state === "OPEN" ? this.#addPipeline(group, id) : undefined;
+  }
+
+  /** An open one, with the owner's open containers. An EC pipeline belongs to the owner of its only container
+   * (spec 03 §10.3). */
+  #addPipeline(group: WritableGroup, id: Uuid): ReturnType<WritableGroup["get"]> {
+    const { containers, pipelines } = this.#parts.cluster;
+    const record = pipelines.get(id);
+    if (record === undefined) return undefined;
+    const ownerNumber = containers.owners.numberOf(group.owner);
+    const own = containers.open
+      .of(id)
+      .filter((container) => containers.table.owner(container) === ownerNumber);
+    if (record.replication.type === "EC" && own.length === 0) return undefined;
+    const pipeline = group.add(record);
+    for (const container of own) group.attach(pipeline, container);
+    return pipeline;
+  }
+}
