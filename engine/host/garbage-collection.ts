@@ -8,8 +8,9 @@ import { setFlagsFromString } from "node:v8";
  *   80 ms, for memory that a server soon takes again.
  * - A young generation grows from 1 to 16 MB with what survives in it, and a collection copies all that
  *   survives: while thousands of datanodes register, that is most of it.
- * - A thread that is started later collects its whole heap when 64 MB are in it, not at 8 MB, which none of
- *   ours needs; what they keep lies in shared memory. */
+ * - The whole heap of a thread that is started later is collected when 64 MB are in it, not at 8 MB. None of
+ * ours needs so much: what they keep lies in buffers, and for those V8 still collects by an account of its
+ * own ("external memory pressure"). */
 export function keepCollectionsShort(): void {
   setFlagsFromString("--no-memory-reducer");
   setFlagsFromString("--semi-space-growth-factor=1");
