@@ -108,7 +108,7 @@ export async function startScm(options: {
   const scheduler = new NodeScheduler();
   const { transport, reason } = createTransport(clock, scheduler);
   logger.info("transport", { reason });
-  const racks = rackLocationsOf(config, { clock, scheduler, logger });
+  const racks = rackLocationsOf(config, topologySchema, { clock, scheduler, logger });
   const names = new ReverseNames({ lookUp: systemReverseLookUp, clock, scheduler });
   warnOfFewDescriptors(config, logger);
   const progress = new BootProgress(clock);

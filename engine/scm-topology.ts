@@ -1,6 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULT_SCHEMA, NODEGROUP_SCHEMA, type TopologySchema } from "./cluster/topology/schema.js";
+import {
+  DEFAULT_SCHEMA,
+  locationProblem,
+  NODEGROUP_SCHEMA,
+  type TopologySchema,
+} from "./cluster/topology/schema.js";
 import { schemaOf } from "./cluster/topology/schema-file.js";
 import type { Config } from "./config/config.js";
 import { readXmlFile } from "./config/xml.js";
@@ -45,11 +50,13 @@ function invalid(file: string, problems: string): StrataError {
 /** What tells where hosts are, by the mapping of the configuration. */
 export function rackLocationsOf(
   { topology, nodes }: Pick<Config, "topology" | "nodes">,
+  schema: TopologySchema,
   parts: { readonly clock: Clock; readonly scheduler: Scheduler; readonly logger: Logger },
 ): RackLocations {
   const { clock, scheduler, logger } = parts;
   return new RackLocations({
     ...mappingOf(topology),
+    isRack: (location) => locationProblem(schema, location) === undefined,
     byHostName: nodes.useDatanodeHostName,
     clock,
     scheduler,

@@ -9,6 +9,8 @@ export interface RackLocationsOptions {
   readonly batchMax: number;
   /** Datanodes are asked for by name, not by address: `hdds.datanode.use.datanode.hostname`. */
   readonly byHostName: boolean;
+  /** Whether a datanode can be there; who is refused for its location tries again soon. */
+  isRack(location: string): boolean;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   onFailed(hosts: readonly string[], error: Error): void;
@@ -19,7 +21,7 @@ export type FindLocation = (host: string, onLocation: (location: string | undefi
 
 /** So that a corrected mapping counts when a datanode registers anew. */
 const KEEP_MS = 600_000;
-/** A mapping that failed is not asked for the same host again before. */
+/** A mapping that failed, or gave what is no rack, is not asked for the same host again before. */
 const KEEP_FAILURE_MS = 10_000;
 const QUESTIONS_AT_ONCE_MAX = 2;
 const HOST_COUNT_MAX = 65_536;
@@ -122,7 +124,9 @@ export class RackLocations {
     if (entry === undefined) return;
     entry.hasFailed = location === undefined;
     entry.location = location ?? entry.location;
-    entry.validUntilMs = this.#options.clock.monotonicMs() + (entry.hasFailed ? KEEP_FAILURE_MS : KEEP_MS);
+    const { clock, isRack } = this.#options;
+    const isGood = location !== undefined && isRack(location);
+    entry.validUntilMs = clock.monotonicMs() + (isGood ? KEEP_MS : KEEP_FAILURE_MS);
     entry.isAsked = false;
     const { waiting } = entry;
     entry.waiting = [];

@@ -8,6 +8,7 @@ import { SHARD_MUTANTS } from "./shard-mutants.js";
 import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
 import { STATE_MUTANTS } from "./state-mutants.js";
 import { STORAGE_MUTANTS } from "./storage-mutants.js";
+import { TOPOLOGY_MUTANTS } from "./topology-mutants.js";
 
 /** What `npm run mutants` puts back into a copy of the tree, one after the other. */
 export const MUTANTS: readonly Mutant[] = [
@@ -20,4 +21,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STATE_MUTANTS,
   ...CONTAINER_MUTANTS,
   ...SHARD_MUTANTS,
+  ...TOPOLOGY_MUTANTS,
 ];

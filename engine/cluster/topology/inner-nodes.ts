@@ -1,5 +1,8 @@
 import type { TopologySchema } from "./schema.js";
 
+/** Instead of a slot or the number of a rack. */
+export const NONE = -1;
+
 /** A node of the tree above the datanodes. */
 export interface InnerNode {
   /** Empty for the root. */
@@ -12,7 +15,7 @@ export interface InnerNode {
   readonly children: ReadonlyMap<string, InnerNode>;
   /** Datanodes anywhere under it. */
   readonly leafCount: number;
-  /** Number of the rack, −1 on levels above. */
+  /** Number of the rack, NONE on levels above. */
   readonly rack: number;
 }
 
@@ -34,7 +37,7 @@ export class InnerNodes {
 
   constructor(schema: TopologySchema) {
     this.#rackLevel = schema.levels.length - 1;
-    this.root = newNode("", undefined, -1);
+    this.root = newNode("", undefined, NONE);
   }
 
   /** Numbers of all racks, ascending; a live list. */
@@ -59,7 +62,7 @@ export class InnerNodes {
     for (const name of names) {
       let child = node.children.get(name);
       if (child === undefined) {
-        child = newNode(name, node, node.level + 1 === this.#rackLevel ? this.#newNumber() : -1);
+        child = newNode(name, node, node.level + 1 === this.#rackLevel ? this.#newNumber() : NONE);
         node.children.set(name, child);
         if (child.rack >= 0) this.#byNumber[child.rack] = child;
       }

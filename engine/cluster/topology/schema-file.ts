@@ -105,9 +105,12 @@ class SchemaReader {
       this.#problem(element, `layer "${id}" has ${found}: it must be Root, InnerNode or Leaf`);
     }
     const costText = fields.get("cost") ?? "";
-    const cost = /^\d{1,9}$/.test(costText) ? Number(costText) : 0;
+    const cost = /^\d{1,6}$/.test(costText) ? Number(costText) : 0;
     if (costText !== "" && String(cost) !== costText.replace(/^0+(?=\d)/, ""))
-      this.#problem(element, `layer "${id}" has the cost "${costText}": it must be a whole number from 0 on`);
+      this.#problem(
+        element,
+        `layer "${id}" has the cost "${costText}": it must be a whole number up to 999999`,
+      );
     const prefix = (fields.get("prefix") ?? "").toLowerCase();
     return { id, type, cost, prefix, defaultName: fields.get("default") ?? "" };
   }

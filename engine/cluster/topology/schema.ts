@@ -53,3 +53,15 @@ export function completedPath({ levels, enforcesPrefix }: TopologySchema, path: 
   }
   return used === names.length - 1 ? `${completed}/${names[used]}` : undefined;
 }
+
+/** Why no datanode can be at a location; undefined when one can (spec 03 §12.2 rule 3). */
+export function locationProblem(schema: TopologySchema, location: string): string | undefined {
+  const names = namesOf(location);
+  if (typeof names === "string") return names;
+  const wanted = schema.levels.length - 2;
+  if (names.length === wanted) return undefined;
+  const form = schema.levels.slice(1, -1).map(({ id }) => `/<${id}>`);
+  const completed = completedPath(schema, `${location}/node`)?.slice(0, -"/node".length);
+  const example = completed === undefined ? "" : `, such as ${completed}`;
+  return `has ${names.length} level(s), the topology ${wanted}: ${form.join("")}${example}`;
+}

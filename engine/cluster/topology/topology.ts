@@ -1,13 +1,13 @@
 import { assert } from "../../core/assert.js";
 import type { NodeSlot } from "../../core/ids.js";
 import type { Random } from "../../core/random.js";
+import { type ChooseRequest, chooseRandom } from "./choose-random.js";
 import { CountTree } from "./count-tree.js";
-import { type InnerNode, InnerNodes } from "./inner-nodes.js";
+import { type InnerNode, InnerNodes, NONE } from "./inner-nodes.js";
 import { namesOf } from "./location.js";
-import { completedPath, type TopologySchema } from "./schema.js";
+import { locationProblem, type TopologySchema } from "./schema.js";
 
-/** Instead of a slot or the number of a rack. */
-export const NONE = -1;
+export { NONE } from "./inner-nodes.js";
 
 /** Distance to what is not in the tree (spec 03 §12.3). */
 export const DISTANCE_MAX = 2 ** 31 - 1;
@@ -34,6 +34,8 @@ export class Topology {
   readonly #leaves: NodeSlot[][] = [];
   /** Eligible leaves by rack; fewer while a draw leaves some out. */
   readonly #eligible = new CountTree();
+  /** Eligible leaves by rack that the draw under way leaves out. */
+  readonly #leftOut: number[] = [];
   /** By slot: number of its rack, and its place in the rack's list. */
   readonly #rackOf: Int32Array;
   readonly #placeOf: Int32Array;
@@ -61,6 +63,17 @@ export class Topology {
     return this.#inner.root;
   }
 
+  /** Undefined when there is none. */
+  innerNodeAt(path: string): InnerNode | undefined {
+    const names = namesOf(path);
+    return typeof names === "string" ? undefined : this.#inner.find(names);
+  }
+
+  /** The rack of a datanode; undefined when that is not in the tree. */
+  rackNode(slot: NodeSlot): InnerNode | undefined {
+    return this.#inner.rack(this.rackOf(slot));
+  }
+
   get rackCount(): number {
     return this.#inner.racks.length;
   }
@@ -86,13 +99,12 @@ export class Topology {
 
   /** The rack at a location, NONE when there is no such rack. */
   rackAt(location: string): number {
-    const names = namesOf(location);
-    return typeof names === "string" ? NONE : (this.#inner.find(names)?.rack ?? NONE);
+    return this.innerNodeAt(location)?.rack ?? NONE;
   }
 
   /** Undefined when the datanode is not in the tree. */
   locationOf(slot: NodeSlot): string | undefined {
-    return this.#inner.rack(this.rackOf(slot))?.path;
+    return this.rackNode(slot)?.path;
   }
 
   leafCount(rack: number): number {
@@ -133,14 +145,7 @@ export class Topology {
 
   /** Why no datanode can be there; undefined when one can. */
   problemOf(location: string): string | undefined {
-    const names = namesOf(location);
-    if (typeof names === "string") return names;
-    const wanted = this.schema.levels.length - 2;
-    if (names.length === wanted) return undefined;
-    const form = this.schema.levels.slice(1, -1).map(({ id }) => `/<${id}>`);
-    const completed = completedPath(this.schema, `${location}/node`)?.slice(0, -"/node".length);
-    const example = completed === undefined ? "" : `, such as ${completed}`;
-    return `has ${names.length} level(s), the topology ${wanted}: ${form.join("")}${example}`;
+    return locationProblem(this.schema, location);
   }
 
   /** Puts a datanode there, or moves it; it keeps its eligibility, a new one is not eligible. The problem
@@ -181,6 +186,11 @@ export class Topology {
    * nothing. O(exclusions × log racks). */
   draw(scope: DrawScope, random: Random): NodeSlot | typeof NONE {
     return scope.rack === NONE ? this.#drawAnywhere(scope, random) : this.#drawOnRack(scope, random);
+  }
+
+  /** Spec 03 §12.5; see `ChooseRequest`. */
+  chooseRandom(request: ChooseRequest, random: Random): NodeSlot | typeof NONE {
+    return chooseRandom(this, request, random);
   }
 
   /** Cost of the way between two leaves (spec 03 §12.3). */
@@ -239,9 +249,6 @@ export class Topology {
     this.#takeBack(scope);
     return drawn;
   }
-
-  /** By rack: eligible leaves that the draw under way leaves out. */
-  readonly #leftOut: number[] = [];
 
   #leaveOut(rack: number, count: number): void {
     if (count === 0) return;

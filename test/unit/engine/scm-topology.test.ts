@@ -67,7 +67,10 @@ test("racks come from the mapping that is configured, without one all are in the
     const scheduler = new SimScheduler();
     const parts = { scheduler, clock: new SimClock(scheduler), logger: silentLogger };
     const found: (string | undefined)[] = [];
-    rackLocationsOf(configOf(...overrides), parts).find("10.0.0.1", (rack) => void found.push(rack));
+    rackLocationsOf(configOf(...overrides), DEFAULT_SCHEMA, parts).find(
+      "10.0.0.1",
+      (rack) => void found.push(rack),
+    );
     scheduler.runSync(1);
     await waitFor("the mapping answers", () => found.length > 0);
     return found[0];

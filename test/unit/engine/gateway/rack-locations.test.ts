@@ -17,6 +17,7 @@ class Stage {
     ask: (hosts, answer) => void this.questions.push({ hosts, answer }),
     batchMax: 3,
     byHostName: false,
+    isRack: (location) => location !== "/no/rack",
     clock: new SimClock(this.scheduler),
     scheduler: this.scheduler,
     onFailed: (hosts, { message }) => void this.failures.push(`${hosts.join()}: ${message}`),
@@ -92,6 +93,20 @@ test("a failure keeps the location that was known, and is not repeated for ten s
   assert.deepEqual(again, ["/1"]);
 });
 
+test("what is no rack is told, and asked for again after ten seconds", () => {
+  const stage = new Stage();
+  const got = stage.find("a");
+  stage.turn();
+  stage.questions[0]?.answer(["/no/rack"]);
+  assert.deepEqual([got, stage.find("a")], [["/no/rack"], ["/no/rack"]]);
+  assert.deepEqual([stage.failures, stage.racks.failed()], [[], []]);
+  stage.after(10_001);
+  const corrected = stage.find("a");
+  stage.turn();
+  stage.questions[1]?.answer(["/rack1"]);
+  assert.deepEqual(corrected, ["/rack1"]);
+});
+
 test("what could be an option or no host is never an argument", () => {
   const stage = new Stage();
   for (const host of ["-rf", "", "a b", "$(a)", "a;b", "/etc", "x".repeat(256)])
@@ -109,6 +124,7 @@ test("a mapping that answers at once is asked for all", () => {
     ask: (hosts, answer) => answer(hosts.map((host) => `/${host}`)),
     batchMax: 2,
     byHostName: false,
+    isRack: () => true,
     clock: new SimClock(scheduler),
     scheduler,
     onFailed: () => assert.fail(),
@@ -130,6 +146,7 @@ test("a datanode is asked for by its address, or by its name if so configured", 
       ask: (hosts) => void asked.push(...hosts),
       batchMax: 1,
       byHostName,
+      isRack: () => true,
       clock: new SimClock(scheduler),
       scheduler,
       onFailed: () => assert.fail(),
@@ -150,6 +167,7 @@ test("the oldest host is forgotten when there is no room", () => {
     },
     batchMax: 1000,
     byHostName: false,
+    isRack: () => true,
     clock: new SimClock(scheduler),
     scheduler,
     onFailed: () => assert.fail(),
