@@ -98,7 +98,7 @@ suite("PendingContainers", () => {
     });
     fc.assert(
       fc.property(
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 60, size: "max" }),
         fc.array(fc.nat(3), { minLength: NODES }),
         (steps, slots) => {
           const { pending } = world(slots);

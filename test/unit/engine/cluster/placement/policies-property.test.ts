@@ -38,12 +38,12 @@ const PLAN = fc.record<NodePlan>({
 });
 
 const CLUSTER = fc.record({
-  plans: fc.array(PLAN, { minLength: 1, maxLength: 9 }),
+  plans: fc.array(PLAN, { minLength: 1, maxLength: 9, size: "max" }),
   seed: fc.nat(1_000_000),
 });
 
 /** Slots beyond the nodes are not known to anybody; some stand in a list twice. */
-const SLOTS = fc.array(fc.nat(10).map(nodeSlot), { maxLength: 4 });
+const SLOTS = fc.array(fc.nat(10).map(nodeSlot), { maxLength: 4, size: "max" });
 
 const REQUEST = fc.record<PlacementRequest>(
   {

@@ -72,7 +72,8 @@ suite("RackAware", () => {
   test("takes favoured nodes where its rules allow it, if they may be chosen at all", () => {
     const rig = new PlacementRig([...racksOf(4, 4), { rack: 0, health: "STALE" }, { rack: 0, slots: 0 }]);
     for (let round = 0; round < ROUNDS; round++) {
-      const favoured = slots(8, 9, 3, 2, 1, 6);
+      // Node 0 would do, but for its rack.
+      const favoured = slots(8, 9, 3, 2, 1, 0, 6);
       const chosen = rig.placement.containers.choose(request(3, { favoured, excluded: slots(3) }));
       assert.deepEqual(chosen, slots(2, 1, 6));
     }
@@ -122,6 +123,26 @@ suite("RackScatter", () => {
       assert.ok(chosen.includes(nodeSlot(7)));
       assert.equal(chosen.filter((node) => node === 1 || node === 2).length, 1);
     }
+  });
+
+  test("a favoured node does not keep a replica from the rack that has none", () => {
+    const rig = new PlacementRig(racksOf(3, 3, 3));
+    for (let round = 0; round < ROUNDS; round++) {
+      const [node] = rig.placement.ec.choose(request(1, { used: slots(0, 1, 3), favoured: slots(4) }));
+      assert.equal(rig.tree.rackOf(node as NodeSlot), rig.tree.rackAt("/rack2"));
+    }
+  });
+
+  test("does not make worse what is bad already", () => {
+    const rig = new PlacementRig([...racksOf(8), { rack: 1, slots: 0 }, { rack: 2, slots: 0 }]);
+    const used = slots(0, 1, 2, 3);
+    // Of six replicas two may be on a rack: two are too many, and two racks lack.
+    assert.throws(
+      () => rig.placement.ec.choose(request(2, { used })),
+      refuses("FAILED_TO_FIND_SUITABLE_NODE"),
+    );
+    rig.change(8, { slots: 5 });
+    assert.equal(rig.placement.ec.choose(request(1, { used })).length, 1);
   });
 
   test("takes the emptier of two nodes when it looks at capacity", () => {
@@ -187,14 +208,27 @@ suite("Random and Capacity", () => {
 
 suite("the policy of pipelines", () => {
   test("takes the least loaded nodes: two of a rack and one of another", () => {
-    const loads = [0, 1, 1, 1, 1, 1];
+    const loads = [1, 1, 0, 1, 1, 1];
     const plans = loads.map((pipelineCount, number) => ({ rack: number < 3 ? 0 : 1, pipelineCount }));
     const rig = new PlacementRig(plans);
     for (let round = 0; round < ROUNDS; round++) {
       const [anchor, next, third] = rig.placement.pipelines.choose(request(3));
-      assert.equal(anchor, 0);
+      assert.equal(anchor, 2);
       assert.ok((next as number) >= 3);
-      assert.ok(third === 1 || third === 2);
+      assert.ok(third === 0 || third === 1);
+    }
+  });
+
+  test("takes the third member beside the second where the first one is alone on its rack", () => {
+    const loads = [0, 1, 1, 2, 2, 2];
+    const racks = [0, 1, 1, 2, 2, 2];
+    const limits = { pipelinesPerNode: 3, pipelinesPerMetadataVolume: 2, containersPerVolume: 3 };
+    const rig = new PlacementRig(
+      racks.map((rack, number) => ({ rack, pipelineCount: loads[number] as number })),
+      { limits },
+    );
+    for (let round = 0; round < ROUNDS; round++) {
+      assert.deepEqual([...rig.placement.pipelines.choose(request(3))].sort(), slots(0, 1, 2));
     }
   });
 
@@ -215,6 +249,11 @@ suite("the policy of pipelines", () => {
     const plans = [...racksOf(3), { rack: 1, pipelineCount: 2 }];
     const rig = new PlacementRig(plans);
     assert.throws(() => rig.placement.pipelines.choose(request(3)), refuses("FAILED_TO_FIND_SUITABLE_NODE"));
+    const spread = new PlacementRig(racksOf(3, 1));
+    assert.throws(
+      () => spread.placement.pipelines.choose(request(3, { excluded: slots(3) })),
+      refuses("FAILED_TO_FIND_SUITABLE_NODE"),
+    );
     rig.change(3, { operationalState: "IN_MAINTENANCE" });
     assert.equal(rig.placement.pipelines.choose(request(3)).length, 3, "they were on one rack before");
   });
@@ -292,6 +331,16 @@ suite("targets", () => {
       rig.change(0, { operationalState });
       assert.equal(isEligible(), false, operationalState);
     }
+  });
+
+  test("a promise lives for two intervals of the reference's windows", () => {
+    const rig = new PlacementRig(racksOf(1), { pendingRollMs: 1000 });
+    const { pending } = rig.placement;
+    pending.reserve(slots(0), 0);
+    pending.expire(1999);
+    assert.equal(pending.size, 1);
+    pending.expire(2000);
+    assert.equal(pending.size, 0);
   });
 
   test("limits of pipelines and open containers are those of the volumes (spec 01 §12, 03 §11.3)", () => {
