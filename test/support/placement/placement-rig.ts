@@ -30,6 +30,26 @@ export interface NodePlan {
   readonly peers?: readonly number[];
 }
 
+/** Placement with the defaults of the configuration, on small volumes. */
+export function placementOf(
+  options: Partial<PlacementOptions> & Pick<PlacementOptions, "index" | "tree" | "slotCountMax">,
+): Placement {
+  return new Placement({
+    random: new SeededRandom(1),
+    load: { countOf: () => 0, forEachPeer: () => undefined },
+    containerPolicy: `${ALGORITHMS}.SCMContainerPlacementRackAware`,
+    ecPolicy: `${ALGORITHMS}.SCMContainerPlacementRackScatter`,
+    pipelinePolicy: "org.apache.hadoop.hdds.scm.pipeline.PipelinePlacementPolicy",
+    isCapacityAware: false,
+    disallowsSamePeers: false,
+    containerBytes: CONTAINER_BYTES,
+    pendingRollMs: 300_000,
+    limits: { pipelinesPerNode: 2, pipelinesPerMetadataVolume: 2, containersPerVolume: 3 },
+    metadataBytesMin: METADATA_BYTES,
+    ...options,
+  });
+}
+
 /** Placement over datanodes that are described, with everything real but pipelines. */
 export class PlacementRig {
   readonly index = new NodeIndex();
@@ -44,7 +64,7 @@ export class PlacementRig {
     this.plans = [...plans];
     const slotCountMax = Math.max(16, plans.length);
     this.tree = new Topology(DEFAULT_SCHEMA, slotCountMax);
-    this.placement = new Placement({
+    this.placement = placementOf({
       index: this.index,
       tree: this.tree,
       random: new SeededRandom(options.seed ?? 1),
@@ -55,15 +75,6 @@ export class PlacementRig {
         },
       },
       slotCountMax,
-      containerPolicy: `${ALGORITHMS}.SCMContainerPlacementRackAware`,
-      ecPolicy: `${ALGORITHMS}.SCMContainerPlacementRackScatter`,
-      pipelinePolicy: "org.apache.hadoop.hdds.scm.pipeline.PipelinePlacementPolicy",
-      isCapacityAware: false,
-      disallowsSamePeers: false,
-      containerBytes: CONTAINER_BYTES,
-      pendingRollMs: 300_000,
-      limits: { pipelinesPerNode: 2, pipelinesPerMetadataVolume: 2, containersPerVolume: 3 },
-      metadataBytesMin: METADATA_BYTES,
       ...options,
     });
     for (const [number, plan] of plans.entries()) this.#add(number, plan);
