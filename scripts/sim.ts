@@ -30,6 +30,7 @@ interface CommandLine extends Options {
   readonly rounds?: number;
   readonly datanodes?: number;
   readonly admins?: number;
+  readonly writers?: number;
   readonly twice: boolean;
   readonly shrink: boolean;
 }
@@ -75,6 +76,7 @@ async function main(): Promise<number> {
     .option("--rounds <count>", "this many rounds of trouble", parseCount)
     .option("--datanodes <count>", "this many datanodes", parseCount)
     .option("--admins <count>", "this many administrators", parseCount)
+    .option("--writers <count>", "this many clients that allocate blocks", parseCount)
     .option("--twice", "play each seed twice: it must go alike", false)
     .option("--no-shrink", "show a run that fails as it is")
     .option("--steps <count>", "with --core: this many steps of trouble", parseCount)
@@ -128,8 +130,8 @@ function shardSimulator({ rounds }: CommandLine): Simulator {
 }
 
 function systemSimulator(commandLine: CommandLine): Simulator {
-  const { trace, twice, size, rounds, datanodes, admins } = commandLine;
-  const reduction = { without: faultsOf(commandLine.without), size, rounds, datanodes, admins };
+  const { trace, twice, size, rounds, datanodes, admins, writers } = commandLine;
+  const reduction = { without: faultsOf(commandLine.without), size, rounds, datanodes, admins, writers };
   const show = trace ? { onLine: (line: string) => console.log(line) } : {};
   return {
     optionsOf: (seed) => reducedOptions(seed, reduction),

@@ -24,6 +24,8 @@ async function playWith(harm: (simulation: Simulation) => void, mutationRate = 2
     mutationRate,
     // No report comes in the right moment to mend what was harmed.
     fullReportIntervalMs: 60_000,
+    // Containers are imported open, too.
+    pipelineLimit: 5,
     faults: NO_FAULTS,
   };
   const simulation = new Simulation(1, options);

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FleetPlan } from "../../../bench/fleet/plan.js";
-import { importPlan } from "../../../engine/cli/demo/workload.js";
+import { importContainers } from "../../../engine/cli/demo/workload.js";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { openFileLimit } from "../../../engine/host/open-file-limit.js";
 import type { AdminClient } from "../../../protocol/client/index.js";
@@ -40,7 +40,7 @@ describe(`a hostile datanode hurts nobody but itself, on a whole SCM (seed ${SEE
     scm = await home.start();
     client = createAdminClient({ endpoints: [home.endpoint], clientName: "test" });
     datanodes = new Datanodes(PLAN, home.endpoint);
-    await importPlan(client, PLAN, () => {});
+    await importContainers(client, PLAN, () => {});
     datanodes.start();
     await replicasAre(REPLICA_COUNT);
     bytesBefore = await residentBytes();

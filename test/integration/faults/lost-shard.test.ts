@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { FleetPlan } from "../../../bench/fleet/plan.js";
-import { importPlan } from "../../../engine/cli/demo/workload.js";
+import { importContainers } from "../../../engine/cli/demo/workload.js";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { Datanodes } from "../../../scripts/kill9/datanodes.js";
 import { LOOPBACK, ScmHome } from "../../support/process/scm-home.js";
@@ -43,7 +43,7 @@ test("a shard that was terminated is rebuilt from new reports, and no count is e
 
   try {
     const scm = await home.start([], { entry: BREAKABLE, withChannel: true });
-    await importPlan(client, PLAN, () => {});
+    await importContainers(client, PLAN, () => {});
     datanodes.start();
     await rebuilt();
     for (let i = 0; i < TERMINATIONS; i++) {

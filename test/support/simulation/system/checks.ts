@@ -73,11 +73,13 @@ export async function checkReplicas(
   const { nodes, shards } = scm;
   // One of each shard at least: its answer comes when it has merged everything that it was handed before, of
   // which the counts tell only then.
-  const ids = [
+  const all = [
     ...plan.replicaIds,
+    ...datanodes.flatMap(({ replicas }) => [...replicas.keys()].filter((id) => id > plan.lastContainerId)),
     ...plan.bulkIds.filter((_, index) => index % BULK_STEP === 0),
     ...Array.from({ length: SHARDS_MAX }, (_, stripe) => stripe * STRIPE_ROWS + CHECKED_ROW),
   ];
+  const ids = [...new Set(all)];
   const answers = await scheduler.settle(Promise.all(ids.map((id) => queryReplicas(scm, id))));
   let total = 0;
   for (const datanode of datanodes) {

@@ -69,8 +69,8 @@ export class MutationSource {
   }
 
   importOf(ids: readonly number[]): Mutation {
-    const pipelineNumber =
-      this.#random.below(3) === 0 ? this.#random.below(this.#plan.fleet.nodeCount) : undefined;
+    const wantsPipeline = this.#random.below(3) === 0 && this.#plan.importsPipelines;
+    const pipelineNumber = wantsPipeline ? this.#random.below(this.#plan.fleet.nodeCount) : undefined;
     const pipelines = pipelineNumber === undefined ? [] : [this.#plan.pipeline(pipelineNumber)];
     const containers = ids.map((id) => this.#plan.container(id, pipelineNumber));
     return {

@@ -70,6 +70,8 @@ export interface SimOptions {
   readonly roundMs: number;
   readonly datanodeCount: number;
   readonly adminCount: number;
+  /** Clients that allocate blocks. */
+  readonly writerCount: number;
   readonly shardCount: number;
   readonly stripeCount: number;
   /** Datanodes with thousands of replicas, whose reports come in several chunks. */
@@ -83,6 +85,10 @@ export interface SimOptions {
   readonly readRate: number;
   /** Calls of one admin client a second on things that all of them use. */
   readonly hotRate: number;
+  /** Requests for blocks of one writer a second. */
+  readonly blockRate: number;
+  /** RATIS/THREE pipelines of a datanode. */
+  readonly pipelineLimit: number;
   /** Replica changes of one datanode a second. */
   readonly changeRate: number;
   /** Replicas of containers that do not exist are deleted. */
@@ -143,6 +149,7 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
   const groupSize = size ?? drawnSize;
   const groupFaults = mapRates(GROUP_RATES_MAX, (max) => drawRate(group, max, shareOn));
   const isLone = groupSize === 1;
+  const blocks = random.stream("blocks");
   // What one does costs as much for each SCM.
   const [rounds, roundMs] = [2 + random.below(2), 8_000 + random.below(10_000)];
   const entryCountMax = pick(random, [1_000, 1_000_000]);
@@ -152,6 +159,9 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
     roundMs: isLone ? roundMs : 4_000 + group.below(8_000),
     datanodeCount: isLone ? 20 : 3 + group.below(8),
     adminCount: isLone ? 2 : 2 + group.below(2),
+    writerCount: 1 + blocks.below(3),
+    blockRate: pick(blocks, [0, 1, 4, 15]),
+    pipelineLimit: pick(blocks, [2, 2, 5]),
     shardCount: 1 + random.below(3),
     stripeCount: 2 + random.below(2),
     largeDatanodeCount: pick(random, [0, 0, 1, 2]),

@@ -19,8 +19,10 @@ const FAR_IDS = [2 ** 40, 2 ** 40 + 7, 2 ** 52, Number.MAX_SAFE_INTEGER];
 const BULK_FIRST_ID = 10_000;
 const BULK_COUNT = 7_000;
 const EC_REPLICAS = 5;
+/** Pipelines of a plan that a datanode is in. */
+const IMPORTED_PIPELINES = 3;
 
-const RATIS_THREE: ReplicationRecord = {
+export const RATIS_THREE: ReplicationRecord = {
   type: "RATIS",
   factor: 3,
   ecData: 0,
@@ -28,7 +30,8 @@ const RATIS_THREE: ReplicationRecord = {
   ecChunkBytes: 0,
   ecCodec: "",
 };
-const EC_3_2: ReplicationRecord = {
+export const RATIS_ONE: ReplicationRecord = { ...RATIS_THREE, factor: 1 };
+export const EC_3_2: ReplicationRecord = {
   type: "EC",
   factor: EC_REPLICAS,
   ecData: 3,
@@ -48,8 +51,13 @@ export class SimPlan {
   /** Everybody changes and reads these all the time. */
   readonly hotContainerIds: readonly number[];
   readonly hotNodes = [0, 1];
+  /** Pipelines that are imported use up what datanodes may take. */
+  readonly importsPipelines: boolean;
+  /** A container with an id above all others: what SCMs create comes behind it. */
+  readonly lastContainerId: number;
 
   constructor(options: SimOptions, seed: number) {
+    this.importsPipelines = options.pipelineLimit > IMPORTED_PIPELINES;
     this.fleet = new FleetPlan({ nodeCount: options.datanodeCount, containersPerNode: 100, seed });
     const ids: number[] = [];
     for (let stripe = 0; stripe < options.stripeCount; stripe++) {
@@ -59,6 +67,7 @@ export class SimPlan {
     }
     this.hotContainerIds = ids.splice(1, HOT_CONTAINERS);
     this.containerIds = ids;
+    this.lastContainerId = options.stripeCount * STRIPE_ROWS;
     this.replicaIds = [...ids, ...FAR_IDS];
     this.bulkIds = Array.from({ length: BULK_COUNT }, (_, i) => BULK_FIRST_ID + i);
   }

@@ -2,12 +2,13 @@ import { NO_SESSION, OPERATION, type Operation } from "../../../../engine/cluste
 import { readReservation } from "../../../../engine/cluster/operation-result.js";
 import type { SequenceName } from "../../../../engine/cluster/sequence/sequence-table.js";
 import type { OperationResult } from "../../../../engine/cluster/state-machine.js";
-import { assert } from "../../../../engine/core/assert.js";
 import type { ContainerEvent } from "../../../../engine/core/enums.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import type { SeededRandom } from "../../../../engine/core/random.js";
 import type { Timer } from "../../../../engine/core/scheduler.js";
+import type { IdSpan } from "../../issued-ids.js";
 import type { SimWorld } from "../sim-world.js";
+import type { BlockChecks } from "./block-checks.js";
 import { pick } from "./options.js";
 import type { SimPlan } from "./plan.js";
 import type { SimGroup } from "./sim-group.js";
@@ -27,24 +28,18 @@ const EVENTS: readonly ContainerEvent[] = [
   "CLEANUP",
 ];
 
-interface Range {
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
 export interface ServicesParts {
   readonly world: SimWorld;
   readonly group: SimGroup;
   readonly plan: SimPlan;
   readonly trace: SimTrace;
   readonly random: SeededRandom;
+  readonly checks: BlockChecks;
 }
 
 /** What an SCM's own services ask of the log: ranges of ids, steps in the life of containers. */
 export class Services {
   readonly #parts: ServicesParts;
-  /** Everything that was handed out, in any life of the SCM: never twice (S6). */
-  readonly #ranges = new Map<SequenceName, Range[]>();
   #timer: Timer | undefined;
 
   constructor(parts: ServicesParts) {
@@ -72,17 +67,10 @@ export class Services {
     });
   }
 
-  #give(sequence: SequenceName, range: Range): void {
+  /** In any life of the SCM never twice (S6). */
+  #give(sequence: SequenceName, range: IdSpan): void {
     this.#parts.trace.line("ids", `${sequence} ${range.first}…${range.last}`);
-    const given = this.#ranges.get(sequence) ?? [];
-    for (const { first, last } of given) {
-      assert(
-        range.first > last || range.last < first,
-        `${sequence} ${range.first}…${range.last} was given before`,
-      );
-    }
-    given.push(range);
-    this.#ranges.set(sequence, given);
+    this.#parts.checks.giveSpan(sequence, range);
   }
 
   #transition(): void {

@@ -9,6 +9,7 @@ export interface SystemReduction {
   readonly rounds?: number | undefined;
   readonly datanodes?: number | undefined;
   readonly admins?: number | undefined;
+  readonly writers?: number | undefined;
 }
 
 export const WHOLE: SystemReduction = { without: [] };
@@ -16,7 +17,7 @@ export const WHOLE: SystemReduction = { without: [] };
 /** Everything that decides about the run of `seed`. */
 export function reducedOptions(seed: number, reduction: SystemReduction): SimOptions {
   const options = optionsOf(seed, reduction.size);
-  const { without, rounds, datanodes, admins } = reduction;
+  const { without, rounds, datanodes, admins, writers } = reduction;
   const faults = Object.fromEntries(
     FAULT_NAMES.map((name) => [name, without.includes(name) ? 0 : options.faults[name]]),
   );
@@ -25,13 +26,14 @@ export function reducedOptions(seed: number, reduction: SystemReduction): SimOpt
     rounds: rounds ?? options.rounds,
     datanodeCount: datanodes ?? options.datanodeCount,
     adminCount: admins ?? options.adminCount,
+    writerCount: writers ?? options.writerCount,
     largeDatanodeCount: Math.min(options.largeDatanodeCount, datanodes ?? options.datanodeCount),
     faults: faults as unknown as SimOptions["faults"],
   };
 }
 
-/** The smallest run found that still fails: leaves out one fault after the other, then rounds, datanodes and
- * administrators. `fails` plays a run. */
+/** The smallest run found that still fails: leaves out one fault after the other, then rounds, datanodes,
+ * administrators and writers. `fails` plays a run. */
 export async function shrinkSystem(
   seed: number,
   begin: SystemReduction,
@@ -42,7 +44,7 @@ export async function shrinkSystem(
     const smaller = { ...smallest, ...change };
     if (await fails(smaller)) smallest = smaller;
   };
-  const { faults, rounds, datanodeCount, adminCount } = reducedOptions(seed, begin);
+  const { faults, rounds, datanodeCount, adminCount, writerCount, blockRate } = reducedOptions(seed, begin);
   // Which ones are off costs nothing, and makes the command long.
   for (const name of FAULT_NAMES) {
     if (faults[name] > 0) await tryIt({ without: [...smallest.without, name] });
@@ -50,5 +52,6 @@ export async function shrinkSystem(
   if (rounds > 1) await tryIt({ rounds: 1 });
   if (datanodeCount > 3) await tryIt({ datanodes: 3 });
   if (adminCount > 1) await tryIt({ admins: 1 });
+  if (writerCount > 1 && blockRate > 0) await tryIt({ writers: 1 });
   return smallest;
 }

@@ -121,11 +121,12 @@ export class SimAdmin {
     again();
   }
 
-  /** Imports the container with the lowest id, and the hot ones. */
+  /** Imports the container with the lowest id, the hot ones, and the one with the highest id. */
   importFirst(): void {
     const { plan, mutations } = this.#parts;
     this.#mutate(mutations.importOf(plan.containerIds.slice(0, 1)));
     this.#mutate(mutations.importOf(plan.hotContainerIds));
+    this.#mutate(mutations.importOf([plan.lastContainerId]));
   }
 
   /** One call at a time on each thing, so that the history is easy to judge. */

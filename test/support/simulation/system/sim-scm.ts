@@ -271,6 +271,7 @@ export class SimScm {
       overrides: [
         ...SETTINGS,
         `strata.shard.count=${options.shardCount}`,
+        `ozone.scm.datanode.pipeline.limit=${options.pipelineLimit}`,
         `hdds.scm.unknown-container.action=${options.deletesUnknown ? "DELETE" : "WARN"}`,
         `strata.state.flush.interval=${options.flushIntervalMs}ms`,
         ...(members.length === 0 ? [] : service),

@@ -11,6 +11,7 @@ import { METADATA_LAYOUT_VERSION } from "../../../../engine/storage/version-file
 import type { ReportRow } from "../../../../protocol/codec/report-rows.js";
 import { HistoryRecorder } from "../../linearizability/history.js";
 import { SimWorld } from "../sim-world.js";
+import { BlockChecks } from "./block-checks.js";
 import { checkLedger, checkModel, checkReplicas } from "./checks.js";
 import { type DueDecision, DueDecisions } from "./due-decisions.js";
 import { Faults } from "./faults.js";
@@ -21,6 +22,7 @@ import { MutationSource, tagOf } from "./mutations.js";
 import { Observer } from "./observer.js";
 import { Operators } from "./operators.js";
 import type { SimOptions } from "./options.js";
+import { PipelineChecks } from "./pipeline-checks.js";
 import { SimPlan } from "./plan.js";
 import { ReplicaWorkload } from "./replica-workload.js";
 import { Services } from "./services.js";
@@ -28,6 +30,7 @@ import { SimAdmin } from "./sim-admin.js";
 import { SimDatanode } from "./sim-datanode.js";
 import { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
+import { type SimWriter, writersOf } from "./sim-writer.js";
 import { SimTrace } from "./trace.js";
 
 /** Everything has healed within this virtual time after the last fault. */
@@ -59,11 +62,15 @@ export class Simulation {
   readonly #admins: readonly SimAdmin[];
   readonly #replicas: ReplicaWorkload;
   readonly #services: Services;
+  readonly #blocks: BlockChecks;
+  readonly #writers: readonly SimWriter[];
   readonly #observer: Observer;
   readonly #due = new DueDecisions();
+  readonly #pipelines: PipelineChecks;
   /** Containers that were DELETING once. */
   readonly #everDeleted = new Set<number>();
   #dueLook: { readonly atMs: number; readonly found: DueDecision | undefined } | undefined;
+  #pipelineLook: { readonly atMs: number; readonly found: string | undefined } | undefined;
   #failure: unknown;
 
   constructor(seed: number, options: SimOptions, onLine?: (line: string) => void) {
@@ -79,11 +86,13 @@ export class Simulation {
     this.#journal = new Journal((operation, value) => {
       const tag = tagOf(operation, value);
       if (tag !== undefined) ledger.executed(tag);
+      this.#blocks.done(operation, value);
       const { kind } = operation;
       if (kind === OPERATION.transitionContainer && operation.event === "DELETE") {
         this.#everDeleted.add(operation.containerId);
       }
     });
+    this.#blocks = new BlockChecks(this.#journal.model, options.pipelineLimit);
     const onFailure = (error: unknown): void => {
       this.#failure ??= error;
     };
@@ -125,7 +134,13 @@ export class Simulation {
       random: workload.stream("replicas"),
       datanodes,
     });
-    this.#services = new Services({ world, group, plan, trace, random: workload.stream("services") });
+    const checks = this.#blocks;
+    this.#services = new Services({ world, group, plan, trace, random: workload.stream("services"), checks });
+    this.#writers = writersOf(
+      { world, options, trace, group, groups, datanodes, checks },
+      workload.stream("writers"),
+    );
+    this.#pipelines = new PipelineChecks({ groups, datanodes, created: checks.created });
     this.#observer = new Observer({ world, group, datanodes });
     const admins = this.#admins;
     this.operators = new Operators({
@@ -179,7 +194,7 @@ export class Simulation {
     for (const scm of present) if (scm !== first) this.#join(scm);
     await this.#until("all vote", () => this.#votersCount() === present.length, SETUP_MS_MAX);
     this.#admins[0]?.importFirst();
-    await this.#until("the first containers are there", () => this.ledger.counts.done === 2, SETUP_MS_MAX);
+    await this.#until("the first containers are there", () => this.ledger.counts.done === 3, SETUP_MS_MAX);
     await this.#until("all have its stripe", () => this.#areEqual(), SETUP_MS_MAX);
     this.#replicas.prepare();
     for (const datanode of this.#datanodes) datanode.start();
@@ -207,7 +222,7 @@ export class Simulation {
   async #disturb(): Promise<void> {
     const { scheduler } = this.world;
     const endMs = scheduler.nowMs + this.#options.roundMs;
-    for (const admin of this.#admins) admin.work();
+    for (const client of [...this.#admins, ...this.#writers]) client.work();
     this.#replicas.work();
     this.#services.work();
     this.faults.start();
@@ -218,7 +233,7 @@ export class Simulation {
     });
     await this.#until("the round ends", () => isOver, 2 * this.#options.roundMs);
     health.cancel();
-    for (const part of [...this.#admins, this.#replicas, this.#services]) part.rest();
+    for (const part of [...this.#admins, ...this.#writers, this.#replicas, this.#services]) part.rest();
   }
 
   /** Somebody leads within three election timeouts after nothing stands in the way any more, or after a vote
@@ -283,6 +298,7 @@ export class Simulation {
     }
     for (const admin of this.#admins)
       if (admin.openCount > 0) return `${admin.host} waits for ${admin.openCount} answers`;
+    if (this.#writers.some(({ openCount }) => openCount > 0)) return "writers wait for blocks";
     for (const datanode of this.#datanodes) {
       if (!datanode.isAtRest) return datanode.describe();
       for (const scm of present) {
@@ -290,7 +306,7 @@ export class Simulation {
         if (unrest !== undefined) return `dn${datanode.number} on ${scm.name}: ${unrest}`;
       }
     }
-    return this.#unfinished(leader);
+    return this.#unfinished(leader) ?? this.#pipelineUnrest();
   }
 
   /** What the leader still has to do for containers. */
@@ -310,6 +326,17 @@ export class Simulation {
     // Datanodes take a delete whose deadline is over by their clock for one that came too late.
     const isClockBehind = clock.wallMs() < this.world.clock.wallMs() - CLOCK_BEHIND_MS;
     return found?.isDelete === true && isClockBehind ? undefined : found?.text;
+  }
+
+  #pipelineUnrest(): string | undefined {
+    const { nowMs } = this.world.scheduler;
+    if (this.#pipelineLook === undefined || nowMs >= this.#pipelineLook.atMs + DUE_LOOK_MS) {
+      const found = this.group.present
+        .map(({ name, serving }) => ({ name, unrest: this.#pipelines.unrestOf(serving as Scm) }))
+        .find(({ unrest }) => unrest !== undefined);
+      this.#pipelineLook = { atMs: nowMs, found: found && `${found.name}: ${found.unrest}` };
+    }
+    return this.#pipelineLook.found;
   }
 
   /** Only replicas of containers that were deleted are: an unknown one may still be imported, whatever the
@@ -335,6 +362,8 @@ export class Simulation {
 
   async #checkAll(): Promise<void> {
     this.#checkAudit();
+    this.#blocks.checkContainers();
+    this.trace.line("sim", `blocks ${JSON.stringify(this.#writers.map(({ counters }) => counters))}`);
     for (const scm of this.group.present) await this.#check(scm, scm.serving as Scm);
   }
 
@@ -376,7 +405,7 @@ export class Simulation {
   /** An orderly stop, and an offline check of what it leaves. */
   async #finish(): Promise<void> {
     for (const scm of this.group.present) await this.#stop(scm);
-    for (const admin of this.#admins) admin.close();
+    for (const client of [...this.#admins, ...this.#writers]) client.close();
     const { eventCount, digest } = this.world.scheduler;
     this.trace.line("sim", `end after ${eventCount} events, ${digest.toString(16)}`);
   }
