@@ -1,3 +1,4 @@
+import type { BackoffOptions } from "../../protocol/client/index.js";
 import type { FleetPlanOptions } from "./plan.js";
 
 export interface FleetOptions {
@@ -12,6 +13,8 @@ export interface FleetOptions {
   /** A few grown replicas of each node are reported this often, and all that blocks were written to;
    * 0 = never. */
   readonly incrementalIntervalMs: number;
+  /** Between attempts to connect; left out: as of the client library. */
+  readonly backoff?: BackoffOptions;
   /** Where the datanodes keep pipelines and what was written to them; left out: nowhere. */
   readonly directory?: string;
 }

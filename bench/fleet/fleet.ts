@@ -63,6 +63,11 @@ export class Fleet implements NodeFleet {
     this.disk?.flush();
   }
 
+  /** Every node with so many SCMs. */
+  areRegisteredWith(scmCount: number): boolean {
+    return this.#nodes.every(({ registeredCount }) => registeredCount === scmCount);
+  }
+
   /** Clients write, each block through the leader of its pipeline, which is a node of this process. */
   write(blocks: readonly BlockWrite[]): void {
     for (const { pipelineId, containerId, bytes } of blocks) {

@@ -105,7 +105,11 @@ export class SimulatedNode {
     this.#nextHeartbeatMs = nowMs + phase * options.heartbeatIntervalMs;
     this.#nextIncrementalMs = nowMs + phase * options.incrementalIntervalMs;
     this.#client = createDatanodeGroupClient(
-      { endpoints: options.endpoints, clientName: `fleet node ${node}` },
+      {
+        endpoints: options.endpoints,
+        clientName: `fleet node ${node}`,
+        ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+      },
       {
         onRegistered: (scm) => {
           this.#lane(scm).wasRegistered = true;
@@ -133,6 +137,11 @@ export class SimulatedNode {
 
   get isRegistered(): boolean {
     return this.#client.isRegistered;
+  }
+
+  /** SCMs that it is registered with. */
+  get registeredCount(): number {
+    return this.#client.registeredCount;
   }
 
   start(): void {

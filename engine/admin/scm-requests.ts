@@ -1,7 +1,8 @@
-import type { RequestOf } from "../../protocol/schema/messages.js";
+import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
 import { nodeStatistics } from "../cluster/nodes/node-statistics.js";
 import { NO_SESSION, OPERATION } from "../cluster/operation.js";
 import { readSessionId } from "../cluster/operation-result.js";
+import type { PipelineCounts } from "../cluster/pipelines/pipeline-index.js";
 import { StrataError } from "../core/errors.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
@@ -49,6 +50,7 @@ export class ScmRequests {
       containerCount: cluster.containers.table.count,
       replicaCount: statistics.replicaCount,
       pipelineCount: cluster.pipelines.count,
+      pipelineCounts: countsOf(cluster.pipelines.index.counts),
       reportRowCount: statistics.rowCount,
       importAllowed: cluster.importAllowed,
       primaryScmId,
@@ -65,4 +67,13 @@ export class ScmRequests {
       more: pipelines.length > request.countMax,
     });
   }
+}
+
+function countsOf({
+  ALLOCATED,
+  OPEN,
+  DORMANT,
+  CLOSED,
+}: PipelineCounts): NonNullable<ResponseOf<"scmInfo">["pipelineCounts"]> {
+  return { allocated: ALLOCATED, open: OPEN, dormant: DORMANT, closed: CLOSED };
 }

@@ -30,6 +30,7 @@ import {
   NODE_REPORT,
   PIPELINE,
   PIPELINE_ACTION,
+  PIPELINE_COUNTS,
   PIPELINE_REPORT,
   SCM_ADDRESS,
   SCM_PEER,
@@ -216,6 +217,7 @@ export const SCM_INFO_RESPONSE = record("ScmInfoResponse", "Identity and live fi
   importAllowed: field(bool, "the floors of --init were given, and the import has not ended"),
   primaryScmId: field(optional(uuid), "SCM that founded the cluster"),
   services: field(optional(list(recordOf(SERVICE), 64)), "work that this SCM does by itself"),
+  pipelineCounts: field(optional(recordOf(PIPELINE_COUNTS)), "of these pipelines, by state"),
 });
 export const SCM_ROLES_REQUEST = record("ScmRolesRequest", "Members of the Raft group.", {});
 export const SCM_ROLES_RESPONSE = record("ScmRolesResponse", "One entry a member.", {

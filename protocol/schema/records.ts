@@ -208,6 +208,13 @@ export const PIPELINE = record("Pipeline", "A pipeline, complete (spec 03 §2)."
 });
 export type PipelineRecord = ValueOfRecord<typeof PIPELINE>;
 
+export const PIPELINE_COUNTS = record("PipelineCounts", "Pipelines by state (spec 03 §18).", {
+  allocated: field(count, "not all members have reported yet"),
+  open: field(count, "written to"),
+  dormant: field(count, "deactivated by an operator"),
+  closed: field(count, "going to be removed"),
+});
+
 export const REPLICA = record("Replica", "A replica as last reported (spec 02 §2).", {
   containerId: field(count, "of which container"),
   datanode: field(uuid, "where"),

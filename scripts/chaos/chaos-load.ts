@@ -1,5 +1,5 @@
 import { FleetPlan } from "../../bench/fleet/plan.js";
-import { importPlan } from "../../engine/cli/demo/workload.js";
+import { importContainers } from "../../engine/cli/demo/workload.js";
 import { SeededRandom } from "../../engine/core/random.js";
 import { checkHistory } from "../../test/support/linearizability/check.js";
 import { HistoryRecorder, type Partition } from "../../test/support/linearizability/history.js";
@@ -88,7 +88,7 @@ export class ChaosLoad {
 
   /** Brings containers into a group that serves, and starts the datanodes. */
   async prepare(): Promise<void> {
-    await importPlan(this.#checker.client, this.#plan, () => {});
+    await importContainers(this.#checker.client, this.#plan, () => {});
     this.#datanodes.start();
     await this.#whenRegistered();
     await this.#readHistory();

@@ -1,5 +1,5 @@
 import { FleetPlan } from "../../bench/fleet/plan.js";
-import { importPlan } from "../../engine/cli/demo/workload.js";
+import { importContainers } from "../../engine/cli/demo/workload.js";
 import type { AdminClient } from "../../protocol/client/index.js";
 import { Datanodes } from "./datanodes.js";
 import { Lane } from "./lane.js";
@@ -87,7 +87,9 @@ export class CheckedLoad {
 
   /** Brings the fleet's containers into an empty SCM that serves, and starts the datanodes. */
   async prepare(): Promise<void> {
-    await importPlan(this.client, this.plan, () => {});
+    const pipelines = Array.from({ length: this.plan.nodeCount }, (_, i) => this.plan.pipeline(i));
+    await this.client.import({ pipelines, containers: [] });
+    await importContainers(this.client, this.plan, () => {});
     this.#datanodes.start();
     await this.check();
   }

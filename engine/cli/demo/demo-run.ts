@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
-import { FleetRunner, type FleetSummary } from "../../../bench/fleet/fleet-runner.js";
+import { FleetRunner } from "../../../bench/fleet/fleet-runner.js";
 import { FleetPlan } from "../../../bench/fleet/plan.js";
 import { type AdminClient, createAdminClient } from "../../../protocol/client/index.js";
 import type { Config } from "../../config/config.js";
@@ -13,9 +13,10 @@ import type { DemoOptions } from "../demo.js";
 import { CommandError, EXIT, type ExitCode } from "../exit-code.js";
 import type { CommandIo } from "../io.js";
 import { VERSION } from "../version.js";
+import { BlockWriter } from "./block-writer.js";
 import { Ledger } from "./ledger.js";
-import { lineOf, type Sample, tableOf } from "./screen.js";
-import { checkLedger, importPlan, Workload } from "./workload.js";
+import { blocksText, containersText, lineOf, pipelinesText, type Sample, tableOf } from "./screen.js";
+import { checkLedger, importContainers, Workload } from "./workload.js";
 
 const DIRECTORY = ".strata-demo";
 /** Same seed, same datanodes and containers at each start. */
@@ -33,6 +34,7 @@ const SETTINGS = [
   "ozone.scm.heartbeat.thread.interval=1s",
   "ozone.scm.stale.node.interval=10s",
   "ozone.scm.dead.node.interval=30s",
+  "ozone.scm.close.container.wait.duration=5s",
 ];
 
 /** `strata demo`: an SCM in this process, a fleet of simulated datanodes in others, a stream of durable
@@ -84,6 +86,7 @@ class Demo {
   readonly #client: AdminClient;
   readonly #endpoint: string;
   readonly #fleet = new FleetRunner();
+  readonly #writer: BlockWriter;
 
   constructor(options: DemoOptions, config: Config, scm: ScmProcess, io: CommandIo) {
     this.#options = options;
@@ -92,6 +95,7 @@ class Demo {
     this.#plan = new FleetPlan(this.#planOptions());
     this.#endpoint = `ws://127.0.0.1:${scm.wsPort}`;
     this.#client = createAdminClient({ endpoints: [this.#endpoint], clientName: `demo ${config.hash()}` });
+    this.#writer = new BlockWriter(this.#client, this.#fleet, options.nodeCount);
   }
 
   async run(directory: string): Promise<ExitCode> {
@@ -101,14 +105,15 @@ class Demo {
       await this.#import(ledger);
       const workload = new Workload(this.#client, ledger, this.#plan.containerCount);
       const endOfDemo = endSignal(this.#options.seconds, this.#scm.fatal);
-      await this.#startFleet();
+      await this.#startFleet(directory);
       workload.start();
+      this.#writer.start();
       const show = this.#showFigures(workload, endOfDemo.hasEnded);
       await endOfDemo.ended;
       await show;
-      await workload.stop();
+      await Promise.all([workload.stop(), this.#writer.stop()]);
       const last = await this.#sample(workload);
-      await this.#summarize(await this.#fleet.stop(), last);
+      await this.#summarize({ ...last, fleet: await this.#fleet.stop() });
       return EXIT.OK;
     } finally {
       await this.#fleet.stop();
@@ -133,14 +138,14 @@ class Demo {
 
   async #import(ledger: Ledger): Promise<void> {
     const { containerCount } = this.#plan;
-    await importPlan(this.#client, this.#plan, (count) => {
+    await importContainers(this.#client, this.#plan, (count) => {
       this.#io.progress(`importing containers: ${count} of ${containerCount}`);
     });
     this.#io.progress("");
     ledger.imported(Math.max(containerCount, ledger.containerCount));
   }
 
-  async #startFleet(): Promise<void> {
+  async #startFleet(directory: string): Promise<void> {
     const processCount = Math.min(
       4,
       Math.max(1, cpus().length - 1),
@@ -152,6 +157,7 @@ class Demo {
         plan: this.#planOptions(),
         heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
         incrementalIntervalMs: INCREMENTAL_INTERVAL_MS,
+        directory: join(directory, "datanodes"),
       },
       processCount,
     );
@@ -178,13 +184,17 @@ class Demo {
   }
 
   async #sample(workload: Workload): Promise<Sample> {
-    const info = await this.#client.scmInfo();
+    const [info, containers] = await Promise.all([this.#client.scmInfo(), this.#client.containerReport()]);
     const { count, failedCount, commitUs } = workload;
     const fleet = this.#fleet.summary();
-    return { atMs: performance.now(), info, fleet, workload: { count, failedCount, commitUs } };
+    const { allocatedCount, trouble, allocationUs } = this.#writer;
+    const blocks = { allocatedCount, failedCount: this.#writer.failedCount, trouble, allocationUs };
+    const atMs = performance.now();
+    return { atMs, info, containers, fleet, workload: { count, failedCount, commitUs }, blocks };
   }
 
-  async #summarize(fleet: FleetSummary, { info, workload }: Sample): Promise<void> {
+  async #summarize(last: Sample): Promise<void> {
+    const { info, fleet, workload, blocks } = last;
     const { out } = this.#io;
     out("");
     out(`datanodes registered    ${fleet.registered} of ${this.#options.nodeCount}`);
@@ -192,6 +202,9 @@ class Demo {
     out(`heartbeat latency       p50 ${us(fleet.latencyP50Us)}, p99 ${us(fleet.latencyP99Us)}`);
     out(`full reports merged     ${fleet.fullReports}, ${fleet.rowsReported} rows`);
     out(`replicas                ${info.replicaCount} of ${info.containerCount} containers`);
+    out(`pipelines               ${pipelinesText(last)}`);
+    out(`blocks allocated        ${blocks.allocatedCount}, ${blocksText(last)}`);
+    out(`containers              ${containersText(last)}`);
     out(`operations acknowledged ${workload.count}, without answer ${workload.failedCount}`);
     out(`state hash              ${info.stateHash} at index ${info.appliedIndex}`);
     for (const doubt of fleet.doubts) out(`note: ${doubt}`);

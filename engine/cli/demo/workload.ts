@@ -33,18 +33,13 @@ export async function checkLedger(
   return { checked: [...ledger.acknowledged()].length + ledger.containerCount, lost };
 }
 
-/** Brings the plan's pipelines and containers into the SCM. Ids are dense, so that an import that was cut
- * off goes on behind the last container. */
-export async function importPlan(
+/** Brings the plan's containers into the SCM, all closed: nobody serves the plan's pipelines any more. Ids
+ * are dense, so that an import that was cut off goes on behind the last container. */
+export async function importContainers(
   client: AdminClient,
   plan: FleetPlan,
   onProgress: (containerCount: number) => void,
 ): Promise<void> {
-  for (let first = 0; first < plan.nodeCount; first += 100) {
-    const count = Math.min(100, plan.nodeCount - first);
-    const pipelines = Array.from({ length: count }, (_, i) => plan.pipeline(first + i));
-    await client.import({ pipelines, containers: [] });
-  }
   const { containerCount } = await client.scmInfo();
   for (let first = containerCount + 1; first <= plan.containerCount; first += IMPORT_BATCH) {
     const count = Math.min(IMPORT_BATCH, plan.containerCount - first + 1);
