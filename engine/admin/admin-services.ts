@@ -63,7 +63,7 @@ export interface AdminServices {
   readonly identity: { readonly clusterId: string; readonly scmId: Uuid; readonly nodeId: number };
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
-  readonly clients: Pick<ClientPlaces, "find">;
+  readonly clients: Pick<ClientPlaces, "find" | "known">;
   readonly random: Random;
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly replicas: ReplicaStore;

@@ -6,9 +6,11 @@ import { StrataError } from "../core/errors.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
+import { MemberOrders } from "./member-orders.js";
 
 /** Of ALLOCATE_BLOCKS_RESPONSE: without and with `orders`. */
 const FIELD_COUNT = 2;
+const FIELD_COUNT_WITH_ORDERS = 3;
 
 /** Blocks to be written. The hottest request: it is answered in the call, and nothing is allocated for a
  * block. */
@@ -16,9 +18,11 @@ export class BlockRequests {
   readonly #services: AdminServices;
   readonly #allocation = new Allocation();
   readonly #writer = new BlockAnswerWriter();
+  readonly #orders: MemberOrders;
 
   constructor(services: AdminServices) {
     this.#services = services;
+    this.#orders = new MemberOrders(services.nodes, services.random);
   }
 
   /** While the audit log is full the request waits, as mutations do: no block without a record. */
@@ -46,7 +50,7 @@ export class BlockRequests {
       throw error;
     }
     allocationAudit.done(session, request, this.#allocation);
-    answer.doneEncoded(this.#encoded());
+    answer.doneEncoded(this.#encoded(request));
   }
 
   #wait(session: RpcSession, request: BlockRequest, late: LateAnswer<"allocateBlocks">): void {
@@ -54,7 +58,7 @@ export class BlockRequests {
     blocks.wait(request, this.#allocation, (error) => {
       if (error === undefined) {
         allocationAudit.done(session, request, this.#allocation);
-        late.doneEncoded(this.#encoded().slice());
+        late.doneEncoded(this.#encoded(request).slice());
       } else {
         allocationAudit.failed(session, request, error.code);
         late.fail(error);
@@ -62,10 +66,12 @@ export class BlockRequests {
     });
   }
 
-  #encoded(): Uint8Array {
+  /** A client whose place is not known yet gets the pipelines' own order: no block waits for that. */
+  #encoded({ client }: BlockRequest): Uint8Array {
+    const place = client === undefined ? undefined : this.#services.clients.known(client);
     const writer = this.#writer;
     const { count, containerIds, idHigh, idLow, pipelineOf, pipelines } = this.#allocation;
-    writer.begin(FIELD_COUNT);
+    writer.begin(place === undefined ? FIELD_COUNT : FIELD_COUNT_WITH_ORDERS);
     writer.beginList(count);
     for (let i = 0; i < count; i++) {
       writer.block(
@@ -81,6 +87,10 @@ export class BlockRequests {
       if (encoded === undefined)
         throw new StrataError("PIPELINE_NOT_FOUND", { pipelineId: record.pipelineId });
       writer.encoded(encoded.bytes);
+    }
+    if (place !== undefined) {
+      writer.beginList(pipelines.length);
+      for (const { record } of pipelines) writer.order(this.#orders.of(record, place));
     }
     return writer.frame();
   }

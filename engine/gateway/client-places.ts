@@ -17,6 +17,15 @@ export class ClientPlaces {
     this.#racks = racks;
   }
 
+  /** The place if it is known now; else it is looked up meanwhile, for whoever asks next. */
+  known(client: string): ClientPlace | undefined {
+    let known: ClientPlace | undefined;
+    this.find(client, (place) => {
+      known = place;
+    });
+    return known;
+  }
+
   /** Calls back once, at once when the place is known; undefined when the client has none.
    * @param client host name or address */
   find(client: string, onPlace: (place: ClientPlace | undefined) => void): void {
