@@ -454,6 +454,8 @@ export class Scm {
       clients: new ClientPlaces(this.nodes, racks),
       random: environment.random,
       pipelineReports: this.pipelines.reports,
+      encodedPipelines: this.pipelines.encoded,
+      context: this.context,
       replicas: this.shards,
       blocks: required(this.#services).blocks.service,
       allocationAudit: this.#allocationAudit,

@@ -9,6 +9,7 @@ import { GroupRequests } from "./group-requests.js";
 import { HistoryRequests } from "./history-requests.js";
 import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
+import { ReadRequests } from "./read-requests.js";
 import { linearizable, type Read } from "./reads.js";
 import { ScmRequests } from "./scm-requests.js";
 import { TopologyRequests } from "./topology-requests.js";
@@ -24,6 +25,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const blocks = new BlockRequests(services);
   const creations = new ContainerCreations(services, mutations);
   const containers = new ContainerRequests(services);
+  const located = new ReadRequests(services);
   const changes = new ContainerMutations(services, mutations);
   const read = <N extends OperationName>(name: N, handler: Read<N>): void => {
     server.handle(name, linearizable(services.consensus, handler));
@@ -58,6 +60,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   read("listContainerIds", (request, answer) => containers.listIds(request, answer));
   read("getContainer", (request, answer) => containers.get(request, answer));
   read("getContainers", (request, answer) => containers.getMany(request, answer));
+  read("getContainersWithPipelines", (request, answer) => located.containers(request, answer));
   read("getContainerReplicas", (request, answer) => containers.replicas(request, answer));
   read("getContainerCount", (request, answer) => containers.count(request, answer));
   read("containerReport", (request, answer) => containers.report(request, answer));

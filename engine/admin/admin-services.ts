@@ -66,10 +66,11 @@ export interface AdminServices {
   readonly clients: Pick<ClientPlaces, "find" | "known">;
   readonly random: Random;
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
+  readonly encodedPipelines: Pick<EncodedPipelines, "get">;
   readonly replicas: ReplicaStore;
+  readonly context: { readonly safeMode: boolean };
   readonly blocks: BlockSource;
   readonly containerCreation: ContainerSource;
-  readonly encodedPipelines: Pick<EncodedPipelines, "get">;
   readonly consensus: Consensus<Operation>;
   readonly group: Group;
   /** SCM that founded the cluster and keeps its root certificate (spec 07 §1). */

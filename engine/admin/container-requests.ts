@@ -3,6 +3,7 @@ import type { ContainerRecord, PipelineRecord, ReplicaRecord } from "../../proto
 import type { LiveUsage, ReplicaFacts } from "../../workers/pool/replica-store.js";
 import { isStale } from "../cluster/containers/eligibility.js";
 import { enumName } from "../cluster/enum-name.js";
+import type { NodeEntry } from "../cluster/nodes/node-entry.js";
 import { CONTAINER_STATE, type ContainerState, REPLICA_STATE } from "../core/enums.js";
 import { StrataError } from "../core/errors.js";
 import type { Uuid } from "../core/uuid.js";
@@ -75,7 +76,9 @@ export class ContainerRequests {
         return;
       }
       const replicas = found.replicas.map((facts) => this.#replica(id, container, facts)).sort(byDatanode);
-      answer.done({ replicas });
+      const { index } = this.#services.nodes;
+      const datanodes = replicas.map(({ datanode }) => (index.get(datanode) as NodeEntry).details);
+      answer.done({ replicas, datanodes });
     });
   }
 

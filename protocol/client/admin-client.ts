@@ -220,6 +220,14 @@ export class AdminClient {
     return this.#asked("listPipelines", request, false);
   }
 
+  /** Containers with the pipelines that they are written or read through: `locatedContainers` puts them
+   * together. */
+  getContainersWithPipelines(
+    request: RequestOf<"getContainersWithPipelines">,
+  ): Promise<ResponseOf<"getContainersWithPipelines">> {
+    return this.#asked("getContainersWithPipelines", request, false);
+  }
+
   /** A page of the topology: `readClusterTree` puts them together. */
   getClusterTree(request: RequestOf<"getClusterTree">): Promise<ResponseOf<"getClusterTree">> {
     return this.#asked("getClusterTree", request, false);

@@ -58,6 +58,8 @@ export type {
 export { DatanodeGroupClient } from "./datanode-group-client.js";
 export type { ClientEnvironment } from "./environment.js";
 export type { FullReportResult } from "./full-report.js";
+export type { LocatedContainer, Location } from "./located-containers.js";
+export { locatedContainers } from "./located-containers.js";
 export type { ClientOptions } from "./reconnector.js";
 export type { ReportRows, ReportSource } from "./report-source.js";
 export { BufferReportSource, reportRows } from "./report-source.js";

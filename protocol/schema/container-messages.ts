@@ -13,7 +13,7 @@ import {
   u32,
   uuid,
 } from "./fields.js";
-import { CONTAINER, PIPELINE, REPLICA, REPLICATION, SESSION_FIELDS } from "./records.js";
+import { CONTAINER, DATANODE_DETAILS, PIPELINE, REPLICA, REPLICATION, SESSION_FIELDS } from "./records.js";
 
 /** What administrators ask about containers and tell them (spec 02 §14, §15; spec 09 §4.1). */
 
@@ -74,6 +74,7 @@ export const GET_CONTAINER_REPLICAS_REQUEST = record(
 );
 export const GET_CONTAINER_REPLICAS_RESPONSE = record("GetContainerReplicasResponse", "Its replicas.", {
   replicas: field(list(recordOf(REPLICA), 1024), "ordered by datanode uuid"),
+  datanodes: field(optional(list(recordOf(DATANODE_DETAILS), 1024)), "of each replica, in the same order"),
 });
 export const GET_CONTAINER_COUNT_REQUEST = record("GetContainerCountRequest", "How many containers exist.", {
   state: field(optional(enumOf(CONTAINER_STATE)), "only these; nil = all"),

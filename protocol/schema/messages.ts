@@ -18,6 +18,7 @@ import {
   u32,
   uuid,
 } from "./fields.js";
+import * as reads from "./read-messages.js";
 import {
   COMMAND,
   COMMAND_COUNT,
@@ -481,6 +482,12 @@ export const OPERATIONS = {
     paths: ADMIN,
     request: blocks.ALLOCATE_CONTAINER_REQUEST,
     response: blocks.ALLOCATE_CONTAINER_RESPONSE,
+  },
+  getContainersWithPipelines: {
+    op: 74,
+    paths: ADMIN,
+    request: reads.GET_CONTAINERS_WITH_PIPELINES_REQUEST,
+    response: reads.GET_CONTAINERS_WITH_PIPELINES_RESPONSE,
   },
 } as const;
 

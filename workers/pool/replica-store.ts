@@ -2,6 +2,9 @@ import type { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
 import type { LiveUsage } from "../shared/shard-records.js";
 
+import type { HolderBatch } from "./holder-batch.js";
+import type { HoldersDone } from "./holder-queries.js";
+
 export type { LiveUsage };
 
 /** What main may ask of the shards. Implemented by ShardSet. */
@@ -29,6 +32,9 @@ export interface ReplicaStore {
     containerId: ContainerId,
     onReplicas: (answer: ContainerReplicas | StrataError) => void,
   ): void;
+  /** Fills the batch with the holders of its containers, one question for each shard that has some. The batch
+   * belongs to the store until `onHolders` is called, and after an error at once to the caller again. */
+  queryHolders(batch: HolderBatch, onHolders: HoldersDone): void;
   /** The container's figures as the reports have brought them up to date, from the head of its replica row.
    * False when no report has told of the container since it is known: what its row says is all there is.
    * Allocates nothing. */

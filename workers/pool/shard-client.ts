@@ -14,6 +14,12 @@ import {
   ROW_USED_BYTES,
 } from "../../protocol/codec/report-rows.js";
 import {
+  HOLDER_WORDS_MAX,
+  readHolders,
+  readHoldersTicket,
+  sendHolderQuery,
+} from "../shared/holder-records.js";
+import {
   NODE_COUNTS_BYTES,
   type RecheckMessage,
   SHARD_LAYOUTS,
@@ -53,6 +59,9 @@ const CHANGES_PER_RECORD = 4096;
 /** Changed containers that wait for room: 1 MB. */
 const CHANGES_WAITING_MAX = 131_072;
 
+/** Of one record; all clients are on one thread. */
+const HOLDER_WORDS = new Uint32Array(HOLDER_WORDS_MAX);
+
 export interface ShardClientOptions {
   readonly workers: WorkerStarter;
   readonly ringBytes: number;
@@ -65,6 +74,8 @@ export interface ShardClientOptions {
   onDecision(decision: Readonly<ReplicaDecision>): void;
   onReplicas(ticket: number, answer: ContainerReplicas): void;
   onNodeIds(ticket: number, ids: readonly number[]): void;
+  /** As in HOLDERS; `words` is used again. */
+  onHolders(ticket: number, words: Uint32Array, wordCount: number): void;
   /** Rows of the node were left out that would find room now. */
   onReportWanted(slot: NodeSlot): void;
   /** Records were taken: there may be room again. */
@@ -158,6 +169,11 @@ export class ShardClient {
     return sendNodeQuery(this.link.sender, query);
   }
 
+  /** False without room. */
+  queryHolders(ticket: number, containerIds: readonly number[], positions: readonly number[]): boolean {
+    return sendHolderQuery(this.link.sender, ticket, containerIds, positions);
+  }
+
   /** Share of the ring that is in use, 0 … 1. */
   get ringFill(): number {
     const { sender } = this.link;
@@ -211,6 +227,11 @@ export class ShardClient {
       case SHARD_RECORD.NODE_IDS: {
         const { ticket, ids } = readNodeIds(receiver, offset);
         this.#options.onNodeIds(ticket, ids);
+        return;
+      }
+      case SHARD_RECORD.HOLDERS: {
+        const wordCount = readHolders(receiver, offset, HOLDER_WORDS);
+        this.#options.onHolders(readHoldersTicket(receiver, offset), HOLDER_WORDS, wordCount);
         return;
       }
       case SHARD_RECORD.REPLICAS:

@@ -12,6 +12,8 @@ import {
   SHARD_RECORD,
 } from "../shared/shard-records.js";
 import type { WorkerStarter } from "../shared/worker-link.js";
+import type { HolderBatch } from "./holder-batch.js";
+import { HolderQueries, type HoldersDone } from "./holder-queries.js";
 import { NodeIdQueries, type NodeIdsDone } from "./node-id-queries.js";
 import type {
   ContainerReplicas,
@@ -114,6 +116,7 @@ export class ShardSet implements ReplicaStore {
   readonly #tickets = new Map<number, Ticket>();
   readonly #queries = new Map<number, Query>();
   readonly #nodeQueries = new NodeIdQueries();
+  readonly #holderQueries = new HolderQueries();
   #nextTicket = 1;
   #isPublishing = false;
   #retryTimer: Timer | undefined;
@@ -190,6 +193,29 @@ export class ShardSet implements ReplicaStore {
       return;
     }
     this.#nodeQueries.add(ticket, { shardCount: this.#clients.length, countMax, onIds });
+    this.#schedulePublish();
+  }
+
+  queryHolders(batch: HolderBatch, onHolders: HoldersDone): void {
+    const { containerIds } = batch;
+    assert(containerIds.length > 0, "a question without containers");
+    const positions: number[][] = this.#clients.map(() => []);
+    for (let i = 0; i < containerIds.length; i++) {
+      positions[this.#clientOf(stripeOf(containerIds[i] as number)).shard]?.push(i);
+    }
+    const ticket = this.#nextTicket++;
+    const isTaken =
+      this.#holderQueries.count < QUERY_COUNT_MAX &&
+      this.#clients.every((client, shard) => {
+        const own = positions[shard] as readonly number[];
+        return own.length === 0 || client.queryHolders(ticket, containerIds, own);
+      });
+    if (!isTaken) {
+      // Answers of shards that were asked before are for nobody.
+      onHolders(new StrataError("OVERLOADED", { reason: "the shards have too much to do" }));
+      return;
+    }
+    this.#holderQueries.add(ticket, { batch, positions, onHolders });
     this.#schedulePublish();
   }
 
@@ -301,6 +327,7 @@ export class ShardSet implements ReplicaStore {
       onMerged: (ticket) => this.#onMerged(ticket, shard),
       onDecision: (decision) => this.#options.onDecision(decision),
       onReplicas: (ticket, answer) => this.#onReplicas(ticket, answer),
+      onHolders: (ticket, words, wordCount) => this.#holderQueries.answered(ticket, shard, words, wordCount),
       onNodeIds: (ticket, ids) => this.#nodeQueries.answered(ticket, ids),
       onReportWanted: (slot) => this.#options.onReportWanted(slot),
       onRoom: () => this.#offerRoom(),
@@ -364,6 +391,7 @@ export class ShardSet implements ReplicaStore {
       query.onReplicas(unavailable);
     }
     this.#nodeQueries.failAll(unavailable);
+    this.#holderQueries.fail(shard, unavailable);
   }
 
   #onMerged(number: number, shard: number): void {

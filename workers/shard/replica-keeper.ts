@@ -124,6 +124,10 @@ export class ReplicaKeeper {
   }
 
   /** Calls `onReplica` for each replica. `into` is used again. */
+  copyHolders(stripe: Stripe, offset: number, into: Uint32Array, at: number): number {
+    return this.#table.copyHolders(stripe, offset, into, at);
+  }
+
   visit(stripe: Stripe, offset: number, into: ReplicaWords, onReplica: () => void): void {
     const target = { index: 0, into };
     for (; target.index < replicaCount(stripe, offset); target.index++) {

@@ -1,6 +1,7 @@
 import { assert } from "../../engine/core/assert.js";
 import type { ChannelSender } from "../../engine/core/shared-channel.js";
 import { STRIPE_ROWS } from "../shared/container-layout.js";
+import { REPLICA_COUNT_MAX } from "../shared/replica-layout.js";
 import type { ShardStartData, StripeMessage } from "../shared/shard-layout.js";
 import type { LiveUsage, NodeQuery, RowsHeader } from "../shared/shard-records.js";
 import { DecisionSender } from "./decision-sender.js";
@@ -10,7 +11,7 @@ import { emptyMergeCursor, isDeletedRow, type MergeCursor, readRow, rowFrom } fr
 import { NodeLists } from "./node-lists.js";
 import { Recheck } from "./recheck.js";
 import { ReplicaKeeper } from "./replica-keeper.js";
-import { emptyReplicaWords, type ReplicaWords, type RowSums } from "./replica-table.js";
+import { emptyReplicaWords, type ReplicaWords, type RowSums, wordOf } from "./replica-table.js";
 import type { ShardCounters } from "./shard-counters.js";
 import { SideReplicas } from "./side-replicas.js";
 import { claimRows, isUntouched, NO_STRIPE, replicaCount, type Stripe } from "./stripe.js";
@@ -153,6 +154,19 @@ export class ReplicaMerger {
     const onValues = (): void => onReplica(values);
     if (stripe === undefined) this.#side.visit(containerId, values, onValues);
     else this.#keeper.visit(stripe, containerId - stripe.firstId, values, onValues);
+  }
+
+  /** Writes how many replicas the container has and `holderWord` of each into `into` from `at` on; returns
+   * where the words end. */
+  copyHolders(containerId: number, into: Uint32Array, at: number): number {
+    const stripe = this.#stripes.find(containerId);
+    if (stripe !== undefined) return this.#keeper.copyHolders(stripe, containerId - stripe.firstId, into, at);
+    let end = at + 1;
+    this.visitReplicas(containerId, ({ node, identity }) => {
+      if (end - at <= REPLICA_COUNT_MAX) into[end++] = wordOf(node, identity);
+    });
+    into[at] = end - at - 1;
+    return end;
   }
 
   /** Undefined: the container is unknown. */

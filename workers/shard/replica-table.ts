@@ -1,4 +1,5 @@
 import { assert } from "../../engine/core/assert.js";
+import { holderWord } from "../shared/holder-records.js";
 import {
   OVERFLOW_ENTRY,
   OVERFLOW_ENTRY_COUNT,
@@ -6,6 +7,7 @@ import {
   REPLICA_COUNT_MAX,
   REPLICA_FLAG,
   REPLICA_FLAGS_MASK,
+  REPLICA_IDENTITY,
   ROW_REPLICA_COUNT,
   SHAPE,
 } from "../shared/replica-layout.js";
@@ -147,6 +149,18 @@ export class ReplicaTable {
       into.checksumLow = this.#checksums.low;
       into.checksumHigh = this.#checksums.high;
     }
+  }
+
+  /** Writes how many replicas there are and `holderWord` of each into `into` from `at` on; returns where the
+   * words end. */
+  copyHolders(stripe: Stripe, offset: number, into: Uint32Array, at: number): number {
+    const count = replicaCount(stripe, offset);
+    into[at] = count;
+    for (let index = 0; index < count; index++) {
+      this.locate(stripe, offset, index);
+      into[at + 1 + index] = wordOf(this.node(stripe, offset), this.identity(stripe, offset));
+    }
+    return at + 1 + count;
   }
 
   /** O(replicas of the row). Adds what the row holds to `sums`. */
@@ -414,6 +428,11 @@ export class ReplicaTable {
     }
     return true;
   }
+}
+
+/** `holderWord` of a replica. */
+export function wordOf(node: number, identity: number): number {
+  return holderWord(node, identity >>> REPLICA_IDENTITY.REPLICA_INDEX_SHIFT);
 }
 
 /** What the rows of a table hold together. */

@@ -9,6 +9,13 @@ import {
   ROW_SEQUENCE_ID,
   ROW_USED_BYTES,
 } from "../../protocol/codec/report-rows.js";
+import {
+  HOLDER_WORDS_MAX,
+  HOLDERS_BYTES_MAX,
+  type HolderQuery,
+  readHolderQuery,
+  sendHolders,
+} from "../shared/holder-records.js";
 import { REPLICA_COUNT_MAX } from "../shared/replica-layout.js";
 import type { RecheckMessage, ShardStartData, StripeMessage } from "../shared/shard-layout.js";
 import {
@@ -35,6 +42,7 @@ import { ShardCounters } from "./shard-counters.js";
 
 /** Records of one `poll`; between polls the thread may turn its event loop. */
 const RECORDS_PER_POLL = 64;
+const HOLDERS_OF_ONE_MAX = 1 + REPLICA_COUNT_MAX;
 
 /** Owner of the replicas of every container whose stripe is `number % shardCount`: merges reports, answers
  * queries. */
@@ -44,6 +52,7 @@ export class Shard implements WorkerLoop {
   readonly #merger: ReplicaMerger;
   readonly #counters: ShardCounters;
   readonly #memory: { numbers: Float64Array; words: Int32Array };
+  readonly #holderWords = new Uint32Array(HOLDER_WORDS_MAX);
   readonly #header: RowsHeader = { ticket: 0, fromId: 0, toId: 0, rowCount: 0, node: 0, rowBytes: 0 };
   /** What found no room in the channel; each says whether it has found some. While there is any, no record
    * is taken: memory stays bounded. */
@@ -58,7 +67,11 @@ export class Shard implements WorkerLoop {
     assert(bytes.byteOffset % 8 === 0, "the channel's memory is not 8-aligned");
     const { sender } = context;
     const replicasBytes = REPLICAS_HEADER_BYTES + REPLICA_COUNT_MAX * ROW_BYTES_WITH_CHECKSUM;
-    const answerBytes = Math.max(replicasBytes, NODE_IDS_HEADER_BYTES + NODE_IDS_COUNT_MAX * 8);
+    const answerBytes = Math.max(
+      replicasBytes,
+      NODE_IDS_HEADER_BYTES + NODE_IDS_COUNT_MAX * 8,
+      HOLDERS_BYTES_MAX,
+    );
     assert(sender.payloadBytesMax >= answerBytes, "the channel to main is too small for a query's answer");
     this.#context = context;
     this.#data = context.data as ShardStartData;
@@ -120,6 +133,19 @@ export class Shard implements WorkerLoop {
         this.#sendOrHold(() => this.#answerQuery(query));
         return;
       }
+      case SHARD_RECORD.QUERY_HOLDERS: {
+        const query = readHolderQuery(receiver, offset);
+        let done = 0;
+        this.#sendOrHold(() => {
+          while (done < query.ids.length) {
+            const next = this.#sendHolders(query, done);
+            if (next === done) return false;
+            done = next;
+          }
+          return true;
+        });
+        return;
+      }
       case SHARD_RECORD.QUERY_NODE: {
         const query = readNodeQuery(receiver, offset);
         assert(query.countMax <= NODE_IDS_COUNT_MAX, "more ids asked for than an answer holds");
@@ -170,6 +196,18 @@ export class Shard implements WorkerLoop {
     });
     sender.commit();
     return true;
+  }
+
+  /** Tells of the containers of the query from `from` on, as many as fit a record. Returns which comes next:
+   * the same one when the channel has no room. */
+  #sendHolders({ ticket, ids }: HolderQuery, from: number): number {
+    const words = this.#holderWords;
+    let next = from;
+    let wordCount = 0;
+    while (next < ids.length && wordCount + HOLDERS_OF_ONE_MAX <= HOLDER_WORDS_MAX) {
+      wordCount = this.#merger.copyHolders(ids[next++] as number, words, wordCount);
+    }
+    return sendHolders(this.#context.sender, ticket, words, wordCount) ? next : from;
   }
 
   #sendHeld(): boolean {

@@ -20,6 +20,8 @@ export const SHARD_RECORD = {
   QUERY_NODE: 9,
   NODE_IDS: 10,
   REPORT_WANTED: 11,
+  QUERY_HOLDERS: 12,
+  HOLDERS: 13,
 } as const;
 
 /** ticket f64, fromId f64, toId f64, rowCount u32, node u16, rowBytes u16. */

@@ -32,7 +32,7 @@ const STATE_MAX = 7;
 const KNOWN_FLAGS = CONTAINER_FLAG.HAS_PIPELINE | CONTAINER_FLAG.SUPPRESSED;
 
 /** A container in numbers; see CONTAINER_ROW. */
-export interface ContainerFields {
+export interface ContainerNumbers {
   /** CONTAINER_STATE. */
   state: number;
   suppressed: boolean;
@@ -41,11 +41,29 @@ export interface ContainerFields {
   /** Number in the dictionary of owners. */
   owner: number;
   stateEnterTimeMs: number;
-  pipelineId: Uuid | undefined;
   usedBytes: number;
   keyCount: number;
   sequenceId: number;
   deleteTransactionId: number;
+}
+
+export interface ContainerFields extends ContainerNumbers {
+  pipelineId: Uuid | undefined;
+}
+
+/** To be read into. */
+export function emptyContainerNumbers(): ContainerNumbers {
+  return {
+    state: 0,
+    suppressed: false,
+    replication: 0,
+    owner: 0,
+    stateEnterTimeMs: 0,
+    usedBytes: 0,
+    keyCount: 0,
+    sequenceId: 0,
+    deleteTransactionId: 0,
+  };
 }
 
 /** What a container takes on with a new state. */
@@ -121,20 +139,36 @@ export class Stripe {
   }
 
   read(row: number): ContainerFields {
+    const fields = { ...emptyContainerNumbers(), pipelineId: this.pipelineId(row) };
+    this.readNumbers(row, fields);
+    return fields;
+  }
+
+  /** The same without the pipeline; allocates nothing. */
+  readNumbers(row: number, into: ContainerNumbers): void {
     const timeHigh = (this.#words[row * ROW_WORDS + TIME_HIGH_WORD] as number) >>> 0;
-    const hasPipeline = (this.#flags(row) & CONTAINER_FLAG.HAS_PIPELINE) !== 0;
-    return {
-      state: this.state(row),
-      suppressed: this.isSuppressed(row),
-      replication: this.replication(row),
-      owner: this.owner(row),
-      stateEnterTimeMs: timeHigh * 65_536 + (this.#halves[row * ROW_HALVES + TIME_LOW_HALF] as number),
-      pipelineId: hasPipeline ? readUuid(this.#bytes, row * ROW_BYTES + AT.pipeline.offset) : undefined,
-      usedBytes: this.#double(row, USED_DOUBLE),
-      keyCount: this.#double(row, KEYS_DOUBLE),
-      sequenceId: this.#double(row, SEQUENCE_DOUBLE),
-      deleteTransactionId: this.#double(row, DELETE_DOUBLE),
-    };
+    into.state = this.state(row);
+    into.suppressed = this.isSuppressed(row);
+    into.replication = this.replication(row);
+    into.owner = this.owner(row);
+    into.stateEnterTimeMs = timeHigh * 65_536 + (this.#halves[row * ROW_HALVES + TIME_LOW_HALF] as number);
+    into.usedBytes = this.#double(row, USED_DOUBLE);
+    into.keyCount = this.#double(row, KEYS_DOUBLE);
+    into.sequenceId = this.#double(row, SEQUENCE_DOUBLE);
+    into.deleteTransactionId = this.#double(row, DELETE_DOUBLE);
+  }
+
+  pipelineId(row: number): Uuid | undefined {
+    if (!this.#hasPipeline(row)) return undefined;
+    return readUuid(this.#bytes, row * ROW_BYTES + AT.pipeline.offset);
+  }
+
+  /** Copies the 16 bytes of the pipeline's id into `target`; false when there is none. */
+  copyPipelineId(row: number, target: Uint8Array): boolean {
+    if (!this.#hasPipeline(row)) return false;
+    const from = row * ROW_BYTES + AT.pipeline.offset;
+    for (let i = 0; i < 16; i++) target[i] = this.#bytes[from + i] as number;
+    return true;
   }
 
   write(row: number, fields: ContainerFields): void {
@@ -233,6 +267,10 @@ export class Stripe {
   #check(row: number): void {
     const problem = this.problem(row);
     if (problem !== undefined) throw new RangeError(`row ${row}: ${problem}`);
+  }
+
+  #hasPipeline(row: number): boolean {
+    return (this.#flags(row) & CONTAINER_FLAG.HAS_PIPELINE) !== 0;
   }
 
   #flags(row: number): number {

@@ -1,5 +1,6 @@
 import { STRIPE_ROWS } from "../../../workers/shared/container-layout.js";
 import { assert } from "../../core/assert.js";
+import type { Uuid } from "../../core/uuid.js";
 import type { HashSum } from "../hash-sum.js";
 import {
   blockEnd,
@@ -8,7 +9,13 @@ import {
   type RowFilter,
   STRIPE_COUNT_MAX,
 } from "./container-counts.js";
-import { type ContainerFields, ROW_BYTES, type StateStep, Stripe } from "./container-stripe.js";
+import {
+  type ContainerFields,
+  type ContainerNumbers,
+  ROW_BYTES,
+  type StateStep,
+  Stripe,
+} from "./container-stripe.js";
 import { ContainerSums } from "./container-sums.js";
 import { PageTracker } from "./page-tracker.js";
 
@@ -116,6 +123,20 @@ export class ContainerTable {
   /** All fields of an existing container. */
   read(id: number): ContainerFields {
     return this.#existing(id).read(id % STRIPE_ROWS);
+  }
+
+  /** The same without the pipeline; allocates nothing. */
+  readNumbers(id: number, into: ContainerNumbers): void {
+    this.#existing(id).readNumbers(id % STRIPE_ROWS, into);
+  }
+
+  pipelineId(id: number): Uuid | undefined {
+    return this.#existing(id).pipelineId(id % STRIPE_ROWS);
+  }
+
+  /** Copies the 16 bytes of the pipeline's id into `target`; false when there is none. */
+  copyPipelineId(id: number, target: Uint8Array): boolean {
+    return this.#existing(id).copyPipelineId(id % STRIPE_ROWS, target);
   }
 
   /** Adds a container that does not exist yet, allocating its stripe when it is the first one there. */

@@ -1,17 +1,22 @@
 import { serveAdmin } from "../../../engine/admin/admin-gateway.js";
 import type { AdminServices } from "../../../engine/admin/admin-services.js";
+import type { NodeEntry } from "../../../engine/cluster/nodes/node-entry.js";
 import type { NodeCommand } from "../../../engine/cluster/nodes/node-types.js";
 import { NO_SESSION, OPERATION, type Operation } from "../../../engine/cluster/operation.js";
+import { EncodedPipelines } from "../../../engine/cluster/pipelines/encoded-pipelines.js";
 import type { OperationResult } from "../../../engine/cluster/state-machine.js";
 import { REPLICA_STATE, type ReplicaState } from "../../../engine/core/enums.js";
-import type { StrataError } from "../../../engine/core/errors.js";
+import { StrataError } from "../../../engine/core/errors.js";
 import { nodeSlot } from "../../../engine/core/ids.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import type { AuditRecord } from "../../../engine/telemetry/audit.js";
+import { codecOf } from "../../../protocol/codec/codec.js";
 import { RemoteError } from "../../../protocol/codec/errors.js";
 import { ADMIN_PATH, type OperationName, type ResponseOf } from "../../../protocol/schema/messages.js";
-import type { ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
+import { type ContainerRecord, PIPELINE, type PipelineRecord } from "../../../protocol/schema/records.js";
+import type { HolderBatch } from "../../../workers/pool/holder-batch.js";
 import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import { holderWord } from "../../../workers/shared/holder-records.js";
 import type { LiveUsage } from "../../../workers/shared/shard-records.js";
 import { FakeBarrier } from "../gateway/fake-barrier.js";
 import { RpcWorld } from "../gateway/rpc-world.js";
@@ -55,6 +60,9 @@ export class ContainerRig {
   readonly nodeContainers = new Map<number, readonly number[]>();
   /** Datanodes whose queues take no command. */
   readonly fullQueues = new Set<Uuid>();
+  readonly context = { safeMode: false };
+  /** By slot; the others are HEALTHY and IN_SERVICE. */
+  readonly nodeStates = new Map<number, Partial<Pick<NodeEntry, "health" | "operationalState">>>();
   /** What the log answers in place of `apply`. */
   logRefusal: StrataError | undefined;
   readonly #connection;
@@ -117,6 +125,12 @@ export class ContainerRig {
       clock: this.world.clock,
       cluster: this.applied.state,
       nodes: this.#nodes(),
+      context: this.context,
+      encodedPipelines: new EncodedPipelines({
+        pipelines: this.applied.state.pipelines,
+        reports: { withLeader: (pipeline) => pipeline },
+        encode: (pipeline) => codecOf(PIPELINE).encodeValue(pipeline),
+      }),
       pipelineReports: { withLeader: (pipeline: PipelineRecord) => pipeline },
       replicas: this.#replicas(),
       consensus: { propose, readBarrier: this.barrier.ask, leadership: { leaderReady: true, term: 7 } },
@@ -135,12 +149,25 @@ export class ContainerRig {
   }
 
   #nodes() {
+    const nodeAt = (slot: number) => ({
+      slot,
+      details: datanodeDetails(slot),
+      detailsVersion: 1,
+      health: "HEALTHY",
+      operationalState: "IN_SERVICE",
+      ...this.nodeStates.get(slot),
+    });
     const slotOf = (uuid: Uuid): number | undefined =>
       [...this.nodeContainers.keys()].find((slot) => uuidOf(slot) === uuid);
     return {
       slotOf,
       uuidOf: (slot: number) => uuidOf(slot),
-      index: { at: (slot: number) => ({ details: datanodeDetails(slot) }) },
+      index: {
+        at: nodeAt,
+        get: (uuid: Uuid) => {
+          for (let slot = 0; ; slot++) if (uuidOf(slot) === uuid) return nodeAt(slot);
+        },
+      },
       queueCommand: (uuid: Uuid, command: NodeCommand): boolean => {
         if (this.fullQueues.has(uuid)) return false;
         this.commands.push({ uuid, command });
@@ -153,6 +180,16 @@ export class ContainerRig {
     return {
       queryReplicas: (id: number, onAnswer: (answer: ContainerReplicas | StrataError) => void) => {
         onAnswer(this.facts.get(id) ?? { replicas: [], live: undefined });
+      },
+      queryHolders: (batch: HolderBatch, onHolders: (error: StrataError | undefined) => void) => {
+        batch.containerIds.forEach((id, position) => {
+          const found = this.facts.get(id) ?? { replicas: [] };
+          if (found instanceof StrataError) return;
+          const words = found.replicas.map(({ node, replicaIndex }) => holderWord(node, replicaIndex));
+          batch.fill(position, Uint32Array.from(words), 0, words.length);
+        });
+        const failures = batch.containerIds.map((id) => this.facts.get(id));
+        onHolders(failures.find((found) => found instanceof StrataError));
       },
       liveUsage: (id: number, into: LiveUsage) => {
         const live = this.live.get(id);
