@@ -454,7 +454,6 @@ export class Scm {
       clients: new ClientPlaces(this.nodes, racks),
       random: environment.random,
       pipelineReports: this.pipelines.reports,
-      encodedPipelines: this.pipelines.encoded,
       context: this.context,
       replicas: this.shards,
       blocks: required(this.#services).blocks.service,

@@ -21,8 +21,8 @@ const UUID_BYTES = 16;
 const FIRST_BYTES = 16 * 1024;
 
 /** Writes a message body by hand, value by value in the order of its schema, into a buffer that grows up to a
- * frame's limit and is used again: for the answers that would spend most of their time in the general encoder, which takes objects.
- * Nothing is checked but the room; a test compares each such writer with the encoder.
+ * frame's limit and is used again: for answers that would spend most of their time in the general encoder,
+ * which takes objects. Nothing is checked but the room; a test compares each such writer with the encoder.
  *
  * All methods throw FRAME_TOO_LARGE. */
 export class BodyWriter {

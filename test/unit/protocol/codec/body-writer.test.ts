@@ -43,7 +43,8 @@ test("what is written by hand is what the encoder writes", () => {
     const bytes = new Uint8Array(16);
     random.fill(bytes);
     const id = random.below(2) === 0 ? undefined : readUuid(bytes, 0);
-    const [high, low] = [random.below(2 ** 32), random.below(2 ** 32)];
+    // Below 2^63 the encoder writes a signed number.
+    const [high, low] = [2 ** 31 + random.below(2 ** 31), random.below(2 ** 32)];
     const owner = "ö".repeat(random.below(50));
     const flag = random.below(2) === 0;
     writer.begin();

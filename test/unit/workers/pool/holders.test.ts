@@ -81,14 +81,14 @@ test("containers with as many replicas as are recorded fill several answers", ()
 });
 
 test("an answer that finds no room comes when there is some", () => {
-  const system = new ShardSystem({ shardCount: 1, ringBytes: 65_536 });
+  const system = new ShardSystem({ shardCount: 1, ringBytes: 262_144 });
   system.addStripe(0);
   const ids = Array.from({ length: 100 }, (_, i) => i + 1);
   for (let node = 0; node < 100; node++) {
     report(system, node, ids);
     system.settle();
   }
-  const batches = Array.from({ length: 8 }, () => batchOf(ids));
+  const batches = Array.from({ length: 40 }, () => batchOf(ids));
   let outcomes = 0;
   for (const batch of batches) system.set.queryHolders(batch, () => outcomes++);
   system.settle();
