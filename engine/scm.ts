@@ -153,6 +153,7 @@ export class Scm {
       },
     });
     this.pipelines = new ScmPipelines({ cluster: this.cluster, clock: parts.environment.clock });
+    this.pipelines.encoded.onChanged = (id) => this.#services?.blocks.groups.encodingChanged(id);
   }
 
   /** Takes the lock, recovers, starts the workers and Raft, opens its port. Who is alone waits until it

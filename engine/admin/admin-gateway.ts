@@ -55,7 +55,11 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
 
   read("listNodeContainers", (request, answer) => containers.ofNode(request, answer));
 
-  server.handle("allocateBlocks", (session, request, answer) => blocks.allocate(session, request, answer));
+  server.handle(
+    "allocateBlocks",
+    (session, request, answer) => blocks.allocate(session, request, answer),
+    true,
+  );
   read("listContainers", (request, answer) => containers.list(request, answer));
   read("listContainerIds", (request, answer) => containers.listIds(request, answer));
   read("getContainer", (request, answer) => containers.get(request, answer));

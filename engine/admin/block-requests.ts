@@ -2,6 +2,7 @@ import { BlockAnswerWriter } from "../../protocol/codec/block-answer.js";
 import type { RequestOf } from "../../protocol/schema/messages.js";
 import { Allocation } from "../cluster/blocks/allocation.js";
 import type { BlockRequest } from "../cluster/blocks/block-request.js";
+import type { WritablePipeline } from "../cluster/blocks/writable-pipeline.js";
 import { StrataError } from "../core/errors.js";
 import type { Answer, LateAnswer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
@@ -82,16 +83,22 @@ export class BlockRequests {
       );
     }
     writer.beginList(pipelines.length);
-    for (const { record } of pipelines) {
-      const encoded = this.#services.encodedPipelines.get(record.pipelineId);
-      if (encoded === undefined)
-        throw new StrataError("PIPELINE_NOT_FOUND", { pipelineId: record.pipelineId });
-      writer.encoded(encoded.bytes);
+    for (let i = 0; i < pipelines.length; i++) {
+      writer.encoded(this.#bytesOf(pipelines[i] as WritablePipeline));
     }
     if (place !== undefined) {
       writer.beginList(pipelines.length);
       for (const { record } of pipelines) writer.order(this.#orders.of(record, place));
     }
     return writer.frame();
+  }
+
+  #bytesOf(pipeline: WritablePipeline): Uint8Array {
+    if (pipeline.encoded !== undefined) return pipeline.encoded;
+    const { pipelineId } = pipeline.record;
+    const encoded = this.#services.encodedPipelines.get(pipelineId);
+    if (encoded === undefined) throw new StrataError("PIPELINE_NOT_FOUND", { pipelineId });
+    pipeline.encoded = encoded.bytes;
+    return encoded.bytes;
   }
 }

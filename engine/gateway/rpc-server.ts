@@ -18,6 +18,7 @@ import type { Listener, ServerConnection, Transport, TransportHandler } from "..
 import { type Answer, AnswerBatcher, AnswerWriter, ImmediateAnswer } from "./answer.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import { acceptHello, HelloDeadlines, type ServerFacts } from "./hello.js";
+import { RepeatedBody } from "./repeated-body.js";
 import { type OnRefused, RpcSession } from "./rpc-session.js";
 import { CLOSE_SLOW_CONSUMER } from "./upgrade.js";
 
@@ -56,6 +57,8 @@ type AnyHandler = RequestHandler<OperationName>;
 interface Route {
   readonly codec: OperationCodec;
   readonly handler: AnyHandler;
+  /** Of an operation whose requests are mostly the same. */
+  readonly repeated: RepeatedBody | undefined;
 }
 
 const HELLO_OP = OPERATIONS.hello.op;
@@ -95,13 +98,18 @@ export class RpcServer implements TransportHandler {
     });
   }
 
-  /** Sets the handler of an operation, once and before `listen`. */
-  handle<N extends OperationName>(name: N, handler: RequestHandler<N>): void {
+  /** Sets the handler of an operation, once and before `listen`. `isRepetitive`: its requests are mostly the
+   * same, byte for byte. */
+  handle<N extends OperationName>(name: N, handler: RequestHandler<N>, isRepetitive = false): void {
     const { op } = OPERATIONS[name];
     const codec = operationOf(op);
     assert(codec !== undefined, `operation ${name} has no codec`);
     assert(this.#routes[op] === undefined, `operation ${name} has a handler`);
-    this.#routes[op] = { codec, handler: handler as unknown as AnyHandler };
+    this.#routes[op] = {
+      codec,
+      handler: handler as unknown as AnyHandler,
+      repeated: isRepetitive ? new RepeatedBody() : undefined,
+    };
   }
 
   /** Called once for each connection on `path` that closed, whoever closed it. */
@@ -197,7 +205,12 @@ export class RpcServer implements TransportHandler {
       this.#answerUnsupported(session, op, requestId);
       return undefined;
     }
-    this.#request = route.codec.request.decode(message, bodyStart, bodyEnd) as AnyRequest;
+    const { request } = route.codec;
+    this.#request = (
+      route.repeated === undefined
+        ? request.decode(message, bodyStart, bodyEnd)
+        : route.repeated.decode(request, message, bodyStart, bodyEnd)
+    ) as AnyRequest;
     this.#answer.begin(session, route.codec, requestId);
     if (!this.#isBehindWithReading(session)) return route.handler;
     this.#answer.fail(new StrataError("OVERLOADED", { reason: "earlier answers wait to be read" }));

@@ -187,8 +187,8 @@ export class BlockService implements Service {
   }
 
   #attempt(request: BlockRequest, exclusions: Exclusions | undefined, into: Allocation): boolean {
-    const { groups, growth } = this.#parts;
-    const group = groups.of(request.replication, request.owner);
+    const { growth } = this.#parts;
+    const group = this.#parts.groups.of(request.replication, request.owner);
     growth.aheadOfNeed(group);
     if (exclusions !== undefined) exclusions.avoidsPipelines = true;
     this.#placer.place(group, request, exclusions, into);

@@ -6,6 +6,8 @@ import type { Uuid } from "../core/uuid.js";
 
 /** Owners of one configuration that are kept ready; another one takes the place of the oldest. */
 const OWNER_COUNT_MAX = 64;
+/** Likewise. */
+const CONFIG_COUNT_MAX = 64;
 
 interface OfConfig {
   readonly replication: ReplicationConfig;
@@ -42,6 +44,7 @@ export class WritableGroups {
       if (isSameReplication(known.replication, replication)) ofConfig = known;
     if (ofConfig === undefined) {
       this.#parts.check(replication);
+      if (this.#configs.length >= CONFIG_COUNT_MAX) this.#configs.shift();
       ofConfig = { replication, byOwner: new Map() };
       this.#configs.push(ofConfig);
     }
@@ -89,6 +92,15 @@ export class WritableGroups {
         this.#parts.onRoom(group);
       }
     }
+  }
+
+  /** A pipeline's record or leader changed. */
+  encodingChanged(id: Uuid | undefined): void {
+    if (id === undefined) return;
+    this.visit((group) => {
+      const pipeline = group.get(id);
+      if (pipeline !== undefined) pipeline.encoded = undefined;
+    });
   }
 
   #known(replication: ReplicationConfig, owner: string): WritableGroup | undefined {

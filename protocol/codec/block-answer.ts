@@ -15,6 +15,8 @@ const TWO_32 = 2 ** 32;
 /** A block at its largest: array of three, f64, u64, u16. */
 const BLOCK_BYTES_MAX = 1 + 9 + 9 + 3;
 const ARRAY_BYTES_MAX = 3;
+/** Up to here a view of the buffer is kept. */
+const VIEW_BYTES_MAX = 4096;
 
 /** Writes answers to allocateBlocks (`ALLOCATE_BLOCKS_RESPONSE`) by hand, into one buffer for all: objects
  * through the general encoder cost 25 times as much for each block. A test compares the two.
@@ -23,6 +25,8 @@ const ARRAY_BYTES_MAX = 3;
 export class BlockAnswerWriter {
   readonly #bytes = new Uint8Array(FRAME_BYTES_MAX);
   readonly #view = new DataView(this.#bytes.buffer);
+  /** By length: most answers are short and of a few lengths. */
+  readonly #views = new Array<Uint8Array | undefined>(VIEW_BYTES_MAX).fill(undefined);
   #at = 0;
 
   begin(fieldCount: number): void {
@@ -64,7 +68,14 @@ export class BlockAnswerWriter {
 
   /** What was written, behind room for a header; valid until the next `begin`. */
   frame(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    const length = this.#at;
+    if (length >= VIEW_BYTES_MAX) return this.#bytes.subarray(0, length);
+    let view = this.#views[length];
+    if (view === undefined) {
+      view = this.#bytes.subarray(0, length);
+      this.#views[length] = view;
+    }
+    return view;
   }
 
   #claim(bytes: number): void {

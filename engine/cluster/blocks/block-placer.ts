@@ -12,6 +12,10 @@ import type { WritablePipeline } from "./writable-pipeline.js";
 const PIPELINES_PER_REQUEST = 4;
 /** Draws for one place before all pipelines are looked at one by one. */
 const DRAW_COUNT = 8;
+/** Pipelines that are chosen at a time. */
+const CHOSEN_AHEAD = 16;
+/** Of the processor's cache. */
+const LINE_BYTES = 64;
 
 export interface BlockPlacerOptions {
   /** `ozone.scm.container.size`. */
@@ -29,6 +33,8 @@ export interface BlockPlacerOptions {
 export class BlockPlacer {
   readonly #options: BlockPlacerOptions;
   #limitAge = 0;
+  /** Keeps the loads of `#touch` from being optimised away. */
+  #touched = 0;
   /** Of the request in hand. */
   #usedBytesMax = 0;
   #exclusions: Exclusions | undefined;
@@ -38,6 +44,10 @@ export class BlockPlacer {
 
   constructor(options: BlockPlacerOptions) {
     this.#options = options;
+  }
+
+  get touched(): number {
+    return this.#touched;
   }
 
   /** Datanodes may have more volumes now, or fewer. */
@@ -87,8 +97,37 @@ export class BlockPlacer {
 
   /** One block on a pipeline that the policy chooses, unless that cannot have one. */
   #draw(group: WritableGroup, into: Allocation): void {
-    const pipeline = this.#options.policyOf(group).choose(group.pipelines);
-    this.#tryOn(group, pipeline, into);
+    this.#tryOn(group, this.#chosen(group), into);
+  }
+
+  #chosen(group: WritableGroup): WritablePipeline {
+    const policy = this.#options.policyOf(group);
+    const { chosen } = group;
+    // A few are closed meanwhile at most, and there is an open one.
+    for (;;) {
+      const pipeline = chosen.pop();
+      if (pipeline !== undefined && pipeline.place >= 0) return pipeline;
+      if (pipeline !== undefined) continue;
+      if (!policy.isTimeless) return policy.choose(group.pipelines);
+      for (let i = 0; i < CHOSEN_AHEAD; i++) chosen.push(policy.choose(group.pipelines));
+      this.#touch(chosen.reverse());
+    }
+  }
+
+  /** Looks at what requests will need of these pipelines, one kind of memory after the other, so that the
+   * processor waits for the lines of all of them at once: with 10,000 pipelines they are cold, and one
+   * request alone would wait for each line in turn. */
+  #touch(pipelines: readonly WritablePipeline[]): void {
+    let sum = 0;
+    for (const { containers } of pipelines) sum += containers.length;
+    for (const { nextContainerId } of pipelines) sum += nextContainerId;
+    for (const { encoded } of pipelines) sum += encoded?.length ?? 0;
+    for (const { nextContainerId: id } of pipelines) if (id !== 0) sum += this.#options.usedBytes(id);
+    for (const { encoded } of pipelines) {
+      if (encoded === undefined) continue;
+      for (let at = 0; at < encoded.length; at += LINE_BYTES) sum += encoded[at] as number;
+    }
+    this.#touched = sum;
   }
 
   #tryOn(group: WritableGroup, pipeline: WritablePipeline, into: Allocation): boolean {

@@ -12,6 +12,8 @@ export interface PipelineFacts {
 /** Chooses one of the pipelines that may be written (spec 03 §10.5). `list` is never empty, is in no order,
  * and is not changed. */
 export interface ChoosePolicy {
+  /** What it goes by does not change with time: choices may be made ahead. */
+  readonly isTimeless: boolean;
   choose(list: readonly WritablePipeline[]): WritablePipeline;
 }
 
@@ -31,6 +33,7 @@ export function createChoosePolicy(className: string, random: Random, facts: Pip
 }
 
 class RandomChoice implements ChoosePolicy {
+  readonly isTimeless = true;
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -45,6 +48,7 @@ class RandomChoice implements ChoosePolicy {
 /** Uniform over the healthy ones: drawn, and from there on the first healthy one. When none is healthy, the
  * one that was drawn. */
 class HealthyChoice implements ChoosePolicy {
+  readonly isTimeless = false;
   /** Draws before all are looked at one by one. */
   static readonly #DRAW_COUNT = 8;
   readonly #random: Random;
@@ -71,6 +75,7 @@ class HealthyChoice implements ChoosePolicy {
 
 /** Of two healthy ones the one with the emptier datanodes, compared from the fullest on. */
 class CapacityChoice implements ChoosePolicy {
+  readonly isTimeless = false;
   readonly #healthy: HealthyChoice;
   readonly #facts: PipelineFacts;
 
@@ -95,6 +100,7 @@ class CapacityChoice implements ChoosePolicy {
 
 /** One counter for all lists, as in the reference. */
 class RoundRobinChoice implements ChoosePolicy {
+  readonly isTimeless = true;
   #count = 0;
 
   choose(list: readonly WritablePipeline[]): WritablePipeline {

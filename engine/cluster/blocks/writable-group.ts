@@ -13,6 +13,8 @@ export class WritableGroup {
   readonly ready: WritablePipeline[] = [];
   readonly #byId = new Map<Uuid, WritablePipeline>();
   readonly #byContainer = new Map<number, WritablePipeline>();
+  /** Pipelines that were chosen ahead of requests, the next one last; some may be closed since. */
+  readonly chosen: WritablePipeline[] = [];
   /** Containers that were asked for and are not there yet. */
   creatingContainerCount = 0;
   /** No container of any pipeline has room for a block of this size or a larger one. */
@@ -38,6 +40,7 @@ export class WritableGroup {
     const known = this.#byId.get(record.pipelineId);
     if (known !== undefined) {
       known.record = record;
+      known.encoded = undefined;
       return known;
     }
     const pipeline = new WritablePipeline(record);

@@ -4,6 +4,8 @@ import type { PipelineRecord } from "../../../protocol/schema/records.js";
  * is. */
 export class WritablePipeline {
   record: PipelineRecord;
+  /** The record as the answer says it; undefined = to be looked up. */
+  encoded: Uint8Array | undefined;
   /** Ids of the owner's open containers, ascending. */
   readonly containers: number[] = [];
   /** Index in `containers` behind the one that was used last (spec 03 §10.4 step 2). */
@@ -48,6 +50,12 @@ export class WritablePipeline {
     if (at < 0) return;
     this.containers.splice(at, 1);
     if (at < this.#next) this.#next--;
+  }
+
+  /** Index of the container whose turn it is, for who wants its row in the processor's cache. */
+  get nextContainerId(): number {
+    const { containers } = this;
+    return containers[this.#next < containers.length ? this.#next : 0] ?? 0;
   }
 
   /** The next container in turn that `fits`; 0 when there is none. Allocates nothing. */

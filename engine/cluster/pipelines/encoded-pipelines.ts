@@ -22,6 +22,8 @@ export class EncodedPipelines {
   readonly #parts: EncodedPipelinesParts;
   readonly #encoded = new Map<Uuid, EncodedPipeline>();
   #lastVersion = 0;
+  /** For who keeps the bytes of a pipeline: they are others now. Undefined: all of them. */
+  onChanged: (id: Uuid | undefined) => void = () => undefined;
 
   constructor(parts: EncodedPipelinesParts) {
     this.#parts = parts;
@@ -43,5 +45,6 @@ export class EncodedPipelines {
   changed(id: Uuid | undefined): void {
     if (id === undefined) this.#encoded.clear();
     else this.#encoded.delete(id);
+    this.onChanged(id);
   }
 }
