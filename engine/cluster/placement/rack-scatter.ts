@@ -21,9 +21,12 @@ export class RackScatterPolicy extends Policy {
   readonly #hasExcluded: number[] = [];
   readonly #takenIn: number[] = [];
   #pass = 0;
-  /** Racks without replicas, those without excluded nodes first; racks with replicas. */
+  // Racks without replicas, those without excluded nodes first; racks with replicas. Their counts are apart,
+  // since an array whose length is set back gives its memory away.
   readonly #fresh: number[] = [];
+  #freshCount = 0;
   readonly #held: number[] = [];
+  #heldCount = 0;
   readonly #favoured: NodeSlot[] = [];
   readonly #holders: NodeSlot[] = [];
 
@@ -39,7 +42,7 @@ export class RackScatterPolicy extends Policy {
     this.#orderFavoured(favoured ?? NONES);
     const rackCount = Math.min(tree.rackCount - unusableCount, replicaCount);
     const cap = Math.ceil(replicaCount / rackCount);
-    this.#takePass(1, Math.min(required, Math.max(0, rackCount - this.#held.length)));
+    this.#takePass(1, Math.min(required, Math.max(0, rackCount - this.#heldCount)));
     while (choice.chosen.length < required) {
       const before = choice.chosen.length;
       this.#takePass(cap, required - before);
@@ -58,15 +61,15 @@ export class RackScatterPolicy extends Policy {
       if (choice.chosen.length === countEnd) return;
       if (choice.isCandidate(node) && this.#fits(tree.rackOf(node), limit)) this.#take(node);
     }
-    this.#takeOn(this.#fresh, 1, countEnd);
-    this.#takeOn(this.#fresh, limit, countEnd);
-    this.#takeOn(this.#held, limit, countEnd);
+    this.#takeOn(this.#fresh, this.#freshCount, 1, countEnd);
+    this.#takeOn(this.#fresh, this.#freshCount, limit, countEnd);
+    this.#takeOn(this.#held, this.#heldCount, limit, countEnd);
   }
 
-  #takeOn(racks: readonly number[], limit: number, countEnd: number): void {
+  #takeOn(racks: readonly number[], rackCount: number, limit: number, countEnd: number): void {
     const { choice } = this.parts;
-    for (const rack of racks) {
-      if (choice.chosen.length === countEnd) return;
+    for (let i = 0; i < rackCount && choice.chosen.length < countEnd; i++) {
+      const rack = racks[i] as number;
       if (this.#fits(rack, limit)) this.#take(this.#drawOn(rack));
     }
   }
@@ -122,15 +125,15 @@ export class RackScatterPolicy extends Policy {
       const rack = tree.rackOf(node);
       if (rack >= 0) this.#hasExcluded[rack] = 1;
     }
-    fresh.length = held.length = 0;
+    this.#freshCount = this.#heldCount = 0;
     for (const rack of racks) {
-      if (this.#count[rack] !== 0) held.push(rack);
-      else if (choice.countOn(rack) > 0) fresh.push(rack);
+      if (this.#count[rack] !== 0) held[this.#heldCount++] = rack;
+      else if (choice.countOn(rack) > 0) fresh[this.#freshCount++] = rack;
     }
-    shuffle(held, random);
-    shuffle(fresh, random);
-    moveToEnd(fresh, this.#hasExcluded);
-    return racks.length - fresh.length - held.length;
+    shuffle(held, this.#heldCount, random);
+    shuffle(fresh, this.#freshCount, random);
+    moveToEnd(fresh, this.#freshCount, this.#hasExcluded);
+    return racks.length - this.#freshCount - this.#heldCount;
   }
 
   /** Replicas on a node that left the tree count for no rack. */
@@ -142,12 +145,12 @@ export class RackScatterPolicy extends Policy {
     const { choice, random } = this.parts;
     this.#favoured.length = 0;
     for (const node of favoured) if (choice.isCandidate(node)) this.#favoured.push(node);
-    shuffle(this.#favoured, random);
+    shuffle(this.#favoured, this.#favoured.length, random);
   }
 }
 
-function shuffle(items: number[], random: Random): void {
-  for (let i = items.length - 1; i > 0; i--) {
+function shuffle(items: number[], count: number, random: Random): void {
+  for (let i = count - 1; i > 0; i--) {
     const j = random.below(i + 1);
     const kept = items[i] as number;
     items[i] = items[j] as number;
@@ -156,8 +159,8 @@ function shuffle(items: number[], random: Random): void {
 }
 
 /** Moves the marked racks behind the others; both keep their random order. */
-function moveToEnd(racks: number[], isMarked: readonly number[]): void {
-  let end = racks.length;
+function moveToEnd(racks: number[], count: number, isMarked: readonly number[]): void {
+  let end = count;
   for (let i = 0; i < end; ) {
     const rack = racks[i] as number;
     if (isMarked[rack] === 0) i++;
