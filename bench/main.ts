@@ -8,6 +8,7 @@ import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
 import { runVersus } from "./harness/versus.js";
 import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
 import { allocateBlock } from "./scenarios/allocate-block.js";
+import { allocateContainer } from "./scenarios/allocate-container.js";
 import { append } from "./scenarios/append.js";
 import { boot } from "./scenarios/boot.js";
 import { commit } from "./scenarios/commit.js";
@@ -26,6 +27,7 @@ import { snapshot } from "./scenarios/snapshot.js";
 
 const BENCHES: readonly Bench[] = [
   allocateBlock,
+  allocateContainer,
   heartbeat,
   fullReport,
   incrementalReport,

@@ -4,9 +4,11 @@ import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { AdminCounters } from "./admin/admin-services.js";
 import type { ClusterState } from "./cluster/cluster-state.js";
 import type { Containers } from "./cluster/containers/containers.js";
+import { printReplication } from "./cluster/containers/replication-config.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
 import type { Placement } from "./cluster/placement/placement.js";
+import type { Blocks } from "./services/block-services.js";
 import type { ScmServices } from "./services/scm-services.js";
 import type { ServiceStatus } from "./services/service.js";
 import type { ServiceManager } from "./services/service-manager.js";
@@ -216,4 +218,27 @@ export function addReportMetrics(metrics: Metrics, intake: ReportIntake): void {
   });
   metrics.addHistogram("report", "wait_ms", "From a full report's begin to its credit.", intake.waitMs);
   metrics.addHistogram("report", "merge_ms", "From a chunk's arrival until it is merged.", intake.mergeMs);
+}
+
+/** Blocks given out, and what was created for them (spec 03 §18, 02 §16). */
+export function addBlockMetrics(metrics: Metrics, { service, groups, supply }: Blocks): void {
+  metrics.addCounters("block", service.counters, {
+    blocksAllocated: "Blocks given out.",
+    allocationsDone: "Requests for blocks that were met.",
+    allocationsFailed: "Requests for blocks that waited, and were refused then.",
+    allocationsWaited: "Requests for blocks that found no room at once.",
+  });
+  metrics.addGauge("block", "waiting", "Requests for blocks that wait now.", () => service.waitingCount);
+  metrics.addCounters("container", supply.counters, {
+    numSuccessfulCreateContainers: "Containers created ahead of need.",
+    numFailureCreateContainers: "Containers that could not be created: no room on a datanode, or a refusal.",
+  });
+  const help = "Blocks given out on each open pipeline since this SCM began to lead.";
+  const labels = ["type", "config", "id"] as const;
+  metrics.addLabelledGauge("pipeline", "numBlocksAllocated", help, [...labels], () =>
+    [...groups.blockCounts()].map(([record, count]) => {
+      const { pipelineId: id, replication } = record;
+      return [{ type: replication.type, config: printReplication(replication), id }, count] as const;
+    }),
+  );
 }

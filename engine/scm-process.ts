@@ -18,6 +18,7 @@ import { WsNetwork } from "./host/ws-network.js";
 import { addPeerMetrics } from "./peers/peer-metrics.js";
 import { type BootStepName, Scm } from "./scm.js";
 import {
+  addBlockMetrics,
   addClusterMetrics,
   addContainerMetrics,
   addContainerServiceMetrics,
@@ -245,6 +246,7 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   });
   addShardMetrics(metrics, scm.shards);
   addReportMetrics(metrics, scm.intake);
+  addBlockMetrics(metrics, scm.services.blocks);
   addServiceMetrics(metrics, scm.services.manager);
   addContainerServiceMetrics(metrics, scm.services);
 }

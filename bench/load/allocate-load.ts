@@ -13,19 +13,46 @@ import type { LoadRequest, LoadTally } from "./load.js";
 const LOOK_EVERY = 4096;
 
 /** Connections that each ask for blocks, again when they have got them. Counts calls. */
-export async function allocateLoad(
+export function allocateLoad(
   request: Extract<LoadRequest, { kind: "allocate" }>,
   tally: LoadTally,
   begin: () => void,
 ): Promise<void> {
-  const { endpoint, connections, seconds, blocksPerCall } = request;
+  const { blocksPerCall, replication, owner } = request;
   const { op, request: codec } = operationNamed("allocateBlocks");
   const message = codec.encode(op, 0, 1, {
     size: 256 * 1024 * 1024,
     count: blocksPerCall,
+    replication: parseReplication(replication),
+    owner,
+  });
+  return repeat(request, message, tally, begin, (answer) => look(answer, blocksPerCall));
+}
+
+/** The same for containers, without a session: each call creates one. */
+export function allocateContainerLoad(
+  request: Extract<LoadRequest, { kind: "allocate container" }>,
+  tally: LoadTally,
+  begin: () => void,
+): Promise<void> {
+  const { op, request: codec } = operationNamed("allocateContainer");
+  const message = codec.encode(op, 0, 1, {
+    sessionId: 0,
+    sequence: 0,
+    ackedSequence: 0,
     replication: parseReplication(request.replication),
     owner: request.owner,
   });
+  return repeat(request, message, tally, begin, () => undefined);
+}
+
+async function repeat(
+  { endpoint, connections, seconds }: { endpoint: string; connections: number; seconds: number },
+  message: Uint8Array,
+  tally: LoadTally,
+  begin: () => void,
+  onSample: (answer: Buffer) => void,
+): Promise<void> {
   const open = await Promise.all(
     Array.from({ length: connections }, () => LeanConnection.open(endpoint, ADMIN_PATH)),
   );
@@ -34,7 +61,7 @@ export async function allocateLoad(
   await Promise.all(
     open.map((connection) => {
       connection.prepare(message);
-      return run(connection, endMs, blocksPerCall, tally);
+      return run(connection, endMs, tally, onSample);
     }),
   );
   for (const connection of open) connection.close();
@@ -43,8 +70,8 @@ export async function allocateLoad(
 function run(
   connection: LeanConnection,
   endMs: number,
-  blocksPerCall: number,
   tally: LoadTally,
+  onSample: (answer: Buffer) => void,
 ): Promise<void> {
   return new Promise((resolve) => {
     let sentMs = performance.now();
@@ -55,7 +82,7 @@ function run(
           console.error(decodeError(answer, FRAME_HEADER_BYTES, answer.length).message);
         }
       } else {
-        if (tally.count % LOOK_EVERY === 0) look(answer, blocksPerCall);
+        if (tally.count % LOOK_EVERY === 0) onSample(answer);
         tally.count++;
         tally.latencyUs.record((nowMs - sentMs) * 1000);
       }

@@ -40,6 +40,14 @@ export type LoadRequest =
       /** As `RATIS/THREE`. */
       readonly replication: string;
       readonly owner: string;
+    }
+  | {
+      readonly kind: "allocate container";
+      readonly endpoint: string;
+      readonly connections: number;
+      readonly seconds: number;
+      readonly replication: string;
+      readonly owner: string;
     };
 
 export interface LoadResult {

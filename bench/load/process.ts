@@ -1,6 +1,6 @@
 import { assert, unreachable } from "../../engine/core/assert.js";
 import { Histogram } from "../harness/histogram.js";
-import { allocateLoad } from "./allocate-load.js";
+import { allocateContainerLoad, allocateLoad } from "./allocate-load.js";
 import { heartbeatLoad } from "./heartbeat-load.js";
 import { incrementalLoad } from "./incremental-load.js";
 import type { LoadRequest, LoadResult, LoadTally } from "./load.js";
@@ -51,6 +51,8 @@ function run(load: LoadRequest): Promise<void> {
       return incrementalLoad(load, tally, begin);
     case "allocate":
       return allocateLoad(load, tally, begin);
+    case "allocate container":
+      return allocateContainerLoad(load, tally, begin);
     default:
       return unreachable(load);
   }

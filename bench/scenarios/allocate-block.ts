@@ -1,13 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { parseReplication } from "../../engine/cluster/containers/replication-config.js";
-import { SeededRandom } from "../../engine/core/random.js";
-import { randomUuid } from "../../engine/core/uuid.js";
-import { createAdminClient } from "../../protocol/client/index.js";
 import { FleetRunner } from "../fleet/fleet-runner.js";
-import { FleetPlan, type FleetPlanOptions } from "../fleet/plan.js";
+import type { FleetPlanOptions } from "../fleet/plan.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure, type Window } from "../harness/cpu-window.js";
 import { type Figure, median } from "../harness/figure.js";
+import { addPipelines } from "../harness/pipelines.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
 import { type LoadSummary, loadLine, runLoad } from "../load/run-load.js";
 
@@ -15,7 +12,6 @@ const NODES = 1000;
 const HEARTBEAT_MS = 30_000;
 const PIPELINES = 1000;
 const MANY_PIPELINES = 10_000;
-const PIPELINES_PER_REQUEST = 100;
 const CONNECTIONS = 64;
 const BATCH = 32;
 const SECONDS = 4;
@@ -49,10 +45,10 @@ export const allocateBlock: Bench = {
     try {
       const intervals = { heartbeatIntervalMs: HEARTBEAT_MS, incrementalIntervalMs: 0 };
       await fleet.start({ endpoints: [scm.endpoint], plan, ...intervals }, 1);
-      await addPipelines(scm, new FleetPlan(plan), PIPELINES, 1);
+      await addPipelines(scm.endpoint, plan, { count: PIPELINES, seed: 1 });
       await pause(WARM_UP_SECONDS * 1000);
       const few = await measureAll(scm, context, `${PIPELINES} pipelines`);
-      await addPipelines(scm, new FleetPlan(plan), MANY_PIPELINES - PIPELINES, 2);
+      await addPipelines(scm.endpoint, plan, { count: MANY_PIPELINES - PIPELINES, seed: 2 });
       const many = await runs(scm, context, `${MANY_PIPELINES} pipelines, one block`, ONE_BLOCK);
       return figures(few, many);
     } finally {
@@ -95,28 +91,6 @@ async function load(scm: ScmUnderTest, shape: Shape, seconds: number): Promise<M
   const request = { kind: "allocate", replication: REPLICATION, owner: OWNER, seconds, ...shape } as const;
   const { result, window } = await measure(scm, () => runLoad({ ...request, endpoint: scm.endpoint }));
   return { load: result, window };
-}
-
-/** Pipelines of drawn datanodes, as an import brings them: the SCM's own would be as many as its datanodes
- * may be in. */
-async function addPipelines(scm: ScmUnderTest, plan: FleetPlan, count: number, seed: number): Promise<void> {
-  const random = new SeededRandom(seed);
-  const client = createAdminClient({ endpoints: [scm.endpoint], clientName: "bench", timeoutMs: 600_000 });
-  for (let left = count; left > 0; left -= PIPELINES_PER_REQUEST) {
-    const pipelines = Array.from({ length: Math.min(left, PIPELINES_PER_REQUEST) }, () => {
-      const first = random.below(plan.nodeCount);
-      const nodes = [first, (first + 1) % plan.nodeCount, (first + 2) % plan.nodeCount];
-      return {
-        ...plan.pipeline(first),
-        pipelineId: randomUuid(random),
-        replication: parseReplication(REPLICATION),
-        members: nodes.map((node) => ({ details: plan.details(node), replicaIndex: 0 })),
-        leaderId: plan.uuid(first),
-      };
-    });
-    await client.import({ pipelines, containers: [] });
-  }
-  client.close();
 }
 
 function figures({ single, oneBlock, batches }: Measurements, many: readonly Measured[]): Figure[] {

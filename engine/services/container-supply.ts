@@ -29,16 +29,16 @@ export interface ContainerSupplyParts<R> {
   readonly onEnd: (group: WritableGroup) => void;
 }
 
-/** Since start. */
+/** Since start (spec 02 §16). */
 export interface SupplyCounters {
-  containersCreated: number;
-  containersRefused: number;
+  numSuccessfulCreateContainers: number;
+  numFailureCreateContainers: number;
 }
 
 /** Creates containers ahead of need, for as long as this SCM leads (spec 03 §10.4 step 4): room first, then
  * the operation. Ids are given by `apply`, so that a refusal costs none. */
 export class ContainerSupply<R> {
-  readonly counters: SupplyCounters = { containersCreated: 0, containersRefused: 0 };
+  readonly counters: SupplyCounters = { numSuccessfulCreateContainers: 0, numFailureCreateContainers: 0 };
   readonly #parts: ContainerSupplyParts<R>;
   #creatingCount = 0;
   /** Proposals of an earlier term change nothing here. */
@@ -71,7 +71,7 @@ export class ContainerSupply<R> {
     if (rooms.length === 0) {
       pipeline.retryAtMs = nowMs + RETRY_MS;
       group.refusal = `pipeline ${pipeline.record.pipelineId} has a datanode without room for a container`;
-      this.counters.containersRefused++;
+      this.counters.numFailureCreateContainers++;
       return false;
     }
     this.#propose(group, pipeline, rooms);
@@ -103,12 +103,12 @@ export class ContainerSupply<R> {
 
   #created(body: Uint8Array, rooms: readonly R[]): void {
     const first = readFirstContainerId(body);
-    this.counters.containersCreated += rooms.length;
+    this.counters.numSuccessfulCreateContainers += rooms.length;
     for (const [i, room] of rooms.entries()) this.#parts.room.bind(room, containerId(first + i));
   }
 
   #refused(group: WritableGroup, pipeline: WritablePipeline, error: StrataError): void {
-    this.counters.containersRefused++;
+    this.counters.numFailureCreateContainers++;
     pipeline.retryAtMs = this.#parts.clock.monotonicMs() + RETRY_MS;
     group.refusal = error.message;
   }

@@ -1,3 +1,4 @@
+import type { PipelineRecord } from "../../protocol/schema/records.js";
 import { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import { isSameReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
@@ -53,6 +54,17 @@ export class WritableGroups {
 
   visit(visit: (group: WritableGroup) => void): void {
     for (const { byOwner } of this.#configs) for (const group of byOwner.values()) visit(group);
+  }
+
+  /** Blocks given out on each open pipeline, of all owners; a pipeline without any is left out. */
+  blockCounts(): ReadonlyMap<PipelineRecord, number> {
+    const counts = new Map<PipelineRecord, number>();
+    this.visit((group) => {
+      for (const { record, blockCount } of group.pipelines) {
+        if (blockCount > 0) counts.set(record, (counts.get(record) ?? 0) + blockCount);
+      }
+    });
+    return counts;
   }
 
   /** It was created, or entered another state. */

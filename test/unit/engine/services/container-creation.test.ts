@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
+import { NO_SESSION } from "../../../../engine/cluster/operation.js";
+import { errorOfResult, readFirstContainerId } from "../../../../engine/cluster/operation-result.js";
+import { StrataError } from "../../../../engine/core/errors.js";
+import { SeededRandom } from "../../../../engine/core/random.js";
+import { ContainerCreation, type PreparedContainer } from "../../../../engine/services/container-creation.js";
+import type { PipelineSource } from "../../../../engine/services/container-growth.js";
+import { AppliedState } from "../../../support/cluster/applied-state.js";
+import { importBatch, pipelineRecord, seedCluster, uuidOf } from "../../../support/cluster/builders.js";
+import { ManualScheduler } from "../../../support/consensus/manual-scheduler.js";
+
+type Created = Parameters<PipelineSource["create"]>;
+
+class World {
+  readonly applied = new AppliedState();
+  readonly full = new Set<string>();
+  readonly rooms = new Map<object, number | "released" | undefined>();
+  readonly asked: Created[] = [];
+  readonly waits: ((outcome: ReturnType<typeof pipelineRecord> | StrataError) => void)[] = [];
+  safeMode = false;
+  readonly creation = new ContainerCreation<object>({
+    clock: new ManualScheduler(),
+    random: new SeededRandom(1),
+    cluster: this.applied.state,
+    room: {
+      reserve: ({ pipelineId }) => {
+        if (this.full.has(pipelineId)) return undefined;
+        const room = {};
+        this.rooms.set(room, undefined);
+        return room;
+      },
+      bind: (room, id) => void this.rooms.set(room, id),
+      release: (room) => void this.rooms.set(room, "released"),
+    },
+    pipelines: {
+      create: (...created) => void this.asked.push(created),
+      whenOpen: (_ids, _limitMs, done) => void this.waits.push(done),
+    },
+    check: () => undefined,
+    isInSafeMode: () => this.safeMode,
+    waitMs: 60_000,
+  });
+
+  constructor(...pipelines: number[]) {
+    this.applied.done(seedCluster());
+    this.add(...pipelines);
+  }
+
+  add(...pipelines: number[]): void {
+    this.applied.done(
+      importBatch(
+        [],
+        pipelines.map((number) => pipelineRecord(number)),
+      ),
+    );
+  }
+
+  prepare(changes: { owner?: string; replication?: ReturnType<typeof ratis> } = {}) {
+    const outcomes: (PreparedContainer | StrataError)[] = [];
+    const request = { replication: ratis(3), owner: "om", session: NO_SESSION, ...changes };
+    this.creation.prepare(request, (prepared) => outcomes.push(prepared));
+    return outcomes;
+  }
+
+  /** Carries the operation out, and tells. Returns the container's id, or the refusal. */
+  settle(prepared: PreparedContainer | StrataError | undefined): number | StrataError {
+    assert.ok(prepared !== undefined && !(prepared instanceof StrataError), "a place is found");
+    const [result] = this.applied.apply(prepared.operation);
+    assert.ok(result !== undefined);
+    prepared.settled(result);
+    return errorOfResult(result) ?? readFirstContainerId(result.body);
+  }
+}
+
+test("a container comes on an open pipeline, and takes its room", () => {
+  const world = new World(1);
+  const id = world.settle(world.prepare()[0]);
+  const record = world.applied.state.containers.get(id as number);
+  assert.deepEqual(
+    [record?.state, record?.owner, record?.pipelineId, record?.usedBytes],
+    ["OPEN", "om", uuidOf(1_000_001), 0],
+  );
+  assert.deepEqual([...world.rooms.values()], [id]);
+});
+
+test("a pipeline that is closed meanwhile refuses, and the room is given back", () => {
+  const world = new World(1);
+  const [prepared] = world.prepare();
+  const { pipelineId } = pipelineRecord(1);
+  world.applied.done({ kind: 14, session: NO_SESSION, pipelineId, containers: [] });
+  const refusal = world.settle(prepared);
+  assert.ok(refusal instanceof StrataError && refusal.code === "INVALID_PIPELINE_STATE");
+  assert.deepEqual([...world.rooms.values()], ["released"]);
+});
+
+test("full pipelines are passed over; when all are, another one is created and waited for", () => {
+  const world = new World(1, 2);
+  world.full.add(uuidOf(1_000_001));
+  for (let i = 0; i < 10; i++) {
+    const id = world.settle(world.prepare()[0]);
+    assert.equal(world.applied.state.containers.get(id as number)?.pipelineId, uuidOf(1_000_002));
+  }
+  world.full.add(uuidOf(1_000_002));
+  const outcomes = world.prepare();
+  world.asked[0]?.[1](pipelineRecord(3, { state: "ALLOCATED" }));
+  assert.equal(outcomes.length, 0);
+  world.add(3);
+  world.waits[0]?.(pipelineRecord(3));
+  const id = world.settle(outcomes[0]);
+  assert.equal(world.applied.state.containers.get(id as number)?.pipelineId, uuidOf(1_000_003));
+});
+
+test("without a pipeline to come the refusal says why", () => {
+  const world = new World();
+  const outcomes = world.prepare();
+  world.asked[0]?.[1](new StrataError("OVERLOADED", { reason: "no datanode is free" }));
+  const [error] = outcomes;
+  assert.ok(error instanceof StrataError);
+  assert.equal(error.code, "FAILED_TO_ALLOCATE_CONTAINER");
+  assert.match(error.message, /RATIS\/THREE.*no datanode is free/);
+});
+
+test("safe mode, nobody as owner: refused at once", () => {
+  const world = new World(1);
+  const codeOf = (outcomes: readonly unknown[]): string => (outcomes[0] as StrataError).code;
+  assert.equal(codeOf(world.prepare({ owner: "" })), "INVALID_ARGUMENT");
+  world.safeMode = true;
+  assert.equal(codeOf(world.prepare()), "SAFE_MODE_EXCEPTION");
+});
+
+test("EC: on an open pipeline of the configuration, never on one of another", () => {
+  const world = new World(1);
+  const outcomes = world.prepare({ replication: parseReplication("rs-3-2-1024k") });
+  assert.equal(outcomes.length, 0);
+  assert.equal(world.asked[0]?.[0].replication.type, "EC");
+});
