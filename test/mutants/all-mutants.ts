@@ -1,3 +1,4 @@
+import { BLOCK_MUTANTS } from "./block-mutants.js";
 import { CONTAINER_MUTANTS } from "./container-mutants.js";
 import { ELECTION_MUTANTS } from "./election-mutants.js";
 import { HOST_MUTANTS } from "./host-mutants.js";
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CONTAINER_MUTANTS,
   ...SHARD_MUTANTS,
   ...TOPOLOGY_MUTANTS,
+  ...BLOCK_MUTANTS,
 ];

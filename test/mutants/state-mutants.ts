@@ -23,8 +23,8 @@ export const STATE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/cluster/sequence/id-range.ts",
-        find: "    this.#taken = 0;\n    this.#count = 0;\n    this.#next = undefined;\n",
-        replace: "    if (term < this.#term) this.#next = undefined;\n",
+        find: "    this.#taken = 0;\n    this.#count = 0;\n    this.#next.length = 0;\n",
+        replace: "    if (term < this.#term) this.#next.length = 0;\n",
       },
     ],
     catchers: [tests("test/unit/engine/cluster/sequence/id-range.test.ts")],
