@@ -32,8 +32,9 @@ export class Choice {
   readonly #parts: ChoiceParts;
   /** By slot: the request that barred it, or chose it. */
   readonly #barredBy: Uint32Array;
-  /** By rack: eligible nodes that were barred or chosen. */
+  /** By rack: eligible nodes that were barred or chosen, and the request in which they were. */
   readonly #barredOnRack: number[] = [];
+  readonly #rackTouchedBy: number[] = [];
   /** Of the draws: eligible nodes that were barred or chosen, each once. */
   readonly #barred: NodeSlot[] = [];
   readonly #scope = { rack: NONE, excludedRacks: [] as readonly number[], excluded: this.#barred };
@@ -54,16 +55,13 @@ export class Choice {
     const { tree, targets } = this.#parts;
     if (++this.#number === 2 ** 32) {
       this.#barredBy.fill(0);
+      this.#rackTouchedBy.fill(0);
       this.#number = 1;
     }
     this.#barred.length = 0;
     this.used.length = 0;
     this.chosen = [];
-    this.count = 0;
-    for (const rack of tree.racks()) {
-      this.#barredOnRack[rack] = 0;
-      this.count += tree.eligibleCount(rack);
-    }
+    this.count = tree.eligibleCountTotal;
     for (const node of used) {
       if (this.isBarred(node)) continue;
       this.used.push(node);
@@ -83,7 +81,8 @@ export class Choice {
     if (!tree.isEligible(node)) return;
     const rack = tree.rackOf(node);
     this.#barred.push(node);
-    this.#barredOnRack[rack] = (this.#barredOnRack[rack] as number) + 1;
+    this.#barredOnRack[rack] = this.#barredCountOn(rack) + 1;
+    this.#rackTouchedBy[rack] = this.#number;
     this.count--;
   }
 
@@ -93,7 +92,7 @@ export class Choice {
 
   /** Candidates that are left on a rack. */
   countOn(rack: number): number {
-    return this.#parts.tree.eligibleCount(rack) - (this.#barredOnRack[rack] as number);
+    return this.#parts.tree.eligibleCount(rack) - this.#barredCountOn(rack);
   }
 
   /** Any candidate on `rack` or, with NONE, on any rack but `excludedRacks`; each as likely as the others.
@@ -124,5 +123,9 @@ export class Choice {
   /** Whether it was used, excluded, without the metadata space, or is chosen by now. */
   isBarred(node: NodeSlot): boolean {
     return this.#barredBy[node] === this.#number;
+  }
+
+  #barredCountOn(rack: number): number {
+    return this.#rackTouchedBy[rack] === this.#number ? (this.#barredOnRack[rack] as number) : 0;
   }
 }
