@@ -16,7 +16,8 @@ export interface LocalIdsOptions {
   readonly nowMs: () => number;
 }
 
-/** Local ids of blocks (spec 05 §3). The next range is reserved when half of the present one is taken, and as
+/** Local ids of blocks (spec 05 §3). The first request of a term waits for its range: a leader that nobody asks
+ * for blocks writes nothing. The next range is reserved when half of the present one is taken, and as
  * large as the demand: a commit for a thousand ids would be one for each millisecond. */
 export class LocalIds {
   readonly #options: LocalIdsOptions;
@@ -24,6 +25,8 @@ export class LocalIds {
   #term: Term;
   #isServing = false;
   #isReserving = false;
+  /** Somebody wanted ids in this term. */
+  #isAsked = false;
   /** Since the last reservation was asked for. */
   #takenCount = 0;
   #askedMs = 0;
@@ -46,11 +49,11 @@ export class LocalIds {
     this.#range.startTerm(term);
     this.#term = term;
     this.#isServing = true;
+    this.#isAsked = false;
     this.#isReserving = false;
     this.#askedMs = this.#options.nowMs();
     this.#takenCount = 0;
     this.#missing = 0;
-    this.reserveWhenDue();
   }
 
   /** What is left of the term's ids is lost. */
@@ -75,6 +78,7 @@ export class LocalIds {
   /** Whether `count` can be taken now; when not, a range that holds as many is asked for. */
   has(count: number): boolean {
     if (this.#range.available >= count) return true;
+    this.#isAsked = true;
     this.#missing = Math.max(this.#missing, count);
     this.reserveWhenDue();
     return false;
@@ -98,7 +102,7 @@ export class LocalIds {
 
   reserveWhenDue(): void {
     const isDue = this.#range.isRunningOut || this.#missing > this.#range.available;
-    if (this.#isReserving || !this.#isServing || !isDue) return;
+    if (this.#isReserving || !this.#isServing || !this.#isAsked || !isDue) return;
     const nowMs = this.#options.nowMs();
     const paceMs = Math.max(PACE_MS_MIN, nowMs - this.#askedMs);
     const wanted = Math.ceil((this.#takenCount * RANGE_MS) / paceMs) + this.#missing;

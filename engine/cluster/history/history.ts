@@ -95,6 +95,7 @@ const KEPT_WHEN_ASKED: ReadonlySet<number> = new Set([
   OPERATION.createPipeline,
   OPERATION.setPipelineState,
   OPERATION.closePipeline,
+  OPERATION.createContainers,
 ]);
 
 function isKept(operation: Uint8Array): boolean {

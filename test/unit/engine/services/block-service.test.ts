@@ -296,6 +296,7 @@ test("EC: pipelines are opened beside the requests up to the limit, each with th
   openEc(rig, 1);
   rig.asked[0]?.[1](ecPipeline(1));
   rig.time.turn();
+  rig.settle();
   assert.equal(blocksOf(outcomes)[0]?.pipelineId, idOf(1));
   assert.ok(rig.allocate({ replication: EC }) !== "waits", "answered while the next one is created");
   assert.equal(rig.asked.length, 2);
@@ -310,6 +311,8 @@ test("EC: a full container ends its pipeline, an excluded one does not", () => {
   const rig = new BlockRig().lead().settle();
   openEc(rig, 1);
   openEc(rig, 2);
+  rig.request({ replication: EC });
+  rig.settle();
   const [full] = rig.applied.state.containers.open.of(ecPipeline(1).pipelineId);
   const [other] = rig.applied.state.containers.open.of(ecPipeline(2).pipelineId);
   const excluded = { datanodes: [], containerIds: [other as number], pipelineIds: [] };

@@ -17,6 +17,12 @@ class Sequence {
     term(1),
   );
 
+  /** This SCM leads, and somebody asks. */
+  begin(inTerm: number): void {
+    this.ids.startTerm(term(inTerm));
+    assert.equal(this.ids.has(1), false);
+  }
+
   /** The oldest reservation is applied. */
   apply(): number {
     const reservation = this.asked.shift();
@@ -38,9 +44,16 @@ class Sequence {
   }
 }
 
-test("a leader reserves before anybody asks, and again when half is taken", () => {
+test("a leader that nobody asks reserves nothing", () => {
   const sequence = new Sequence();
   sequence.ids.startTerm(term(1));
+  sequence.ids.reserveWhenDue();
+  assert.equal(sequence.asked.length, 0);
+});
+
+test("the first request has a range reserved, and the next one comes when half is taken", () => {
+  const sequence = new Sequence();
+  sequence.begin(1);
   assert.equal(sequence.apply(), 1000);
   assert.equal(sequence.asked.length, 0);
   sequence.nowMs = 100_000;
@@ -52,7 +65,7 @@ test("a leader reserves before anybody asks, and again when half is taken", () =
 
 test("the next range is as large as the demand", () => {
   const sequence = new Sequence();
-  sequence.ids.startTerm(term(1));
+  sequence.begin(1);
   sequence.apply();
   sequence.nowMs = 10;
   sequence.take(500);
@@ -62,7 +75,7 @@ test("the next range is as large as the demand", () => {
 
 test("more than a range holds is reserved when it is asked for", () => {
   const sequence = new Sequence();
-  sequence.ids.startTerm(term(1));
+  sequence.begin(1);
   sequence.apply();
   assert.equal(sequence.ids.has(4096), false);
   sequence.apply();
@@ -72,12 +85,12 @@ test("more than a range holds is reserved when it is asked for", () => {
 
 test("what was reserved in an earlier term is never given out", () => {
   const sequence = new Sequence();
-  sequence.ids.startTerm(term(1));
+  sequence.begin(1);
   sequence.apply();
   const before = sequence.take(600);
   sequence.ids.endTerm(term(2));
   assert.equal(sequence.ids.has(1), false);
-  sequence.ids.startTerm(term(3));
+  sequence.begin(3);
   assert.equal(sequence.ids.available, 0);
   sequence.apply();
   assert.equal(sequence.ids.available, 0, "that was the first term's second range");
@@ -89,7 +102,7 @@ test("what was reserved in an earlier term is never given out", () => {
 
 test("after a failed reservation another one is asked for", () => {
   const sequence = new Sequence();
-  sequence.ids.startTerm(term(4));
+  sequence.begin(4);
   sequence.asked.length = 0;
   sequence.ids.failed(term(3));
   sequence.ids.reserveWhenDue();
