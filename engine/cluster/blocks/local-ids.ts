@@ -16,8 +16,8 @@ export interface LocalIdsOptions {
   readonly nowMs: () => number;
 }
 
-/** Local ids of blocks (spec 05 §3). The first request of a term waits for its range: a leader that nobody asks
- * for blocks writes nothing. The next range is reserved when half of the present one is taken, and as
+/** Local ids of blocks (spec 05 §3). The first request of a term waits for its range: a leader that nobody
+ * asks for blocks writes nothing. The next range is reserved when half of the present one is taken, and as
  * large as the demand: a commit for a thousand ids would be one for each millisecond. */
 export class LocalIds {
   readonly #options: LocalIdsOptions;
