@@ -4,6 +4,7 @@ import { ELECTION_MUTANTS } from "./election-mutants.js";
 import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
 import type { Mutant } from "./mutant.js";
+import { PLACEMENT_MUTANTS } from "./placement-mutants.js";
 import { REPLICATION_MUTANTS } from "./replication-mutants.js";
 import { SHARD_MUTANTS } from "./shard-mutants.js";
 import { SNAPSHOT_MUTANTS } from "./snapshot-mutants.js";
@@ -23,5 +24,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...CONTAINER_MUTANTS,
   ...SHARD_MUTANTS,
   ...TOPOLOGY_MUTANTS,
+  ...PLACEMENT_MUTANTS,
   ...BLOCK_MUTANTS,
 ];
