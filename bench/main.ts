@@ -21,6 +21,7 @@ import { codec, ring } from "./scenarios/micro.js";
 import { openStripe } from "./scenarios/open-stripe.js";
 import { placement } from "./scenarios/placement.js";
 import { quorum, raftStep } from "./scenarios/raft.js";
+import { readContainers } from "./scenarios/read-containers.js";
 import { fullReport, incrementalReport } from "./scenarios/reports.js";
 import { restartStorm, socketStorm } from "./scenarios/restart-storm.js";
 import { snapshot } from "./scenarios/snapshot.js";
@@ -42,6 +43,7 @@ const BENCHES: readonly Bench[] = [
   placement,
   flush,
   containerList,
+  readContainers,
   ring,
   codec,
   boot,

@@ -449,6 +449,7 @@ export class Scm {
     const { environment, audit, host, racks } = this.#parts;
     return {
       clock: environment.clock,
+      scheduler: environment.scheduler,
       identity: this.identity,
       cluster: this.cluster,
       nodes: this.nodes,

@@ -64,7 +64,7 @@ export class PlanReportSource implements ReportSource {
       numbers[number + ROW_SEQUENCE_ID / 8] = sequenceId;
       const word = row * ROW_WORDS;
       words[word + ROW_KEY_COUNT / 4] = keyCount;
-      words[word + ROW_ORIGIN / 4] = origin | IDENTITY;
+      words[word + ROW_ORIGIN / 4] = origin | (this.#plan.isOpen(id) ? OPEN : CLOSED);
       if (++origin < residues.length) continue;
       origin = 0;
       base += nodeCount;
@@ -79,5 +79,7 @@ export class PlanReportSource implements ReportSource {
   }
 }
 
-/** A closed replica, in the word that begins with its origin. */
-const IDENTITY = REPLICA_STATE.CLOSED << ((ROW_STATE - ROW_ORIGIN) * 8);
+/** State of a replica, in the word that begins with its origin. */
+const STATE_SHIFT = (ROW_STATE - ROW_ORIGIN) * 8;
+const OPEN = REPLICA_STATE.OPEN << STATE_SHIFT;
+const CLOSED = REPLICA_STATE.CLOSED << STATE_SHIFT;

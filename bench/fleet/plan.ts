@@ -191,10 +191,13 @@ export class FleetPlan {
     };
   }
 
+  isOpen(containerId: number): boolean {
+    for (const [first, last] of this.#openIds) if (first <= containerId && containerId <= last) return true;
+    return false;
+  }
+
   #stateOf(containerId: number): "OPEN" | "CLOSED" {
-    return this.#openIds.some(([first, last]) => first <= containerId && containerId <= last)
-      ? "OPEN"
-      : "CLOSED";
+    return this.isOpen(containerId) ? "OPEN" : "CLOSED";
   }
 
   /** The remainders, ascending, that the ids of a node's containers leave when divided by the number of

@@ -21,6 +21,23 @@ export type LoadRequest =
       readonly seed: number;
     }
   | {
+      readonly kind: "read";
+      readonly endpoint: string;
+      readonly connections: number;
+      /** Of each connection. */
+      readonly requestsAtOnce: number;
+      /** Ids are drawn evenly from this range, both ends included. */
+      readonly firstId: number;
+      readonly lastId: number;
+      readonly batchSize: number;
+      /** Of all containers, so that it is known what has been measured. */
+      readonly state: "OPEN" | "CLOSED";
+      /** Each container is to have so many. */
+      readonly memberCount: number;
+      readonly seconds: number;
+      readonly seed: number;
+    }
+  | {
       readonly kind: "incremental";
       readonly endpoint: string;
       readonly connections: number;

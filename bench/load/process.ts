@@ -4,6 +4,7 @@ import { allocateContainerLoad, allocateLoad } from "./allocate-load.js";
 import { heartbeatLoad } from "./heartbeat-load.js";
 import { incrementalLoad } from "./incremental-load.js";
 import type { LoadRequest, LoadResult, LoadTally } from "./load.js";
+import { readLoad } from "./read-load.js";
 import { suppressLoad } from "./suppress-load.js";
 
 /** A load generator's process, started by `runLoad` or `RunningLoad`: runs, sends its result, ends. */
@@ -49,6 +50,8 @@ function run(load: LoadRequest): Promise<void> {
       return suppressLoad(load, tally, begin);
     case "incremental":
       return incrementalLoad(load, tally, begin);
+    case "read":
+      return readLoad(load, tally, begin);
     case "allocate":
       return allocateLoad(load, tally, begin);
     case "allocate container":

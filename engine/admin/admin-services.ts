@@ -16,6 +16,7 @@ import type { Clock } from "../core/clock.js";
 import type { StrataError } from "../core/errors.js";
 import type { ContainerId, NodeSlot } from "../core/ids.js";
 import type { Random } from "../core/random.js";
+import type { Scheduler } from "../core/scheduler.js";
 import type { Uuid } from "../core/uuid.js";
 import type { ClientPlaces } from "../gateway/client-places.js";
 import type { AuditLog } from "../telemetry/audit.js";
@@ -60,6 +61,7 @@ interface PreparedContainer {
 /** What admin requests work on. */
 export interface AdminServices {
   readonly clock: Clock;
+  readonly scheduler: Pick<Scheduler, "endOfTurn">;
   readonly identity: { readonly clusterId: string; readonly scmId: Uuid; readonly nodeId: number };
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;

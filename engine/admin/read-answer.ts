@@ -32,7 +32,7 @@ export class ReadAnswer {
     this.#details = new EncodedDetails((details) => codec.encodeValue(details));
   }
 
-  /** The caller's to keep. Throws FRAME_TOO_LARGE when not even one container finds room. */
+  /** A view of the batch's memory. Throws FRAME_TOO_LARGE when not even one container finds room. */
   encode(batch: ReadBatch): Uint8Array {
     const { writer } = batch;
     try {
@@ -45,7 +45,7 @@ export class ReadAnswer {
       writer.array(this.#datanodes.length);
       for (const slot of this.#datanodes) writer.encoded(this.#details.get(this.#nodes.index.at(slot)));
       writer.number(batch.coveredCount);
-      return writer.frame().slice();
+      return writer.frame();
     } finally {
       this.#forget();
     }

@@ -2,6 +2,7 @@ import { FRAME_BYTES_MAX, type RequestOf } from "../../protocol/schema/messages.
 import { requiredNodes } from "../cluster/containers/replication-config.js";
 import { CONTAINER_STATE } from "../core/enums.js";
 import { StrataError } from "../core/errors.js";
+import { Fifo } from "../core/fifo.js";
 import type { LateAnswer } from "../gateway/answer.js";
 import type { AdminServices } from "./admin-services.js";
 import { ContainerWriter } from "./container-writer.js";
@@ -10,6 +11,8 @@ import { ReadBatch } from "./read-batch.js";
 
 /** Of GET_CONTAINERS_WITH_PIPELINES_RESPONSE. */
 const FIELD_COUNT = 6;
+/** Batches that are kept to be used again. */
+const SPARE_MAX = 64;
 /** Records of containers take no more, so that pipelines find room in the same frame. */
 const RECORDS_BYTES_MAX = FRAME_BYTES_MAX / 4;
 
@@ -21,6 +24,8 @@ export class ReadRequests {
   readonly #writer: ContainerWriter;
   readonly #answer: ReadAnswer;
   readonly #spare: ReadBatch[] = [];
+  /** Their bytes are still to be sent. */
+  readonly #done = new Fifo<ReadBatch>();
 
   constructor(services: AdminServices) {
     this.#services = services;
@@ -106,8 +111,15 @@ export class ReadRequests {
         answer.fail(error);
       }
     }
-    this.#spare.push(batch);
+    this.#done.push(batch);
+    this.#services.scheduler.endOfTurn(this.#release);
   }
+
+  /** Behind the task that sends the answer of the first batch: that was scheduled before this one. */
+  readonly #release = (): void => {
+    const batch = this.#done.shift();
+    if (batch !== undefined && this.#spare.length < SPARE_MAX) this.#spare.push(batch);
+  };
 }
 
 /** Whether the containers that are open have been reported by so many datanodes that they can be read: in

@@ -123,6 +123,7 @@ export class ContainerRig {
     };
     return {
       clock: this.world.clock,
+      scheduler: this.world.scheduler,
       cluster: this.applied.state,
       nodes: this.#nodes(),
       context: this.context,
