@@ -24,8 +24,6 @@ export type LoadRequest =
       readonly kind: "read";
       readonly endpoint: string;
       readonly connections: number;
-      /** Of each connection. */
-      readonly requestsAtOnce: number;
       /** Ids are drawn evenly from this range, both ends included. */
       readonly firstId: number;
       readonly lastId: number;

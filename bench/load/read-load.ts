@@ -1,47 +1,97 @@
 import { assert } from "../../engine/core/assert.js";
 import { SeededRandom } from "../../engine/core/random.js";
-import { type AdminClient, createAdminClient } from "../../protocol/client/index.js";
+import { decodeBody } from "../../protocol/codec/codec.js";
+import { decodeError } from "../../protocol/codec/errors.js";
+import { FRAME_HEADER_BYTES } from "../../protocol/codec/frame.js";
+import { operationNamed } from "../../protocol/codec/operations.js";
+import { ADMIN_PATH } from "../../protocol/schema/messages.js";
+import { GET_CONTAINERS_WITH_PIPELINES_RESPONSE } from "../../protocol/schema/read-messages.js";
+import { LeanConnection } from "./lean-connection.js";
 import type { LoadRequest, LoadTally } from "./load.js";
 
-/** Clients that ask for batches of containers with their pipelines, each with some requests under way. Counts
- * ids; every answer is decoded as the library's callers get it. */
-export async function readLoad(
-  request: Extract<LoadRequest, { kind: "read" }>,
-  tally: LoadTally,
-  begin: () => void,
-): Promise<void> {
-  const { endpoint, connections, requestsAtOnce, seconds, seed } = request;
-  const clients = Array.from({ length: connections }, (_, i) =>
-    createAdminClient({ endpoints: [endpoint], clientName: `load ${i}` }),
+type ReadLoad = Extract<LoadRequest, { kind: "read" }>;
+
+/** Distinct requests of a connection, made beforehand. */
+const PREPARED_REQUESTS = 64;
+/** One answer in so many is decoded and looked at: all of its texts would take more time than the SCM does. */
+const LOOK_EVERY = 256;
+
+/** Connections that each ask for a batch of containers with their pipelines, for another one when they have
+ * got it. Counts ids. */
+export async function readLoad(request: ReadLoad, tally: LoadTally, begin: () => void): Promise<void> {
+  const { endpoint, connections, seconds, batchSize, firstId, lastId } = request;
+  const { op, request: codec } = operationNamed("getContainersWithPipelines");
+  const random = new SeededRandom(request.seed);
+  const draw = (): number => firstId + random.below(lastId - firstId + 1);
+  const open = await Promise.all(
+    Array.from({ length: connections }, () => LeanConnection.open(endpoint, ADMIN_PATH)),
   );
-  await Promise.all(clients.map((client) => client.getContainerCount({})));
+  const messages = open.map(() =>
+    Array.from({ length: PREPARED_REQUESTS }, () =>
+      codec.encode(op, 0, 1, { containerIds: Array.from({ length: batchSize }, draw), existingOnly: false }),
+    ),
+  );
   begin();
   const endMs = performance.now() + seconds * 1000;
-  const random = new SeededRandom(seed);
-  const lanes = clients.flatMap((client) => Array.from({ length: requestsAtOnce }, () => client));
-  await Promise.all(lanes.map((client) => run(client, request, { endMs, random, tally })));
-  for (const client of clients) client.close();
+  await Promise.all(
+    open.map((connection, i) => run(connection, messages[i] ?? [], { request, endMs, tally })),
+  );
+  for (const connection of open) connection.close();
 }
 
-async function run(
-  client: AdminClient,
-  { batchSize, firstId, lastId, state, memberCount }: Extract<LoadRequest, { kind: "read" }>,
-  { endMs, random, tally }: { endMs: number; random: SeededRandom; tally: LoadTally },
+function run(
+  connection: LeanConnection,
+  messages: readonly Uint8Array[],
+  { request, endMs, tally }: { request: ReadLoad; endMs: number; tally: LoadTally },
 ): Promise<void> {
-  const draw = (): number => firstId + random.below(lastId - firstId + 1);
-  for (let sentMs = performance.now(); sentMs < endMs; sentMs = performance.now()) {
-    const containerIds = Array.from({ length: batchSize }, draw);
-    const answer = await client.getContainersWithPipelines({ containerIds, existingOnly: false });
-    assert(answer.containers.length === batchSize, "an answer has room for a batch");
-    assert(
-      answer.containers.every((container) => container.state === state),
-      "containers stay as they were",
-    );
-    assert(
-      answer.readPipelines.every((members) => members.length === memberCount),
-      "the replicas of all containers are known",
-    );
-    tally.count += batchSize;
-    tally.latencyUs.record((performance.now() - sentMs) * 1000);
-  }
+  return new Promise((resolve) => {
+    let sentMs = performance.now();
+    let sentCount = 0;
+    const send = (): void => {
+      connection.prepare(messages[sentCount++ % messages.length] as Uint8Array);
+      connection.send();
+    };
+    connection.onAnswer = (answer, isError) => {
+      const nowMs = performance.now();
+      if (isError) {
+        if (tally.failedCount++ === 0) {
+          console.error(decodeError(answer, FRAME_HEADER_BYTES, answer.length).message);
+        }
+      } else {
+        if (sentCount % LOOK_EVERY === 1) look(answer, request);
+        tally.count += request.batchSize;
+        tally.latencyUs.record((nowMs - sentMs) * 1000);
+      }
+      if (nowMs >= endMs) {
+        resolve();
+        return;
+      }
+      sentMs = nowMs;
+      send();
+    };
+    send();
+  });
+}
+
+function look(answer: Buffer, { batchSize, state, memberCount }: ReadLoad): void {
+  const decoded = decodeBody(
+    GET_CONTAINERS_WITH_PIPELINES_RESPONSE,
+    answer,
+    FRAME_HEADER_BYTES,
+    answer.length,
+  );
+  const { containers, pipelines, readPipelines } = decoded;
+  assert(containers.length === batchSize, "an answer has room for a batch");
+  assert(
+    containers.every((container) => container.state === state),
+    "containers stay as they were",
+  );
+  assert(
+    (state === "OPEN" ? pipelines.length : readPipelines.length) > 0,
+    "open containers have pipelines of their own",
+  );
+  assert(
+    readPipelines.every((members) => members.length === memberCount),
+    "the replicas of all containers are known",
+  );
 }

@@ -18,8 +18,7 @@ export interface ReadContainersSizes {
 
 const SIZES: ReadContainersSizes = { nodeCount: 750, containersPerNode: 4000, seconds: 4, runCount: 3 };
 const HEARTBEAT_MS = 30_000;
-const CONNECTIONS = 4;
-const REQUESTS_AT_ONCE = 4;
+const CONNECTIONS = 16;
 const BATCH = 100;
 const REPLICAS = 3;
 const TARGET_PER_SECOND = 100_000;
@@ -74,7 +73,6 @@ async function figuresOf(
         kind: "read",
         endpoint: scm.endpoint,
         connections: CONNECTIONS,
-        requestsAtOnce: REQUESTS_AT_ONCE,
         batchSize: BATCH,
         state,
         memberCount: REPLICAS,
