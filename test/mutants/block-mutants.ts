@@ -195,4 +195,47 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     catchers: [AUDIT],
     budgetSeconds: BUDGET_SECONDS,
   },
+  {
+    name: "range-before-it-is-applied",
+    bug: "the leader gives out the range that it expects before the log has reserved it: others get the same",
+    source: "raft.md §13, HDDS-8973",
+    edits: [
+      {
+        file: "engine/cluster/blocks/local-ids.ts",
+        find: "  #missing = 0;\n\n  constructor",
+        replace: "  #missing = 0;\n  #end = 0n;\n\n  constructor",
+      },
+      {
+        file: "engine/cluster/blocks/local-ids.ts",
+        find: "    this.#range.add(reservation, term);",
+        replace:
+          "    if (this.#end === 0n) this.#range.add(reservation, term);\n" +
+          "    this.#end = reservation.first + BigInt(reservation.count);",
+      },
+      {
+        file: "engine/cluster/blocks/local-ids.ts",
+        find: "    this.#options.reserve(Math.min(",
+        replace:
+          "    const count = Math.min(COUNT_MAX, Math.max(this.#options.batchCount, wanted));\n" +
+          "    if (this.#end > 0n) this.#range.add({ first: this.#end, count }, this.#term);\n" +
+          "    this.#options.reserve(Math.min(",
+      },
+    ],
+    catchers: [{ kind: "systemSeeds", first: 16, count: 1 }],
+    budgetSeconds: 120,
+  },
+  {
+    name: "container-id-from-memory",
+    bug: "a container gets the id behind the highest that is there, and not the next one of the sequence",
+    source: "verification.md S6",
+    edits: [
+      {
+        file: "engine/cluster/containers/creation.ts",
+        find: 'Number(sequences.reserve("containerId", count))',
+        replace: "containers.table.highestId + 1",
+      },
+    ],
+    catchers: [{ kind: "systemSeeds", first: 16, count: 1 }],
+    budgetSeconds: 120,
+  },
 ];
