@@ -405,3 +405,17 @@ test("a client is not stopped by mistakes in the server's keys", () => {
   assert.equal(loadClientConfig({ ...base, overrides }).containerListCountMax, 4096);
   assert.throws(() => loadClientConfig({ ...base, overrides: ["strata.ws.address=:"] }), StrataError);
 });
+
+test("placement is chosen by the reference's classes, and by no others", () => {
+  const algorithms = "org.apache.hadoop.hdds.scm.container.placement.algorithms";
+  const { placement } = load();
+  assert.equal(placement.containerPolicy, `${algorithms}.SCMContainerPlacementRackAware`);
+  assert.equal(placement.ecPolicy, `${algorithms}.SCMContainerPlacementRackScatter`);
+  assert.equal(placement.pipelinePolicy, "org.apache.hadoop.hdds.scm.pipeline.PipelinePlacementPolicy");
+  const random = `ozone.scm.container.placement.impl=${algorithms}.SCMContainerPlacementRandom`;
+  assert.equal(load(random).placement.containerPolicy, `${algorithms}.SCMContainerPlacementRandom`);
+  for (const key of ["container.placement.impl", "container.placement.ec.impl", "pipeline.placement.impl"]) {
+    const [problem = ""] = problemsOf({ overrides: [METADATA, `ozone.scm.${key}=com.example.Mine`] });
+    assert.match(problem, new RegExp(`^ozone\\.scm\\.${key}.*must be one of org\\.apache\\.hadoop`));
+  }
+});
