@@ -7,8 +7,10 @@ import type { Containers } from "./cluster/containers/containers.js";
 import { printReplication } from "./cluster/containers/replication-config.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
+import type { PipelineTable } from "./cluster/pipelines/pipeline-table.js";
 import type { Placement } from "./cluster/placement/placement.js";
 import type { Blocks } from "./services/block-services.js";
+import type { PipelineServices } from "./services/pipeline-services.js";
 import type { ScmServices } from "./services/scm-services.js";
 import type { ServiceStatus } from "./services/service.js";
 import type { ServiceManager } from "./services/service-manager.js";
@@ -39,6 +41,34 @@ export function addNodeMetrics(metrics: Metrics, nodes: NodeManager): void {
 export function addClusterMetrics(metrics: Metrics, cluster: ClusterState): void {
   metrics.addGauge("pipeline", "totalPipelines", "Pipelines.", () => cluster.pipelines.count);
   metrics.addGauge("session", "sessions", "Sessions of admin clients.", () => cluster.sessionCount);
+}
+
+/** Pipelines by state, and what becomes of them (spec 03 §18, under its names). */
+export function addPipelineMetrics(
+  metrics: Metrics,
+  { index }: Pick<PipelineTable, "index">,
+  { manager, events }: Pick<PipelineServices, "manager" | "events">,
+): void {
+  metrics.addLabelledGauge("pipeline", "pipelines", "Pipelines by state.", ["state"], () =>
+    Object.entries(index.counts).map(([state, count]) => [{ state }, count] as const),
+  );
+  metrics.addCounters("pipeline", manager.counters, {
+    numPipelineAllocated: "Pipelines created.",
+    numPipelineCreated: "Pipelines opened for the first time.",
+    numPipelineCreationFailed: "Creations that got no answer from the log, or were refused by it.",
+    numPipelineCreationRefused: "Creations that a limit, a want of datanodes or safe mode did not allow.",
+    numPipelineDestroyed: "Pipelines removed.",
+    numPipelineDestroyFailed: "Removals that failed; they are tried again.",
+    numPipelineContainSameDatanodes: "RATIS/THREE pipelines with the very members of another one.",
+    refusedCommandCount: "Commands about pipelines that found no room in a datanode's queue, or no datanode.",
+  });
+  metrics.addCounters("pipeline", events.counters, {
+    numPipelineReportProcessed: "Entries of pipeline reports taken.",
+    numPipelineReportProcessingFailed: "Entries of datanodes that are no members of the pipeline.",
+    actions: "Wishes of datanodes to close a pipeline that were granted.",
+  });
+  const help = "From the creation of a pipeline until it is open.";
+  metrics.addHistogram("pipeline", "open_ms", help, manager.openMs);
 }
 
 /** Containers by state, and what is asked of them (spec 02 §16, under its names). */

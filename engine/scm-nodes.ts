@@ -1,5 +1,6 @@
 import type { NodeEntry } from "./cluster/nodes/node-entry.js";
 import { NodeManager } from "./cluster/nodes/node-manager.js";
+import type { NodeEvent } from "./cluster/nodes/node-types.js";
 import { DEFAULT_SCHEMA, type TopologySchema } from "./cluster/topology/schema.js";
 import { Topology } from "./cluster/topology/topology.js";
 import type { Config } from "./config/config.js";
@@ -17,12 +18,13 @@ export interface ScmNodesParts {
   /** Its replicas no longer count. */
   readonly onPurge: (slot: NodeSlot) => void;
   readonly mayDelete: (containerId: number) => boolean;
+  readonly onNodeEvent: (event: NodeEvent, slot: NodeSlot) => void;
   readonly onNodeChanged: (node: NodeEntry) => void;
 }
 
 /** The node manager as the configuration says. */
 export function createNodeManager(parts: ScmNodesParts): NodeManager {
-  const { config, topologySchema, clock, logger, onPurge, mayDelete, onNodeChanged } = parts;
+  const { config, topologySchema, clock, logger, onPurge, mayDelete, onNodeEvent, onNodeChanged } = parts;
   const { nodes } = config;
   return new NodeManager({
     processIntervalMs: nodes.healthCheckIntervalMs,
@@ -35,7 +37,10 @@ export function createNodeManager(parts: ScmNodesParts): NodeManager {
     mayDelete,
     topology: new Topology(topologySchema ?? DEFAULT_SCHEMA, nodes.nodeCountMax),
     listener: {
-      onEvent: (event, slot, uuid) => logger.info("datanode changed", { event, slot, uuid }),
+      onEvent: (event, slot, uuid) => {
+        logger.info("datanode changed", { event, slot, uuid });
+        onNodeEvent(event, slot);
+      },
       onPurge,
       onNodeChanged,
     },

@@ -23,6 +23,7 @@ import {
   addContainerMetrics,
   addContainerServiceMetrics,
   addNodeMetrics,
+  addPipelineMetrics,
   addPlacementMetrics,
   addReportMetrics,
   addServiceMetrics,
@@ -240,6 +241,7 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addNodeMetrics(metrics, scm.nodes);
   addPlacementMetrics(metrics, scm.placement);
   addClusterMetrics(metrics, scm.cluster);
+  addPipelineMetrics(metrics, scm.cluster.pipelines, scm.services.pipelines);
   addContainerMetrics(metrics, scm.cluster.containers, {
     admin: scm.adminCounters,
     reports: scm.intake.counters,

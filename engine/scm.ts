@@ -118,15 +118,22 @@ export class Scm {
       clock: parts.environment.clock,
       onPurge: (slot) => this.#shards.purgeNode(slot),
       mayDelete: (id) => this.#services?.decisions.mayDelete(id) ?? false,
-      onNodeChanged: (node) => this.placement.nodeChanged(node),
+      onNodeEvent: (event, slot) => {
+        if (event === "NEW_NODE") this.pipelines.load.nodeAdded(slot);
+        this.#services?.pipelines.events.nodeEvent(event, slot);
+      },
+      onNodeChanged: (node) => {
+        this.placement.nodeChanged(node);
+        this.#services?.pipelines.events.nodeChanged(node);
+      },
     });
     this.placement = createPlacement({
       ...parts,
       random: parts.environment.random,
       nodes: this.nodes,
       load: {
-        countOf: (slot) => this.cluster.pipelines.index.ratisThreeCountOf(this.nodes.uuidOf(slot)),
-        forEachPeer: () => undefined,
+        countOf: (slot) => this.pipelines.load.countOf(slot),
+        forEachPeer: (slot, visit) => this.pipelines.load.forEachPeer(slot, visit),
       },
     });
     this.#shards = new ScmShards({
@@ -149,10 +156,15 @@ export class Scm {
       onNodeIntent: (uuid, intent) => this.nodes.applyIntent(uuid, intent),
       onPipelineChanged: (id) => {
         this.pipelines.changed(id);
+        this.#services?.pipelines.changed(id);
         this.#services?.blocks.groups.pipelineChanged(id);
       },
     });
-    this.pipelines = new ScmPipelines({ cluster: this.cluster, clock: parts.environment.clock });
+    this.pipelines = new ScmPipelines({
+      cluster: this.cluster,
+      nodes: () => this.nodes,
+      nodeCountMax: parts.config.nodes.nodeCountMax,
+    });
     this.pipelines.encoded.onChanged = (id) => this.#services?.blocks.groups.encodingChanged(id);
   }
 
@@ -358,11 +370,11 @@ export class Scm {
       cluster: this.cluster,
       nodes: this.nodes,
       placement: this.placement,
+      pipelines: this.pipelines,
       group: this.#group,
       addressBook: required(this.#addressBook),
       shards: this.shards,
       racks: this.#parts.racks,
-      pipelineReports: this.pipelines.reports,
     });
     raft.start();
     if (!isLoneVoter(raft.status())) {
@@ -434,7 +446,8 @@ export class Scm {
       clock: environment.clock,
       scheduler: environment.scheduler,
       clusterId: this.identity.clusterId,
-      onPipelineReports: (uuid, reports) => this.pipelines.reported(uuid, reports),
+      onPipelineReports: (uuid, reports) => this.services.pipelines.events.reported(uuid, reports),
+      onPipelineActions: (uuid, actions) => this.services.pipelines.events.asked(uuid, actions),
       onContainerActions: (slot, actions) => {
         for (const { containerId } of actions) this.services.closer.requestClose(containerId, slot);
       },
@@ -457,6 +470,7 @@ export class Scm {
       random: environment.random,
       pipelineReports: this.pipelines.reports,
       context: this.context,
+      pipelines: this.services.pipelines.manager,
       replicas: this.shards,
       blocks: required(this.#services).blocks.service,
       allocationAudit: this.#allocationAudit,

@@ -52,6 +52,8 @@ export class ScmUnderTest {
       "strata.raft.bind.host=127.0.0.1",
       "ozone.scm.ratis.port=0",
       "ozone.scm.http-address=127.0.0.1:0",
+      // All datanodes are on this machine, and imported pipelines have the names that they give themselves.
+      "hdds.datanode.use.datanode.hostname=true",
       ...settings,
     ].flatMap((setting) => ["-D", setting]);
     if (!existsSync(directory)) {

@@ -100,8 +100,12 @@ export interface CreatedPipeline {
   readonly containerId: number;
 }
 
-/** Of `createPipeline`. */
-export function readCreatedPipeline(body: Uint8Array): CreatedPipeline {
+const CREATED_PIPELINE_BYTES = 24;
+
+/** Of `createPipeline`; undefined when it is the result of something else, as the one that a session has kept
+ * of a refusal. */
+export function readCreatedPipeline(body: Uint8Array): CreatedPipeline | undefined {
+  if (body.length !== CREATED_PIPELINE_BYTES) return undefined;
   const reader = new ByteReader(body);
   return { pipelineId: reader.uuid(), containerId: reader.f64() };
 }

@@ -51,6 +51,10 @@ export class RowSet<K extends string | number, R> {
     return this.#rows.keys();
   }
 
+  values(): IterableIterator<R> {
+    return this.#rows.values();
+  }
+
   entries(): IterableIterator<[K, R]> {
     return this.#rows.entries();
   }

@@ -24,6 +24,9 @@ const CHOOSE_POLICIES = [
   `${CHOOSE_POLICY}.CapacityPipelineChoosePolicy`,
   `${CHOOSE_POLICY}.RoundRobinPipelineChoosePolicy`,
 ] as const;
+const LEADER_POLICIES = "org.apache.hadoop.hdds.scm.pipeline.leader.choose.algorithms.";
+const MIN_LEADER_COUNT = `${LEADER_POLICIES}MinLeaderCountChoosePolicy` as const;
+const DEFAULT_LEADER = `${LEADER_POLICIES}DefaultLeaderChoosePolicy` as const;
 
 /** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
  * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
@@ -417,6 +420,95 @@ export const SCHEMA = {
       "60s",
       "How long a request for blocks waits for a pipeline or a container when there is none.",
       { min: 100, max: 60 * MINUTE_MS },
+    ),
+  },
+
+  pipelines: {
+    defaultType: key(
+      "ozone.replication.type",
+      "str",
+      "RATIS",
+      "Kind of the cluster's default replication: says which pipelines are created in the background.",
+    ),
+    defaultReplication: key(
+      "ozone.replication",
+      "str",
+      "THREE",
+      "The cluster's default replication: ONE or THREE, or for EC codec, data, parity and chunk size.",
+    ),
+    totalLimit: key(
+      "ozone.scm.ratis.pipeline.limit",
+      "int",
+      "0",
+      "RATIS/THREE pipelines of the cluster, 0 = any number; heeded only when " +
+        "`ozone.scm.datanode.pipeline.limit` is 0 or less.",
+      { min: 0, max: 1_000_000 },
+    ),
+    leaderPolicy: key(
+      "ozone.scm.pipeline.leader-choose.policy",
+      "str",
+      MIN_LEADER_COUNT,
+      "Whether the members of a new pipeline are told whom to elect: the one that leads fewest, or nobody.",
+      { choices: [MIN_LEADER_COUNT, DEFAULT_LEADER] },
+    ),
+    creationIntervalMs: key(
+      "ozone.scm.pipeline.creation.interval",
+      "time",
+      "120s",
+      "How often pipelines are created in the background, up to the limits; new datanodes do not wait.",
+      { min: 100, max: DAY_MS },
+    ),
+    createsRatisOne: key(
+      "ozone.scm.pipeline.creation.auto.factor.one",
+      "bool",
+      "true",
+      "Whether RATIS/ONE pipelines are created in the background as well.",
+    ),
+    createsRatisThree: key(
+      "ozone.scm.pipeline.creation.ratis.three",
+      "bool",
+      "true",
+      "Whether RATIS/THREE pipelines are created in the background where the default replication is EC.",
+    ),
+    createsInSafeMode: key(
+      "hdds.scm.safemode.pipeline.creation",
+      "bool",
+      "true",
+      "Whether pipelines are created in the background during safe mode.",
+    ),
+    waitAfterSafeModeMs: key(
+      "hdds.scm.wait.time.after.safemode.exit",
+      "time",
+      "5m",
+      "How long after safe mode, or a change of leader, pipelines are left that seem to be of no use.",
+      { min: 0, max: DAY_MS },
+    ),
+    allocatedTimeoutMs: key(
+      "ozone.scm.pipeline.allocated.timeout",
+      "time",
+      "5m",
+      "A pipeline that has not opened after this time is removed.",
+      { min: SECOND_MS, max: DAY_MS },
+    ),
+    destroyTimeoutMs: key(
+      "ozone.scm.pipeline.destroy.timeout",
+      "time",
+      "66s",
+      "A pipeline that has been closed for this long is removed.",
+      { min: 0, max: DAY_MS },
+    ),
+    scrubIntervalMs: key(
+      "ozone.scm.pipeline.scrub.interval",
+      "time",
+      "5m",
+      "How often pipelines are looked for that have to be removed.",
+      { min: 100, max: DAY_MS },
+    ),
+    wantsDatastream: key(
+      "hdds.container.ratis.datastream.enabled",
+      "bool",
+      "false",
+      "Whether RATIS pipelines need members that offer streaming, where there are enough of them.",
     ),
   },
 

@@ -161,6 +161,16 @@ export const ERRORS = {
     "pipeline {pipelineId} in state {state} {reason}",
     "`strata admin pipeline list` shows its state.",
   ),
+  PIPELINE_CREATION_REFUSED: rejected(
+    242,
+    "pipeline creation is not allowed: {reason}",
+    "Wait until that is over: `strata admin safemode status` shows what is missing.",
+  ),
+  PIPELINE_NOT_READY: rejected(
+    243,
+    "pipeline {pipelines} is not ready in {limitMs} ms",
+    "`strata admin pipeline list` shows its members: they have not all reported it.",
+  ),
   INVALID_BLOCK_SIZE: rejected(
     260,
     "a block of {size} bytes: it must be 0 to {limit}, the size of a container",

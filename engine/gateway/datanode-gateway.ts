@@ -146,7 +146,7 @@ export class DatanodeGateway {
   }
 
   #heartbeat(session: RpcSession, request: RequestOf<"heartbeat">, answer: Answer<"heartbeat">): void {
-    const { nodes, reports, clock, leader, onPipelineReports, onContainerActions } = this.#services;
+    const { nodes, reports, clock, leader } = this.#services;
     const { uuid, slot } = datanodeOf(session);
     if (uuid === undefined || slot === undefined) {
       // After an outage of the SCM a datanode sends the heartbeats that it has kept, before anything else.
@@ -154,8 +154,7 @@ export class DatanodeGateway {
       return;
     }
     const outcome = nodes.heartbeat(uuid, request, leader(), clock.monotonicMs());
-    if (request.containerActions !== undefined) onContainerActions(slot, request.containerActions);
-    if (request.pipelineReports !== undefined) onPipelineReports(uuid, request.pipelineReports);
+    this.#takeSmallReports(uuid, slot, request);
     const { commands } = outcome;
     const fitCount = commands.length === 0 ? 0 : countThatFits(commands);
     const response = this.#heartbeatResponse;
@@ -167,6 +166,15 @@ export class DatanodeGateway {
     if (sentCount === commands.length) return;
     this.#metrics.counters.commandsTakenBack += commands.length - sentCount;
     nodes.takeBack(uuid, commands.slice(sentCount));
+  }
+
+  /** In the order of spec 01 §4.2 step 6. */
+  #takeSmallReports(uuid: Uuid, slot: NodeSlot, request: RequestOf<"heartbeat">): void {
+    const { onContainerActions, onPipelineReports, onPipelineActions } = this.#services;
+    const { containerActions, pipelineReports, pipelineActions } = request;
+    if (containerActions !== undefined) onContainerActions(slot, containerActions);
+    if (pipelineReports !== undefined) onPipelineReports(uuid, pipelineReports);
+    if (pipelineActions !== undefined) onPipelineActions(uuid, pipelineActions);
   }
 
   #begin(

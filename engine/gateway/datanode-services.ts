@@ -8,6 +8,7 @@ import type { NodeSlot } from "../core/ids.js";
 import type { Scheduler } from "../core/scheduler.js";
 import type { Uuid } from "../core/uuid.js";
 
+export type PipelineActions = NonNullable<RequestOf<"heartbeat">["pipelineActions"]>;
 export type ContainerActions = NonNullable<RequestOf<"heartbeat">["containerActions"]>;
 
 /** What datanodes ask of the rest of the SCM. */
@@ -19,6 +20,8 @@ export interface DatanodeServices {
   readonly clusterId: string;
   /** A datanode's pipelines as it sees them, at registration and in heartbeats. */
   readonly onPipelineReports: (uuid: Uuid, reports: readonly PipelineReport[]) => void;
+  /** A datanode wants pipelines closed. */
+  readonly onPipelineActions: (uuid: Uuid, actions: PipelineActions) => void;
   /** A datanode wants containers closed. */
   readonly onContainerActions: (slot: NodeSlot, actions: ContainerActions) => void;
   /** What this SCM is busy with before it can judge reports, undefined when datanodes may register. */

@@ -67,6 +67,7 @@ export class ContainerCloser implements Service {
     this.#unknown = new LogSummary({
       ...parts,
       message: "datanodes asked to close containers that do not exist",
+      subject: "containerId",
       uuidOf: (node) => parts.nodes.uuidOf(node),
     });
   }

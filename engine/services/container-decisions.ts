@@ -84,7 +84,13 @@ export class ContainerDecisions implements Service {
     this.#parts = parts;
     const { scheduler, logger, nodes, proposals, decideAgain } = parts;
     const summary = (message: string): LogSummary =>
-      new LogSummary({ scheduler, logger, message, uuidOf: (node) => nodes.uuidOf(node) });
+      new LogSummary({
+        scheduler,
+        logger,
+        message,
+        subject: "containerId",
+        uuidOf: (node) => nodes.uuidOf(node),
+      });
     this.#stale = summary("closed replicas are older than what their container has committed");
     this.#unexpected = summary("replicas of recovering containers were reported");
     proposals.onMissed = (containerId, end) => {

@@ -9,15 +9,17 @@ export interface LogSummaryParts {
   readonly scheduler: Scheduler;
   readonly logger: Pick<Logger, "warn">;
   readonly message: string;
+  /** What the lines name an example of. */
+  readonly subject: "containerId" | "pipelineId";
   uuidOf(node: NodeSlot): Uuid;
 }
 
-/** A warning about replicas, of which there may be millions: the first one is a line, after it there is one a
- * minute with the count of the others and the last of them as an example. */
+/** A warning about what datanodes report, of which there may be millions: the first one is a line, after it
+ * there is one a minute with the count of the others and the last of them as an example. */
 export class LogSummary {
   readonly #parts: LogSummaryParts;
   #count = 0;
-  #containerId = 0;
+  #example: number | string = 0;
   #node = 0 as NodeSlot;
   #timer: Timer | undefined;
 
@@ -25,9 +27,9 @@ export class LogSummary {
     this.#parts = parts;
   }
 
-  note(containerId: number, node: NodeSlot): void {
+  note(example: number | string, node: NodeSlot): void {
     this.#count++;
-    this.#containerId = containerId;
+    this.#example = example;
     this.#node = node;
     if (this.#timer === undefined) this.#write();
   }
@@ -39,8 +41,8 @@ export class LogSummary {
   }
 
   #write(): void {
-    const { scheduler, logger, message, uuidOf } = this.#parts;
-    const details = { count: this.#count, containerId: this.#containerId, datanode: uuidOf(this.#node) };
+    const { scheduler, logger, message, subject, uuidOf } = this.#parts;
+    const details = { count: this.#count, [subject]: this.#example, datanode: uuidOf(this.#node) };
     logger.warn(message, details);
     this.#count = 0;
     this.#timer = scheduler.after(INTERVAL_MS, () => {

@@ -5,7 +5,7 @@ import type { Uuid } from "../core/uuid.js";
 
 /** What the choose policies ask, from what datanodes report. */
 export function pipelineFacts(
-  reports: Pick<PipelineReports, "reportedMs" | "withLeader">,
+  reports: Pick<PipelineReports, "isHealthy">,
   nodes: Pick<NodeManager, "slotOf" | "index">,
 ): PipelineFacts {
   const usedRatio = (uuid: Uuid): number => {
@@ -15,13 +15,7 @@ export function pipelineFacts(
     return capacity === 0 ? 0 : scmUsed / capacity;
   };
   return {
-    isHealthy: ({ record }) => {
-      if (record.replication.type === "EC") return true;
-      const isReported = record.members.every(
-        ({ details }) => reports.reportedMs(record.pipelineId, details.uuid) >= 0,
-      );
-      return isReported && reports.withLeader(record).leaderId !== undefined;
-    },
+    isHealthy: ({ record }) => reports.isHealthy(record),
     usedRatios: ({ record }) =>
       record.members.map(({ details }) => usedRatio(details.uuid)).sort((a, b) => b - a),
   };

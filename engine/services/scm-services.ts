@@ -1,13 +1,11 @@
 import type { ShardSet } from "../../workers/pool/shard-set.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
-import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { Placement } from "../cluster/placement/placement.js";
 import type { Config } from "../config/config.js";
 import type { Group } from "../consensus/group.js";
 import type { RaftHost } from "../consensus/raft-host.js";
 import type { Environment } from "../core/environment.js";
-import { StrataError } from "../core/errors.js";
 import type { RackLocations } from "../gateway/rack-locations.js";
 import type { Logger } from "../telemetry/logger.js";
 import type { AddressBook } from "./address-book.js";
@@ -21,6 +19,7 @@ import { MemberRoom } from "./member-room.js";
 import { PendingExpiry } from "./pending-expiry.js";
 import { PeriodicService } from "./periodic-service.js";
 import { pipelineFacts } from "./pipeline-facts.js";
+import { PipelineServices, type PipelineServicesParts } from "./pipeline-services.js";
 import { promotionService } from "./promotion.js";
 import { ScmContext } from "./scm-context.js";
 import { ServiceManager } from "./service-manager.js";
@@ -38,12 +37,12 @@ export interface ScmServicesParts {
   readonly cluster: ClusterState;
   readonly nodes: NodeManager;
   readonly placement: Placement;
+  readonly pipelines: PipelineServicesParts["pipelines"];
   readonly group: Group;
   readonly addressBook: AddressBook;
   readonly shards: ShardSet;
   /** The operator's mapping of hosts to racks, if there is one. */
   readonly racks: RackLocations | undefined;
-  readonly pipelineReports: PipelineReports;
 }
 
 export interface ScmServices {
@@ -52,14 +51,9 @@ export interface ScmServices {
   readonly decisions: ContainerDecisions;
   readonly closer: ContainerCloser;
   readonly blocks: Blocks;
+  readonly pipelines: PipelineServices;
   readonly manager: ServiceManager;
 }
-
-const NO_PIPELINES = {
-  create: (_: object, done: (error: StrataError) => void) => done(new StrataError("NOT_READY", { step: "" })),
-  whenOpen: () => undefined,
-  close: () => undefined,
-};
 
 /** Starts all background work of an SCM: this is the list of it. */
 export function startServices(parts: ScmServicesParts): ScmServices {
@@ -101,16 +95,25 @@ export function startServices(parts: ScmServicesParts): ScmServices {
   const { decisions, closer } = containerServices(parts, context);
   manager.register(decisions);
   manager.register(closer);
+  const pipelines = new PipelineServices({
+    ...parts,
+    replicas: parts.shards,
+    propose: (operation, onOutcome) => raft.propose(operation, onOutcome),
+    leader: () => context.leader,
+    // Safe mode's rules are to say here that enough datanodes have registered (spec 03 §4).
+    preChecksPassed: () => !context.safeMode,
+  });
+  for (const service of pipelines.all()) manager.register(service);
   const blocks = createBlocks({
     ...parts,
     context,
     room: new MemberRoom(nodes, parts.placement),
-    pipelines: NO_PIPELINES,
-    facts: pipelineFacts(parts.pipelineReports, nodes),
+    pipelines: pipelines.manager,
+    facts: pipelineFacts(parts.pipelines.reports, nodes),
   });
   manager.register(blocks.service);
   manager.start();
-  return { context, gate, decisions, closer, blocks, manager };
+  return { context, gate, decisions, closer, pipelines, blocks, manager };
 }
 
 /** A line a minute at most about replicas whose container does not exist (spec 02 §7), while their number

@@ -104,9 +104,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     source: "spec 07 §12; raft.md §13",
     edits: [
       {
-        file: "engine/cluster/cluster-state.ts",
-        find: "this.sequences.raise(name, this.sequences.last(name) + BigInt(skipped[name]))",
-        replace: "this.sequences.raise(name, this.sequences.last(name))",
+        file: "engine/cluster/executor.ts",
+        find: "sequences.raise(name, sequences.last(name) + BigInt(skipped[name]))",
+        replace: "sequences.raise(name, sequences.last(name))",
       },
     ],
     catchers: [tests("test/unit/engine/scm-new-group.test.ts")],

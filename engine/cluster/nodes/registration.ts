@@ -31,7 +31,7 @@ export function caseOf(known: DatanodeDetails, now: DatanodeDetails): Exclude<Re
 }
 
 /** Port sets are equal when their maps from name to number are. */
-function hasSamePorts(a: DatanodeDetails, b: DatanodeDetails): boolean {
+export function hasSamePorts(a: DatanodeDetails, b: DatanodeDetails): boolean {
   const ports = new Map(a.ports.map(({ name, value }) => [name, value]));
   const others = new Map(b.ports.map(({ name, value }) => [name, value]));
   if (ports.size !== others.size) return false;

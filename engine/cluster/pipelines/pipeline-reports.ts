@@ -1,14 +1,19 @@
-import type { PipelineRecord, PipelineReport } from "../../../protocol/schema/records.js";
+import type { DatanodeDetails, PipelineRecord, PipelineReport } from "../../../protocol/schema/records.js";
 import type { Uuid } from "../../core/uuid.js";
+import { hasSamePorts } from "../nodes/registration.js";
 import type { PipelineTable } from "./pipeline-table.js";
+
+/** `unknown`: there is no such pipeline; `stranger`: the sender is none of its members. */
+export type ReportOutcome = "taken" | "unknown" | "stranger";
 
 interface Observed {
   leaderId: Uuid | undefined;
-  readonly reportedMs: Map<Uuid, number>;
+  /** Members that have told of it since this process started, or loaded the table. */
+  readonly heard: Set<Uuid>;
 }
 
-/** What members say about their pipelines: observed, kept on every SCM, never logged (spec 03 §2: leader and
- * report times). Only pipelines of the table and their members are kept, so datanodes cannot make it grow. */
+/** What members say about their pipelines: observed, kept on every SCM, never logged (spec 03 §2). Only
+ * pipelines of the table and their members are kept, so datanodes cannot make it grow. */
 export class PipelineReports {
   readonly #pipelines: PipelineTable;
   readonly #observed = new Map<Uuid, Observed>();
@@ -20,36 +25,39 @@ export class PipelineReports {
     this.#onLeaderChanged = onLeaderChanged;
   }
 
-  /** Takes the reports of `datanode` (spec 01 §4.3). Returns how many name a pipeline that it is no member
-   * of. */
-  accept(datanode: Uuid, reports: readonly PipelineReport[], nowMs: number): number {
-    let strangers = 0;
-    for (const { pipelineId, isLeader } of reports) {
-      const pipeline = this.#pipelines.get(pipelineId);
-      if (pipeline === undefined || !isMember(pipeline, datanode)) {
-        strangers++;
-        continue;
-      }
-      const observed = this.#of(pipelineId);
-      observed.reportedMs.set(datanode, nowMs);
-      const isAlone = pipeline.replication.type === "RATIS" && pipeline.replication.factor === 1;
-      if ((isLeader || isAlone) && observed.leaderId !== datanode) {
-        observed.leaderId = datanode;
-        this.#onLeaderChanged(pipelineId);
-      }
+  /** Takes a report of `sender`, on leader and followers, whatever state the pipeline is in (spec 03 §7). */
+  take(sender: DatanodeDetails, report: PipelineReport): ReportOutcome {
+    const { pipelineId, isLeader } = report;
+    const pipeline = this.#pipelines.get(pipelineId);
+    if (pipeline === undefined) return "unknown";
+    if (!mayReport(pipeline, sender)) return "stranger";
+    const observed = this.#of(pipelineId);
+    if (isMember(pipeline, sender)) observed.heard.add(sender.uuid);
+    const isAlone = pipeline.replication.type === "RATIS" && pipeline.replication.factor === 1;
+    if ((isLeader || isAlone) && observed.leaderId !== sender.uuid) {
+      observed.leaderId = sender.uuid;
+      this.#onLeaderChanged(pipelineId);
     }
-    return strangers;
+    return "taken";
   }
 
-  /** When the member last reported the pipeline; −1 = never since this process started. */
-  reportedMs(pipelineId: Uuid, datanode: Uuid): number {
-    return this.#observed.get(pipelineId)?.reportedMs.get(datanode) ?? -1;
+  /** All its members have reported it to this SCM, and one of them leads (spec 03 §2 rule 3, §20 rule 5). */
+  isHealthy(pipeline: PipelineRecord): boolean {
+    if (pipeline.replication.type === "EC") return true;
+    const observed = this.#observed.get(pipeline.pipelineId);
+    if (observed === undefined || this.leaderOf(pipeline) === undefined) return false;
+    return pipeline.members.every(({ details }) => observed.heard.has(details.uuid));
+  }
+
+  /** As observed; the stored one when nobody reported itself. */
+  leaderOf(pipeline: PipelineRecord): Uuid | undefined {
+    return this.#observed.get(pipeline.pipelineId)?.leaderId ?? pipeline.leaderId;
   }
 
   /** The record with the leader as observed; the stored one when nobody reported itself. */
   withLeader(pipeline: PipelineRecord): PipelineRecord {
-    const leaderId = this.#observed.get(pipeline.pipelineId)?.leaderId;
-    return leaderId === undefined ? pipeline : { ...pipeline, leaderId };
+    const leaderId = this.leaderOf(pipeline);
+    return leaderId === pipeline.leaderId || leaderId === undefined ? pipeline : { ...pipeline, leaderId };
   }
 
   /** It was added, entered another state or was removed; undefined: all were loaded anew, and nobody has
@@ -62,13 +70,23 @@ export class PipelineReports {
   #of(pipelineId: Uuid): Observed {
     let observed = this.#observed.get(pipelineId);
     if (observed === undefined) {
-      observed = { leaderId: undefined, reportedMs: new Map() };
+      observed = { leaderId: undefined, heard: new Set() };
       this.#observed.set(pipelineId, observed);
     }
     return observed;
   }
 }
 
-function isMember(pipeline: PipelineRecord, datanode: Uuid): boolean {
-  return pipeline.members.some(({ details }) => details.uuid === datanode);
+function isMember({ members }: PipelineRecord, { uuid }: DatanodeDetails): boolean {
+  return members.some(({ details }) => details.uuid === uuid);
+}
+
+/** A member, or a datanode that was set up anew where one was: same addresses, same ports (spec 03 §7 rule
+ * 2). */
+function mayReport(pipeline: PipelineRecord, sender: DatanodeDetails): boolean {
+  if (isMember(pipeline, sender)) return true;
+  return pipeline.members.some(({ details }) => {
+    const { ipAddress, hostName } = details;
+    return ipAddress === sender.ipAddress && hostName === sender.hostName && hasSamePorts(details, sender);
+  });
 }

@@ -126,6 +126,7 @@ class Stage {
       clusterId: CLUSTER_ID,
       onPipelineReports: () => undefined,
       onContainerActions: () => undefined,
+      onPipelineActions: () => undefined,
       busyWith: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };

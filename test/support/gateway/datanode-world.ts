@@ -120,6 +120,7 @@ export function fakeServices(
     clusterId: "CID-1",
     onPipelineReports: () => undefined,
     onContainerActions: () => undefined,
+    onPipelineActions: () => undefined,
     busyWith: () => undefined,
     leader: () => ({ isLeader: true, term: 7 }),
     ...changes,

@@ -101,6 +101,7 @@ export class ReportWorld {
       clusterId: "CID-1",
       onPipelineReports: () => undefined,
       onContainerActions: () => undefined,
+      onPipelineActions: () => undefined,
       busyWith: () => undefined,
       leader: () => ({ isLeader: true, term: 1 }),
     };

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ratis } from "../../../engine/cluster/containers/replication-config.js";
 import type { ContainerState } from "../../../engine/core/enums.js";
-import { addContainerMetrics, addReportMetrics, addShardMetrics } from "../../../engine/scm-metrics.js";
+import {
+  addContainerMetrics,
+  addPipelineMetrics,
+  addReportMetrics,
+  addShardMetrics,
+} from "../../../engine/scm-metrics.js";
 import { Metrics } from "../../../engine/telemetry/metrics.js";
+import { pipelineRecord } from "../../support/cluster/builders.js";
 import { ReportWorld } from "../../support/gateway/report-world.js";
+import { PipelineRig } from "../../support/services/pipeline-rig.js";
 
 /** What spec 02 §16 names; creation and deletion of records are counted when there are such operations. */
 const REFERENCE_COUNTERS = [
@@ -153,4 +161,40 @@ describe("/prom", () => {
     assert.equal(after.get("strata_report_missing"), 3);
     assert.equal(after.get("strata_report_dropped_total"), 2);
   });
+});
+
+test("pipelines are counted in all four states, and by what became of them", async () => {
+  const rig = PipelineRig.of(3);
+  const metrics = new Metrics();
+  addPipelineMetrics(metrics, rig.applied.state.pipelines, rig);
+  const sampleOf = async (name: string): Promise<number> => {
+    const [, value] =
+      (await metrics.scrape())
+        .split("\n")
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(" ") ?? [];
+    return Number(value);
+  };
+  const counts = () =>
+    Promise.all(
+      ["ALLOCATED", "OPEN", "DORMANT", "CLOSED"].map((state) =>
+        sampleOf(`strata_pipeline_pipelines{state="${state}"}`),
+      ),
+    );
+  assert.deepEqual(await counts(), [0, 0, 0, 0]);
+  rig.add(pipelineRecord(1, { state: "DORMANT" }));
+  const pipeline = rig.created(ratis(3));
+  rig.time.advance(300);
+  rig.open(pipeline);
+  rig.created(ratis(1));
+  assert.deepEqual(await counts(), [1, 1, 1, 0]);
+  rig.create({ replication: ratis(3) });
+  rig.manager.closeAndRemove(pipeline.pipelineId);
+  rig.settle();
+  const names = ["allocated", "created", "creation_refused", "destroyed", "destroy_failed"];
+  const counters = await Promise.all(
+    names.map((name) => sampleOf(`strata_pipeline_num_pipeline_${name}_total`)),
+  );
+  assert.deepEqual(counters, [2, 1, 1, 1, 0]);
+  assert.equal(await sampleOf("strata_pipeline_open_ms_sum"), 300);
 });

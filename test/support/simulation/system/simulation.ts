@@ -33,6 +33,8 @@ import type { SimScm } from "./sim-scm.js";
 import { type SimWriter, writersOf } from "./sim-writer.js";
 import { SimTrace } from "./trace.js";
 
+/** More than there are. */
+const CLOSING_COUNT_MAX = 100_000;
 /** Everything has healed within this virtual time after the last fault. */
 const HEAL_MS_MAX = 60_000;
 /** Three election timeouts, and what a start takes. */
@@ -313,7 +315,9 @@ export class Simulation {
   #unfinished({ serving, clock }: SimScm): string | undefined {
     const { services, nodes } = serving as Scm;
     const { waitingCount } = services.closer;
-    if (waitingCount > 0) return `${waitingCount} containers wait for their close commands`;
+    if (waitingCount > 0 && waitingCount > this.#closingUnheldCount(serving as Scm)) {
+      return `${waitingCount} containers wait for their close commands`;
+    }
     for (const { uuid, number } of this.#datanodes) {
       const count = nodes.totalCommandCount(nodes.slotOf(uuid) as NodeSlot, "closeContainerCommand");
       if (count > 0) return `dn${number} has ${count} containers to close`;
@@ -337,6 +341,17 @@ export class Simulation {
       this.#pipelineLook = { atMs: nowMs, found: found && `${found.name}: ${found.unrest}` };
     }
     return this.#pipelineLook.found;
+  }
+
+  /** Containers that nobody can be told to close: no datanode has a replica, and the pipeline on which they
+   * were to be written is gone. They wait for a report for ever. */
+  #closingUnheldCount({ cluster }: Scm): number {
+    const { containerIds } = cluster.containers.listIds(1, "CLOSING", CLOSING_COUNT_MAX);
+    return containerIds.filter((id) => {
+      const { pipelineId } = cluster.containers.table.read(id);
+      const isPipelineGone = pipelineId === undefined || cluster.pipelines.get(pipelineId) === undefined;
+      return isPipelineGone && !this.#datanodes.some(({ replicas }) => replicas.has(id));
+    }).length;
   }
 
   /** Only replicas of containers that were deleted are: an unknown one may still be imported, whatever the

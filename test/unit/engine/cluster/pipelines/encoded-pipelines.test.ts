@@ -5,7 +5,7 @@ import { PipelineReports } from "../../../../../engine/cluster/pipelines/pipelin
 import { PipelineTable } from "../../../../../engine/cluster/pipelines/pipeline-table.js";
 import { codecOf } from "../../../../../protocol/codec/codec.js";
 import { PIPELINE, type PipelineRecord } from "../../../../../protocol/schema/records.js";
-import { pipelineRecord, uuidOf } from "../../../../support/cluster/builders.js";
+import { datanodeDetails, pipelineRecord, uuidOf } from "../../../../support/cluster/builders.js";
 
 const CODEC = codecOf(PIPELINE);
 const RECORD = pipelineRecord(1, { state: "ALLOCATED" });
@@ -49,9 +49,9 @@ test("another state, another leader and a reload are seen at once, each with a v
   table.replace(open);
   look(open);
   const report = { pipelineId: ID, isLeader: true, bytesWritten: 0 };
-  reports.accept(uuidOf(2), [report], 1);
+  reports.take(datanodeDetails(2), report);
   look({ ...open, leaderId: uuidOf(2) });
-  reports.accept(uuidOf(2), [report], 2);
+  reports.take(datanodeDetails(2), report);
   look({ ...open, leaderId: uuidOf(2) });
   assert.equal(versions.pop(), versions.at(-1), "the same leader again");
   reports.pipelineChanged(undefined);

@@ -5,7 +5,6 @@ import {
   ratis,
   standAlone,
 } from "../../../../../engine/cluster/containers/replication-config.js";
-import { PipelineReports } from "../../../../../engine/cluster/pipelines/pipeline-reports.js";
 import { PipelineTable, pipelineProblem } from "../../../../../engine/cluster/pipelines/pipeline-table.js";
 import { SeededRandom } from "../../../../../engine/core/random.js";
 import { datanodeDetails, pipelineRecord, uuidOf } from "../../../../support/cluster/builders.js";
@@ -70,27 +69,4 @@ test("a pipeline has as many members as its configuration needs, with replica in
     [false, pipelineRecord(1, { replication: ec, members: members([0, 1, 2, 3, 4]) })],
   ];
   for (const [isSound, pipeline] of cases) assert.equal(pipelineProblem(pipeline) === undefined, isSound);
-});
-
-test("reports of members set leader and report time, others are counted as strangers", () => {
-  const table = new PipelineTable();
-  const pipeline = pipelineRecord(1, { leaderId: uuidOf(3) });
-  const alone = pipelineRecord(2, { replication: ratis(1), members: members([0]) });
-  table.add(pipeline);
-  table.add(alone);
-  const reports = new PipelineReports(table);
-  const report = ({ pipelineId }: typeof pipeline, isLeader: boolean) => ({
-    pipelineId,
-    isLeader,
-    bytesWritten: 0,
-  });
-  assert.equal(reports.withLeader(pipeline).leaderId, uuidOf(3));
-  assert.equal(reports.reportedMs(pipeline.pipelineId, uuidOf(1)), -1);
-  assert.equal(reports.accept(uuidOf(1), [report(pipeline, false), report(alone, false)], 1000), 0);
-  assert.equal(reports.accept(uuidOf(2), [report(pipeline, true)], 1001), 0);
-  assert.equal(reports.withLeader(pipeline).leaderId, uuidOf(2));
-  assert.equal(reports.withLeader(alone).leaderId, uuidOf(1));
-  assert.equal(reports.reportedMs(pipeline.pipelineId, uuidOf(1)), 1000);
-  assert.equal(reports.accept(uuidOf(9), [report(pipeline, true), report(pipelineRecord(5), true)], 1002), 2);
-  assert.equal(reports.withLeader(pipeline).leaderId, uuidOf(2));
 });
