@@ -136,6 +136,7 @@ const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   containers: "Containers",
   placement: "Placement",
   blocks: "Block allocation",
+  pipelines: "Pipelines",
   gateway: "WebSocket gateway",
   reports: "Container reports",
   workers: "Threads",

@@ -197,7 +197,8 @@ function bytes(count: number): string {
 }
 
 function operationNames(): OperationName[] {
-  return Object.keys(messages.OPERATIONS) as OperationName[];
+  const { OPERATIONS } = messages;
+  return (Object.keys(OPERATIONS) as OperationName[]).sort((a, b) => OPERATIONS[a].op - OPERATIONS[b].op);
 }
 
 function operationTable(): string {

@@ -9,6 +9,7 @@ import { GroupRequests } from "./group-requests.js";
 import { HistoryRequests } from "./history-requests.js";
 import { Mutations } from "./mutations.js";
 import { NodeRequests } from "./node-requests.js";
+import { PipelineRequests } from "./pipeline-requests.js";
 import { ReadRequests } from "./read-requests.js";
 import { linearizable, type Read } from "./reads.js";
 import { ScmRequests } from "./scm-requests.js";
@@ -24,6 +25,7 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
   const topology = new TopologyRequests(services);
   const blocks = new BlockRequests(services);
   const creations = new ContainerCreations(services, mutations);
+  const pipelines = new PipelineRequests(services, mutations);
   const containers = new ContainerRequests(services);
   const located = new ReadRequests(services);
   const changes = new ContainerMutations(services, mutations);
@@ -42,7 +44,6 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
     group.transfer(session, request, answer);
   });
   read("listHistory", (request, answer) => history.list(request, answer));
-  read("listPipelines", (request, answer) => scm.listPipelines(request, answer));
 
   read("listNodes", (request, answer) => nodes.list(request, answer));
   read("getNode", (request, answer) => nodes.get(request, answer));
@@ -52,6 +53,17 @@ export function serveAdmin(server: RpcServer, services: AdminServices): void {
 
   read("getClusterTree", (request, answer) => topology.tree(request, answer));
   read("sortDatanodes", (request, answer) => topology.sort(request, answer));
+
+  read("listPipelines", (request, answer) => pipelines.list(request, answer));
+  read("getPipeline", (request, answer) => pipelines.get(request, answer));
+  server.handle("createPipeline", (session, request, answer) => pipelines.create(session, request, answer));
+  server.handle("closePipeline", (session, request, answer) => pipelines.close(session, request, answer));
+  server.handle("activatePipeline", (session, request, answer) => {
+    pipelines.activate(session, request, answer);
+  });
+  server.handle("deactivatePipeline", (session, request, answer) => {
+    pipelines.deactivate(session, request, answer);
+  });
 
   read("listNodeContainers", (request, answer) => containers.ofNode(request, answer));
 

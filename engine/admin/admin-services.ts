@@ -1,4 +1,5 @@
 import type { ResponseOf } from "../../protocol/schema/messages.js";
+import type { PipelineRecord } from "../../protocol/schema/records.js";
 import type { ReplicaStore } from "../../workers/pool/replica-store.js";
 import type { Allocation } from "../cluster/blocks/allocation.js";
 import type { BlockRequest } from "../cluster/blocks/block-request.js";
@@ -58,6 +59,21 @@ interface PreparedContainer {
   settled(outcome: OperationResult | StrataError): void;
 }
 
+/** A pipeline whose members are chosen; `settled` is told what became of the operation. */
+interface PreparedPipeline {
+  readonly operation: Operation;
+  settled(outcome: OperationResult | StrataError): PipelineRecord | StrataError;
+}
+
+/** What only the leader can say of pipelines that are to change. */
+interface PipelineChoices {
+  prepare(
+    request: { readonly replication: ReplicationConfig },
+    session: SessionStamp,
+  ): PreparedPipeline | StrataError;
+  closeOperation(pipelineId: Uuid, session: SessionStamp): Operation;
+}
+
 /** What admin requests work on. */
 export interface AdminServices {
   readonly clock: Clock;
@@ -69,6 +85,7 @@ export interface AdminServices {
   readonly random: Random;
   readonly pipelineReports: Pick<PipelineReports, "withLeader">;
   readonly encodedPipelines: Pick<EncodedPipelines, "get">;
+  readonly pipelines: PipelineChoices;
   readonly replicas: ReplicaStore;
   readonly context: { readonly safeMode: boolean };
   readonly blocks: BlockSource;

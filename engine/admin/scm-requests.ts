@@ -4,15 +4,12 @@ import { NO_SESSION, OPERATION } from "../cluster/operation.js";
 import { readSessionId } from "../cluster/operation-result.js";
 import type { PipelineCounts } from "../cluster/pipelines/pipeline-index.js";
 import { StrataError } from "../core/errors.js";
-import type { Answer, LateAnswer } from "../gateway/answer.js";
+import type { Answer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
 import type { Mutations } from "./mutations.js";
-import { checkCount } from "./request-checks.js";
 
-const LIST_COUNT_MAX = 128;
-
-/** Identity, figures, sessions, pipelines. */
+/** Identity, figures, sessions. */
 export class ScmRequests {
   readonly #services: AdminServices;
   readonly #mutations: Mutations;
@@ -55,16 +52,6 @@ export class ScmRequests {
       importAllowed: cluster.importAllowed,
       primaryScmId,
       ...figures(),
-    });
-  }
-
-  listPipelines(request: RequestOf<"listPipelines">, answer: LateAnswer<"listPipelines">): void {
-    checkCount("countMax", request.countMax, LIST_COUNT_MAX);
-    const { cluster, pipelineReports } = this.#services;
-    const pipelines = cluster.pipelines.list(request.after, request.countMax + 1);
-    answer.done({
-      pipelines: pipelines.slice(0, request.countMax).map((p) => pipelineReports.withLeader(p)),
-      more: pipelines.length > request.countMax,
     });
   }
 }

@@ -20,6 +20,10 @@ export type MutationName =
   | "endImport"
   | "closeContainer"
   | "deleteContainer"
+  | "createPipeline"
+  | "closePipeline"
+  | "activatePipeline"
+  | "deactivatePipeline"
   | "allocateContainer";
 /** Operations that only look, or say what is to be, so that a repetition does nothing. */
 export type ReadName =
@@ -41,6 +45,7 @@ export type ReadName =
   | "containerReport"
   | "reconcileContainer"
   | "listPipelines"
+  | "getPipeline"
   | "getClusterTree"
   | "sortDatanodes"
   | "allocateBlocks";
@@ -226,6 +231,33 @@ export class AdminClient {
     request: RequestOf<"getContainersWithPipelines">,
   ): Promise<ResponseOf<"getContainersWithPipelines">> {
     return this.#asked("getContainersWithPipelines", request, false);
+  }
+
+  getPipeline(request: RequestOf<"getPipeline">): Promise<ResponseOf<"getPipeline">> {
+    return this.#asked("getPipeline", request, false);
+  }
+
+  /** Creates a pipeline of datanodes that the SCM chooses. A RATIS pipeline opens when they have reported it.
+   */
+  createPipeline(request: MutationRequest<"createPipeline">): Promise<ResponseOf<"createPipeline">> {
+    return this.#asked("createPipeline", request, true);
+  }
+
+  /** Closes a pipeline and its open containers; one that is closed is left as it is. */
+  closePipeline(request: MutationRequest<"closePipeline">): Promise<ResponseOf<"closePipeline">> {
+    return this.#asked("closePipeline", request, true);
+  }
+
+  /** Lets a pipeline be used that rests, or does not wait for its members. */
+  activatePipeline(request: MutationRequest<"activatePipeline">): Promise<ResponseOf<"activatePipeline">> {
+    return this.#asked("activatePipeline", request, true);
+  }
+
+  /** Lets an open pipeline rest. */
+  deactivatePipeline(
+    request: MutationRequest<"deactivatePipeline">,
+  ): Promise<ResponseOf<"deactivatePipeline">> {
+    return this.#asked("deactivatePipeline", request, true);
   }
 
   /** A page of the topology: `readClusterTree` puts them together. */

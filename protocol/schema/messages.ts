@@ -18,6 +18,7 @@ import {
   u32,
   uuid,
 } from "./fields.js";
+import * as pipelines from "./pipeline-messages.js";
 import * as reads from "./read-messages.js";
 import {
   COMMAND,
@@ -29,7 +30,6 @@ import {
   LAYOUT_VERSION,
   NODE,
   NODE_REPORT,
-  PIPELINE,
   PIPELINE_ACTION,
   PIPELINE_COUNTS,
   PIPELINE_REPORT,
@@ -292,15 +292,6 @@ export const SET_NODE_OPERATIONAL_STATE_RESPONSE = record(
   {},
 );
 
-export const LIST_PIPELINES_REQUEST = record("ListPipelinesRequest", "Pipelines, ordered by id.", {
-  after: field(optional(uuid), "cursor: last id of the page before"),
-  countMax: field(u16, "1 … 128"),
-});
-export const LIST_PIPELINES_RESPONSE = record("ListPipelinesResponse", "A page.", {
-  pipelines: field(list(recordOf(PIPELINE), 128), "pipelines"),
-  more: field(bool, "there are more"),
-});
-
 export const LIST_HISTORY_REQUEST = record(
   "ListHistoryRequest",
   "Mutations in the order of the log; the oldest are deleted in time.",
@@ -323,10 +314,7 @@ const BOTH = [DATANODE_PATH, ADMIN_PATH] as const;
 const DATANODE = [DATANODE_PATH] as const;
 const ADMIN = [ADMIN_PATH] as const;
 
-/** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id
- * (flag ANSWER), or an error answer (flags ANSWER and ERROR), or the connection is closed with a coded
- * reason. */
-export const OPERATIONS = {
+const BASE_OPERATIONS = {
   hello: { op: 1, paths: BOTH, request: HELLO_REQUEST, response: HELLO_RESPONSE },
   register: { op: 2, paths: DATANODE, request: REGISTER_REQUEST, response: REGISTER_RESPONSE },
   heartbeat: { op: 3, paths: DATANODE, request: HEARTBEAT_REQUEST, response: HEARTBEAT_RESPONSE },
@@ -446,7 +434,6 @@ export const OPERATIONS = {
     request: containers.LIST_CONTAINER_IDS_REQUEST,
     response: containers.LIST_CONTAINER_IDS_RESPONSE,
   },
-  listPipelines: { op: 60, paths: ADMIN, request: LIST_PIPELINES_REQUEST, response: LIST_PIPELINES_RESPONSE },
   containerReport: {
     op: 61,
     paths: ADMIN,
@@ -490,6 +477,55 @@ export const OPERATIONS = {
     response: reads.GET_CONTAINERS_WITH_PIPELINES_RESPONSE,
   },
 } as const;
+
+const PIPELINE_OPERATIONS = {
+  listPipelines: {
+    op: 60,
+    paths: ADMIN,
+    request: pipelines.LIST_PIPELINES_REQUEST,
+    response: pipelines.LIST_PIPELINES_RESPONSE,
+  },
+  createPipeline: {
+    op: 63,
+    paths: ADMIN,
+    request: pipelines.CREATE_PIPELINE_REQUEST,
+    response: pipelines.CREATE_PIPELINE_RESPONSE,
+  },
+  closePipeline: {
+    op: 64,
+    paths: ADMIN,
+    request: pipelines.CLOSE_PIPELINE_REQUEST,
+    response: pipelines.CLOSE_PIPELINE_RESPONSE,
+  },
+  activatePipeline: {
+    op: 65,
+    paths: ADMIN,
+    request: pipelines.ACTIVATE_PIPELINE_REQUEST,
+    response: pipelines.ACTIVATE_PIPELINE_RESPONSE,
+  },
+  deactivatePipeline: {
+    op: 66,
+    paths: ADMIN,
+    request: pipelines.DEACTIVATE_PIPELINE_REQUEST,
+    response: pipelines.DEACTIVATE_PIPELINE_RESPONSE,
+  },
+  getPipeline: {
+    op: 67,
+    paths: ADMIN,
+    request: pipelines.GET_PIPELINE_REQUEST,
+    response: pipelines.GET_PIPELINE_RESPONSE,
+  },
+} as const;
+
+/** In parts: a type of all in one is longer than the compiler writes down. */
+interface Operations extends BaseOperations, PipelineOperations {}
+type BaseOperations = typeof BASE_OPERATIONS;
+type PipelineOperations = typeof PIPELINE_OPERATIONS;
+
+/** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id
+ * (flag ANSWER), or an error answer (flags ANSWER and ERROR), or the connection is closed with a coded
+ * reason. */
+export const OPERATIONS: Operations = { ...BASE_OPERATIONS, ...PIPELINE_OPERATIONS };
 
 export type OperationName = keyof typeof OPERATIONS;
 export type RequestOf<N extends OperationName> = ValueOfRecord<(typeof OPERATIONS)[N]["request"]>;

@@ -127,6 +127,7 @@ export class LocalCluster {
       ["ozone.scm.service.ids", SERVICE],
       [`ozone.scm.nodes.${SERVICE}`, names],
       ["strata.raft.bind.host", LOOPBACK],
+      ["hdds.datanode.use.datanode.hostname", "true"],
       ...this.#members.flatMap(({ name, ports }) => [
         [`ozone.scm.address.${SERVICE}.${name}`, LOOPBACK],
         [`ozone.scm.ratis.port.${SERVICE}.${name}`, `${ports.raft}`],

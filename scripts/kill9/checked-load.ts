@@ -28,6 +28,9 @@ const LANES_PER_LIBRARY_CLIENT = 3;
 const CONTAINERS_PER_NODE = 60;
 const FLEET_LIMIT_MS = 30_000;
 
+/** The state changes no more when it stays the same this long. */
+const REST_MS = 200;
+
 /** Datanodes and administrators at work on an SCM, with a ledger of what it answered. They stay when it
  * goes, and go on when it is back. */
 export class CheckedLoad {
@@ -110,7 +113,15 @@ export class CheckedLoad {
   async rest(): Promise<void> {
     await this.pause();
     await Promise.all(this.#clients.map((client) => client.settled()));
-    this.#hashAtRest = (await this.#look()).stateHash;
+    // What follows from the last operations, such as the close of a pipeline whose datanode leaves service,
+    // the SCM does by itself.
+    let { stateHash } = await this.#look();
+    for (let before = ""; stateHash !== before; ) {
+      before = stateHash;
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      stateHash = (await this.#look()).stateHash;
+    }
+    this.#hashAtRest = stateHash;
   }
 
   /** Throws when the SCM gave a wrong answer. */

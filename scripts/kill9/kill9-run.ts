@@ -27,7 +27,8 @@ const LOAD_MS_MAX = 600;
 /** Kills an SCM again and again, and compares what is left with what it had answered. Ends at the first round
  * that fails. Nothing that it started is left when it resolves. */
 export async function runKill9(options: Kill9Options): Promise<Kill9Result> {
-  const home = await ScmHome.create();
+  // Nothing may change at rest: no pipelines in the background.
+  const home = await ScmHome.create(["ozone.replication=none"]);
   const run = new Kill9Run(options, home);
   let failure: Error | undefined;
   try {

@@ -23,6 +23,9 @@ const TRACE_SETTINGS = [
   "ozone.scm.heartbeat.thread.interval=1s",
   "ozone.scm.stale.node.interval=12s",
   "ozone.scm.dead.node.interval=24s",
+  // Pipelines are those of the trace: none is created, and none is removed, in the background.
+  "ozone.replication=none",
+  "ozone.scm.pipeline.scrub.interval=1d",
 ];
 
 /** The SCM under replay: real storage in a temporary directory, real threads and sockets, the trace's

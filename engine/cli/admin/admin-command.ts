@@ -12,6 +12,13 @@ import { addDatanodeContainers } from "./datanode-containers.js";
 import { addDatanodeInfo, addDatanodeList } from "./datanode-list.js";
 import { addDatanodeUsageInfo } from "./datanode-usageinfo.js";
 import { addHistory } from "./history.js";
+import {
+  addPipelineActivate,
+  addPipelineClose,
+  addPipelineCreate,
+  addPipelineDeactivate,
+} from "./pipeline-changes.js";
+import { addPipelineList } from "./pipeline-list.js";
 import { addPrintTopology } from "./print-topology.js";
 import { addScmGroupCommands } from "./scm-group.js";
 import { addScmRoles } from "./scm-roles.js";
@@ -39,4 +46,10 @@ export function addAdminCommand(parent: Command, context: CommandContext): void 
   addContainerReconcile(container, context);
   addContainerImport(container, context);
   addContainerSuppress(container, context);
+  const pipeline = admin.command("pipeline").description("pipelines");
+  addPipelineList(pipeline, context);
+  addPipelineCreate(pipeline, context);
+  addPipelineClose(pipeline, context);
+  addPipelineActivate(pipeline, context);
+  addPipelineDeactivate(pipeline, context);
 }

@@ -46,17 +46,23 @@ export async function listNodes(connection: AdminConnection, filter: NodeFilter 
   }
 }
 
-/** All pipelines, ordered by id. */
-export async function listPipelines(connection: AdminConnection): Promise<PipelineRecord[]> {
+export type PipelineFilter = Pick<RequestOf<"listPipelines">, "state" | "replicationType" | "replication">;
+
+/** All pipelines that match, ordered by id. */
+export async function listPipelines(
+  connection: AdminConnection,
+  filter: PipelineFilter = {},
+): Promise<PipelineRecord[]> {
   const pipelines: PipelineRecord[] = [];
   const pageSize = new PageSize(PIPELINE_PAGE);
+  let after: PipelineRecord["pipelineId"] | undefined;
   for (;;) {
-    const last = pipelines.at(-1)?.pipelineId;
-    const cursor = last === undefined ? {} : { after: last };
+    const cursor = after === undefined ? {} : { after };
     const page = await pageSize.fetch(PIPELINE_PAGE, (countMax) =>
-      connection.listPipelines({ countMax, ...cursor }),
+      connection.listPipelines({ countMax, ...filter, ...cursor }),
     );
     pipelines.push(...page.pipelines);
-    if (!page.more || page.pipelines.length === 0) return pipelines;
+    after = page.next ?? page.pipelines.at(-1)?.pipelineId;
+    if (!page.more || after === undefined) return pipelines;
   }
 }

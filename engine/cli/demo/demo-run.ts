@@ -30,6 +30,8 @@ const SETTINGS = [
   "strata.raft.bind.host=127.0.0.1",
   "ozone.scm.ratis.port=0",
   "ozone.scm.http-address=127.0.0.1:0",
+  // All datanodes are on this machine, and imported pipelines have the names that they give themselves.
+  "hdds.datanode.use.datanode.hostname=true",
   `hdds.heartbeat.interval=${HEARTBEAT_INTERVAL_MS}ms`,
   "ozone.scm.heartbeat.thread.interval=1s",
   "ozone.scm.stale.node.interval=10s",

@@ -70,6 +70,7 @@ export class ScmMember {
       `ozone.metadata.dirs=${this.directory}`,
       `ozone.scm.node.id=${this.name}`,
       `strata.raft.bind.host=${LOOPBACK}`,
+      "hdds.datanode.use.datanode.hostname=true",
       ...this.#group.settingsFor(this),
       ...settings,
     ].map((setting) => `-D${setting}`);

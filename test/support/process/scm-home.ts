@@ -57,6 +57,8 @@ export class ScmHome {
       `ozone.scm.http-address=${LOOPBACK}:${this.httpPort}`,
       `strata.raft.bind.host=${LOOPBACK}`,
       `ozone.scm.ratis.port=${this.raftPort}`,
+      // All datanodes are on this machine, and imported pipelines have the names that they give themselves.
+      "hdds.datanode.use.datanode.hostname=true",
       ...this.#settings,
       ...settings,
     ].map((setting) => `-D${setting}`);

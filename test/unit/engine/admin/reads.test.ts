@@ -21,6 +21,7 @@ import { RpcWorld } from "../../../support/gateway/rpc-world.js";
 const READS: { readonly [N in OperationName]?: RequestOf<N> } = {
   listHistory: { countMax: 1 },
   listPipelines: { countMax: 1 },
+  getPipeline: { pipelineId: uuidOf(1) },
   listNodes: { countMax: 1 },
   getNode: { uuid: uuidOf(1) },
   getClusterTree: { countMax: 1 },
