@@ -1,4 +1,7 @@
-import type { RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
+import { BodyWriter } from "../../protocol/codec/body-writer.js";
+import { codecOf } from "../../protocol/codec/codec.js";
+import type { RequestOf } from "../../protocol/schema/messages.js";
+import { CONTAINER } from "../../protocol/schema/records.js";
 import { printReplication } from "../cluster/containers/replication-config.js";
 import { readFirstContainerId } from "../cluster/operation-result.js";
 import { StrataError } from "../core/errors.js";
@@ -11,12 +14,15 @@ import { stampOf } from "./request-checks.js";
 /** Of an id: what a refusal leaves in the log is longer. */
 const ID_BYTES = 8;
 
-type Created = ResponseOf<"allocateContainer">;
+/** Of ALLOCATE_CONTAINER_RESPONSE. */
+const FIELD_COUNT = 2;
+const CONTAINER_CODEC = codecOf(CONTAINER);
 
 /** Containers that an administrator asks for (spec 02 §5.3). */
 export class ContainerCreations {
   readonly #services: AdminServices;
   readonly #mutations: Mutations;
+  readonly #writer = new BodyWriter();
 
   constructor(services: AdminServices, mutations: Mutations) {
     this.#services = services;
@@ -49,14 +55,20 @@ export class ContainerCreations {
     });
   }
 
-  #created(body: Uint8Array): Created | StrataError {
-    const { cluster, pipelineReports } = this.#services;
+  /** By hand: the pipeline's bytes are there already, and are most of the answer. */
+  #created(body: Uint8Array): Uint8Array | StrataError {
+    const { cluster, encodedPipelines } = this.#services;
     const containerId = readFirstContainerId(body);
     const container = cluster.containers.get(containerId);
     if (container?.pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
     const { pipelineId } = container;
-    const pipeline = cluster.pipelines.get(pipelineId);
+    const pipeline = encodedPipelines.get(pipelineId);
     if (pipeline === undefined) return new StrataError("PIPELINE_NOT_FOUND", { pipelineId });
-    return { container, pipeline: pipelineReports.withLeader(pipeline) };
+    const writer = this.#writer;
+    writer.begin();
+    writer.array(FIELD_COUNT);
+    writer.encoded(CONTAINER_CODEC.encodeValue(container));
+    writer.encoded(pipeline.bytes);
+    return writer.frame().slice();
   }
 }

@@ -17,8 +17,9 @@ export interface MutationAudit {
 /** What is proposed and what its result means. */
 export interface Decision<R> {
   readonly operation: Operation;
-  /** Makes the answer of the result's body, or the refusal that it means. */
-  readonly respond: (body: Uint8Array) => R | StrataError;
+  /** Makes the answer of the result's body, as an object or as a frame whose body is encoded already, or the
+   * refusal that it means. */
+  readonly respond: (body: Uint8Array) => R | Uint8Array | StrataError;
   /** Told first what became of the operation. */
   readonly settled?: (outcome: OperationResult | StrataError) => void;
 }
@@ -121,6 +122,7 @@ export class Mutations {
       const error = response instanceof StrataError ? response : undefined;
       this.#record(session, operation.session.sessionId, audit, error);
       if (response instanceof StrataError) late.fail(response);
+      else if (response instanceof Uint8Array) late.doneEncoded(response);
       else late.done(response);
     });
   }

@@ -48,6 +48,7 @@ export interface BlockServiceParts {
   readonly growth: Growth;
   readonly propose: (operation: Operation, onOutcome: ProposalCallback) => void;
   readonly usedBytes: (containerId: number) => number;
+  readonly touchUsage: (containerId: number) => number;
   readonly policyOf: (group: WritableGroup) => ChoosePolicy;
   readonly containerLimitOf: (pipeline: PipelineRecord) => number;
   /** `ozone.scm.container.size`. */
@@ -132,7 +133,10 @@ export class BlockService implements Service {
     }
     this.#isServing = true;
     this.#ids.startTerm(context.term);
-    this.#limitsTimer = scheduler.every(LIMITS_MS, () => this.#placer.limitsChanged());
+    this.#limitsTimer = scheduler.every(LIMITS_MS, () => {
+      this.#placer.limitsChanged();
+      this.#hopeAgain();
+    });
   }
 
   status(): "RUNNING" | "PAUSED" {
@@ -260,10 +264,14 @@ export class BlockService implements Service {
   /** What has grown without a word, as usage does when blocks are deleted, or a pause that is over. */
   #look(): void {
     this.#ids.reserveWhenDue();
+    this.#hopeAgain();
+    this.#wake();
+  }
+
+  #hopeAgain(): void {
     this.#parts.groups.visit((group) => {
       group.hopelessBytes = Number.POSITIVE_INFINITY;
     });
-    this.#wake();
   }
 
   #reserve(count: number, term: Term): void {

@@ -30,7 +30,7 @@ export interface BlockPartsOptions {
   readonly raft: Pick<RaftHost, "propose">;
   readonly cluster: ClusterState;
   readonly nodes: Pick<NodeManager, "index" | "slotOf">;
-  readonly shards: Pick<ShardSet, "liveUsage">;
+  readonly shards: Pick<ShardSet, "liveUsage" | "touchUsage">;
   readonly room: MemberRoom;
   readonly pipelines: PipelineSource;
   readonly facts: PipelineFacts;
@@ -82,6 +82,7 @@ export function createBlocks(options: BlockPartsOptions): Blocks {
     containerLimitOf: (pipeline) => room.containerLimitOf(pipeline),
     propose,
     usedBytes: usageReader(cluster, shards),
+    touchUsage: (containerId) => shards.touchUsage(containerId),
     policyOf: ({ replication }: WritableGroup) => (replication.type === "EC" ? ecPolicy : policy),
     containerBytes: config.placement.containerBytes,
     idBatchCount: blocks.idBatchCount,

@@ -12,6 +12,8 @@ import type { Growth } from "./block-service.js";
 
 /** Pipelines on which a request that found no room asks for a container at a time. */
 const ASKED_AT_ONCE = 4;
+/** Containers of one pipeline that are created at a time. */
+const CREATED_AT_ONCE = 16;
 /** After a refusal. */
 const RETRY_MS = 1000;
 
@@ -77,7 +79,7 @@ export class ContainerGrowth implements Growth {
     }
     const { containers, containerLimit, creatingCount } = pipeline;
     const missing = containerLimit - containers.length - creatingCount;
-    if (missing > 0) this.#parts.supply.create(group, pipeline, missing);
+    if (missing > 0) this.#parts.supply.create(group, pipeline, Math.min(missing, CREATED_AT_ONCE));
     else if (isFull && creatingCount === 0) this.#parts.supply.create(group, pipeline, 1);
   }
 

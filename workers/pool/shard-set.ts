@@ -223,6 +223,10 @@ export class ShardSet implements ReplicaStore {
     return this.#heads.read(containerId, into);
   }
 
+  touchUsage(containerId: number): number {
+    return this.#heads.touch(containerId);
+  }
+
   statistics(): ShardStatistics {
     const sum = { ...this.#past, ...NO_CURRENT_FIGURES, overflowBlockCount: 0, listBytes: 0 };
     for (const client of this.#clients) client.addStatistics(sum);

@@ -31,6 +31,12 @@ export class StripeHeads {
     });
   }
 
+  /** A word of the row; not ordered in any way. */
+  touch(containerId: number): number {
+    const row = containerId % STRIPE_ROWS;
+    return this.#stripes.get(stripeOf(containerId))?.words[row * ROW_WORDS + FLAGS_WORD] ?? 0;
+  }
+
   /** False when no report has told of the container since it is known, or its head is just being written. */
   read(containerId: number, into: LiveUsage): boolean {
     const heads = this.#stripes.get(stripeOf(containerId));

@@ -22,6 +22,8 @@ export interface BlockPlacerOptions {
   readonly containerBytes: number;
   /** Bytes of a container as reports have told last (spec 05 §2.3: blocks under way are not counted). */
   readonly usedBytes: (containerId: number) => number;
+  /** Brings what `usedBytes` reads into the processor's cache. */
+  readonly touchUsage: (containerId: number) => number;
   readonly policyOf: (group: WritableGroup) => ChoosePolicy;
   /** How many open containers an owner should have on a pipeline (spec 03 §11.3). */
   readonly containerLimitOf: (pipeline: PipelineRecord) => number;
@@ -122,7 +124,7 @@ export class BlockPlacer {
     for (const { containers } of pipelines) sum += containers.length;
     for (const { nextContainerId } of pipelines) sum += nextContainerId;
     for (const { encoded } of pipelines) sum += encoded?.length ?? 0;
-    for (const { nextContainerId: id } of pipelines) if (id !== 0) sum += this.#options.usedBytes(id);
+    for (const { nextContainerId: id } of pipelines) if (id !== 0) sum += this.#options.touchUsage(id);
     for (const { encoded } of pipelines) {
       if (encoded === undefined) continue;
       for (let at = 0; at < encoded.length; at += LINE_BYTES) sum += encoded[at] as number;

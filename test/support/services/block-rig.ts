@@ -109,6 +109,7 @@ export class BlockRig {
         ecPipelinesPerVolume: 1,
       }),
       propose,
+      touchUsage: () => 0,
       usedBytes: (id) => this.used.get(id) ?? 0,
       policyOf: () => choose,
       containerLimitOf: () => this.containerLimit,
