@@ -1,5 +1,6 @@
 import { assert } from "../../../../engine/core/assert.js";
 import type { Scm } from "../../../../engine/scm.js";
+import { checkTopology } from "../../cluster/check-topology.js";
 import type { SimWorld } from "../sim-world.js";
 import type { SimDatanode } from "./sim-datanode.js";
 import type { SimGroup } from "./sim-group.js";
@@ -84,6 +85,7 @@ export class Observer {
     for (const scm of this.#parts.group.all) {
       const { serving } = scm;
       if (serving === undefined) continue;
+      checkTopology(serving.nodes);
       if (this.#parts.world.clock.monotonicMs() - scm.awakeSinceMs < GRACE_MS) continue;
       for (const datanode of this.#parts.datanodes) this.#lookAtHealthOf(datanode, scm, serving);
     }

@@ -10,6 +10,9 @@ import type {
 import { STRIPE_ROWS } from "../../../../workers/shared/container-layout.js";
 import { pick, type SimOptions } from "./options.js";
 
+/** The datanodes stand on them in turn. */
+const RACKS = 3;
+
 /** Containers of each stripe that can be imported; ids are few, so that datanodes and imports meet. */
 const CONTAINERS_PER_STRIPE = 150;
 const HOT_CONTAINERS = 3;
@@ -77,7 +80,7 @@ export class SimPlan {
   }
 
   details(node: number, ipAddress: string): DatanodeDetails {
-    return { ...this.fleet.details(node), ipAddress };
+    return { ...this.fleet.details(node), ipAddress, networkLocation: `/rack${1 + (node % RACKS)}` };
   }
 
   isEc(containerId: number): boolean {
