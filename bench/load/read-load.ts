@@ -13,7 +13,7 @@ type ReadLoad = Extract<LoadRequest, { kind: "read" }>;
 
 /** Distinct requests of a connection, made beforehand. */
 const PREPARED_REQUESTS = 64;
-/** One answer in so many is decoded and looked at: all of its texts would take more time than the SCM does. */
+/** One answer in so many is decoded and looked at: its texts would take more time than the SCM does. */
 const LOOK_EVERY = 256;
 
 /** Connections that each ask for a batch of containers with their pipelines, for another one when they have

@@ -39,8 +39,8 @@ export interface ReplicaStore {
    * False when no report has told of the container since it is known: what its row says is all there is.
    * Allocates nothing. */
   liveUsage(containerId: number, into: LiveUsage): boolean;
-  /** Reads from the same place, for no other end than to have it in the processor's cache: nothing orders this
-   * read, so many of them wait for memory together. The number means nothing. */
+  /** Reads from the same place, for no other end than to have it in the processor's cache: nothing orders
+   * this read, so many of them wait for memory together. The number means nothing. */
   touchUsage(containerId: number): number;
   /** Sums over the shards, at most a moment old. */
   statistics(): ShardStatistics;
