@@ -4,6 +4,7 @@ import { ELECTION_MUTANTS } from "./election-mutants.js";
 import { HOST_MUTANTS } from "./host-mutants.js";
 import { MEMBERSHIP_MUTANTS } from "./membership-mutants.js";
 import type { Mutant } from "./mutant.js";
+import { PIPELINE_MUTANTS } from "./pipeline-mutants.js";
 import { PLACEMENT_MUTANTS } from "./placement-mutants.js";
 import { REPLICATION_MUTANTS } from "./replication-mutants.js";
 import { SHARD_MUTANTS } from "./shard-mutants.js";
@@ -26,4 +27,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...TOPOLOGY_MUTANTS,
   ...PLACEMENT_MUTANTS,
   ...BLOCK_MUTANTS,
+  ...PIPELINE_MUTANTS,
 ];
