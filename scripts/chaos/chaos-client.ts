@@ -13,6 +13,8 @@ export interface ChaosClientOptions {
   readonly endpoints: readonly string[];
   readonly random: SeededRandom;
   readonly plan: FleetPlan;
+  /** The first ones of the plan are taken out of service, and read. */
+  readonly nodeCount: number;
   readonly account: Account;
   readonly acknowledgements: Acknowledgements;
   readonly tags: Tags;
@@ -75,10 +77,10 @@ export class ChaosClient {
   }
 
   async #step(recorder: HistoryRecorder): Promise<void> {
-    const { random, plan } = this.#options;
+    const { random, plan, nodeCount } = this.#options;
     const dice = random.below(100);
     const id = 1 + random.below(plan.containerCount);
-    const node = random.below(plan.nodeCount);
+    const node = random.below(nodeCount);
     if (dice < 30) await this.readContainer(recorder, id);
     else if (dice < 50) await this.readNode(recorder, node);
     else if (dice < 80) await this.#suppress(recorder, id, random.below(2) === 0);

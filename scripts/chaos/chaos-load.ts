@@ -1,3 +1,4 @@
+import { Fleet } from "../../bench/fleet/fleet.js";
 import { FleetPlan } from "../../bench/fleet/plan.js";
 import { importContainers } from "../../engine/cli/demo/workload.js";
 import { SeededRandom } from "../../engine/core/random.js";
@@ -6,16 +7,20 @@ import { HistoryRecorder, type Partition } from "../../test/support/linearizabil
 import { waitFor } from "../../test/support/wait.js";
 import { Account } from "./account.js";
 import { Acknowledgements } from "./acknowledgements.js";
+import { BlockWriter } from "./block-writer.js";
 import { ChaosClient, containerName, nodeName } from "./chaos-client.js";
-import { ChaosDatanodes } from "./chaos-datanodes.js";
 import { HistoryViolation } from "./history-violation.js";
 import { PinnedReader } from "./pinned-reader.js";
 import { SESSIONS, SessionOpener } from "./session-opener.js";
 import { Tags } from "./tag.js";
 
-/** Few, so that several clients meet at each. */
-const NODES = 4;
-const CONTAINERS_PER_NODE = 9;
+/** Datanodes that operators take out of service all the time: few, so that several clients meet at each. */
+const OPERATED_NODES = 4;
+/** With these come those that stay in service, which blocks are written to. */
+const NODES = 10;
+const HEARTBEAT_INTERVAL_MS = 200;
+const DATANODE_BACKOFF = { initialMs: 20, maximumMs: 300 };
+const CONTAINERS_PER_NODE = 4;
 const REGISTER_LIMIT_MS = 30_000;
 /** Half of the clients wait for an outcome as long as a round may take, the others give up early. */
 const PATIENT_MS = 60_000;
@@ -41,7 +46,8 @@ export class ChaosLoad {
   readonly acknowledgements = new Acknowledgements();
   readonly #plan: FleetPlan;
   readonly #memberCount: () => number;
-  readonly #datanodes: ChaosDatanodes;
+  readonly #datanodes: Fleet;
+  readonly #writer: BlockWriter;
   readonly #account = new Account();
   readonly #clients: readonly ChaosClient[];
   readonly #sessions: SessionOpener;
@@ -57,13 +63,23 @@ export class ChaosLoad {
 
   constructor({ endpoints, seed, clients, memberCount }: ChaosLoadOptions) {
     const random = new SeededRandom(seed);
-    const plan = new FleetPlan({ nodeCount: NODES, containersPerNode: CONTAINERS_PER_NODE, seed });
+    const planOptions = { nodeCount: NODES, containersPerNode: CONTAINERS_PER_NODE, seed };
+    const plan = new FleetPlan(planOptions);
     this.#plan = plan;
     this.#memberCount = memberCount;
-    this.#datanodes = new ChaosDatanodes(plan, endpoints);
+    this.#datanodes = new Fleet({
+      endpoints,
+      plan: planOptions,
+      firstNode: 0,
+      nodeCount: NODES,
+      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+      incrementalIntervalMs: 0,
+      backoff: DATANODE_BACKOFF,
+    });
     const shared = {
       endpoints,
       plan,
+      nodeCount: OPERATED_NODES,
       account: this.#account,
       acknowledgements: this.acknowledgements,
       tags: new Tags(),
@@ -78,12 +94,17 @@ export class ChaosLoad {
     );
     this.#checker = client(0, PATIENT_MS);
     this.#sessions = new SessionOpener(endpoints);
+    this.#writer = new BlockWriter(endpoints, {
+      random: random.stream("blocks"),
+      write: (blocks) => this.#datanodes.write(blocks),
+      onProblem: shared.onProblem,
+    });
     const { containerCount } = plan;
     this.#readers = endpoints.map(
       (endpoint) => new PinnedReader(endpoint, { random: random.stream(endpoint), containerCount }),
     );
     for (let id = 1; id <= plan.containerCount; id++) this.#values.set(containerName(id), false);
-    for (let node = 0; node < NODES; node++) this.#values.set(nodeName(node), "IN_SERVICE 0");
+    for (let node = 0; node < OPERATED_NODES; node++) this.#values.set(nodeName(node), "IN_SERVICE 0");
   }
 
   /** Brings containers into a group that serves, and starts the datanodes. */
@@ -131,22 +152,23 @@ export class ChaosLoad {
     if (checked.some(({ result }) => result.verdict !== "linearizable")) throw new HistoryViolation(checked);
     await this.#readHistory();
     this.#account.requireAcknowledged();
+    const blocks = await this.#writer.check();
     this.#values = lastReads(history);
     this.#nextSessionId = Math.max(this.#nextSessionId, ...sessionIds(history).map((id) => id + 1));
     this.#membershipVersion = membership.version;
     const callCount = history.reduce((sum, { calls }) => sum + calls.length, 0);
     const account = this.#account;
     const mutations = `${account.count("acknowledged")} mutations, ${account.count("unknown")} unknown`;
-    return `${callCount} calls, ${mutations}`;
+    return `${callCount} calls, ${mutations}, ${blocks}`;
   }
 
   close(): void {
     for (const client of [...this.#working, this.#checker]) client.close();
-    this.#datanodes.close();
+    this.#datanodes.stop();
   }
 
-  get #working(): readonly (ChaosClient | SessionOpener | PinnedReader)[] {
-    return [...this.#clients, this.#sessions, ...this.#readers];
+  get #working(): readonly (ChaosClient | SessionOpener | BlockWriter | PinnedReader)[] {
+    return [...this.#clients, this.#sessions, this.#writer, ...this.#readers];
   }
 
   async #readAll(): Promise<void> {
@@ -156,7 +178,7 @@ export class ChaosLoad {
       await again(containerName(id), () => checker.readContainer(recorder, id));
     }
     await this.#whenRegistered();
-    for (let node = 0; node < NODES; node++) {
+    for (let node = 0; node < OPERATED_NODES; node++) {
       await again(nodeName(node), () => checker.readNode(recorder, node));
     }
   }

@@ -3,8 +3,8 @@ import { Histogram } from "../../../bench/harness/histogram.js";
 import { type AdminClient, codeOf, type RequestOf } from "../../../protocol/client/index.js";
 
 const STEP_MS = 100;
-/** As a datanode with a network of 10 Gbit/s takes: three replicas of 256 MB a second for three nodes. */
-const BLOCKS_PER_NODE_PER_SECOND = 1;
+/** About what a datanode with a network of 25 Gbit/s takes: nine replicas of 256 MB. */
+const BLOCKS_PER_NODE_PER_SECOND = 3;
 /** `ozone.scm.block.size`. */
 const BLOCK_BYTES = 256 * 1024 * 1024;
 const REQUEST: Omit<RequestOf<"allocateBlocks">, "count"> = {

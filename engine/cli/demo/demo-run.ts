@@ -37,6 +37,9 @@ const SETTINGS = [
   "ozone.scm.stale.node.interval=10s",
   "ozone.scm.dead.node.interval=30s",
   "ozone.scm.close.container.wait.duration=5s",
+  "ozone.scm.pipeline.scrub.interval=10s",
+  "ozone.scm.pipeline.destroy.timeout=10s",
+  "hdds.scm.wait.time.after.safemode.exit=5s",
 ];
 
 /** `strata demo`: an SCM in this process, a fleet of simulated datanodes in others, a stream of durable

@@ -37,6 +37,7 @@ const SETTINGS = [
   "hdds.heartbeat.interval=1s",
   "ozone.scm.close.container.wait.duration=2s",
   "ozone.scm.heartbeat.thread.interval=500ms",
+  "hdds.pipeline.report.interval=5s",
   "ozone.scm.stale.node.interval=3s",
   "ozone.scm.dead.node.interval=6s",
   "strata.ws.idle.timeout=8s",
