@@ -14,6 +14,8 @@ import type { Growth } from "./block-service.js";
 const ASKED_AT_ONCE = 4;
 /** Containers of one pipeline that are created at a time. */
 const CREATED_AT_ONCE = 16;
+/** Between two looks at all pipelines when none of them can have another container: many may wait. */
+const FULL_MS = 100;
 /** After a refusal. */
 const RETRY_MS = 1000;
 
@@ -99,12 +101,16 @@ export class ContainerGrowth implements Growth {
   }
 
   #addContainers(group: WritableGroup, exclusions: Exclusions | undefined): boolean {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs < group.fullUntilMs) return false;
     let askedCount = 0;
     for (const pipeline of group.pipelines) {
       if (exclusions?.hasPipeline(pipeline) ?? false) continue;
       if (this.#parts.supply.create(group, pipeline, 1)) askedCount++;
       if (askedCount === ASKED_AT_ONCE) break;
     }
+    // With exclusions others may have been left out.
+    if (askedCount === 0 && exclusions === undefined) group.fullUntilMs = nowMs + FULL_MS;
     return askedCount > 0;
   }
 

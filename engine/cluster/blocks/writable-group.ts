@@ -19,6 +19,8 @@ export class WritableGroup {
   creatingContainerCount = 0;
   /** No container of any pipeline has room for a block of this size or a larger one. */
   hopelessBytes = Number.POSITIVE_INFINITY;
+  /** No pipeline can have another container; not looked at again until then, on the monotonic clock. */
+  fullUntilMs = 0;
   /** Pipelines that were asked for and are not open yet. */
   creatingCount = 0;
   /** After a refusal no pipeline is asked for until then, on the monotonic clock. */
@@ -43,6 +45,7 @@ export class WritableGroup {
       known.encoded = undefined;
       return known;
     }
+    this.fullUntilMs = 0;
     const pipeline = new WritablePipeline(record);
     pipeline.place = this.pipelines.push(pipeline) - 1;
     this.#byId.set(record.pipelineId, pipeline);
