@@ -23,12 +23,15 @@ export interface NodePipelinesParts {
  * decided before `apply` has seen the last decision. */
 export class NodePipelines implements PipelineLoad {
   readonly #parts: NodePipelinesParts;
-  /** RATIS/THREE pipelines that are not closed, by slot: asked of every node for each pipeline. */
+  /** RATIS/ONE and RATIS/THREE pipelines that are not closed, by slot: asked of every node for each pipeline
+   * that is created. */
+  readonly #oneCounts: Int32Array;
   readonly #counts: Int32Array;
   readonly #inFlight = new Set<PipelineInFlight>();
 
   constructor(parts: NodePipelinesParts) {
     this.#parts = parts;
+    this.#oneCounts = new Int32Array(parts.nodeCountMax);
     this.#counts = new Int32Array(parts.nodeCountMax);
   }
 
@@ -63,6 +66,7 @@ export class NodePipelines implements PipelineLoad {
 
   /** Whether the node is in a pipeline of this very configuration that is not closed. */
   isInPipelineOf(slot: NodeSlot, replication: ReplicationConfig): boolean {
+    if (isRatis(replication, 1)) return (this.#oneCounts[slot] as number) > 0;
     const { pipelines, nodes } = this.#parts;
     for (const id of pipelines.index.idsOfNode(nodes().uuidOf(slot))) {
       const pipeline = pipelines.get(id);
@@ -120,13 +124,22 @@ export class NodePipelines implements PipelineLoad {
   #recount(slots: readonly NodeSlot[]): void {
     const { pipelines, nodes } = this.#parts;
     for (const slot of slots) {
-      let count = pipelines.index.ratisThreeCountOf(nodes().uuidOf(slot));
+      const uuid = nodes().uuidOf(slot);
+      let oneCount = pipelines.index.ratisOneCountOf(uuid);
+      let count = pipelines.index.ratisThreeCountOf(uuid);
       for (const { replication, members } of this.#inFlight) {
-        if (replication.type === "RATIS" && replication.factor === 3 && members.includes(slot)) count++;
+        if (!members.includes(slot)) continue;
+        if (isRatis(replication, 1)) oneCount++;
+        if (isRatis(replication, 3)) count++;
       }
+      this.#oneCounts[slot] = oneCount;
       this.#counts[slot] = count;
     }
   }
+}
+
+function isRatis({ type, factor }: ReplicationConfig, wanted: 1 | 3): boolean {
+  return type === "RATIS" && factor === wanted;
 }
 
 function isSame(a: ReplicationConfig, b: ReplicationConfig): boolean {

@@ -14,7 +14,8 @@ interface OfNode {
   readonly ids: Set<Uuid>;
   /** Not closed. */
   activeCount: number;
-  /** Of these, RATIS/THREE. */
+  /** Of these, RATIS/ONE, and RATIS/THREE. */
+  ratisOneCount: number;
   ratisThreeCount: number;
   /** Of those that are not closed, where it is the suggested leader. */
   suggestedCount: number;
@@ -45,6 +46,10 @@ export class PipelineIndex {
 
   activeCountOf(datanode: Uuid): number {
     return this.#byNode.get(datanode)?.activeCount ?? 0;
+  }
+
+  ratisOneCountOf(datanode: Uuid): number {
+    return this.#byNode.get(datanode)?.ratisOneCount ?? 0;
   }
 
   ratisThreeCountOf(datanode: Uuid): number {
@@ -107,11 +112,12 @@ export class PipelineIndex {
     this.#counts[state] += by;
     this.#config(replication).counts[state] += by;
     if (state === "CLOSED") return;
-    const isRatisThree = replication.type === "RATIS" && replication.factor === 3;
+    const ratisFactor = replication.type === "RATIS" ? replication.factor : 0;
     for (const { details } of members) {
       const node = this.#node(details.uuid);
       node.activeCount += by;
-      if (isRatisThree) node.ratisThreeCount += by;
+      if (ratisFactor === 1) node.ratisOneCount += by;
+      if (ratisFactor === 3) node.ratisThreeCount += by;
       if (details.uuid === suggestedLeaderId) node.suggestedCount += by;
     }
   }
@@ -129,7 +135,7 @@ export class PipelineIndex {
   #node(datanode: Uuid): OfNode {
     let node = this.#byNode.get(datanode);
     if (node === undefined) {
-      node = { ids: new Set(), activeCount: 0, ratisThreeCount: 0, suggestedCount: 0 };
+      node = { ids: new Set(), activeCount: 0, ratisOneCount: 0, ratisThreeCount: 0, suggestedCount: 0 };
       this.#byNode.set(datanode, node);
     }
     return node;
@@ -150,6 +156,7 @@ function isSame(a: PipelineCounts, b: PipelineCounts): boolean {
 function isSameNode(a: OfNode, b: OfNode): boolean {
   return (
     a.activeCount === b.activeCount &&
+    a.ratisOneCount === b.ratisOneCount &&
     a.ratisThreeCount === b.ratisThreeCount &&
     a.suggestedCount === b.suggestedCount &&
     a.ids.size === b.ids.size &&

@@ -1,5 +1,6 @@
 import { StrataError } from "../../core/errors.js";
 import type { NodeSlot } from "../../core/ids.js";
+import { PIPELINE } from "../../core/placement-classes.js";
 import type { Random } from "../../core/random.js";
 import {
   printReplication,
@@ -18,7 +19,7 @@ const DATASTREAM_PORT = "RATIS_DATASTREAM";
 /** What the choice of members takes from placement. */
 export interface MemberPlacement {
   /** For RATIS/THREE. */
-  readonly pipelines: Pick<PlacementPolicy, "choose">;
+  readonly pipelines: Pick<PlacementPolicy, "name" | "choose">;
   readonly ec: Pick<PlacementPolicy, "choose">;
   readonly targets: {
     /** RATIS/THREE pipelines that the node takes part in at most (spec 03 §5.2). */
@@ -121,10 +122,13 @@ export class PipelineMembers {
     const { load, placement, nodes, wantsDatastream } = this.#parts;
     const full: NodeSlot[] = [...excluded];
     const withoutPort: NodeSlot[] = [];
-    for (const node of nodes.index.all()) {
+    // In a large cluster most are full in the end: a list of them costs more than the choice.
+    const knowsLimits = placement.pipelines.name === PIPELINE;
+    for (const node of knowsLimits && !wantsDatastream ? [] : nodes.index.all()) {
       if (!isUsable(node)) continue;
-      if (load.countOf(node.slot) >= placement.targets.pipelineLimit(node.slot)) full.push(node.slot);
-      else if (wantsDatastream && !hasDatastreamPort(node)) withoutPort.push(node.slot);
+      const isFull = load.countOf(node.slot) >= placement.targets.pipelineLimit(node.slot);
+      if (isFull && !knowsLimits) full.push(node.slot);
+      else if (!isFull && wantsDatastream && !hasDatastreamPort(node)) withoutPort.push(node.slot);
     }
     const request = { required: 3, favoured, metadataBytes: placement.metadataBytesMin };
     if (withoutPort.length > 0) {

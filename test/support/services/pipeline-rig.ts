@@ -75,7 +75,7 @@ export class PipelineRig {
       slotsOf: (slot) => (this.full.has(slot) ? 0 : 100),
       onChanged: () => {},
     });
-    const policy = { choose: (request: PlacementRequest) => this.#choose(request) };
+    const policy = { name: "test", choose: (request: PlacementRequest) => this.#choose(request) };
     const members = new PipelineMembers({
       nodes,
       load: this.load,
