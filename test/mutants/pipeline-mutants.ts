@@ -156,12 +156,12 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     EVENTS,
   ),
   mutant(
-    "creator-outlives-its-term",
-    "a round goes on under another leader",
+    "new-datanode-waits-in-safe-mode",
+    "a trigger does not overrule the creator's pause",
     "spec 03 §8",
     {
       file: "engine/services/pipeline-creator.ts",
-      find: "      if (this.#round !== round) return;\n",
+      find: "    if (this.#isWanted) return true;\n",
       replace: "",
     },
     CREATOR,

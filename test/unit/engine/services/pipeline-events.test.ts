@@ -99,7 +99,7 @@ test("a datanode's action closes the pipeline, on the leader alone", () => {
   rig.add(OPEN);
   rig.lead(false);
   rig.events.asked(uuidOf(1), actionOn(ID));
-  equal(rig.waiting.length, 0);
+  deepEqual([rig.waiting.length, rig.events.counters.actions, rig.log], [0, 0, []]);
   rig.lead();
   rig.events.asked(uuidOf(1), actionOn(ID));
   rig.events.asked(uuidOf(2), actionOn(ID));
