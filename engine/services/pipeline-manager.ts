@@ -32,6 +32,9 @@ import { Histogram } from "../telemetry/histogram.js";
 import { PipelineWaits } from "./pipeline-waits.js";
 import type { Service } from "./service.js";
 
+/** Of 32 bytes each. A pipeline has a handful of open containers, unless it was imported. */
+export const FIGURES_MAX = 8192;
+
 export interface PipelineManagerParts {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
@@ -199,10 +202,11 @@ export class PipelineManager implements Service {
     this.#once(this.#closing, id, done, this.closeOperation(id, NO_SESSION));
   }
 
-  /** With this leader's figures of the containers (spec 02 §18 rule 2). */
+  /** With this leader's figures of the containers (spec 02 §18 rule 2), as far as an entry of the log has
+   * room: all of them close. */
   closeOperation(pipelineId: Uuid, session: SessionStamp): ClosePipeline {
-    const { containers } = this.#parts.cluster;
-    const figures = containers.open.of(pipelineId).map((id) => this.#figuresOf(id));
+    const ids = this.#parts.cluster.containers.open.of(pipelineId).slice(0, FIGURES_MAX);
+    const figures = ids.map((id) => this.#figuresOf(id));
     return { kind: OPERATION.closePipeline, session, pipelineId, containers: figures };
   }
 

@@ -9,6 +9,7 @@ import {
 import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
+import { FIGURES_MAX } from "../../../../engine/services/pipeline-manager.js";
 import type { PipelineRecord } from "../../../../protocol/schema/records.js";
 import { containerRecord, importBatch, pipelineRecord, uuidOf } from "../../../support/cluster/builders.js";
 import { numberOf, PipelineRig } from "../../../support/services/pipeline-rig.js";
@@ -255,6 +256,21 @@ test("closing takes the live figures of open containers along, and is proposed o
     ["CLOSING", 1002, 10, 100],
   ]);
   deepEqual(rig.commandsOf(1), [], "a close is told by the containers alone");
+});
+
+test("a pipeline closes however many open containers it was imported with", () => {
+  const rig = PipelineRig.of(3);
+  const { pipelineId } = pipelineRecord(1);
+  const open = Array.from({ length: FIGURES_MAX + 2 }, (_, at) =>
+    containerRecord(at + 1, { pipelineId, state: "OPEN" }),
+  );
+  rig.apply(importBatch(open, [pipelineRecord(1)]));
+  rig.live.set(FIGURES_MAX + 2, { sequenceId: 300, usedBytes: 3_000_000, keyCount: 33 });
+  rig.manager.close(pipelineId);
+  rig.settle();
+  const last = rig.applied.state.containers.get(FIGURES_MAX + 2);
+  deepEqual([last?.state, last?.keyCount], ["CLOSING", 10]);
+  equal(rig.applied.state.containers.counts().byState.OPEN, 0);
 });
 
 test("members of a RATIS pipeline that is removed are told to drop it, those of others are not", () => {
