@@ -1,4 +1,4 @@
-import { type Mutant, tests } from "./mutant.js";
+import { type Catcher, type Mutant, tests } from "./mutant.js";
 
 const OPERATIONS = tests("test/unit/engine/cluster/pipelines/pipeline-operations.test.ts");
 const REPORTS = tests("test/unit/engine/cluster/pipelines/pipeline-reports.test.ts");
@@ -17,9 +17,9 @@ function mutant(
   bug: string,
   source: string,
   edit: { readonly file: string; readonly find: string; readonly replace: string },
-  catcher: ReturnType<typeof tests>,
+  ...catchers: readonly Catcher[]
 ): Mutant {
-  return { name, bug, source, edits: [edit], catchers: [catcher], budgetSeconds: 60 };
+  return { name, bug, source, edits: [edit], catchers, budgetSeconds: 60 };
 }
 
 /** Bugs of pipelines, against spec 03 §2 to §9 and §20. */
@@ -52,6 +52,7 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     "spec 03 §5.1",
     { file: MANAGER_FILE, find: "    load.begin(inFlight);\n", replace: "" },
     MANAGER,
+    { kind: "systemSeeds", first: 4, count: 1 },
   ),
   mutant(
     "failed-creation-counts-for-ever",

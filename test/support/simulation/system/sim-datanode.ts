@@ -207,6 +207,8 @@ export class SimDatanode {
   put(row: ReportRow): void {
     this.model.putReplica(this.#rowBytes === ROW_BYTES ? withoutChecksum(row) : row);
     this.#parts.onHeld(row);
+    // What it was before must not be told after it.
+    this.#grown.delete(row.containerId);
     this.#tell([row]);
   }
 

@@ -40,6 +40,7 @@ export class SimWriter {
   readonly #name: string;
   readonly #client: AdminClient;
   #openCount = 0;
+  #unwrittenCount = 0;
   #timer: Timer | undefined;
   readonly counters = { blocks: 0, refusals: 0, written: 0 };
 
@@ -65,9 +66,9 @@ export class SimWriter {
     );
   }
 
-  /** Requests without an answer. */
+  /** Requests without an answer, and blocks that are still to be written. */
   get openCount(): number {
-    return this.#openCount;
+    return this.#openCount + this.#unwrittenCount;
   }
 
   work(): void {
@@ -141,7 +142,11 @@ export class SimWriter {
     const { world, random } = this.#parts;
     for (const { containerId, pipeline: index } of blocks) {
       const pipeline = pipelines[index] as PipelineRecord;
-      world.scheduler.after(random.below(WRITE_MS_MAX), () => this.#write(containerId, pipeline, bytes));
+      this.#unwrittenCount++;
+      world.scheduler.after(random.below(WRITE_MS_MAX), () => {
+        this.#unwrittenCount--;
+        this.#write(containerId, pipeline, bytes);
+      });
     }
   }
 

@@ -386,6 +386,9 @@ export class Simulation {
     serving.cluster.checkInvariants();
     serving.raft.checkInvariants();
     for (const shard of scm.shards) shard.checkInvariants();
+    // Pipelines are created in the background, whatever else is at rest.
+    const hasAll = (): boolean => serving.cluster.appliedIndex === this.#journal.appliedIndex;
+    await this.#until(`${scm.name} has applied everything`, hasAll, HEAL_MS_MAX);
     this.#checkReplicated(serving);
     await checkReplicas(serving, this.world.scheduler, this.#plan, this.#datanodes);
     const { replicaCount, unknownReplicaCount } = serving.shards.statistics();
