@@ -1,13 +1,12 @@
 import { BodyWriter } from "../../protocol/codec/body-writer.js";
-import { codecOf } from "../../protocol/codec/codec.js";
 import type { RequestOf } from "../../protocol/schema/messages.js";
-import { CONTAINER } from "../../protocol/schema/records.js";
 import { printReplication } from "../cluster/containers/replication-config.js";
 import { readFirstContainerId } from "../cluster/operation-result.js";
 import { StrataError } from "../core/errors.js";
 import type { Answer } from "../gateway/answer.js";
 import type { RpcSession } from "../gateway/rpc-session.js";
 import type { AdminServices } from "./admin-services.js";
+import { ContainerWriter } from "./container-writer.js";
 import { type Mutations, refusalOf } from "./mutations.js";
 import { stampOf } from "./request-checks.js";
 
@@ -16,17 +15,18 @@ const ID_BYTES = 8;
 
 /** Of ALLOCATE_CONTAINER_RESPONSE. */
 const FIELD_COUNT = 2;
-const CONTAINER_CODEC = codecOf(CONTAINER);
 
 /** Containers that an administrator asks for (spec 02 §5.3). */
 export class ContainerCreations {
   readonly #services: AdminServices;
   readonly #mutations: Mutations;
   readonly #writer = new BodyWriter();
+  readonly #containers: ContainerWriter;
 
   constructor(services: AdminServices, mutations: Mutations) {
     this.#services = services;
     this.#mutations = mutations;
+    this.#containers = new ContainerWriter(services.cluster, services.replicas);
   }
 
   allocate(
@@ -59,15 +59,15 @@ export class ContainerCreations {
   #created(body: Uint8Array): Uint8Array | StrataError {
     const { cluster, encodedPipelines } = this.#services;
     const containerId = readFirstContainerId(body);
-    const container = cluster.containers.get(containerId);
-    if (container?.pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
-    const { pipelineId } = container;
+    const { table } = cluster.containers;
+    const pipelineId = table.state(containerId) === 0 ? undefined : table.read(containerId).pipelineId;
+    if (pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
     const pipeline = encodedPipelines.get(pipelineId);
     if (pipeline === undefined) return new StrataError("PIPELINE_NOT_FOUND", { pipelineId });
     const writer = this.#writer;
     writer.begin();
     writer.array(FIELD_COUNT);
-    writer.encoded(CONTAINER_CODEC.encodeValue(container));
+    this.#containers.write(writer, containerId);
     writer.encoded(pipeline.bytes);
     return writer.frame().slice();
   }
