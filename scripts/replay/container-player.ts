@@ -1,17 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AdminClient, RemoteError } from "../../protocol/client/index.js";
+import type { Uuid } from "../../engine/core/uuid.js";
+import {
+  type AdminClient,
+  type LocatedContainer,
+  locatedContainers,
+  RemoteError,
+} from "../../protocol/client/index.js";
 import type { RequestOf } from "../../protocol/schema/messages.js";
-import type { ContainerRecord } from "../../protocol/schema/records.js";
+import type { ContainerRecord, PipelineRecord } from "../../protocol/schema/records.js";
 import { compareReplicas, type Differences } from "./compare.js";
 import { ContainerComparison, REFUSED } from "./compare-containers.js";
+import { PipelineComparison, shownLocations, shownPipelines } from "./compare-pipelines.js";
 import { containerFilter } from "./convert.js";
 import { Importer } from "./importer.js";
 import type { TraceModel } from "./model.js";
-import { type JsonObject, number, object, string, type TraceLine } from "./trace.js";
+import { type JsonObject, number, object, objects, string, type TraceLine, uuidText } from "./trace.js";
 import { type ContainerNews, shownContainer, shownInfos, shownReplicas } from "./trace-containers.js";
 import type { TraceDatanode } from "./trace-datanode.js";
 
 const LIST_PAGE = 512;
+const PIPELINES_PAGE = 128;
 const STRIPE_ROWS = 65_536;
 /** A step that a report brings about goes from a shard over main and the log, in real time. */
 const SETTLE_MS_MAX = 10_000;
@@ -32,6 +40,7 @@ export class ContainerPlayer {
   readonly #shardCount: number;
   readonly #importer = new Importer();
   readonly #comparison: ContainerComparison;
+  readonly #pipelines: PipelineComparison;
 
   constructor({ differences, model, client, shardCount }: ContainerPlayerParts) {
     this.#shardCount = shardCount;
@@ -39,6 +48,7 @@ export class ContainerPlayer {
     this.#model = model;
     this.#client = client;
     this.#comparison = new ContainerComparison(differences, model.containers);
+    this.#pipelines = new PipelineComparison(differences, model.parts);
   }
 
   /** What a datanode says in one call: each report when the steps of the one before are done. The actions
@@ -78,6 +88,8 @@ export class ContainerPlayer {
     await this.#settle(line.where);
     switch (line.type) {
       case "AllocateScmBlock":
+        await this.#blocks(line.where, response);
+        return true;
       case "AllocateContainer":
       case "AllocatePipeline":
         return true;
@@ -86,6 +98,11 @@ export class ContainerPlayer {
       case "GetContainerWithPipelineBatch":
       case "GetExistContainerWithPipelinesInBatch":
         await this.#containers(line, infos);
+        await this.#locations(line.where, response);
+        return true;
+      case "ListPipelines":
+      case "GetPipeline":
+        await this.#comparePipelines(line, response);
         return true;
       case "ListContainer":
         await this.#list(line, infos);
@@ -106,7 +123,56 @@ export class ContainerPlayer {
       compareReplicas(this.#differences, where, id, replicas, containers.replicas(id));
       if (containers.strata(id) !== undefined) this.#comparison.atEnd(where, id, await this.#get(id));
     }
-    this.#differences.leaveOut("pipelines", this.#importer.pipelineIds.size);
+    for (const pipeline of (await this.#ourPipelines()).values()) this.#pipelines.atEnd(where, pipeline);
+  }
+
+  async #comparePipelines({ where, type }: TraceLine, response: JsonObject): Promise<void> {
+    const ours = await this.#ourPipelines();
+    const { pipelineIds } = this.#importer;
+    for (const theirs of shownPipelines(response)) {
+      const id = uuidText(object(theirs["id"]));
+      this.#pipelines.shown(where, ours.get(id), theirs, pipelineIds.has(id));
+      ours.delete(id);
+    }
+    if (type !== "ListPipelines") return;
+    for (const [id, pipeline] of ours) this.#pipelines.notListed(where, pipeline, pipelineIds.has(id));
+  }
+
+  async #ourPipelines(): Promise<Map<string, PipelineRecord>> {
+    const pipelines = new Map<string, PipelineRecord>();
+    let after: Uuid | undefined;
+    for (let more = true; more; ) {
+      const next = after === undefined ? {} : { after };
+      const page = await this.#client().listPipelines({ countMax: PIPELINES_PAGE, ...next });
+      for (const pipeline of page.pipelines) pipelines.set(pipeline.pipelineId, pipeline);
+      after = page.pipelines.at(-1)?.pipelineId;
+      more = page.more;
+    }
+    return pipelines;
+  }
+
+  async #blocks(where: string, response: JsonObject): Promise<void> {
+    const blocks = objects(object(response["allocateScmBlockResponse"])["blocks"]);
+    const idOf = (block: JsonObject): number => number(object(block["containerBlockID"])["containerID"]);
+    const ours = await this.#located(blocks.map(idOf));
+    for (const block of blocks) {
+      this.#pipelines.allocated(where, ours.get(idOf(block)), object(block["pipeline"]));
+    }
+  }
+
+  async #located(containerIds: readonly number[]): Promise<ReadonlyMap<number, LocatedContainer>> {
+    const answer = await this.#client().getContainersWithPipelines({ containerIds, existingOnly: true });
+    return new Map(locatedContainers(answer).map((each) => [each.container.containerId, each]));
+  }
+
+  async #locations(where: string, response: JsonObject): Promise<void> {
+    const shown = shownLocations(response);
+    if (shown.length === 0) return;
+    const containerIds = shown.map((each) => number(object(each["containerInfo"])["containerID"]));
+    const ours = await this.#located(containerIds);
+    shown.forEach((theirs, i) => {
+      this.#pipelines.located(where, ours.get(containerIds[i] as number), theirs);
+    });
   }
 
   async #containers({ where, request }: TraceLine, infos: readonly JsonObject[]): Promise<void> {

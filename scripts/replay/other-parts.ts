@@ -83,14 +83,21 @@ export class OtherParts {
 
   #closings({ replicas }: Container, { pipelineId }: ContainerKind): string[] {
     const causes: string[] = [];
-    if (this.#isPipelineClosed(pipelineId)) causes.push(CAUSE.PIPELINE);
+    if (this.isPipelineClosed(pipelineId)) causes.push(CAUSE.PIPELINE);
     const holders = [...replicas.keys()];
     if (holders.some((uuid) => this.#nodes.healthsOf(uuid).has("DEAD"))) causes.push(CAUSE.DEAD_NODE);
     if ([...replicas.values()].some(({ state }) => state !== "OPEN")) causes.push(CAUSE.REPLICATION);
     return causes;
   }
 
-  #isPipelineClosed(id: string): boolean {
+  /** As the trace has shown it; undefined when it never has. */
+  membersOf(id: string): ReadonlySet<string> | undefined {
+    const members = this.#pipelines.get(id)?.members;
+    return members === undefined || members.size === 0 ? undefined : members;
+  }
+
+  /** Whether it may be closed, or be gone. */
+  isPipelineClosed(id: string): boolean {
     const pipeline = this.#pipelines.get(id);
     if (pipeline === undefined) return false;
     if (pipeline.isClosed) return true;

@@ -225,10 +225,6 @@ export class Player {
         }
         return;
       }
-      case "ListPipelines":
-      case "GetPipeline":
-        await this.#client.listPipelines({ countMax: 128 });
-        return this.differences.leaveOut(`answer ${line.type}`);
       default:
         return this.differences.leaveOut(`call ${line.type}`);
     }
