@@ -39,6 +39,7 @@ export class PipelineComparison {
   /** Ours that an answer with all pipelines leaves out. */
   notListed(where: string, ours: PipelineRecord, wasShown: boolean): void {
     if (!wasShown) this.#leaveOut("made by Strata alone");
+    else if (ours.state === "CLOSED") this.#leaveOut("removed by the scrubber");
     else if (this.#parts.isPipelineClosed(ours.pipelineId)) this.#leaveOut(CAUSE.PIPELINE);
     else this.#differences.add(`${where}: pipeline ${ours.pipelineId}`, "pipeline", "present", "absent");
   }
@@ -118,8 +119,7 @@ export class PipelineComparison {
       return;
     }
     const isClosed = this.#parts.isPipelineClosed(ours.pipelineId);
-    if (ours.state === "ALLOCATED" && theirs === "OPEN") this.#leaveOut("opened by its reports");
-    else if (isClosed && (ours.state === "CLOSED" || theirs === "CLOSED")) this.#leaveOut(CAUSE.PIPELINE);
+    if (isClosed && (ours.state === "CLOSED" || theirs === "CLOSED")) this.#leaveOut(CAUSE.PIPELINE);
     else this.#differences.add(at, "state", ours.state, theirs);
   }
 

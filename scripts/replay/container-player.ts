@@ -127,15 +127,29 @@ export class ContainerPlayer {
   }
 
   async #comparePipelines({ where, type }: TraceLine, response: JsonObject): Promise<void> {
-    const ours = await this.#ourPipelines();
+    const shown = shownPipelines(response);
+    const ours = await this.#openedPipelines(shown);
     const { pipelineIds } = this.#importer;
-    for (const theirs of shownPipelines(response)) {
+    for (const theirs of shown) {
       const id = uuidText(object(theirs["id"]));
       this.#pipelines.shown(where, ours.get(id), theirs, pipelineIds.has(id));
       ours.delete(id);
     }
     if (type !== "ListPipelines") return;
     for (const [id, pipeline] of ours) this.#pipelines.notListed(where, pipeline, pipelineIds.has(id));
+  }
+
+  /** Ours, when those that the answer shows as open have had the time that the log takes to open them. */
+  async #openedPipelines(shown: readonly JsonObject[]): Promise<Map<string, PipelineRecord>> {
+    const open = shown.filter(({ state }) => state === "PIPELINE_OPEN");
+    const ids = open.map(({ id }) => uuidText(object(id)));
+    let ours = await this.#ourPipelines();
+    for (let ms = 0; ms < SETTLE_MS_MAX; ms += SETTLE_STEP_MS) {
+      if (ids.every((id) => ours.get(id)?.state !== "ALLOCATED")) break;
+      await sleep(SETTLE_STEP_MS);
+      ours = await this.#ourPipelines();
+    }
+    return ours;
   }
 
   async #ourPipelines(): Promise<Map<string, PipelineRecord>> {

@@ -216,6 +216,8 @@ export class Player {
     switch (line.type) {
       case "QueryNode":
         return this.#queryNode(line, objects(object(response["nodeQueryResponse"])["datanodes"]));
+      case "RecommissionNodes":
+        return this.#recommission(object(line.request["recommissionNodesRequest"])["hosts"]);
       case "SingleNodeQuery":
         return this.#singleNode(line, object(object(response["singleNodeQueryResponse"])["datanode"]));
       case "DatanodeUsageInfo": {
@@ -238,6 +240,20 @@ export class Player {
     const node = this.#model.nodes.get(uuid);
     const expiry = size(object(answer["nodeID"])["persistedOpStateExpiry"]);
     if (node !== undefined && node.operationalState !== shown) await this.#intend(uuid, shown, expiry);
+  }
+
+  /** At once: what follows from it, such as pipelines, would else come before. Hosts are written with a port.
+   */
+  async #recommission(hosts: JsonObject[string]): Promise<void> {
+    for (const host of Array.isArray(hosts) ? hosts.map(string) : []) {
+      const [name, port] = host.split(":");
+      for (const node of this.#model.nodes.values()) {
+        const isMeant = port === undefined || node.ports.split(" ").some((each) => each.endsWith(`=${port}`));
+        if (isMeant && (node.hostName === name || node.ipAddress === name)) {
+          await this.#intend(node.uuid, "IN_SERVICE", 0);
+        }
+      }
+    }
   }
 
   /** A node that an answer about one state leaves out has left that state: the monitor has finished what it
