@@ -48,6 +48,7 @@ export class PipelineComparison {
   located(where: string, ours: LocatedContainer | undefined, theirs: JsonObject): void {
     const shown = shownContainer(object(theirs["containerInfo"]));
     const pipeline = object(theirs["pipeline"]);
+    if (pipeline["id"] === undefined) return;
     const at = `${where}: pipeline with container ${shown.id}`;
     // The comparison of containers has judged these.
     if (ours === undefined || ours.container.state !== shown.state) {

@@ -132,6 +132,14 @@ export class ContainerModel {
     this.#change(id, closed, isTaken ? closed : (container) => container);
   }
 
+  /** A datanode asked for it: Strata closes its containers with it. What the recorded SCM made of it, the
+   * other parts tell. */
+  pipelineClosed(pipelineId: string): void {
+    for (const [id, { kind }] of this.#entries) {
+      if (kind.pipelineId === pipelineId) this.#change(id, closed, (container) => container);
+    }
+  }
+
   /** Release 2.2.0 writes the container's row with the transaction (spec 00, 02 §1). */
   deleteTransaction(id: number): void {
     const save = (container: Container) => ({ ...container, saved: figuresOf(container) });

@@ -126,7 +126,9 @@ export class TraceModel {
     }
     for (const action of objects(object(request["pipelineActions"])["pipelineActions"])) {
       const { pipelineID } = object(action["closePipeline"]);
-      if (pipelineID !== undefined) this.parts.pipelineClosed(uuidText(object(pipelineID)));
+      if (pipelineID === undefined) continue;
+      this.parts.pipelineClosed(uuidText(object(pipelineID)));
+      this.containers.pipelineClosed(uuidText(object(pipelineID)));
     }
     return true;
   }
