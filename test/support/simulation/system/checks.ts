@@ -18,6 +18,8 @@ import type { SimDatanode } from "./sim-datanode.js";
 const BULK_STEP = 50;
 /** Of a configuration. */
 const SHARDS_MAX = 8;
+/** A shard takes only so many. */
+const QUERIES_AT_ONCE = 512;
 /** Of a stripe. */
 const CHECKED_ROW = 1;
 
@@ -80,7 +82,11 @@ export async function checkReplicas(
     ...Array.from({ length: SHARDS_MAX }, (_, stripe) => stripe * STRIPE_ROWS + CHECKED_ROW),
   ];
   const ids = [...new Set(all)];
-  const answers = await scheduler.settle(Promise.all(ids.map((id) => queryReplicas(scm, id))));
+  const answers: (readonly ReplicaFacts[])[] = [];
+  for (let at = 0; at < ids.length; at += QUERIES_AT_ONCE) {
+    const some = ids.slice(at, at + QUERIES_AT_ONCE).map((id) => queryReplicas(scm, id));
+    answers.push(...(await scheduler.settle(Promise.all(some))));
+  }
   let total = 0;
   for (const datanode of datanodes) {
     const slot = nodes.slotOf(datanode.uuid);

@@ -46,6 +46,8 @@ export class MutationSource {
   readonly #plan: SimPlan;
   readonly #ledger: Ledger;
   #lastTag = 0;
+  /** By these ids imports are known in the log. */
+  readonly #firstImported = new Set<number>();
 
   constructor(random: Random, plan: SimPlan, ledger: Ledger) {
     this.#random = random;
@@ -65,7 +67,11 @@ export class MutationSource {
     const wanted = 1 + this.#random.below(IMPORT_MAX);
     const isNew = (key: string) => this.#ledger.value(key) === "" && this.#ledger.isCertain(key);
     const ids = this.#someContainers(isNew, wanted);
-    return ids.length === 0 ? undefined : this.importOf(ids);
+    const [first] = ids;
+    // One that was refused cannot be told from its repetition in the log.
+    if (first === undefined || this.#firstImported.has(first)) return undefined;
+    this.#firstImported.add(first);
+    return this.importOf(ids);
   }
 
   importOf(ids: readonly number[]): Mutation {
