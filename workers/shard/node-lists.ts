@@ -1,5 +1,4 @@
 import { assert } from "../../engine/core/assert.js";
-import { STRIPE_ROWS } from "../shared/container-layout.js";
 import { ListPool } from "./list-pool.js";
 
 /** The lists of one node. */
@@ -49,11 +48,8 @@ export class NodeLists {
     this.length = (index?.words[2 * place + 1] as number) >>> CLASS_BITS;
   }
 
-  /** Of the located list: how many entries are below `offset`, which may lie before or behind the stripe. */
+  /** Of the located list: how many entries are below `offset`. */
   countBelow(offset: number): number {
-    // As for most stripes of a chunk: no search through a list that is in no cache.
-    if (offset <= 0) return 0;
-    if (offset >= STRIPE_ROWS) return this.length;
     const { entries, start } = this;
     let low = 0;
     let high = this.length;
