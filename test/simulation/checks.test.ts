@@ -43,7 +43,8 @@ describe("a simulation", () => {
       scm.crash("process");
       scm.disk.loseBatches(RAFT_DIRECTORY, 60);
       scm.start();
-    });
+      // So seldom that the batches are of more than the second that the watermark may be behind.
+    }, 5);
     await assert.rejects(harmed, { code: "LOG_BEHIND_WATERMARK" });
   });
 
@@ -66,7 +67,7 @@ describe("a simulation", () => {
   });
 
   test("sees a container that is left behind", async () => {
-    await assert.rejects(playWith(forget), /does not heal: .* is due/);
+    await assert.rejects(playWith(forget), /does not heal: .* (is due|wait for their close commands)/);
   });
 });
 

@@ -53,7 +53,10 @@ export class Ledger {
   }
 
   begin(change: Change): void {
-    assert(!this.#outcomes.has(change.tag), `the tag ${change.tag} was used before`);
+    // What was refused may be asked for again: an import whose pipeline had been closed, for one.
+    const before = this.#outcomes.get(change.tag);
+    assert(before === undefined || before === "refused", `the tag ${change.tag} was used before`);
+    this.#outcomes.delete(change.tag);
     for (const [key, value] of change.values) {
       const register = this.#register(key);
       assert(register.pending === undefined, `${key} has a change under way`);
