@@ -36,6 +36,8 @@ export class SimConnection implements ClientConnection {
   #timer: Timer | undefined;
   /** Its machine is dead: the other side does not know. */
   #isSilent = false;
+  /** `goSilent` was called then. */
+  #wentSilentMs: number | undefined;
 
   constructor(network: SimNetwork, { clientHost, url, options, handler, scheduler }: Dialled) {
     const address = URL.canParse(url) ? new URL(url) : undefined;
@@ -64,6 +66,12 @@ export class SimConnection implements ClientConnection {
 
   get hasEnded(): boolean {
     return this.#state === "closed" && this.#server?.isOpen !== true;
+  }
+
+  /** Since when it is silent (`goSilent`), as long as the client takes it for alive. */
+  get silentSinceMs(): number | undefined {
+    const isUsed = this.#state === "opening" || this.#state === "open";
+    return isUsed ? this.#wentSilentMs : undefined;
   }
 
   begin(): void {
@@ -135,6 +143,7 @@ export class SimConnection implements ClientConnection {
 
   /** The client's machine is gone without a word: nothing arrives any more on either side. */
   goSilent(): void {
+    this.#wentSilentMs ??= this.#network.clock.monotonicMs();
     this.hold();
   }
 

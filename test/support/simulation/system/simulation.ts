@@ -3,7 +3,6 @@ import { ClusterState } from "../../../../engine/cluster/cluster-state.js";
 import { OPERATION } from "../../../../engine/cluster/operation.js";
 import { assert } from "../../../../engine/core/assert.js";
 import type { NodeSlot } from "../../../../engine/core/ids.js";
-import { ROLE } from "../../../../engine/raft/types.js";
 import type { Scm } from "../../../../engine/scm.js";
 import { directoriesOf, STRIPE_BYTES } from "../../../../engine/scm-storage.js";
 import { verify } from "../../../../engine/storage/verify.js";
@@ -17,6 +16,7 @@ import { type DueDecision, DueDecisions } from "./due-decisions.js";
 import { Faults } from "./faults.js";
 import { HotRegisters } from "./hot-registers.js";
 import { Journal } from "./journal.js";
+import { LeaderLimit } from "./leader-limit.js";
 import { Ledger } from "./ledger.js";
 import { MutationSource, tagOf } from "./mutations.js";
 import { Observer } from "./observer.js";
@@ -37,8 +37,6 @@ import { SimTrace } from "./trace.js";
 const CLOSING_COUNT_MAX = 100_000;
 /** Everything has healed within this virtual time after the last fault. */
 const HEAL_MS_MAX = 60_000;
-/** Three election timeouts, and what a start takes. */
-const LEADER_MS_MAX = 3_500;
 const SETUP_MS_MAX = 20_000;
 const HEALTH_LOOK_MS = 250;
 const MEND_MS = 1_000;
@@ -242,26 +240,10 @@ export class Simulation {
    * was split. */
   async #elect(): Promise<void> {
     const { world, group, trace } = this;
-    const awake = group.present.map(({ awakeSinceMs }) => awakeSinceMs).filter(Number.isFinite);
-    let fromMs = Math.max(world.scheduler.nowMs, ...awake);
-    let { confIndex } = group.journal;
-    let splitTerm = 0;
-    const hasLeader = (): boolean => {
-      const { leader, journal } = group;
-      const { nowMs } = world.scheduler;
-      if (leader !== undefined && nowMs >= fromMs) return true;
-      // A leader may end its office by what it found in its log.
-      if (journal.confIndex !== confIndex) fromMs = Math.max(fromMs, nowMs);
-      confIndex = journal.confIndex;
-      // Two that stand at the same moment have one vote each, by chance: then they draw again.
-      const term = splitTermOf(group);
-      if (term > splitTerm) fromMs = Math.max(fromMs, nowMs);
-      splitTerm = Math.max(splitTerm, term);
-      assert(nowMs < fromMs + LEADER_MS_MAX, `nobody leads ${LEADER_MS_MAX} ms after everything healed`);
-      return false;
-    };
-    await this.#until("somebody leads", hasLeader, 2 * HEAL_MS_MAX);
-    trace.line("sim", `led by ${group.leader?.name} after ${Math.round(world.scheduler.nowMs - fromMs)} ms`);
+    const limit = new LeaderLimit(world, group);
+    await this.#until("somebody leads", () => limit.look(), 2 * HEAL_MS_MAX);
+    const tookMs = Math.round(world.scheduler.nowMs - limit.fromMs);
+    trace.line("sim", `led by ${group.leader?.name} after ${tookMs} ms`);
   }
 
   async #heal(): Promise<void> {
@@ -456,18 +438,4 @@ export class Simulation {
     };
     await this.world.scheduler.runUntil(what, look, limitMs);
   }
-}
-
-/** The highest term in which two are candidates now, 0 when there is none. */
-function splitTermOf(group: SimGroup): number {
-  const terms = new Set<number>();
-  let split = 0;
-  for (const { running } of group.present) {
-    const status = running?.raft.status();
-    if (status?.softState.role !== ROLE.CANDIDATE) continue;
-    const { term } = status.hardState;
-    if (terms.has(term)) split = Math.max(split, term);
-    terms.add(term);
-  }
-  return split;
 }

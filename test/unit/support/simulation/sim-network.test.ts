@@ -114,8 +114,11 @@ test("a healthy connection that says nothing stays open", async () => {
 
 test("a silent client is closed after the idle timeout, and its own close ends by timeout", async () => {
   const { world, handler, client, connection } = await connect();
+  assert.equal(connection.silentSinceMs, undefined);
   connection.goSilent();
+  assert.equal(connection.silentSinceMs, world.scheduler.nowMs);
   client.connection.close(1000, "");
+  assert.equal(connection.silentSinceMs, undefined, "the client has noticed");
   await world.scheduler.runUntil("the client gives up", () => client.closed !== undefined);
   assert.equal(client.closed?.code, 1006);
   assert.equal(handler.closed.length, 0);
