@@ -15,6 +15,10 @@ export interface CheckedLoadOptions {
   readonly clients: number;
 }
 
+/** Settings of the SCM under a checked load: it imports every pipeline there is, and nothing changes at rest,
+ * so the SCM makes no pipelines by itself. */
+export const CHECKED_LOAD_SETTINGS: readonly string[] = ["ozone.replication=none"];
+
 /** What a check has looked at. */
 export interface Checked {
   readonly laneCount: number;

@@ -2,7 +2,7 @@ import { SeededRandom } from "../../engine/core/random.js";
 import { ScmHome, serving } from "../../test/support/process/scm-home.js";
 import type { StrataProcess } from "../../test/support/process/strata-process.js";
 import { waitFor } from "../../test/support/wait.js";
-import { CheckedLoad } from "./checked-load.js";
+import { CHECKED_LOAD_SETTINGS, CheckedLoad } from "./checked-load.js";
 import { type Moment, moments, momentText, randomSettings, stateLogBytes } from "./moments.js";
 
 export interface Kill9Options {
@@ -27,8 +27,7 @@ const LOAD_MS_MAX = 600;
 /** Kills an SCM again and again, and compares what is left with what it had answered. Ends at the first round
  * that fails. Nothing that it started is left when it resolves. */
 export async function runKill9(options: Kill9Options): Promise<Kill9Result> {
-  // Nothing may change at rest: no pipelines in the background.
-  const home = await ScmHome.create(["ozone.replication=none"]);
+  const home = await ScmHome.create(CHECKED_LOAD_SETTINGS);
   const run = new Kill9Run(options, home);
   let failure: Error | undefined;
   try {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
+import { CHECKED_LOAD_SETTINGS, CheckedLoad } from "../../../scripts/kill9/checked-load.js";
 import { ScmHome } from "../../support/process/scm-home.js";
 import { waitFor } from "../../support/wait.js";
 
@@ -12,7 +12,7 @@ const END_LIMIT_MS = 3_000;
 
 for (const role of ["log", "state"]) {
   test(`a dead ${role} thread ends the SCM, the next start has all of it (seed ${SEED})`, async () => {
-    const home = await ScmHome.create(["strata.state.flush.interval=50ms"]);
+    const home = await ScmHome.create([...CHECKED_LOAD_SETTINGS, "strata.state.flush.interval=50ms"]);
     const load = new CheckedLoad({ endpoint: home.endpoint, seed: SEED, clients: 4 });
     try {
       const scm = await home.start([], { entry: BREAKABLE, withChannel: true });

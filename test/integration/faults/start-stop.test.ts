@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAdminClient } from "../../../protocol/client/index.js";
-import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
+import { CHECKED_LOAD_SETTINGS, CheckedLoad } from "../../../scripts/kill9/checked-load.js";
 import { ScmHome } from "../../support/process/scm-home.js";
 import { waitFor } from "../../support/wait.js";
 
@@ -64,7 +64,7 @@ test("a wrong configuration ends with 78 and tells all problems", async () => {
 });
 
 test("SIGTERM under load ends with 0 in time and loses nothing", async () => {
-  const home = await ScmHome.create();
+  const home = await ScmHome.create(CHECKED_LOAD_SETTINGS);
   const load = new CheckedLoad({ endpoint: home.endpoint, seed: 5, clients: 4 });
   try {
     const scm = await home.start();

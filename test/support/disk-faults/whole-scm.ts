@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CheckedLoad } from "../../../scripts/kill9/checked-load.js";
+import { CHECKED_LOAD_SETTINGS, CheckedLoad } from "../../../scripts/kill9/checked-load.js";
 import { ScmHome, serving } from "../process/scm-home.js";
 import type { Ending, StrataProcess } from "../process/strata-process.js";
 import { waitFor } from "../wait.js";
@@ -9,6 +9,7 @@ import { SmallDisk } from "./small-disk.js";
 
 /** Flushes and truncations of the log happen all the time. */
 const SETTINGS = [
+  ...CHECKED_LOAD_SETTINGS,
   "strata.state.flush.interval=20ms",
   "strata.state.flush.items.max=64",
   "strata.raft.log.entries.max=1000",

@@ -15,6 +15,7 @@ export class ScmHome {
   readonly raftPort: number;
   readonly logFile: string;
   readonly #settings: readonly string[];
+  readonly #started: StrataProcess[] = [];
 
   private constructor(
     directory: string,
@@ -71,7 +72,10 @@ export class ScmHome {
 
   /** Starts the SCM's process; it serves when `serving` resolves. */
   spawn(settings: readonly string[] = [], options: StrataProcessOptions = {}): StrataProcess {
-    return new StrataProcess(["scm", ...this.options(settings)], { logFile: this.logFile, ...options });
+    const words = ["scm", ...this.options(settings)];
+    const scm = new StrataProcess(words, { logFile: this.logFile, ...options });
+    this.#started.push(scm);
+    return scm;
   }
 
   /** A process that serves. */
@@ -85,8 +89,10 @@ export class ScmHome {
     return runStrata(["verify", this.metadataDir]);
   }
 
+  /** Ends what still runs on it, as after a test that failed, and removes it. */
   remove(): void {
-    rmSync(this.directory, { recursive: true, force: true });
+    for (const scm of this.#started) if (scm.isAlive) scm.signal("SIGKILL");
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
