@@ -46,7 +46,7 @@ export class IdRange {
   /** A reservation was applied by an entry of `term`; one of an older term is lost. */
   add(reservation: Reservation, term: Term): void {
     if (term !== this.#term) return;
-    if (this.#taken === this.#count) {
+    if (this.available === 0) {
       this.#use(reservation);
       return;
     }

@@ -56,6 +56,16 @@ test("several numbers at once are consecutive, and end with their reservation", 
   assert.equal(range.take(10), 0);
 });
 
+test("reservations are used in the order in which they were made", () => {
+  const range = new IdRange(term(5));
+  range.add({ first: FIRST, count: 2 }, term(5));
+  range.add({ first: FIRST + 2n, count: 2 }, term(5));
+  range.take(2);
+  range.add({ first: FIRST + 4n, count: 2 }, term(5));
+  const taken = [take(range), take(range), take(range), take(range), take(range)];
+  assert.deepEqual(taken, [FIRST + 2n, FIRST + 3n, FIRST + 4n, FIRST + 5n, undefined]);
+});
+
 test("a range runs out from its half on, unless another one waits", () => {
   const range = new IdRange(term(5));
   assert.equal(range.isRunningOut, true);
