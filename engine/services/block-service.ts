@@ -88,6 +88,8 @@ export class BlockService implements Service {
   readonly #parts: BlockServiceParts;
   readonly #placer: BlockPlacer;
   readonly #ids: LocalIds;
+  /** Why the last reservation of ids was not to be had. */
+  #idRefusal = "";
   #isServing = false;
   #waiting: Waiter[] = [];
   #isWakeDue = false;
@@ -239,12 +241,12 @@ export class BlockService implements Service {
   #hopelessness({ request, exclusions, deadlineMs }: Waiter, into: Allocation): string | undefined {
     const { groups, growth, clock, waitMs } = this.#parts;
     const group = groups.of(request.replication, request.owner);
+    const lacksIds = into.count >= request.count;
     if (clock.monotonicMs() >= deadlineMs) {
-      const last = group.refusal === "" ? "" : `; last: ${group.refusal}`;
-      return `nothing came up within ${waitMs} ms${last}`;
+      const refusal = lacksIds ? this.#idRefusal : group.refusal;
+      return `nothing came up within ${waitMs} ms${refusal === "" ? "" : `; last: ${refusal}`}`;
     }
-    // It is only the ids that are missing.
-    if (into.count >= request.count) return undefined;
+    if (lacksIds) return undefined;
     return growth.grow(group, exclusions) ? undefined : group.refusal;
   }
 
@@ -277,7 +279,9 @@ export class BlockService implements Service {
   #reserve(count: number, term: Term): void {
     const kind = OPERATION.reserveSequence;
     this.#parts.propose({ kind, session: NO_SESSION, sequence: "localId", count }, (outcome) => {
-      if (errorOfOutcome(outcome) === undefined) {
+      const error = errorOfOutcome(outcome);
+      this.#idRefusal = error?.message ?? "";
+      if (error === undefined) {
         this.#ids.reserved(readReservation((outcome as OperationResult).body), term);
         this.roomChanged();
       } else this.#ids.failed(term);

@@ -31,8 +31,9 @@ export interface PipelineSource {
     },
     done: PipelineEnd,
   ): void;
+  open(id: Uuid, leaderId: Uuid | undefined): void;
   whenOpen(ids: readonly Uuid[], limitMs: number, done: PipelineEnd): void;
-  close(id: Uuid): void;
+  close(id: Uuid, done: (refusal: StrataError | undefined) => void): void;
 }
 
 /** Of the fleet. */
@@ -49,7 +50,7 @@ export interface ContainerGrowthParts {
     create(group: WritableGroup, pipeline: WritablePipeline, count: number): boolean;
     forget(): void;
   };
-  readonly pipelines: PipelineSource;
+  readonly pipelines: Omit<PipelineSource, "open">;
   readonly index: Pick<PipelineIndex, "countsOf">;
   readonly slotOf: (uuid: Uuid) => NodeSlot | undefined;
   readonly fleet: () => FleetCounts;
@@ -76,7 +77,7 @@ export class ContainerGrowth implements Growth {
 
   onShort(group: WritableGroup, pipeline: WritablePipeline, isFull: boolean): void {
     if (group.replication.type === "EC") {
-      if (isFull) this.#parts.pipelines.close(pipeline.record.pipelineId);
+      if (isFull) this.#close(group, pipeline);
       return;
     }
     const { containers, containerLimit, creatingCount } = pipeline;
@@ -123,12 +124,36 @@ export class ContainerGrowth implements Growth {
   #growEc(group: WritableGroup, exclusions: Exclusions | undefined): boolean {
     const count = group.pipelines.length;
     const max = Math.max(this.#ecPipelineCountMax(group), this.#parts.fleet().healthyNodeCount);
-    if (count >= max) {
-      group.refusal = `the limit of ${max} pipelines is reached with ${count}, none of them could be closed`;
-      return false;
+    if (count < max) {
+      this.#createPipeline(group, exclusions);
+      return group.creatingCount > 0;
     }
-    this.#createPipeline(group, exclusions);
-    return group.creatingCount > 0;
+    if (group.closingCount === 0) this.#closeEmpty(group);
+    // Others may take the place of those that end.
+    if (group.closingCount > 0) return true;
+    group.refusal = `the limit of ${max} pipelines is reached with ${count}, none of them could be closed`;
+    return false;
+  }
+
+  /** Those whose container was closed, as a full one is by its datanodes: no block is asked of them any more,
+   * so that none would find them full (spec 03 §10.3 step 2). */
+  #closeEmpty(group: WritableGroup): void {
+    if (group.ready.length === group.pipelines.length) return;
+    for (const pipeline of group.pipelines) {
+      if (pipeline.containers.length === 0) this.#close(group, pipeline);
+    }
+  }
+
+  #close(group: WritableGroup, pipeline: WritablePipeline): void {
+    if (pipeline.isClosing) return;
+    pipeline.isClosing = true;
+    group.closingCount++;
+    this.#parts.pipelines.close(pipeline.record.pipelineId, (refusal) => {
+      pipeline.isClosing = false;
+      group.closingCount--;
+      // After a refusal those who wait look again in time.
+      if (refusal === undefined) this.#parts.onEnd(group);
+    });
   }
 
   #ecPipelineCountMax({ replication }: WritableGroup): number {
@@ -145,16 +170,21 @@ export class ContainerGrowth implements Growth {
     const first = replication.type === "EC" ? { containerOwner: owner } : {};
     group.creatingCount++;
     pipelines.create({ replication, excluded, ...first }, (outcome) => {
-      if (outcome instanceof StrataError || outcome.state === "OPEN") this.#ended(group, outcome);
-      else pipelines.whenOpen([outcome.pipelineId], waitMs, (opened) => this.#ended(group, opened));
+      if (outcome instanceof StrataError || outcome.state === "OPEN") {
+        this.#ended(group, outcome, exclusions !== undefined);
+      } else {
+        pipelines.whenOpen([outcome.pipelineId], waitMs, (opened) => this.#ended(group, opened, false));
+      }
     });
   }
 
-  #ended(group: WritableGroup, outcome: PipelineRecord | StrataError): void {
+  #ended(group: WritableGroup, outcome: PipelineRecord | StrataError, hadExclusions: boolean): void {
     group.creatingCount--;
     if (outcome instanceof StrataError) {
       group.refusal = outcome.message;
-      group.retryAtMs = this.#parts.clock.monotonicMs() + RETRY_MS;
+      // Whom one writer cannot have, because it avoids so many, another one may.
+      const isOwnFault = hadExclusions && outcome.code.startsWith("FAILED_TO_FIND_");
+      if (!isOwnFault) group.retryAtMs = this.#parts.clock.monotonicMs() + RETRY_MS;
     }
     this.#parts.onEnd(group);
   }

@@ -28,7 +28,7 @@ export interface PipelineScrubberOptions {
 export interface PipelineScrubberParts {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
-  readonly cluster: Pick<ClusterState, "pipelines">;
+  readonly cluster: Pick<ClusterState, "containers" | "pipelines" | "importAllowed">;
   readonly nodes: Pick<NodeManager, "index">;
   readonly manager: Pick<PipelineManager, "close" | "remove" | "closeAndRemove" | "endingCount">;
   readonly options: PipelineScrubberOptions;
@@ -93,7 +93,7 @@ export class PipelineScrubber implements Service {
     } else if (state === "CLOSED" && this.#ageOf(pipeline, stateEnterTimeMs) >= options.closedMs) {
       manager.remove(pipelineId);
     } else if (state === "OPEN") {
-      if (this.#lacksMember(pipeline)) manager.close(pipelineId);
+      if (this.#lacksMember(pipeline) || this.#isSpent(pipeline)) manager.close(pipelineId);
       else if (options.wantsDatastream && this.#mayStream(pipeline)) manager.closeAndRemove(pipelineId);
     }
   }
@@ -114,6 +114,16 @@ export class PipelineScrubber implements Service {
   /** After a restart datanodes register again; one that has not is gone. */
   #lacksMember({ members }: PipelineRecord): boolean {
     return members.some(({ details }) => this.#parts.nodes.index.get(details.uuid) === undefined);
+  }
+
+  /** The only container of an EC pipeline was closed: no block is given out on it any more (spec 03 §10.3).
+   * The leader of then may have ended before it saw that, and its owner may never write again. One that is
+   * imported stands before its container. */
+  #isSpent(pipeline: PipelineRecord): boolean {
+    const { cluster, options } = this.#parts;
+    if (pipeline.replication.type !== "EC" || cluster.importAllowed) return false;
+    if (cluster.containers.open.of(pipeline.pipelineId).length > 0) return false;
+    return this.#ageOf(pipeline, pipeline.stateEnterTimeMs) >= options.allocatedMs;
   }
 
   /** A member offers streaming now and did not when the pipeline was made. */

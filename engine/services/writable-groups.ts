@@ -5,9 +5,10 @@ import { isSameReplication, type ReplicationConfig } from "../cluster/containers
 import { CONTAINER_STATE } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
 
-/** Owners of one configuration that are kept ready; another one takes the place of the oldest. */
+/** Owners of one configuration that are kept ready; another one takes the place of who has not asked for
+ * longest. */
 const OWNER_COUNT_MAX = 64;
-/** Likewise. */
+/** Another one takes the place of the oldest. */
 const CONFIG_COUNT_MAX = 64;
 
 interface OfConfig {
@@ -28,6 +29,7 @@ export interface WritableGroupsParts {
 export class WritableGroups {
   readonly #parts: WritableGroupsParts;
   #configs: OfConfig[] = [];
+  #useCount = 0;
 
   constructor(parts: WritableGroupsParts) {
     this.#parts = parts;
@@ -49,7 +51,9 @@ export class WritableGroups {
       ofConfig = { replication, byOwner: new Map() };
       this.#configs.push(ofConfig);
     }
-    return ofConfig.byOwner.get(owner) ?? this.#add(ofConfig, owner);
+    const group = ofConfig.byOwner.get(owner) ?? this.#add(ofConfig, owner);
+    group.lastUse = ++this.#useCount;
+    return group;
   }
 
   visit(visit: (group: WritableGroup) => void): void {
@@ -123,8 +127,10 @@ export class WritableGroups {
 
   #add({ replication, byOwner }: OfConfig, owner: string): WritableGroup {
     if (byOwner.size >= OWNER_COUNT_MAX) {
-      const [oldest] = byOwner.keys();
-      if (oldest !== undefined) byOwner.delete(oldest);
+      // It is made anew when it asks again, from all pipelines: not who asks all the time.
+      const groups = [...byOwner.values()];
+      const leastUsed = groups.reduce((least, other) => (other.lastUse < least.lastUse ? other : least));
+      byOwner.delete(leastUsed.owner);
     }
     const group = new WritableGroup(replication, owner);
     byOwner.set(owner, group);

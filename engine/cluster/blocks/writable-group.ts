@@ -15,6 +15,8 @@ export class WritableGroup {
   readonly #byContainer = new Map<number, WritablePipeline>();
   /** Pipelines that were chosen ahead of requests, the next one last; some may be closed since. */
   readonly chosen: WritablePipeline[] = [];
+  /** When it was asked for last, as those count who keep groups. */
+  lastUse = 0;
   /** Containers that were asked for and are not there yet. */
   creatingContainerCount = 0;
   /** No container of any pipeline has room for a block of this size or a larger one. */
@@ -23,6 +25,8 @@ export class WritableGroup {
   fullUntilMs = 0;
   /** Pipelines that were asked for and are not open yet. */
   creatingCount = 0;
+  /** Pipelines that were to be closed and are not yet. */
+  closingCount = 0;
   /** After a refusal no pipeline is asked for until then, on the monotonic clock. */
   retryAtMs = 0;
   /** Why the last container or pipeline was not to be had. */

@@ -18,6 +18,8 @@ export class WritablePipeline {
   blockCount = 0;
   /** Containers that were asked for and are not there yet. */
   creatingCount = 0;
+  /** Its end is under way. */
+  isClosing = false;
   /** After a refusal nothing is asked for until then, on the monotonic clock. */
   retryAtMs = 0;
   /** Where it stands in the lists of its group, −1 = not there. */
@@ -46,7 +48,8 @@ export class WritablePipeline {
   }
 
   detach(containerId: number): void {
-    const at = this.containers.indexOf(containerId);
+    // From the end: a pipeline that is closed loses its last ones first.
+    const at = this.containers.lastIndexOf(containerId);
     if (at < 0) return;
     this.containers.splice(at, 1);
     if (at < this.#next) this.#next--;

@@ -3,11 +3,12 @@ import type { BlockRequest } from "../../../engine/cluster/blocks/block-request.
 import { checkReplication } from "../../../engine/cluster/blocks/block-request.js";
 import { createChoosePolicy } from "../../../engine/cluster/blocks/choose-policy.js";
 import { ratis } from "../../../engine/cluster/containers/replication-config.js";
-import type { Operation } from "../../../engine/cluster/operation.js";
+import { NO_SESSION, OPERATION, type Operation } from "../../../engine/cluster/operation.js";
 import type { ProposalCallback } from "../../../engine/consensus/consensus.js";
 import { StrataError } from "../../../engine/core/errors.js";
 import { term } from "../../../engine/core/ids.js";
 import { SeededRandom } from "../../../engine/core/random.js";
+import type { Uuid } from "../../../engine/core/uuid.js";
 import { BlockService } from "../../../engine/services/block-service.js";
 import { ContainerGrowth, type PipelineSource } from "../../../engine/services/container-growth.js";
 import { ContainerSupply } from "../../../engine/services/container-supply.js";
@@ -50,6 +51,9 @@ export class BlockRig {
   /** Pipelines that were asked for, and those that were to be closed. */
   readonly asked: Created[] = [];
   readonly closed: string[] = [];
+  #closing: { readonly pipelineId: Uuid; readonly done: Parameters<PipelineSource["close"]>[1] }[] = [];
+  /** Why no pipeline can be created; undefined: the test says what becomes of it. */
+  noPipeline: StrataError | undefined;
   /** Proposals that find no room: why. */
   refusal: StrataError | undefined;
   readonly #allocation = new Allocation();
@@ -96,9 +100,15 @@ export class BlockRig {
         clock: this.time,
         supply: this.supply,
         pipelines: {
-          create: (...created) => void this.asked.push(created),
+          create: (...created) => {
+            this.asked.push(created);
+            if (this.noPipeline !== undefined) created[1](this.noPipeline);
+          },
           whenOpen: () => undefined,
-          close: (id) => void this.closed.push(id),
+          close: (pipelineId, done) => {
+            this.closed.push(pipelineId);
+            this.#closing.push({ pipelineId, done });
+          },
         },
         index: this.applied.state.pipelines.index,
         slotOf: () => undefined,
@@ -194,6 +204,18 @@ export class BlockRig {
   apply(operation: Operation): this {
     this.applied.done(operation);
     this.#tellChanges();
+    this.time.turn();
+    return this;
+  }
+
+  /** Closes the pipelines that were to be closed, or refuses to. */
+  endClosing(refusal?: StrataError): this {
+    for (const { pipelineId, done } of this.#closing.splice(0)) {
+      if (refusal === undefined) {
+        this.apply({ kind: OPERATION.closePipeline, session: NO_SESSION, pipelineId, containers: [] });
+      }
+      done(refusal);
+    }
     this.time.turn();
     return this;
   }

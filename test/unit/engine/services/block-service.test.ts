@@ -170,6 +170,20 @@ test("owners never share a container", () => {
   for (const id of theirs) assert.equal(rig.applied.state.containers.get(id)?.owner, "other");
 });
 
+test("an owner that asks all the time is kept ready, however many others there are", () => {
+  const rig = ready(1);
+  const group = rig.groups.of(ratis(3), "om");
+  for (let i = 0; i < 200; i++) {
+    rig.groups.of(ratis(3), `other${i}`);
+    assert.equal(rig.groups.of(ratis(3), "om"), group);
+  }
+  let count = 0;
+  rig.groups.visit(() => {
+    count++;
+  });
+  assert.equal(count, 64);
+});
+
 test("blocks are spread evenly over the pipelines, whatever the batch", () => {
   for (const count of [1, 3, 32]) {
     const pipelines = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -261,6 +275,14 @@ test("who waits too long is told so", () => {
   assert.equal(rig.service.waitingCount, 0);
 });
 
+test("who waits for ids in vain is told why there are none", () => {
+  const rig = ready(1);
+  rig.refusal = new StrataError("SEQUENCE_EXHAUSTED", { name: "localId" });
+  const outcomes = rig.request({ count: 4096 });
+  rig.time.advance(WAIT_MS + 1000);
+  assert.match(errorOf(outcomes).message, /localId/);
+});
+
 test("the end of a term ends those who wait, and what was reserved", () => {
   const rig = ready(1);
   const before = blocksOf(rig.request()).map(({ localId }) => localId);
@@ -323,7 +345,58 @@ test("EC: a full container ends its pipeline, an excluded one does not", () => {
   assert.deepEqual(rig.closed, []);
   rig.used.set(full as number, CONTAINER_BYTES);
   for (let i = 0; i < 20; i++) rig.allocate({ replication: EC });
-  assert.deepEqual(new Set(rig.closed), new Set([idOf(1)]));
+  assert.deepEqual(rig.closed, [idOf(1)], "once, until that has ended");
+  rig.endClosing(new StrataError("OVERLOADED", { reason: "test" }));
+  for (let i = 0; i < 20; i++) rig.allocate({ replication: EC });
+  assert.deepEqual(rig.closed, [idOf(1), idOf(1)], "a refusal is tried again");
+});
+
+test("EC: with all pipelines full and the limit reached those that end make room for others", () => {
+  const rig = new BlockRig().lead().settle();
+  for (const number of [1, 2]) openEc(rig, number);
+  rig.request({ replication: EC });
+  rig.settle();
+  for (const number of [1, 2]) rig.used.set(containerOf(rig, number), CONTAINER_BYTES);
+  const outcomes = rig.request({ replication: EC });
+  assert.deepEqual([new Set(rig.closed), outcomes.length], [new Set([idOf(1), idOf(2)]), 0]);
+  rig.endClosing();
+  assert.equal(rig.asked.length, 1);
+  openEc(rig, 3);
+  rig.asked[0]?.[1](ecPipeline(3));
+  rig.time.turn();
+  assert.equal(blocksOf(outcomes)[0]?.pipelineId, idOf(3));
+});
+
+test("EC: pipelines whose containers were closed do not stand in the way of others", () => {
+  const rig = new BlockRig().lead().settle();
+  for (const number of [1, 2]) openEc(rig, number);
+  rig.request({ replication: EC });
+  rig.settle();
+  for (const number of [1, 2]) {
+    const figures = { sequenceId: 0, usedBytes: 0, keyCount: 0 };
+    const containerId = containerOf(rig, number);
+    const kind = OPERATION.transitionContainer;
+    rig.apply({ kind, session: NO_SESSION, containerId, event: "FINALIZE", ...figures });
+  }
+  const outcomes = rig.request({ replication: EC });
+  assert.deepEqual([new Set(rig.closed), outcomes.length], [new Set([idOf(1), idOf(2)]), 0]);
+  rig.endClosing();
+  assert.equal(rig.asked.length, 1);
+});
+
+test("EC: whom a writer that avoids many datanodes cannot have, others can", () => {
+  const rig = new BlockRig().lead().settle();
+  rig.healthyNodeCount = 10;
+  for (const number of [1, 2]) openEc(rig, number);
+  rig.request({ replication: EC });
+  rig.settle();
+  const excluded = { datanodes: [uuidOf(1)], containerIds: [], pipelineIds: [] };
+  rig.noPipeline = new StrataError("FAILED_TO_FIND_SUITABLE_NODE", { required: 5, reason: "test" });
+  assert.match(errorOf(rig.request({ replication: EC, excluded })).message, /test/);
+  rig.noPipeline = undefined;
+  for (const number of [1, 2]) rig.used.set(containerOf(rig, number), CONTAINER_BYTES);
+  assert.equal(rig.request({ replication: EC }).length, 0, "waits for a pipeline");
+  assert.equal(rig.asked.length, 2);
 });
 
 test("EC: with all pipelines excluded and the limit reached the limit is that of the datanodes", () => {
@@ -344,6 +417,10 @@ test("EC: with all pipelines excluded and the limit reached the limit is that of
 function ecPipeline(number: number): ReturnType<typeof pipelineRecord> {
   const members = [1, 2, 3, 4, 5].map((node) => ({ details: datanodeDetails(node), replicaIndex: node }));
   return pipelineRecord(number, { replication: EC, members });
+}
+
+function containerOf(rig: BlockRig, pipeline: number): number {
+  return rig.applied.state.containers.open.of(ecPipeline(pipeline).pipelineId)[0] as number;
 }
 
 function openEc(rig: BlockRig, number: number): void {

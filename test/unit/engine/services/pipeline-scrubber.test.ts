@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { ratis } from "../../../../engine/cluster/containers/replication-config.js";
+import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
+import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
 import {
   PipelineScrubber,
@@ -93,6 +94,24 @@ test("an open pipeline of which a member has not registered is closed, and remov
     [1, 2].map((n) => rig.stateOf(pipelineRecord(n).pipelineId)),
     ["none", "OPEN"],
   );
+});
+
+test("an EC pipeline whose container was closed is closed, but not while it may be imported", () => {
+  const rig = new ScrubberRig(5);
+  const replication = parseReplication("rs-3-2-1024k");
+  const [spent, used] = [1, 2].map(() => rig.rig.created(replication, { containerOwner: "om" }).pipelineId);
+  const { open } = rig.rig.applied.state.containers;
+  const [containerId] = open.of(spent as Uuid);
+  const figures = { sequenceId: 0, usedBytes: 0, keyCount: 0 };
+  const kind = OPERATION.transitionContainer;
+  const session = NO_SESSION;
+  rig.rig.apply({ kind, session, containerId: containerId as number, event: "FINALIZE", ...figures });
+  const states = (): string[] => [spent, used].map((id) => rig.stateOf(id as Uuid));
+  rig.pass(15 * MINUTE_MS);
+  deepEqual(states(), ["OPEN", "OPEN"]);
+  rig.rig.apply({ kind: OPERATION.endImport, session });
+  rig.pass(INTERVAL_MS);
+  deepEqual(states(), ["CLOSED", "OPEN"]);
 });
 
 test("after a change of leader, and in safe mode, pipelines are left in peace", () => {
