@@ -10,9 +10,6 @@ import { ContainerWriter } from "./container-writer.js";
 import { type Mutations, refusalOf } from "./mutations.js";
 import { stampOf } from "./request-checks.js";
 
-/** Of an id: what a refusal leaves in the log is longer. */
-const ID_BYTES = 8;
-
 /** Of ALLOCATE_CONTAINER_RESPONSE. */
 const FIELD_COUNT = 2;
 
@@ -43,22 +40,22 @@ export class ContainerCreations {
         if (!(prepared instanceof StrataError)) {
           const { operation } = prepared;
           const settled = prepared.settled.bind(prepared);
-          onDecision({ operation, settled, respond: (body) => this.#created(body) });
+          const respond = (body: Uint8Array) => this.#created(body) ?? refusedBefore(parameters);
+          onDecision({ operation, settled, respond });
         } else if (prepared.class === "NotLeaderError") onDecision(prepared);
         else {
-          onDecision({
-            operation: refusalOf(stamp),
-            respond: (body) => (body.length === ID_BYTES ? this.#created(body) : prepared),
-          });
+          onDecision({ operation: refusalOf(stamp), respond: (body) => this.#created(body) ?? prepared });
         }
       });
     });
   }
 
-  /** By hand: the pipeline's bytes are there already, and are most of the answer. */
-  #created(body: Uint8Array): Uint8Array | StrataError {
+  /** By hand: the pipeline's bytes are there already, and are most of the answer. Undefined when the result
+   * is that of a refusal. */
+  #created(body: Uint8Array): Uint8Array | StrataError | undefined {
     const { cluster, encodedPipelines } = this.#services;
     const containerId = readFirstContainerId(body);
+    if (containerId === undefined) return undefined;
     const { table } = cluster.containers;
     const pipelineId = table.state(containerId) === 0 ? undefined : table.read(containerId).pipelineId;
     if (pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
@@ -71,4 +68,10 @@ export class ContainerCreations {
     writer.encoded(pipeline.bytes);
     return writer.frame().slice();
   }
+}
+
+/** An attempt of the same mutation was, and that stays its result. */
+function refusedBefore(wanted: { readonly replication: string; readonly owner: string }): StrataError {
+  const reason = "it could not be when this was first asked";
+  return new StrataError("FAILED_TO_ALLOCATE_CONTAINER", { ...wanted, reason });
 }

@@ -110,9 +110,12 @@ export function readCreatedPipeline(body: Uint8Array): CreatedPipeline | undefin
   return { pipelineId: reader.uuid(), containerId: reader.f64() };
 }
 
-/** Of `createContainers`: the first id; the others follow without a gap. */
-export function readFirstContainerId(body: Uint8Array): number {
-  return new ByteReader(body).f64();
+const FIRST_CONTAINER_ID_BYTES = 8;
+
+/** Of `createContainers`: the first id; the others follow without a gap. Undefined when it is the result of
+ * something else, as the one that a session has kept of a refusal. */
+export function readFirstContainerId(body: Uint8Array): number | undefined {
+  return body.length === FIRST_CONTAINER_ID_BYTES ? new ByteReader(body).f64() : undefined;
 }
 
 export interface Reservation {

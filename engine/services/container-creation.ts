@@ -17,7 +17,7 @@ export interface ContainerCreationParts<R> {
   readonly random: Random;
   readonly cluster: Pick<ClusterState, "pipelines">;
   readonly room: Room<R>;
-  readonly pipelines: Pick<PipelineSource, "create" | "whenOpen">;
+  readonly pipelines: Pick<PipelineSource, "create" | "open" | "whenOpen">;
   /** Throws StrataError for a configuration that nothing may be written with. */
   readonly check: (replication: ReplicationConfig) => void;
   readonly isInSafeMode: () => boolean;
@@ -109,8 +109,9 @@ export class ContainerCreation<R> {
     return {
       operation: { kind: OPERATION.createContainers, session, pipelineId, owner, count: 1 },
       settled: (outcome) => {
-        if (errorOfOutcome(outcome) !== undefined) room.release(reserved);
-        else room.bind(reserved, containerId(readFirstContainerId((outcome as OperationResult).body)));
+        const created = createdBy(outcome);
+        if (created === undefined) room.release(reserved);
+        else room.bind(reserved, containerId(created));
       },
     };
   }
@@ -122,8 +123,19 @@ export class ContainerCreation<R> {
       done(outcome instanceof StrataError ? outcome : undefined);
     };
     pipelines.create({ replication }, (outcome) => {
-      if (outcome instanceof StrataError || outcome.state === "OPEN") opened(outcome);
-      else pipelines.whenOpen([outcome.pipelineId], waitMs, opened);
+      if (outcome instanceof StrataError || outcome.state === "OPEN") {
+        opened(outcome);
+        return;
+      }
+      // Its members know nothing of an EC pipeline: nobody would report it (spec 02 §5.3 step 2).
+      if (replication.type === "EC") pipelines.open(outcome.pipelineId, undefined);
+      pipelines.whenOpen([outcome.pipelineId], waitMs, opened);
     });
   }
+}
+
+/** Undefined when there is none: refused, or by the session's own result of an attempt that was. */
+function createdBy(outcome: OperationResult | StrataError): number | undefined {
+  if (errorOfOutcome(outcome) !== undefined) return undefined;
+  return readFirstContainerId((outcome as OperationResult).body);
 }

@@ -4,6 +4,7 @@ import { NO_SESSION, OPERATION, type Operation } from "../cluster/operation.js";
 import { errorOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
 import type { ProposalCallback } from "../consensus/consensus.js";
+import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import type { StrataError } from "../core/errors.js";
 import { type ContainerId, containerId } from "../core/ids.js";
@@ -103,6 +104,7 @@ export class ContainerSupply<R> {
 
   #created(body: Uint8Array, rooms: readonly R[]): void {
     const first = readFirstContainerId(body);
+    assert(first !== undefined, "without a session the result is the operation's own");
     this.counters.numSuccessfulCreateContainers += rooms.length;
     for (const [i, room] of rooms.entries()) this.#parts.room.bind(room, containerId(first + i));
   }

@@ -46,8 +46,8 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/services/container-creation.ts",
-        find: "if (errorOfOutcome(outcome) !== undefined) room.release(reserved);",
-        replace: "if (errorOfOutcome(outcome) !== undefined) return;",
+        find: "if (created === undefined) room.release(reserved);",
+        replace: "if (created === undefined) return;",
       },
     ],
     catchers: [CREATION],
@@ -118,8 +118,8 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/services/container-growth.ts",
-        find: "if (isFull) this.#parts.pipelines.close(pipeline.record.pipelineId);",
-        replace: "if (isFull && group.owner === pipeline.record.pipelineId) return;",
+        find: "if (isFull) this.#close(group, pipeline);",
+        replace: "if (isFull && group.owner === pipeline.record.pipelineId) this.#close(group, pipeline);",
       },
     ],
     catchers: [SERVICE],

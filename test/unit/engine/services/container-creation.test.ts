@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { refusalOf } from "../../../../engine/admin/mutations.js";
 import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
-import { NO_SESSION } from "../../../../engine/cluster/operation.js";
-import { errorOfResult, readFirstContainerId } from "../../../../engine/cluster/operation-result.js";
+import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
+import {
+  errorOfResult,
+  readFirstContainerId,
+  readSessionId,
+} from "../../../../engine/cluster/operation-result.js";
 import { StrataError } from "../../../../engine/core/errors.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { ContainerCreation, type PreparedContainer } from "../../../../engine/services/container-creation.js";
@@ -18,6 +23,8 @@ class World {
   readonly full = new Set<string>();
   readonly rooms = new Map<object, number | "released" | undefined>();
   readonly asked: Created[] = [];
+  /** Pipelines that were to be opened. */
+  readonly opened: string[] = [];
   readonly waits: ((outcome: ReturnType<typeof pipelineRecord> | StrataError) => void)[] = [];
   safeMode = false;
   readonly creation = new ContainerCreation<object>({
@@ -36,6 +43,7 @@ class World {
     },
     pipelines: {
       create: (...created) => void this.asked.push(created),
+      open: (id) => void this.opened.push(id),
       whenOpen: (_ids, _limitMs, done) => void this.waits.push(done),
     },
     check: () => undefined,
@@ -57,15 +65,18 @@ class World {
     );
   }
 
-  prepare(changes: { owner?: string; replication?: ReturnType<typeof ratis> } = {}) {
+  prepare(
+    changes: { owner?: string; replication?: ReturnType<typeof ratis>; session?: typeof NO_SESSION } = {},
+  ) {
     const outcomes: (PreparedContainer | StrataError)[] = [];
     const request = { replication: ratis(3), owner: "om", session: NO_SESSION, ...changes };
     this.creation.prepare(request, (prepared) => outcomes.push(prepared));
     return outcomes;
   }
 
-  /** Carries the operation out, and tells. Returns the container's id, or the refusal. */
-  settle(prepared: PreparedContainer | StrataError | undefined): number | StrataError {
+  /** Carries the operation out, and tells. Returns the container's id, or the refusal; undefined when the
+   * session has kept something else. */
+  settle(prepared: PreparedContainer | StrataError | undefined): number | StrataError | undefined {
     assert.ok(prepared !== undefined && !(prepared instanceof StrataError), "a place is found");
     const [result] = this.applied.apply(prepared.operation);
     assert.ok(result !== undefined);
@@ -135,4 +146,28 @@ test("EC: on an open pipeline of the configuration, never on one of another", ()
   const outcomes = world.prepare({ replication: parseReplication("rs-3-2-1024k") });
   assert.equal(outcomes.length, 0);
   assert.equal(world.asked[0]?.[0].replication.type, "EC");
+});
+
+test("EC: a new pipeline is opened, since none of its members would report it", () => {
+  const world = new World();
+  const replication = parseReplication("rs-3-2-1024k");
+  world.prepare({ replication });
+  world.asked[0]?.[1](pipelineRecord(3, { state: "ALLOCATED", replication }));
+  assert.deepEqual([world.opened, world.waits.length], [[uuidOf(1_000_003)], 1]);
+  world.prepare();
+  world.asked[1]?.[1](pipelineRecord(4, { state: "ALLOCATED" }));
+  assert.deepEqual([world.opened.length, world.waits.length], [1, 2], "members of RATIS report theirs");
+});
+
+test("a mutation that was refused stays so when it is repeated, and its room is given back", () => {
+  const world = new World(1);
+  const opened = world.applied.done({
+    kind: OPERATION.openSession,
+    session: NO_SESSION,
+    clientName: "test",
+  });
+  const session = { sessionId: readSessionId(opened), sequence: 1, ackedSequence: 0 };
+  world.applied.done(refusalOf(session));
+  assert.equal(world.settle(world.prepare({ session })[0]), undefined);
+  assert.deepEqual([...world.rooms.values()], ["released"]);
 });
