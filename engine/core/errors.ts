@@ -119,7 +119,11 @@ export const ERRORS = {
     "container {containerId} in state {state} does not allow {event}",
     "`strata admin container info` shows the container: wait until it is in another state, or leave it.",
   ),
-  PIPELINE_LIMIT: rejected(218, "the limit of {limit} pipelines is reached", "Leave out closed pipelines."),
+  PIPELINE_LIMIT: rejected(
+    218,
+    "the limit of {limit} pipelines is reached",
+    "Close pipelines that are not needed; leave closed ones out of an import.",
+  ),
 
   MEMBER_UNKNOWN: rejected(
     219,

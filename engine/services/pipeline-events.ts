@@ -6,12 +6,15 @@ import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { NodeEvent } from "../cluster/nodes/node-types.js";
 import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
 import type { NodeSlot } from "../core/ids.js";
-import type { Scheduler } from "../core/scheduler.js";
+import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Uuid } from "../core/uuid.js";
 import type { Logger } from "../telemetry/logger.js";
 import { LogSummary } from "./log-summary.js";
-import type { PipelineManager } from "./pipeline-manager.js";
+import type { EndCallback, PipelineManager } from "./pipeline-manager.js";
 import type { Service } from "./service.js";
+
+/** When what the log had no room for is looked at again. */
+const AGAIN_MS = 1000;
 
 type PipelineActions = NonNullable<RequestOf<"heartbeat">["pipelineActions"]>;
 
@@ -39,6 +42,9 @@ export class PipelineEvents implements Service {
   /** Datanodes whose pipelines are looked at when the turn ends: what tells of them may come in the midst of
    * `apply`. */
   readonly #toCheck = new Set<NodeSlot>();
+  /** Those with pipelines that should have ended: nothing else would tell of these datanodes again. */
+  readonly #toCheckAgain = new Set<NodeSlot>();
+  #againTimer: Timer | undefined;
 
   constructor(parts: PipelineEventsParts) {
     this.#parts = parts;
@@ -54,6 +60,7 @@ export class PipelineEvents implements Service {
 
   stop(): void {
     this.#isRunning = false;
+    this.#againTimer?.cancel();
     this.#strangers.stop();
   }
 
@@ -151,12 +158,24 @@ export class PipelineEvents implements Service {
   #check(node: NodeEntry): void {
     const { cluster, manager } = this.#parts;
     const fate = fateOf(node);
+    const onEnd: EndCallback = (refusal) => {
+      if (refusal?.code === "OVERLOADED") this.#checkAgain(node.slot);
+    };
     for (const id of [...cluster.pipelines.index.idsOfNode(node.uuid)]) {
       const pipeline = cluster.pipelines.get(id);
       if (pipeline === undefined) continue;
-      if (fate === "remove" || hasMoved(pipeline, node)) manager.closeAndRemove(id);
-      else if (fate === "close" && pipeline.state !== "CLOSED") manager.close(id);
+      if (fate === "remove" || hasMoved(pipeline, node)) manager.closeAndRemove(id, onEnd);
+      else if (fate === "close" && pipeline.state !== "CLOSED") manager.close(id, onEnd);
     }
+  }
+
+  #checkAgain(slot: NodeSlot): void {
+    this.#toCheckAgain.add(slot);
+    this.#againTimer ??= this.#parts.scheduler.after(AGAIN_MS, () => {
+      this.#againTimer = undefined;
+      for (const again of this.#toCheckAgain) this.#checkLater(again);
+      this.#toCheckAgain.clear();
+    });
   }
 }
 

@@ -35,9 +35,10 @@ export class PipelineIndex {
     return this.#byConfig.get(printReplication(replication))?.counts ?? NO_PIPELINES;
   }
 
-  /** In the order in which they became OPEN (spec 03 §3 rule 3); always the same array. */
+  /** In the order in which they became OPEN (spec 03 §3 rule 3). Asking for a configuration leaves nothing
+   * behind: clients name them. */
   openOf(replication: ReplicationConfig): readonly PipelineRecord[] {
-    return this.#config(replication).open;
+    return this.#byConfig.get(printReplication(replication))?.open ?? NO_OPEN;
   }
 
   idsOfNode(datanode: Uuid): ReadonlySet<Uuid> {
@@ -144,6 +145,7 @@ export class PipelineIndex {
 
 const NO_PIPELINES: PipelineCounts = { ALLOCATED: 0, OPEN: 0, DORMANT: 0, CLOSED: 0 };
 const NO_IDS: ReadonlySet<Uuid> = new Set();
+const NO_OPEN: readonly PipelineRecord[] = [];
 
 function noPipelines(): Record<PipelineState, number> {
   return { ...NO_PIPELINES };

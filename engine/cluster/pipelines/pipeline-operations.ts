@@ -120,7 +120,8 @@ export function applyRemovePipeline(
   return DONE;
 }
 
-/** Those that are open now, whatever the proposer knew of. */
+/** Those that are open now, whatever the proposer knew of. From the last one on, so that no list of them is
+ * moved up for each: imported pipelines may have very many. */
 function finalizeContainers(
   containers: Containers,
   pipelineId: Uuid,
@@ -128,7 +129,7 @@ function finalizeContainers(
   nowMs: number,
 ): void {
   const told = new Map(figures.map((one) => [one.containerId, one]));
-  for (const containerId of containers.open.of(pipelineId).slice()) {
+  for (const containerId of containers.open.of(pipelineId).toReversed()) {
     const known = containers.table.read(containerId);
     const { sequenceId, usedBytes, keyCount } = told.get(containerId) ?? known;
     const state = CONTAINER_STATE.CLOSING;

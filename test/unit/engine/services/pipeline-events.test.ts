@@ -148,6 +148,18 @@ test("a datanode that leaves service has its pipelines closed", () => {
   }
 });
 
+test("what should have ended and found no room in the log ends when there is", () => {
+  const rig = PipelineRig.of(3);
+  rig.add(OPEN);
+  rig.nodes.manager.applyIntent(uuidOf(3), { operationalState: "DECOMMISSIONING", expirySeconds: 0 });
+  rig.time.turn();
+  equal(rig.waiting.length, 1);
+  rig.fail("OVERLOADED");
+  rig.time.advance(1000);
+  rig.settle();
+  equal(rig.stateOf(ID), "CLOSED");
+});
+
 test("a datanode whose layout is behind has its pipelines closed; when it has caught up it is usable", () => {
   const rig = PipelineRig.of(3);
   rig.add(OPEN);

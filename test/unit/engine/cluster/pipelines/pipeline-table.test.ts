@@ -70,3 +70,11 @@ test("a pipeline has as many members as its configuration needs, with replica in
   ];
   for (const [isSound, pipeline] of cases) assert.equal(pipelineProblem(pipeline) === undefined, isSound);
 });
+
+test("asking for the open pipelines of a configuration that there are none of leaves nothing behind", () => {
+  const { index } = new PipelineTable();
+  const [asked, other] = ["rs-3-2-1024k", "rs-6-3-1024k"].map(parseReplication);
+  assert.deepEqual(index.openOf(asked as ReturnType<typeof ratis>), []);
+  const countsOf = (config: typeof asked): unknown => index.countsOf(config as ReturnType<typeof ratis>);
+  assert.equal(countsOf(asked), countsOf(other), "those that stand for all unknown ones");
+});
