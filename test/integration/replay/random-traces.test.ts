@@ -25,7 +25,9 @@ const SCENES = 25;
 /** Created by each scene; what happens is about those of this scene and the one before. */
 const CONTAINERS_PER_SCENE = 3;
 const LINES_PER_SCENE = 6;
-const LINE_MS = 1500;
+/** Short, so that no datanode is silent for long: a stale one would lose its pipelines, and the containers on
+ * them. */
+const LINE_MS = 300;
 
 /** The SCM against the rules, in traces that no cluster would write. */
 test("containers are as the rules say after any reports, actions, closes and restarts", async () => {
