@@ -1,8 +1,7 @@
 import type { ReportIntake } from "../workers/pool/report-intake.js";
 import type { ShardSet } from "../workers/pool/shard-set.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
-import { serveAdmin } from "./admin/admin-gateway.js";
-import type { AdminCounters, AdminServices } from "./admin/admin-services.js";
+import type { AdminCounters } from "./admin/admin-services.js";
 import { AllocationAudit } from "./admin/allocation-audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import type { NodeManager } from "./cluster/nodes/node-manager.js";
@@ -16,22 +15,18 @@ import { Group } from "./consensus/group.js";
 import { isLoneVoter } from "./consensus/group-status.js";
 import { RaftHost } from "./consensus/raft-host.js";
 import { loggingTrace } from "./consensus/raft-log.js";
-import type { ScanCallback, ScanRequest } from "./consensus/table-scanner.js";
 import type { Lock } from "./core/disk.js";
 import type { Environment } from "./core/environment.js";
-import { ERRORS, StrataError } from "./core/errors.js";
+import { StrataError } from "./core/errors.js";
 import type { Listener } from "./core/transport.js";
-import { ClientPlaces } from "./gateway/client-places.js";
-import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import type { RackLocations } from "./gateway/rack-locations.js";
-import { redirectOf } from "./gateway/redirect.js";
-import { RpcServer } from "./gateway/rpc-server.js";
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { NO_NODE, type NodeId } from "./raft/types.js";
+import { listenToClients } from "./scm-clients.js";
 import { createNodeManager } from "./scm-nodes.js";
-import { raftOptionsOf, rpcLimitsOf } from "./scm-options.js";
+import { raftOptionsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
 import { ScmPipelines } from "./scm-pipelines.js";
 import { createPlacement } from "./scm-placement.js";
@@ -407,105 +402,27 @@ export class Scm {
   }
 
   async #listen(): Promise<void> {
-    const { config, environment } = this.#parts;
-    const { clock, scheduler, transport } = environment;
-    const { context } = this;
-    const { clusterId, scmId } = this.identity;
-    const server = new RpcServer({
-      transport,
-      clock,
-      scheduler,
-      facts: {
-        clusterId,
-        scmId,
-        heartbeatIntervalMs: config.nodes.heartbeatIntervalMs,
-        isLeader: () => context.leaderReady,
-        redirect: () => redirectOf(context.term, context.leaderId, this.cluster.members.list()),
-      },
-      limits: rpcLimitsOf(config),
-      metrics: this.gatewayMetrics,
-      onRefused: (session, error) => {
-        const { remoteAddress, path } = session.connection;
-        this.#parts.logger.warn("connection refused", { remoteAddress, path, error });
-      },
-    });
-    new DatanodeGateway(server, this.#datanodeServices(), this.gatewayMetrics);
-    serveAdmin(server, this.#adminServices());
-    const { host, port } = config.gateway.wsAddress;
-    this.#listener = await server.listen(host, port);
-    required(this.#peers).setStrataPort(this.#listener.port);
-    required(this.#addressBook).ownChanged();
-    this.#step("listening", `${host}:${this.#listener.port}`);
-  }
-
-  #datanodeServices(): DatanodeServices {
-    const { environment, lookUpHostName, racks } = this.#parts;
-    return {
-      nodes: this.nodes,
-      reports: this.intake,
-      clock: environment.clock,
-      scheduler: environment.scheduler,
-      clusterId: this.identity.clusterId,
-      onPipelineReports: (uuid, reports) => this.services.pipelines.events.reported(uuid, reports),
-      onPipelineActions: (uuid, actions) => this.services.pipelines.events.asked(uuid, actions),
-      onContainerActions: (slot, actions) => {
-        for (const { containerId } of actions) this.services.closer.requestClose(containerId, slot);
-      },
-      busyWith: () => required(this.#services).gate.step,
-      leader: () => this.context.leader,
-      ...(lookUpHostName === undefined ? {} : { lookUpHostName }),
-      ...(racks === undefined ? {} : { lookUpLocation: racks.findDatanode }),
-    };
-  }
-
-  #adminServices(): AdminServices {
-    const { environment, audit, host, racks } = this.#parts;
-    return {
-      clock: environment.clock,
-      scheduler: environment.scheduler,
+    const { primaryScmId } = required(this.#recovered);
+    this.#listener = await listenToClients({
+      ...this.#parts,
       identity: this.identity,
+      primaryScmId,
       cluster: this.cluster,
       nodes: this.nodes,
-      clients: new ClientPlaces(this.nodes, racks),
-      random: environment.random,
-      pipelineReports: this.pipelines.reports,
-      context: this.context,
-      pipelines: this.services.pipelines.manager,
-      replicas: this.shards,
-      blocks: required(this.#services).blocks.service,
-      allocationAudit: this.#allocationAudit,
-      containerCreation: required(this.#services).blocks.creation,
-      encodedPipelines: this.pipelines.encoded,
-      consensus: this.raft,
+      pipelines: this.pipelines,
+      raft: this.raft,
       group: this.group,
-      primaryScmId: required(this.#recovered).primaryScmId,
-      tables: { scan: (request, onPage) => this.#scan(request, onPage) },
-      containerListCountMax: this.#parts.config.client.containerListCountMax,
-      counters: this.adminCounters,
-      deleteReplicas: (containerId, holders) =>
-        required(this.#services).decisions.deleteReplicas(containerId, holders),
-      audit,
-      originOf: (number) => this.intake.originOf(number),
-      host,
-      figures: () => ({
-        heartbeatCount: this.nodes.counters.heartbeatCount,
-        operationCount: this.raft.counters.applied,
-        logBatchCount: this.raft.appends.counters.syncs,
-        durableAppliedIndex: this.raft.durableAppliedIndex,
-        services: this.services.manager.statuses(),
-      }),
-    };
-  }
-
-  /** The SCM does without these rows, but a person has to know that they are unreadable. */
-  #scan(request: ScanRequest, onPage: ScanCallback): void {
-    this.raft.scan(request, (outcome) => {
-      if (outcome instanceof StrataError && isDiskError(outcome)) {
-        const nextStep = ERRORS[outcome.code].action;
-        this.#parts.logger.error("a table on disk cannot be read", { error: outcome, nextStep });
-      }
-      onPage(outcome);
+      services: this.services,
+      shards: this.shards,
+      intake: this.intake,
+      allocationAudit: this.#allocationAudit,
+      gatewayMetrics: this.gatewayMetrics,
+      adminCounters: this.adminCounters,
     });
+    const { port } = this.#listener;
+    required(this.#peers).setStrataPort(port);
+    required(this.#addressBook).ownChanged();
+    this.#step("listening", `${this.#parts.config.gateway.wsAddress.host}:${port}`);
   }
 
   #raiseFatal(error: Error): void {
@@ -533,10 +450,6 @@ export class Scm {
     this.#parts.logger.info("start", { step: name, detail });
     this.#parts.onStep?.({ name, detail });
   }
-}
-
-function isDiskError({ class: name }: StrataError): boolean {
-  return name === "StorageError" || name === "CorruptionError";
 }
 
 function required<T>(part: T | undefined): T {
