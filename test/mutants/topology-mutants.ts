@@ -1,7 +1,6 @@
 import { type Mutant, tests } from "./mutant.js";
 
 const TREE = tests("test/unit/engine/cluster/topology/topology.test.ts");
-const CHOICE = tests("test/unit/engine/cluster/topology/choose-random.test.ts");
 const NODES = tests("test/unit/engine/cluster/nodes/node-topology.test.ts");
 const RACKS = tests("test/unit/engine/gateway/rack-locations.test.ts");
 const FILE = "engine/cluster/topology/topology.ts";
@@ -89,20 +88,6 @@ export const TOPOLOGY_MUTANTS: readonly Mutant[] = [
       },
     ],
     catchers: [TREE],
-    budgetSeconds: BUDGET_SECONDS,
-  },
-  {
-    name: "choice-ignores-covering-scope",
-    bug: "an excluded scope that covers the one that is searched excludes nothing",
-    source: "spec 03 §12.5",
-    edits: [
-      {
-        file: "engine/cluster/topology/choose-random.ts",
-        find: "      if (this.#excludedNodes.has(node)) return NONE;\n",
-        replace: "      if (this.#excludedNodes.has(node) && node === scope) return NONE;\n",
-      },
-    ],
-    catchers: [CHOICE],
     budgetSeconds: BUDGET_SECONDS,
   },
   {

@@ -1,7 +1,6 @@
 import { assert } from "../../core/assert.js";
 import type { NodeSlot } from "../../core/ids.js";
 import type { Random } from "../../core/random.js";
-import { type ChooseRequest, chooseRandom } from "./choose-random.js";
 import { CountTree } from "./count-tree.js";
 import { type InnerNode, InnerNodes, NONE } from "./inner-nodes.js";
 import { namesOf } from "./location.js";
@@ -63,17 +62,6 @@ export class Topology {
     return this.#inner.root;
   }
 
-  /** Undefined when there is none. */
-  innerNodeAt(path: string): InnerNode | undefined {
-    const names = namesOf(path);
-    return typeof names === "string" ? undefined : this.#inner.find(names);
-  }
-
-  /** The rack of a datanode; undefined when that is not in the tree. */
-  rackNode(slot: NodeSlot): InnerNode | undefined {
-    return this.#inner.rack(this.rackOf(slot));
-  }
-
   get rackCount(): number {
     return this.#inner.racks.length;
   }
@@ -99,12 +87,13 @@ export class Topology {
 
   /** The rack at a location, NONE when there is no such rack. */
   rackAt(location: string): number {
-    return this.innerNodeAt(location)?.rack ?? NONE;
+    const names = namesOf(location);
+    return typeof names === "string" ? NONE : (this.#inner.find(names)?.rack ?? NONE);
   }
 
   /** Undefined when the datanode is not in the tree. */
   locationOf(slot: NodeSlot): string | undefined {
-    return this.rackNode(slot)?.path;
+    return this.#inner.rack(this.rackOf(slot))?.path;
   }
 
   leafCount(rack: number): number {
@@ -186,11 +175,6 @@ export class Topology {
    * nothing. O(exclusions × log racks). */
   draw(scope: DrawScope, random: Random): NodeSlot | typeof NONE {
     return scope.rack === NONE ? this.#drawAnywhere(scope, random) : this.#drawOnRack(scope, random);
-  }
-
-  /** Spec 03 §12.5; see `ChooseRequest`. */
-  chooseRandom(request: ChooseRequest, random: Random): NodeSlot | typeof NONE {
-    return chooseRandom(this, request, random);
   }
 
   /** Cost of the way between two leaves (spec 03 §12.3). */

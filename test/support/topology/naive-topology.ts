@@ -1,4 +1,3 @@
-import type { ChooseRequest } from "../../../engine/cluster/topology/choose-random.js";
 import type { ClientPlace, DrawScope } from "../../../engine/cluster/topology/topology.js";
 import type { NodeSlot } from "../../../engine/core/ids.js";
 
@@ -45,47 +44,6 @@ export class NaiveTopology {
     const to = this.leaves.get(slot)?.location;
     if (from === undefined || to === undefined) return 2 ** 31 - 1;
     return this.#climb(from.split("/"), to.split("/"));
-  }
-
-  /** Spec 03 §12.5 by paths whose parts are compared; "error" for an argument error. */
-  choosable(request: ChooseRequest): Set<NodeSlot> | "error" {
-    const { scope = "", excludedScopes, excluded = [], affinity, generation = 0 } = request;
-    const leafPath = (slot: NodeSlot): string[] | undefined => {
-      const location = this.leaves.get(slot)?.location;
-      return location === undefined ? undefined : [...location.split("/"), `#${slot}`];
-    };
-    const paths = [...this.leaves.keys()].map((slot) => leafPath(slot) as string[]);
-    const isUnder = (path: readonly string[], part: readonly string[]): boolean =>
-      part.every((name, i) => path[i] === name);
-    const pathOf = (part: NodeSlot | string): string[] | undefined => {
-      if (typeof part === "number") return leafPath(part);
-      const path = part.replace(/\/$/, "").split("/");
-      return part === "" || paths.some((leaf) => leaf.length > path.length && isUnder(leaf, path))
-        ? path
-        : undefined;
-    };
-    const inverted = typeof scope === "string" && scope.startsWith("~") && excludedScopes === undefined;
-    let within = inverted ? [""] : pathOf(scope);
-    const outside = (inverted ? [scope.slice(1)] : (excludedScopes ?? [])).map(pathOf);
-    if (within === undefined || (inverted && outside[0] === undefined)) return "error";
-    if (generation < 0 || generation > this.costs.length - 1) return "error";
-    if (affinity !== undefined) {
-      const path = leafPath(affinity);
-      if (path === undefined) return "error";
-      const ancestor = path.slice(0, path.length - generation);
-      if (generation > 0 && isUnder(ancestor, within)) within = ancestor;
-      else if (generation > 0 && !isUnder(within, ancestor)) return new Set();
-    } else if (generation > 0) {
-      for (const slot of excluded) outside.push(leafPath(slot)?.slice(0, -generation));
-    }
-    const chosen = new Set<NodeSlot>();
-    for (const slot of this.leaves.keys()) {
-      const path = leafPath(slot) as string[];
-      if (!isUnder(path, within) || excluded.includes(slot) || slot === affinity) continue;
-      if (outside.some((part) => part !== undefined && isUnder(path, part))) continue;
-      chosen.add(slot);
-    }
-    return chosen;
   }
 
   /** Parents are climbed from both sides, the common ancestor included. */
