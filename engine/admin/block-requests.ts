@@ -1,4 +1,5 @@
-import { BlockAnswerWriter } from "../../protocol/codec/block-answer.js";
+import { writeBlock, writeOrder } from "../../protocol/codec/block-answer.js";
+import { BodyWriter } from "../../protocol/codec/body-writer.js";
 import type { RequestOf } from "../../protocol/schema/messages.js";
 import { Allocation } from "../cluster/blocks/allocation.js";
 import type { BlockRequest } from "../cluster/blocks/block-request.js";
@@ -18,7 +19,7 @@ const FIELD_COUNT_WITH_ORDERS = 3;
 export class BlockRequests {
   readonly #services: AdminServices;
   readonly #allocation = new Allocation();
-  readonly #writer = new BlockAnswerWriter();
+  readonly #writer = new BodyWriter();
   readonly #orders: MemberOrders;
 
   constructor(services: AdminServices) {
@@ -72,23 +73,25 @@ export class BlockRequests {
     const place = client === undefined ? undefined : this.#services.clients.known(client);
     const writer = this.#writer;
     const { count, containerIds, idHigh, idLow, pipelineOf, pipelines } = this.#allocation;
-    writer.begin(place === undefined ? FIELD_COUNT : FIELD_COUNT_WITH_ORDERS);
-    writer.beginList(count);
+    writer.begin();
+    writer.array(place === undefined ? FIELD_COUNT : FIELD_COUNT_WITH_ORDERS);
+    writer.array(count);
     for (let i = 0; i < count; i++) {
-      writer.block(
+      writeBlock(
+        writer,
         containerIds[i] as number,
         idHigh[i] as number,
         idLow[i] as number,
         pipelineOf[i] as number,
       );
     }
-    writer.beginList(pipelines.length);
+    writer.array(pipelines.length);
     for (let i = 0; i < pipelines.length; i++) {
       writer.encoded(this.#bytesOf(pipelines[i] as WritablePipeline));
     }
     if (place !== undefined) {
-      writer.beginList(pipelines.length);
-      for (const { record } of pipelines) writer.order(this.#orders.of(record, place));
+      writer.array(pipelines.length);
+      for (const { record } of pipelines) writeOrder(writer, this.#orders.of(record, place));
     }
     return writer.frame();
   }

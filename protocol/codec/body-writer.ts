@@ -19,6 +19,8 @@ const TWO_32 = 2 ** 32;
 const LENGTH_MAX = 65_535;
 const UUID_BYTES = 16;
 const FIRST_BYTES = 16 * 1024;
+/** Up to here a view of the buffer is kept. */
+const VIEW_BYTES_MAX = 4096;
 
 /** Writes a message body by hand, value by value in the order of its schema, into a buffer that grows up to a
  * frame's limit and is used again: for answers that would spend most of their time in the general encoder,
@@ -28,6 +30,8 @@ const FIRST_BYTES = 16 * 1024;
 export class BodyWriter {
   #bytes = new Uint8Array(FIRST_BYTES);
   #view = new DataView(this.#bytes.buffer);
+  /** By length: most answers are short and of a few lengths. */
+  readonly #views = new Array<Uint8Array | undefined>(VIEW_BYTES_MAX).fill(undefined);
   #at = FRAME_HEADER_BYTES;
 
   /** Begins a body; what was written before is gone. */
@@ -133,7 +137,14 @@ export class BodyWriter {
 
   /** All that was written, behind room for a frame's header; a view, valid until the next `begin`. */
   frame(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    const length = this.#at;
+    if (length >= VIEW_BYTES_MAX) return this.#bytes.subarray(0, length);
+    let view = this.#views[length];
+    if (view === undefined) {
+      view = this.#bytes.subarray(0, length);
+      this.#views[length] = view;
+    }
+    return view;
   }
 
   #claim(bytes: number): void {
@@ -148,5 +159,6 @@ export class BodyWriter {
     bytes.set(this.#bytes);
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
+    this.#views.fill(undefined);
   }
 }

@@ -160,8 +160,8 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "protocol/codec/block-answer.ts",
-        find: "localIdHigh: number, localIdLow: number",
-        replace: "localIdLow: number, localIdHigh: number",
+        find: "writer.u64(localIdHigh, localIdLow);",
+        replace: "writer.u64(localIdLow, localIdHigh);",
       },
     ],
     catchers: [ANSWER],

@@ -101,3 +101,17 @@ test("a body grows up to a frame and not beyond", () => {
   assert.equal(writer.frame().length, FRAME_BYTES_MAX);
   assert.throws(() => writer.nil(), tooLarge);
 });
+
+test("a body that is written after one of the same length, or after the buffer grew, is read anew", () => {
+  const writer = new BodyWriter();
+  const write = (...numbers: number[]): number[] => {
+    writer.begin();
+    for (const number of numbers) writer.number(number);
+    return [...bodyOf(writer)];
+  };
+  assert.deepEqual(write(1, 2), [1, 2]);
+  assert.deepEqual(write(3, 4), [3, 4]);
+  writer.encoded(new Uint8Array(100_000));
+  assert.equal(writer.frame().length, FRAME_HEADER_BYTES + 2 + 100_000);
+  assert.deepEqual(write(5, 6), [5, 6]);
+});
