@@ -9,7 +9,7 @@ export interface DemoOptions {
   readonly overrides: readonly string[];
   /** Whether data of an earlier run is wiped first. */
   readonly fresh: boolean;
-  /** 1 … 5,000 simulated datanodes. */
+  /** 3 … 5,000 simulated datanodes: a pipeline has as many members. */
   readonly nodeCount: number;
   /** Ends by itself after this time with a summary; undefined = runs until a signal. */
   readonly seconds: number | undefined;
@@ -39,7 +39,7 @@ export function addDemoCommand(parent: Command, { io, parts, end }: CommandConte
     .command("demo")
     .description("runs an SCM with a simulated fleet of datanodes and shows what happens")
     .option("--fresh", "wipes the data of earlier runs")
-    .addOption(new Option("--nodes <n>", "datanodes").argParser(wholeNumber(1, 5000)).default(100))
+    .addOption(new Option("--nodes <n>", "datanodes").argParser(wholeNumber(3, 5000)).default(100))
     .addOption(
       new Option("--seconds <n>", "ends by itself with a summary").argParser(wholeNumber(1, 1_000_000)),
     )

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ConfigSources } from "../config/load.js";
+import { REPLICATION_TYPE } from "../core/enums.js";
 import type { CommandIo } from "./io.js";
 
 /** Options of every command that reads the configuration. */
@@ -24,11 +25,24 @@ function gather(word: string, before: readonly string[] | undefined): readonly s
 
 /** An option whose value is one of `choices` in any case. */
 export function choice(flags: string, description: string, choices: readonly string[]): Option {
-  return new Option(flags, `${description}: ${choices.join(", ")}`).argParser((text: string) => {
+  return new Option(flags, `${description}: ${choices.join(", ")}`).argParser(oneOf(choices));
+}
+
+/** A replication type; STANDALONE, too, as configurations are written. */
+export function replicationTypeOption(flags: string, description: string): Option {
+  const types = Object.keys(REPLICATION_TYPE);
+  const parse = oneOf(types);
+  return choice(flags, description, types).argParser((text: string) =>
+    parse(text.toUpperCase() === "STANDALONE" ? "STAND_ALONE" : text),
+  );
+}
+
+function oneOf(choices: readonly string[]): (text: string) => string {
+  return (text) => {
     const found = choices.find((candidate) => candidate === text.toUpperCase());
     if (found === undefined) throw new InvalidArgumentError(`Allowed are ${choices.join(", ")}.`);
     return found;
-  });
+  };
 }
 
 /** Parses a whole number from `min` to `max`. */

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { Option } from "commander";
 import type { ReplicationType } from "../../core/enums.js";
 import type { CommandContext } from "../context.js";
 import { CommandError, EXIT } from "../exit-code.js";
+import { replicationTypeOption } from "../options.js";
 import { parseReplicationOf, replicationJson, replicationText } from "../replication-text.js";
 import { jsonText } from "../text.js";
 import { addConnectionOptions, type ConnectionOptions, withConnection } from "./connection.js";
@@ -10,7 +10,7 @@ import { pipelineJson } from "./json-shapes.js";
 
 interface CreateOptions extends ConnectionOptions {
   readonly owner: string;
-  readonly type: "RATIS" | "STANDALONE" | "EC";
+  readonly type: ReplicationType;
   readonly replication?: string;
   readonly json?: true;
 }
@@ -26,11 +26,6 @@ Examples:
 /** The reference's `OzoneConsts.OZONE`. */
 const DEFAULT_OWNER = "OZONE";
 const DEFAULT_FACTOR = "THREE";
-const TYPES: Readonly<Record<CreateOptions["type"], ReplicationType>> = {
-  RATIS: "RATIS",
-  STANDALONE: "STAND_ALONE",
-  EC: "EC",
-};
 
 /** `strata admin container create` (spec 02 §15, 09 §9). */
 export function addContainerCreate(parent: Command, context: CommandContext): void {
@@ -38,15 +33,16 @@ export function addContainerCreate(parent: Command, context: CommandContext): vo
     .command("create")
     .description("creates a container")
     .option("-o, --owner <owner>", "whose container", DEFAULT_OWNER)
-    .addOption(
-      new Option("-t, --type <type>", "replication type").choices(Object.keys(TYPES)).default("RATIS"),
-    )
+    .addOption(replicationTypeOption("-t, --type <type>", "replication type").default("RATIS"))
     .option("-r, --replication <replication>", `ONE or THREE (${DEFAULT_FACTOR}); with EC as rs-3-2-1024k`)
     .option("--json", "prints JSON")
     .addHelpText("after", HELP);
   addConnectionOptions(command).action(async (options: CreateOptions) => {
     const { owner, type, replication: text = DEFAULT_FACTOR } = options;
-    const replication = parseReplicationOf(TYPES[type], text);
+    if (type === "EC" && options.replication === undefined) {
+      throw new CommandError("--replication is required with --type EC, such as rs-3-2-1024k", EXIT.USAGE);
+    }
+    const replication = parseReplicationOf(type, text);
     if (replication === undefined) {
       throw new CommandError(`--replication ${text} is no replication of type ${type}`, EXIT.USAGE);
     }

@@ -1,15 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { RequestOf } from "../../../protocol/schema/messages.js";
-import {
-  CONTAINER_STATE,
-  type ContainerState,
-  REPLICATION_TYPE,
-  type ReplicationType,
-} from "../../core/enums.js";
+import { CONTAINER_STATE, type ContainerState, type ReplicationType } from "../../core/enums.js";
 import type { CommandContext } from "../context.js";
 import { CommandError, EXIT } from "../exit-code.js";
 import type { CommandIo } from "../io.js";
-import { choice, wholeNumber } from "../options.js";
+import { choice, replicationTypeOption, wholeNumber } from "../options.js";
 import type { AdminConnection } from "../parts.js";
 import { parseReplicationOf } from "../replication-text.js";
 import { jsonText } from "../text.js";
@@ -52,7 +47,7 @@ export function addContainerList(parent: Command, context: CommandContext): void
     )
     .option("-a, --all", "all of them")
     .addOption(choice("--state <state>", "only in this state", Object.keys(CONTAINER_STATE)))
-    .addOption(choice("-t, --type <type>", "only of this replication type", Object.keys(REPLICATION_TYPE)))
+    .addOption(replicationTypeOption("-t, --type <type>", "only of this replication type"))
     .option(
       "-r, --replication <config>",
       "only this: ONE, THREE, or for EC like rs-6-3-1024k; type RATIS if none is given",

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { REPLICATION_TYPE, type ReplicationType } from "../../core/enums.js";
+import type { ReplicationType } from "../../core/enums.js";
 import { parseUuid, type Uuid } from "../../core/uuid.js";
 import type { CommandContext } from "../context.js";
 import { CommandError, EXIT, exitCodeOf, printError } from "../exit-code.js";
-import { choice } from "../options.js";
+import { choice, replicationTypeOption } from "../options.js";
 import type { AdminConnection } from "../parts.js";
 import { parseReplicationOf } from "../replication-text.js";
 import { jsonText } from "../text.js";
@@ -51,11 +51,7 @@ export function addPipelineCreate(parent: Command, context: CommandContext): voi
   const command = parent
     .command("create")
     .description("creates a RATIS pipeline")
-    .addOption(
-      choice("-t, --replication-type <type>", "kind", Object.keys(REPLICATION_TYPE))
-        .default("RATIS")
-        .hideHelp(),
-    )
+    .addOption(replicationTypeOption("-t, --replication-type <type>", "kind").default("RATIS").hideHelp())
     .addOption(choice("-f, --replication-factor <factor>", "members", ["ONE", "THREE"]).default("ONE"))
     .option("--json", "prints JSON")
     .addHelpText("after", CREATE_HELP);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { REPLICATION_TYPE, type ReplicationType } from "../../core/enums.js";
+import type { ReplicationType } from "../../core/enums.js";
 import { CommandError, EXIT } from "../exit-code.js";
-import { choice } from "../options.js";
+import { choice, replicationTypeOption } from "../options.js";
 import { parseReplicationOf } from "../replication-text.js";
 import type { PipelineFilter } from "./paging.js";
 
@@ -15,7 +15,7 @@ const FACTORS = ["ONE", "THREE"] as const;
 
 export function addPipelineFilterOptions(command: Command): Command {
   return command
-    .addOption(choice("-t, --type <type>", "only of this replication type", Object.keys(REPLICATION_TYPE)))
+    .addOption(replicationTypeOption("-t, --type <type>", "only of this replication type"))
     .option("-r, --replication <config>", "only this, with --type: ONE, THREE, or for EC like rs-3-2-1024k")
     .addOption(choice("--filter-by-factor <factor>", "old way to say -t RATIS -r", FACTORS))
     .addOption(choice("--filterByFactor <factor>", "the same", FACTORS).hideHelp());

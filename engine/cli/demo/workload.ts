@@ -70,6 +70,7 @@ export class Workload {
   }
 
   start(): void {
+    if (this.#containerCount === 0) return;
     const perStep = (MUTATIONS_PER_SECOND * STEP_MS) / 1000;
     this.#timer = setInterval(() => {
       for (let i = 0; i < perStep; i++) this.#start();

@@ -11,7 +11,8 @@ export function checkBlockRequest({ size, count, owner }: BlockRequest, containe
     throw new StrataError("INVALID_BLOCK_SIZE", { size, limit: containerBytes });
   }
   if (count < 1 || count > BLOCKS_PER_REQUEST_MAX) {
-    const reason = `must be 1 to ${BLOCKS_PER_REQUEST_MAX}, is ${count}: ask for more in several requests`;
+    const advice = count < 1 ? "" : ": ask for more in several requests";
+    const reason = `must be 1 to ${BLOCKS_PER_REQUEST_MAX}, is ${count}${advice}`;
     throw new StrataError("INVALID_ARGUMENT", { field: "count", reason });
   }
   checkOwner(owner);

@@ -77,7 +77,7 @@ test("wrong usage ends with 2 and says what is wrong", async () => {
     [["scm", "--init", "--term-floor", "-1"], /Must be a whole number from 0/],
     [["scm", "--init", "--local-id-floor", "18446744073709551616"], /below 2\^64/],
     [["verify"], /missing required argument 'dir'/],
-    [["demo", "--nodes", "0"], /Must be a whole number from 1 to 5000/],
+    [["demo", "--nodes", "0"], /Must be a whole number from 3 to 5000/],
     [["admin", "scm", "roles", "--scm", "a:b:c"], /must be host:port/],
     [["admin", "datanode", "info", "x"], /Must be a UUID/],
     [["admin", "datanode", "usageinfo"], /name one of --node-id/],

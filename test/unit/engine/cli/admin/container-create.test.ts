@@ -35,8 +35,11 @@ test("owner, type and replication are the reference's", async () => {
   assert.deepEqual([shown.containerID, shown.owner], [17, "om1"]);
   assert.equal(shown.pipeline.id.id, pipelineRecord(1).pipelineId);
   assert.deepEqual([requests[0]?.replication.ecData, requests[0]?.replication.ecParity], [3, 2]);
-  await runCli([...CREATE, "--type", "STANDALONE", "--replication", "ONE"], { connection });
-  assert.deepEqual([requests[1]?.replication.type, requests[1]?.replication.factor], ["STAND_ALONE", 1]);
+  for (const type of ["STANDALONE", "stand_alone"]) {
+    await runCli([...CREATE, "--type", type, "--replication", "ONE"], { connection });
+    const last = requests.at(-1)?.replication;
+    assert.deepEqual([last?.type, last?.factor], ["STAND_ALONE", 1]);
+  }
 });
 
 test("what is no configuration is not asked for", async () => {
@@ -50,5 +53,7 @@ test("what is no configuration is not asked for", async () => {
     assert.equal(exitCode, 2);
     assert.notEqual(err, "");
   }
+  const { err } = await runCli([...CREATE, "-t", "ec"], { connection });
+  assert.match(err, /--replication is required with --type EC, such as rs-3-2-1024k/);
   assert.equal(requests.length, 0);
 });
