@@ -23,8 +23,8 @@ const BACKOFF = { initialMs: 10, maximumMs: 100 };
 /** After all is well again. */
 const BLOCK_LIMIT_MS = 30_000;
 const OWNER = "chaos";
-/** Containers of 5 GB are full after a few. */
-const SIZE = 512 * 1024 ** 2;
+/** Containers of 5 GB are full after some hundred, and datanodes not within half an hour: 10,000 a round. */
+const SIZE = 8 * 1024 ** 2;
 const REPLICATION = {
   type: "RATIS",
   factor: 3,
