@@ -1,6 +1,6 @@
 import type { OperationName, ResponseOf } from "../../protocol/schema/messages.js";
 import { OPERATION, type Operation, type SessionStamp } from "../cluster/operation.js";
-import { errorOfOutcome } from "../cluster/operation-result.js";
+import { bodyOfOutcome } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
 import type { GroupCallback } from "../consensus/consensus.js";
 import { StrataError } from "../core/errors.js";
@@ -118,7 +118,8 @@ export class Mutations {
   ): void {
     this.#services.consensus.propose(operation, (outcome) => {
       settled?.(outcome);
-      const response = errorOfOutcome(outcome) ?? respond((outcome as OperationResult).body);
+      const body = bodyOfOutcome(outcome);
+      const response = body instanceof StrataError ? body : respond(body);
       const error = response instanceof StrataError ? response : undefined;
       this.#record(session, operation.session.sessionId, audit, error);
       if (response instanceof StrataError) late.fail(response);

@@ -63,6 +63,12 @@ export function errorOfOutcome(outcome: OperationResult | StrataError): StrataEr
   return outcome instanceof StrataError ? outcome : errorOfResult(outcome);
 }
 
+/** What the result says, or why there is none. */
+export function bodyOfOutcome(outcome: OperationResult | StrataError): Uint8Array | StrataError {
+  if (outcome instanceof StrataError) return outcome;
+  return errorOfResult(outcome) ?? outcome.body;
+}
+
 /** Done, but for these containers, which do not exist. */
 export function failedContainerIds(ids: readonly number[]): OperationResult {
   return done((writer) => {

@@ -9,8 +9,7 @@ import type { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { WritablePipeline } from "../cluster/blocks/writable-pipeline.js";
 import { printReplication } from "../cluster/containers/replication-config.js";
 import { NO_SESSION, OPERATION, type Operation } from "../cluster/operation.js";
-import { errorOfOutcome, readReservation } from "../cluster/operation-result.js";
-import type { OperationResult } from "../cluster/state-machine.js";
+import { bodyOfOutcome, readReservation } from "../cluster/operation-result.js";
 import type { ProposalCallback } from "../consensus/consensus.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
@@ -279,12 +278,15 @@ export class BlockService implements Service {
   #reserve(count: number, term: Term): void {
     const kind = OPERATION.reserveSequence;
     this.#parts.propose({ kind, session: NO_SESSION, sequence: "localId", count }, (outcome) => {
-      const error = errorOfOutcome(outcome);
-      this.#idRefusal = error?.message ?? "";
-      if (error === undefined) {
-        this.#ids.reserved(readReservation((outcome as OperationResult).body), term);
-        this.roomChanged();
-      } else this.#ids.failed(term);
+      const body = bodyOfOutcome(outcome);
+      if (body instanceof StrataError) {
+        this.#idRefusal = body.message;
+        this.#ids.failed(term);
+        return;
+      }
+      this.#idRefusal = "";
+      this.#ids.reserved(readReservation(body), term);
+      this.roomChanged();
     });
   }
 

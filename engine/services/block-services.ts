@@ -5,6 +5,7 @@ import { createChoosePolicy, type PipelineFacts } from "../cluster/blocks/choose
 import type { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { ReplicationConfig } from "../cluster/containers/replication-config.js";
+import { isUsable } from "../cluster/nodes/node-entry.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import { volumesOf } from "../cluster/placement/node-limits.js";
 import type { Reservation } from "../cluster/placement/pending-containers.js";
@@ -108,10 +109,10 @@ function fleetCounter(nodes: Pick<NodeManager, "index">, clock: Clock): () => Fl
     if (nowMs < dueMs) return counts;
     dueMs = nowMs + FLEET_MS;
     let [healthyVolumeCount, healthyNodeCount] = [0, 0];
-    for (const { health, operationalState, report } of nodes.index.all()) {
-      if (health !== "HEALTHY" || operationalState !== "IN_SERVICE") continue;
+    for (const node of nodes.index.all()) {
+      if (!isUsable(node)) continue;
       healthyNodeCount++;
-      healthyVolumeCount += volumesOf(report).healthyVolumeCount;
+      healthyVolumeCount += volumesOf(node.report).healthyVolumeCount;
     }
     counts = { healthyVolumeCount, healthyNodeCount };
     return counts;

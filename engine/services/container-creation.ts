@@ -3,13 +3,13 @@ import { checkOwner } from "../cluster/blocks/block-request.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import { printReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
 import { type CreateContainers, OPERATION, type SessionStamp } from "../cluster/operation.js";
-import { errorOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
+import { bodyOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import { containerId } from "../core/ids.js";
 import type { Random } from "../core/random.js";
-import type { PipelineSource } from "./container-growth.js";
+import { createOpenPipeline, type PipelineSource } from "./container-growth.js";
 import type { Room } from "./container-supply.js";
 
 export interface ContainerCreationParts<R> {
@@ -119,23 +119,14 @@ export class ContainerCreation<R> {
   /** Calls back when there is one more, or why there is none. */
   #newPipeline({ replication }: ContainerRequest, done: (refusal: StrataError | undefined) => void): void {
     const { pipelines, waitMs } = this.#parts;
-    const opened = (outcome: PipelineRecord | StrataError): void => {
+    createOpenPipeline(pipelines, { replication }, waitMs, (outcome) => {
       done(outcome instanceof StrataError ? outcome : undefined);
-    };
-    pipelines.create({ replication }, (outcome) => {
-      if (outcome instanceof StrataError || outcome.state === "OPEN") {
-        opened(outcome);
-        return;
-      }
-      // Its members know nothing of an EC pipeline: nobody would report it (spec 02 §5.3 step 2).
-      if (replication.type === "EC") pipelines.open(outcome.pipelineId, undefined);
-      pipelines.whenOpen([outcome.pipelineId], waitMs, opened);
     });
   }
 }
 
 /** Undefined when there is none: refused, or by the session's own result of an attempt that was. */
 function createdBy(outcome: OperationResult | StrataError): number | undefined {
-  if (errorOfOutcome(outcome) !== undefined) return undefined;
-  return readFirstContainerId((outcome as OperationResult).body);
+  const body = bodyOfOutcome(outcome);
+  return body instanceof StrataError ? undefined : readFirstContainerId(body);
 }

@@ -36,6 +36,24 @@ export interface PipelineSource {
   close(id: Uuid, done: (refusal: StrataError | undefined) => void): void;
 }
 
+/** Creates a pipeline and waits until it is OPEN. The members of an EC pipeline know nothing of it, and would
+ * not report it (spec 02 §5.3 step 2). */
+export function createOpenPipeline(
+  pipelines: Pick<PipelineSource, "create" | "open" | "whenOpen">,
+  request: Parameters<PipelineSource["create"]>[0],
+  waitMs: number,
+  done: PipelineEnd,
+): void {
+  pipelines.create(request, (outcome) => {
+    if (outcome instanceof StrataError || outcome.state === "OPEN") {
+      done(outcome);
+      return;
+    }
+    if (outcome.replication.type === "EC") pipelines.open(outcome.pipelineId, undefined);
+    pipelines.whenOpen([outcome.pipelineId], waitMs, done);
+  });
+}
+
 /** Of the fleet. */
 export interface FleetCounts {
   /** Data volumes that have not failed, of datanodes in service. */
@@ -50,7 +68,7 @@ export interface ContainerGrowthParts {
     create(group: WritableGroup, pipeline: WritablePipeline, count: number): boolean;
     forget(): void;
   };
-  readonly pipelines: Omit<PipelineSource, "open">;
+  readonly pipelines: PipelineSource;
   readonly index: Pick<PipelineIndex, "countsOf">;
   readonly slotOf: (uuid: Uuid) => NodeSlot | undefined;
   readonly fleet: () => FleetCounts;
@@ -169,12 +187,8 @@ export class ContainerGrowth implements Growth {
     const excluded = [...(exclusions?.datanodes ?? [])].map(slotOf).filter((slot) => slot !== undefined);
     const first = replication.type === "EC" ? { containerOwner: owner } : {};
     group.creatingCount++;
-    pipelines.create({ replication, excluded, ...first }, (outcome) => {
-      if (outcome instanceof StrataError || outcome.state === "OPEN") {
-        this.#ended(group, outcome, exclusions !== undefined);
-      } else {
-        pipelines.whenOpen([outcome.pipelineId], waitMs, (opened) => this.#ended(group, opened, false));
-      }
+    createOpenPipeline(pipelines, { replication, excluded, ...first }, waitMs, (outcome) => {
+      this.#ended(group, outcome, exclusions !== undefined);
     });
   }
 

@@ -1,12 +1,11 @@
 import type { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { WritablePipeline } from "../cluster/blocks/writable-pipeline.js";
 import { NO_SESSION, OPERATION, type Operation } from "../cluster/operation.js";
-import { errorOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
-import type { OperationResult } from "../cluster/state-machine.js";
+import { bodyOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
 import type { ProposalCallback } from "../consensus/consensus.js";
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
-import type { StrataError } from "../core/errors.js";
+import { StrataError } from "../core/errors.js";
 import { type ContainerId, containerId } from "../core/ids.js";
 
 /** Containers that are being created at a time; more wait for the next request that needs them. */
@@ -90,14 +89,14 @@ export class ContainerSupply<R> {
     const { owner } = group;
     const kind = OPERATION.createContainers;
     propose({ kind, session: NO_SESSION, pipelineId, owner, count }, (outcome) => {
-      const error = errorOfOutcome(outcome);
-      if (error !== undefined) for (const one of rooms) room.release(one);
+      const body = bodyOfOutcome(outcome);
+      if (body instanceof StrataError) for (const one of rooms) room.release(one);
       if (term !== this.#term) return;
       this.#creatingCount -= count;
       pipeline.creatingCount -= count;
       group.creatingContainerCount -= count;
-      if (error === undefined) this.#created((outcome as OperationResult).body, rooms);
-      else this.#refused(group, pipeline, error);
+      if (body instanceof StrataError) this.#refused(group, pipeline, body);
+      else this.#created(body, rooms);
       onEnd(group);
     });
   }

@@ -1,7 +1,7 @@
 import type { RequestOf } from "../../protocol/schema/messages.js";
 import type { PipelineRecord, PipelineReport } from "../../protocol/schema/records.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
-import type { NodeEntry } from "../cluster/nodes/node-entry.js";
+import { isUsable, type NodeEntry } from "../cluster/nodes/node-entry.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { NodeEvent } from "../cluster/nodes/node-types.js";
 import type { PipelineReports } from "../cluster/pipelines/pipeline-reports.js";
@@ -118,9 +118,8 @@ export class PipelineEvents implements Service {
     if (BRINGS_MEMBER.has(event)) this.#parts.onNodeUsable();
   }
 
-  nodeChanged({ slot, health, operationalState }: NodeEntry): void {
-    if (this.#isRunning && (health !== "HEALTHY" || operationalState !== "IN_SERVICE"))
-      this.#checkLater(slot);
+  nodeChanged(node: NodeEntry): void {
+    if (this.#isRunning && !isUsable(node)) this.#checkLater(node.slot);
   }
 
   /** By `apply`: a member may have left while the pipeline was on its way into the log. */
@@ -186,9 +185,9 @@ const BRINGS_MEMBER: ReadonlySet<NodeEvent> = new Set([
 ]);
 
 /** What becomes of the pipelines of such a datanode; undefined: nothing. */
-function fateOf({ health, operationalState }: NodeEntry): "close" | "remove" | undefined {
-  if (health === "DEAD") return "remove";
-  return health === "HEALTHY" && operationalState === "IN_SERVICE" ? undefined : "close";
+function fateOf(node: NodeEntry): "close" | "remove" | undefined {
+  if (node.health === "DEAD") return "remove";
+  return isUsable(node) ? undefined : "close";
 }
 
 /** It is found elsewhere than the other members believe. */

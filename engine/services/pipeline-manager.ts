@@ -2,7 +2,7 @@ import type { PipelineRecord } from "../../protocol/schema/records.js";
 import type { ReplicaStore } from "../../workers/pool/replica-store.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import type { ReplicationConfig } from "../cluster/containers/replication-config.js";
-import { requiredNodes } from "../cluster/containers/replication-config.js";
+import { isRatis, requiredNodes } from "../cluster/containers/replication-config.js";
 import type { NodeManager } from "../cluster/nodes/node-manager.js";
 import type { LeaderView, NodeCommand } from "../cluster/nodes/node-types.js";
 import type {
@@ -13,7 +13,7 @@ import type {
   SessionStamp,
 } from "../cluster/operation.js";
 import { NO_SESSION, OPERATION } from "../cluster/operation.js";
-import { errorOfOutcome, readCreatedPipeline } from "../cluster/operation-result.js";
+import { bodyOfOutcome, errorOfOutcome, readCreatedPipeline } from "../cluster/operation-result.js";
 import type { NodePipelines, PipelineInFlight } from "../cluster/pipelines/node-pipelines.js";
 import type { PipelineMembers } from "../cluster/pipelines/pipeline-members.js";
 import type { PendingContainers, Reservation } from "../cluster/placement/pending-containers.js";
@@ -317,15 +317,18 @@ export class PipelineManager implements Service {
     reservation: Reservation | undefined,
   ): PipelineRecord | StrataError {
     const { pending } = this.#parts;
-    const error = errorOfOutcome(outcome);
-    const created = error === undefined ? readCreatedPipeline((outcome as OperationResult).body) : undefined;
+    const body = bodyOfOutcome(outcome);
+    const created = body instanceof StrataError ? undefined : readCreatedPipeline(body);
     const isOwn = created?.pipelineId === pipeline.pipelineId;
     if (reservation !== undefined) {
       if (isOwn) pending.bind(reservation, checkedId(created.containerId));
       else pending.release(reservation);
     }
-    if (error !== undefined) this.counters.numPipelineCreationFailed++;
-    const record = error ?? this.resultOf((outcome as OperationResult).body);
+    if (body instanceof StrataError) {
+      this.counters.numPipelineCreationFailed++;
+      return body;
+    }
+    const record = this.resultOf(body);
     if (isOwn && !(record instanceof StrataError)) this.#created(record);
     return record;
   }
@@ -352,7 +355,7 @@ export class PipelineManager implements Service {
 
   /** As another RATIS/THREE pipeline that is not closed: told in a metric, never refused. */
   #hasSameMembers({ pipelineId, replication, members }: PipelineRecord): boolean {
-    if (replication.type !== "RATIS" || replication.factor !== 3) return false;
+    if (!isRatis(replication, 3)) return false;
     const { pipelines } = this.#parts.cluster;
     const uuids = new Set(members.map(({ details }) => details.uuid));
     const first = members[0]?.details.uuid;
@@ -360,7 +363,7 @@ export class PipelineManager implements Service {
     for (const id of pipelines.index.idsOfNode(first)) {
       const other = pipelines.get(id);
       if (other === undefined || id === pipelineId || other.state === "CLOSED") continue;
-      if (other.replication.type !== "RATIS" || other.replication.factor !== 3) continue;
+      if (!isRatis(other.replication, 3)) continue;
       if (other.members.every(({ details }) => uuids.has(details.uuid))) return true;
     }
     return false;

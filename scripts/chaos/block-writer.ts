@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlockWrite } from "../../bench/fleet/fleet.js";
+import { ratis } from "../../engine/cluster/containers/replication-config.js";
 import type { SeededRandom } from "../../engine/core/random.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 import { type AdminClient, codeOf, createAdminClient, type ResponseOf } from "../../protocol/client/index.js";
@@ -25,14 +26,7 @@ const BLOCK_LIMIT_MS = 30_000;
 const OWNER = "chaos";
 /** Containers of 5 GB are full after some hundred, and datanodes not within half an hour: 10,000 a round. */
 const SIZE = 8 * 1024 ** 2;
-const REPLICATION = {
-  type: "RATIS",
-  factor: 3,
-  ecData: 0,
-  ecParity: 0,
-  ecChunkBytes: 0,
-  ecCodec: "",
-} as const;
+const REPLICATION = ratis(3);
 
 /** Asks for blocks through everything that happens to the SCMs, and writes them. No id may come twice, by
  * whichever leader, and every container that was named must be there in the end (S6). */

@@ -1,6 +1,7 @@
 import type { FleetRunner, RoutedWrite } from "../../../bench/fleet/fleet-runner.js";
 import { Histogram } from "../../../bench/harness/histogram.js";
 import { type AdminClient, codeOf, type RequestOf } from "../../../protocol/client/index.js";
+import { ratis } from "../../cluster/containers/replication-config.js";
 
 const STEP_MS = 100;
 /** About what a datanode with a network of 25 Gbit/s takes: nine replicas of 256 MB. */
@@ -9,7 +10,7 @@ const BLOCKS_PER_NODE_PER_SECOND = 3;
 const BLOCK_BYTES = 256 * 1024 * 1024;
 const REQUEST: Omit<RequestOf<"allocateBlocks">, "count"> = {
   size: BLOCK_BYTES,
-  replication: { type: "RATIS", factor: 3, ecData: 0, ecParity: 0, ecChunkBytes: 0, ecCodec: "" },
+  replication: ratis(3),
   owner: "demo",
   allowLess: true,
 };

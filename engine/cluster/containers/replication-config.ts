@@ -23,6 +23,10 @@ export function standAlone(factor: 1 | 3): ReplicationConfig {
   return { type: "STAND_ALONE", factor, ecData: 0, ecParity: 0, ecChunkBytes: 0, ecCodec: "" };
 }
 
+export function isRatis({ type, factor }: ReplicationConfig, wanted: 1 | 3): boolean {
+  return type === "RATIS" && factor === wanted;
+}
+
 /** Without making texts of them. */
 export function isSameReplication(a: ReplicationConfig, b: ReplicationConfig): boolean {
   return (

@@ -47,3 +47,11 @@ export class NodeEntry {
     return { operationalState: persistedOpState ?? "IN_SERVICE", expirySeconds: persistedOpStateExpiry ?? 0 };
   }
 }
+
+/** It may be given something new: IN_SERVICE and HEALTHY. HEALTHY_READONLY is not enough (spec 03 §6). */
+export function isUsable({
+  health,
+  operationalState,
+}: Pick<NodeEntry, "health" | "operationalState">): boolean {
+  return health === "HEALTHY" && operationalState === "IN_SERVICE";
+}

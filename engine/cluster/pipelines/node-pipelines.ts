@@ -1,7 +1,7 @@
 import type { NodeSlot } from "../../core/ids.js";
 import type { Uuid } from "../../core/uuid.js";
 import type { ReplicationConfig } from "../containers/replication-config.js";
-import { printReplication } from "../containers/replication-config.js";
+import { isRatis, isSameReplication } from "../containers/replication-config.js";
 import type { NodeManager } from "../nodes/node-manager.js";
 import type { PipelineLoad } from "../placement/placement-policy.js";
 import type { PipelineTable } from "./pipeline-table.js";
@@ -71,10 +71,10 @@ export class NodePipelines implements PipelineLoad {
     for (const id of pipelines.index.idsOfNode(nodes().uuidOf(slot))) {
       const pipeline = pipelines.get(id);
       if (pipeline === undefined || pipeline.state === "CLOSED") continue;
-      if (isSame(pipeline.replication, replication)) return true;
+      if (isSameReplication(pipeline.replication, replication)) return true;
     }
     for (const { members, replication: other } of this.#inFlight) {
-      if (members.includes(slot) && isSame(other, replication)) return true;
+      if (members.includes(slot) && isSameReplication(other, replication)) return true;
     }
     return false;
   }
@@ -117,7 +117,7 @@ export class NodePipelines implements PipelineLoad {
 
   #countInFlight(replication: ReplicationConfig): number {
     let count = 0;
-    for (const other of this.#inFlight) if (isSame(other.replication, replication)) count++;
+    for (const other of this.#inFlight) if (isSameReplication(other.replication, replication)) count++;
     return count;
   }
 
@@ -136,12 +136,4 @@ export class NodePipelines implements PipelineLoad {
       this.#counts[slot] = count;
     }
   }
-}
-
-function isRatis({ type, factor }: ReplicationConfig, wanted: 1 | 3): boolean {
-  return type === "RATIS" && factor === wanted;
-}
-
-function isSame(a: ReplicationConfig, b: ReplicationConfig): boolean {
-  return a === b || printReplication(a) === printReplication(b);
 }

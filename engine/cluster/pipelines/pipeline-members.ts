@@ -3,12 +3,13 @@ import type { NodeSlot } from "../../core/ids.js";
 import { PIPELINE } from "../../core/placement-classes.js";
 import type { Random } from "../../core/random.js";
 import {
+  isRatis,
   printReplication,
   type ReplicationConfig,
   ratis,
   requiredNodes,
 } from "../containers/replication-config.js";
-import type { NodeEntry } from "../nodes/node-entry.js";
+import { isUsable, type NodeEntry } from "../nodes/node-entry.js";
 import type { NodeManager } from "../nodes/node-manager.js";
 import type { PlacementPolicy } from "../placement/placement-policy.js";
 import { noSpace, noSuitableNode } from "../placement/refusals.js";
@@ -88,7 +89,7 @@ export class PipelineMembers {
 
   /** Spec 03 §5.1. Throws StrataError FAILED_TO_FIND_SUITABLE_NODE. */
   checkLimit(replication: ReplicationConfig): void {
-    if (replication.type !== "RATIS" || replication.factor !== 3) return;
+    if (!isRatis(replication, 3)) return;
     const active = this.#parts.load.activeCount(replication);
     const limit = this.#limit();
     if (active >= limit) throw unsuitable(replication, 3, `there are ${active}, and ${limit} is the limit`);
@@ -156,10 +157,6 @@ export class PipelineMembers {
 
 export function hasDatastreamPort({ details }: Pick<NodeEntry, "details">): boolean {
   return details.ports.some(({ name }) => name === DATASTREAM_PORT);
-}
-
-function isUsable(node: NodeEntry): boolean {
-  return node.health === "HEALTHY" && node.operationalState === "IN_SERVICE";
 }
 
 function shuffled(slots: NodeSlot[], random: Random): NodeSlot[] {

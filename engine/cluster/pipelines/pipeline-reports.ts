@@ -1,5 +1,6 @@
 import type { DatanodeDetails, PipelineRecord, PipelineReport } from "../../../protocol/schema/records.js";
 import type { Uuid } from "../../core/uuid.js";
+import { isRatis } from "../containers/replication-config.js";
 import { hasSamePorts } from "../nodes/registration.js";
 import type { PipelineTable } from "./pipeline-table.js";
 
@@ -33,8 +34,7 @@ export class PipelineReports {
     if (!mayReport(pipeline, sender)) return "stranger";
     const observed = this.#of(pipelineId);
     if (isMember(pipeline, sender)) observed.heard.add(sender.uuid);
-    const isAlone = pipeline.replication.type === "RATIS" && pipeline.replication.factor === 1;
-    if ((isLeader || isAlone) && observed.leaderId !== sender.uuid) {
+    if ((isLeader || isRatis(pipeline.replication, 1)) && observed.leaderId !== sender.uuid) {
       observed.leaderId = sender.uuid;
       this.#onLeaderChanged(pipelineId);
     }

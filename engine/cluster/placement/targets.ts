@@ -1,6 +1,6 @@
 import type { StrataError } from "../../core/errors.js";
 import type { NodeSlot } from "../../core/ids.js";
-import type { NodeEntry } from "../nodes/node-entry.js";
+import { isUsable, type NodeEntry } from "../nodes/node-entry.js";
 import type { NodeIndex } from "../nodes/node-index.js";
 import type { NodeUsage } from "../nodes/node-usage.js";
 import { NONE, type Topology } from "../topology/topology.js";
@@ -53,10 +53,11 @@ export class Targets {
   }
 
   /** Health, operational state, place in the tree or volumes of the node changed. */
-  nodeChanged({ slot, health, operationalState, report }: NodeEntry): void {
+  nodeChanged(node: NodeEntry): void {
+    const { slot, report } = node;
     const { containerBytes, limits } = this.#options;
     const volumes = volumesOf(report);
-    this.#isWritable[slot] = health === "HEALTHY" && operationalState === "IN_SERVICE" ? 1 : 0;
+    this.#isWritable[slot] = isUsable(node) ? 1 : 0;
     this.#slots[slot] = containerSlots(report, containerBytes);
     this.#metadataBytesLeft[slot] = metadataBytesLeft(report);
     this.#healthyVolumeCount[slot] = volumes.healthyVolumeCount;

@@ -104,6 +104,7 @@ export class BlockRig {
             this.asked.push(created);
             if (this.noPipeline !== undefined) created[1](this.noPipeline);
           },
+          open: () => undefined,
           whenOpen: () => undefined,
           close: (pipelineId, done) => {
             this.closed.push(pipelineId);
