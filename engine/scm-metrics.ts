@@ -129,7 +129,7 @@ export function addContainerMetrics(
 
 /** What this SCM does about containers by itself (spec 02 §9, §10). */
 export function addContainerServiceMetrics(metrics: Metrics, services: ScmServices): void {
-  const { decisions, closer } = services;
+  const { decisions, closer, deadNodes } = services;
   metrics.addCounters("decision", decisions.counters, {
     transitions: "Containers moved on because of a reported replica.",
     resurrections: "Containers that came back from deletion because a replica has data.",
@@ -145,6 +145,9 @@ export function addContainerServiceMetrics(metrics: Metrics, services: ScmServic
     requested: "Containers that datanodes asked to close.",
     commands: "Close commands queued.",
     refusedCommands: "Close commands put off because a datanode's queue was full.",
+  });
+  metrics.addCounters("dead_datanode", deadNodes.counters, {
+    closed: "Open containers of dead datanodes that were brought to CLOSING beside their pipelines.",
   });
   const help = "Closing containers whose datanodes are going to be told.";
   metrics.addGauge("close", "waiting", help, () => closer.waitingCount);

@@ -116,6 +116,7 @@ export class Scm {
       onNodeEvent: (event, slot) => {
         if (event === "NEW_NODE") this.pipelines.load.nodeAdded(slot);
         this.#services?.pipelines.events.nodeEvent(event, slot);
+        this.#services?.deadNodes.nodeEvent(event, slot);
       },
       onNodeChanged: (node) => {
         this.placement.nodeChanged(node);

@@ -12,7 +12,7 @@ import { containerId as checkedId } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type { Uuid } from "../core/uuid.js";
 import type { Logger } from "../telemetry/logger.js";
-import type { ContainerProposals } from "./container-proposals.js";
+import type { ContainerProposals, ProposalEnd } from "./container-proposals.js";
 import { Leases } from "./leases.js";
 import { LogSummary } from "./log-summary.js";
 import type { Service } from "./service.js";
@@ -102,7 +102,7 @@ export class ContainerCloser implements Service {
   /** A datanode asks for it; the reason is not looked at (spec 02 §10.1). */
   requestClose(containerId: number, by: NodeSlot): void {
     if (this.#leases === undefined) return;
-    const { cluster, proposals, clock, waitMs } = this.#parts;
+    const { cluster, clock, waitMs } = this.#parts;
     const { table } = cluster.containers;
     const state = table.state(containerId);
     if (state === 0) {
@@ -114,10 +114,17 @@ export class ContainerCloser implements Service {
       this.#lease(containerId, clock.monotonicMs() + waitMs);
       return;
     }
-    if (state !== CONTAINER_STATE.OPEN || proposals.has(containerId)) return;
-    // It asks again with a later heartbeat.
-    if (proposals.isFull) return;
-    this.counters.requested++;
+    // When there is no room, it asks again with a later heartbeat.
+    if (state === CONTAINER_STATE.OPEN && this.finalize(containerId, () => undefined)) {
+      this.counters.requested++;
+    }
+  }
+
+  /** Brings an open container to CLOSING. False when there is no room for it now, or another step of this
+   * container is under way. */
+  finalize(containerId: number, onEnd: (end: ProposalEnd) => void): boolean {
+    const { proposals } = this.#parts;
+    if (proposals.isFull || proposals.has(containerId)) return false;
     const operation = {
       kind: OPERATION.transitionContainer,
       session: NO_SESSION,
@@ -125,7 +132,8 @@ export class ContainerCloser implements Service {
       event: "FINALIZE",
       ...this.#figuresOf(containerId),
     } as const;
-    proposals.start(containerId, [operation], () => undefined);
+    proposals.start(containerId, [operation], onEnd);
+    return true;
   }
 
   /** As the reports have brought them up to date (spec 02 §18 rule 2). */

@@ -14,6 +14,7 @@ import { ContainerCloser } from "./container-closer.js";
 import { ContainerDecisions } from "./container-decisions.js";
 import { ContainerProposals } from "./container-proposals.js";
 import { DatanodeGate } from "./datanode-gate.js";
+import { DeadNodeContainers } from "./dead-node-containers.js";
 import { lateRacksService } from "./late-racks.js";
 import { MemberRoom } from "./member-room.js";
 import { PendingExpiry } from "./pending-expiry.js";
@@ -50,6 +51,7 @@ export interface ScmServices {
   readonly gate: DatanodeGate;
   readonly decisions: ContainerDecisions;
   readonly closer: ContainerCloser;
+  readonly deadNodes: DeadNodeContainers;
   readonly blocks: Blocks;
   readonly pipelines: PipelineServices;
   readonly manager: ServiceManager;
@@ -92,9 +94,8 @@ export function startServices(parts: ScmServicesParts): ScmServices {
   const { racks } = parts;
   if (racks !== undefined) manager.register(lateRacksService({ scheduler, logger, nodes, racks }));
   manager.register(new PendingExpiry({ clock, scheduler, pending: parts.placement.pending }));
-  const { decisions, closer } = containerServices(parts, context);
-  manager.register(decisions);
-  manager.register(closer);
+  const { decisions, closer, deadNodes } = containerServices(parts, context);
+  for (const service of [decisions, closer, deadNodes]) manager.register(service);
   const pipelines = new PipelineServices({
     ...parts,
     replicas: parts.shards,
@@ -113,7 +114,7 @@ export function startServices(parts: ScmServicesParts): ScmServices {
   });
   manager.register(blocks.service);
   manager.start();
-  return { context, gate, decisions, closer, pipelines, blocks, manager };
+  return { context, gate, decisions, closer, deadNodes, pipelines, blocks, manager };
 }
 
 /** A line a minute at most about replicas whose container does not exist (spec 02 §7), while their number
@@ -137,7 +138,7 @@ function unknownContainersService({ environment, logger, shards }: ScmServicesPa
 function containerServices(
   parts: ScmServicesParts,
   context: ScmContext,
-): Pick<ScmServices, "decisions" | "closer"> {
+): Pick<ScmServices, "decisions" | "closer" | "deadNodes"> {
   const { config, logger, raft, cluster, nodes, shards } = parts;
   const shared = {
     ...parts.environment,
@@ -161,5 +162,6 @@ function containerServices(
     replicas: shards,
     waitMs: config.containers.closeWaitMs,
   });
-  return { decisions, closer };
+  const deadNodes = new DeadNodeContainers({ ...shared, cluster, replicas: shards, closer });
+  return { decisions, closer, deadNodes };
 }

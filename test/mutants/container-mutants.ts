@@ -98,4 +98,18 @@ export const CONTAINER_MUTANTS: readonly Mutant[] = [
     catchers: [UNIT],
     budgetSeconds: 60,
   },
+  {
+    name: "dead-before-the-term",
+    bug: "open containers without a pipeline stay open when their datanode died before this leader's term",
+    source: "spec 01 §7.4",
+    edits: [
+      {
+        file: "engine/services/dead-node-containers.ts",
+        find: 'if (health === "DEAD") this.#add(slot);',
+        replace: "if (slot < 0) this.#add(slot);",
+      },
+    ],
+    catchers: [tests("test/unit/engine/services/dead-node-containers.test.ts")],
+    budgetSeconds: 60,
+  },
 ];

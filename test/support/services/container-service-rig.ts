@@ -4,29 +4,44 @@ import { StrataError } from "../../../engine/core/errors.js";
 import { ContainerCloser } from "../../../engine/services/container-closer.js";
 import { ContainerDecisions } from "../../../engine/services/container-decisions.js";
 import { ContainerProposals } from "../../../engine/services/container-proposals.js";
+import { DeadNodeContainers } from "../../../engine/services/dead-node-containers.js";
+import type { Service } from "../../../engine/services/service.js";
 import type { Command, ContainerRecord, PipelineRecord } from "../../../protocol/schema/records.js";
-import type { ContainerReplicas, ReplicaFacts } from "../../../workers/pool/replica-store.js";
+import type { ContainerReplicas, NodeIds, ReplicaFacts } from "../../../workers/pool/replica-store.js";
 import type { LiveUsage } from "../../../workers/shared/shard-records.js";
 import { AppliedState } from "../cluster/applied-state.js";
 import { containerRecord, importBatch, seedCluster, uuidOf } from "../cluster/builders.js";
-import { NodeRig } from "../cluster/node-rig.js";
+import { DEAD_MS, NodeRig, PROCESS_MS } from "../cluster/node-rig.js";
 import { ManualScheduler } from "../consensus/manual-scheduler.js";
 
 export const CLOSE_WAIT_MS = 150_000;
 export const PROPOSALS_MAX = 50;
 const TERM = 5;
 
-/** Both container services on real tables and a real node manager; proposals wait until the test settles
+/** The container services on real tables and a real node manager; proposals wait until the test settles
  * them. Datanodes 1 to 4 are registered. */
 export class ContainerServiceRig {
   readonly time = new ManualScheduler();
   readonly applied = new AppliedState();
-  readonly nodes = new NodeRig({ mayDelete: (id) => this.decisions.mayDelete(id), nodeCountMax: 10 });
+  readonly nodes = new NodeRig({
+    mayDelete: (id) => this.decisions.mayDelete(id),
+    nodeCountMax: 10,
+    listener: {
+      onEvent: (event, slot) => this.deadNodes.nodeEvent(event, slot),
+      onNodeChanged: () => {},
+      onPurge: () => {},
+    },
+  });
   readonly decisions: ContainerDecisions;
   readonly closer: ContainerCloser;
+  readonly deadNodes: DeadNodeContainers;
   readonly log: string[] = [];
   /** What a shard answers; datanodes by number. */
   readonly holders = new Map<number, readonly number[]>();
+  /** What datanodes have reported, by number: ids ascend. */
+  readonly sets = new Map<number, readonly number[]>();
+  /** Ids in a page of a set. */
+  pageSize = 1024;
   /** Of containers that reports told of. */
   readonly live = new Map<number, LiveUsage>();
   queryError: StrataError | undefined;
@@ -44,7 +59,6 @@ export class ContainerServiceRig {
     this.applied.nowMs = this.time.wallMs();
     this.#importAllowed = importAllowed;
     this.applied.done(seedCluster(importAllowed));
-    for (const number of [1, 2, 3, 4]) this.nodes.accept(number);
     this.nodes.leader = { isLeader: false, term: TERM };
     const shared = {
       scheduler: this.time,
@@ -74,15 +88,28 @@ export class ContainerServiceRig {
       },
       waitMs: CLOSE_WAIT_MS,
     });
-    for (const service of [this.decisions, this.closer]) service.start();
+    this.deadNodes = new DeadNodeContainers({
+      ...shared,
+      cluster: this.applied.state,
+      replicas: {
+        nodeContainers: (slot, { fromId }, onIds) => onIds(this.queryError ?? this.#idsOf(slot, fromId)),
+      },
+      closer: this.closer,
+    });
+    for (const service of this.#services) service.start();
+    for (const number of [1, 2, 3, 4]) this.nodes.accept(number);
   }
 
   /** This SCM's standing; each time it leads in a term of its own. */
   lead(leads = true): this {
     const { term } = this.nodes.leader;
     this.nodes.become({ isLeader: leads, term: leads ? term + 1 : term });
-    for (const service of [this.decisions, this.closer]) service.onStatus(leads);
+    for (const service of this.#services) service.onStatus(leads, false);
     return this;
+  }
+
+  get #services(): readonly Service[] {
+    return [this.decisions, this.closer, this.deadNodes];
   }
 
   add(
@@ -132,6 +159,18 @@ export class ContainerServiceRig {
 
   slotOf(datanode: number): number {
     return this.nodes.manager.slotOf(uuidOf(datanode)) as number;
+  }
+
+  /** Lets the datanode be silent until it is DEAD; the others send heartbeats. */
+  die(datanode: number): void {
+    const others = [1, 2, 3, 4].filter((other) => other !== datanode);
+    this.nodes.run(DEAD_MS + 2 * PROCESS_MS, others);
+  }
+
+  #idsOf(slot: number, fromId: number): NodeIds {
+    const [, all = []] = [...this.sets].find(([datanode]) => this.slotOf(datanode) === slot) ?? [];
+    const left = all.filter((id) => id >= fromId);
+    return { ids: left.slice(0, this.pageSize), nextContainerId: left[this.pageSize] ?? 0 };
   }
 
   #propose(operation: Operation, onOutcome: ProposalCallback): void {
