@@ -12,11 +12,14 @@ export const PURE_FOLDERS: readonly string[] = [
 /** Packages with one home. */
 export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@nxtedition/rocksdb": ["engine/storage"],
+  "@bufbuild/protobuf": ["protocol/hadoop", "workers/front", "bench/hadoop", "test"],
 };
 
 const ENGINE = ["engine", "workers", "protocol"];
 const EVERYTHING = [...ENGINE, "bench", "scripts", "test"];
-const WORKER = ["engine/core", "protocol", "workers/shared"];
+/** Strata's own protocol; protobuf stays in the front workers. */
+const OWN_PROTOCOL = ["protocol", "!protocol/hadoop"];
+const WORKER = ["engine/core", ...OWN_PROTOCOL, "workers/shared"];
 
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/main.ts": ENGINE,
@@ -64,7 +67,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "engine/raft",
     "type:engine/storage",
     "engine/cluster",
-    "protocol",
+    ...OWN_PROTOCOL,
     "engine/telemetry",
     "workers/pool",
     "workers/shared",
@@ -75,7 +78,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "type:engine/cluster",
     "type:engine/consensus",
     "type:engine/snapshot",
-    "protocol",
+    ...OWN_PROTOCOL,
     "engine/telemetry",
   ],
   "engine/snapshot": [
@@ -95,7 +98,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/gateway": [
     "engine/core",
     "engine/cluster",
-    "protocol",
+    ...OWN_PROTOCOL,
     "engine/config",
     "engine/telemetry",
     "workers/pool",
@@ -103,7 +106,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   "engine/admin": [
     "engine/core",
-    "protocol",
+    ...OWN_PROTOCOL,
     "engine/cluster",
     "engine/consensus",
     "engine/gateway",
@@ -115,15 +118,16 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/console": [],
 
   "workers/shared": ["engine/core", "engine/raft/conf-state-codec.ts", "type:engine/raft/types.ts"],
-  "workers/pool": ["engine/core", "engine/telemetry", "workers/shared", "protocol"],
+  "workers/pool": ["engine/core", "engine/telemetry", "workers/shared", ...OWN_PROTOCOL],
   "workers/shard": [...WORKER, "engine/cluster"],
   "workers/log": ["engine/core", "engine/storage", "engine/host", "type:engine/raft", "workers/shared"],
   "workers/state": ["engine/core", "engine/storage", "engine/host", "workers/shared"],
-  "workers/front": WORKER,
+  "workers/front": ["engine/core", "protocol", "workers/shared"],
   "workers/tasks": WORKER,
 
   "protocol/schema": ["engine/core"],
   "protocol/codec": ["engine/core", "protocol/schema"],
+  "protocol/hadoop": ["engine/core"],
   "protocol/client": ["engine/core", "engine/host", "protocol/schema", "protocol/codec"],
 
   bench: EVERYTHING,

@@ -1,6 +1,6 @@
 /**
- * Makes a clone ready to run: installs the packages of package-lock.json and builds into dist/. Silent when there
- * is nothing to do. It is plain JavaScript because it runs before anything is built.
+ * Makes a clone ready to run: installs the packages of package-lock.json, generates the code of protocol/hadoop's
+ * .proto files and builds into dist/. Silent when there is nothing to do. It is plain JavaScript because it runs before anything is built.
  *
  *   node scripts/setup.mjs [--install-only]
  */
@@ -15,16 +15,27 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const NODE_VERSION_MIN = [20, 15];
 const SOURCE_FOLDERS = ["engine", "workers", "protocol", "bench", "scripts", "test"];
 const BUILD_INPUTS = ["package-lock.json", "tsconfig.json"];
+const PROTO_FOLDER = "protocol/hadoop";
+const GENERATED_FOLDER = "protocol/hadoop/generated";
+/** How TypeScript is made of the .proto files. `legacy_required` types a message whose required fields are there. */
+const GENERATOR = {
+  local: [process.execPath, "node_modules/@bufbuild/protoc-gen-es/bin/protoc-gen-es"],
+  out: GENERATED_FOLDER,
+  opt: ["target=ts", "import_extension=js", "erasable_syntax=true", "valid_types=legacy_required"],
+};
+/** What may change the generated code: the versions of the generator stand in the lock file. */
+const GENERATOR_INPUTS = ["package-lock.json", "scripts/setup.mjs"];
 const LOCK_FOLDER = "dist/.setup-lock";
 const LOCK_POLL_MS = 50;
 /** What the last good build was made of. tsc's own record is no use: it is also written by a failed build. */
 const STAMP_FILE = "dist/.built.json";
+const GENERATED_STAMP_FILE = "dist/.generated.json";
 
 let lockIsHeld = false;
 
@@ -33,6 +44,7 @@ checkNodeVersion();
 takeLock();
 try {
   if (!packagesAreCurrent()) install();
+  generate();
   if (!process.argv.includes("--install-only")) build();
 } finally {
   rmSync(LOCK_FOLDER, { recursive: true, force: true });
@@ -105,11 +117,28 @@ function install() {
   fail(`npm ci failed.\n${result.error?.message ?? ""}${result.stdout ?? ""}${result.stderr ?? ""}`);
 }
 
+/** Makes the TypeScript of the .proto files. It is no part of the repository. */
+function generate() {
+  const protos = list(PROTO_FOLDER, /\.proto$/);
+  const stamp = stampOf([...GENERATOR_INPUTS, ...protos]);
+  const outputs = protos.map((path) => join(GENERATED_FOLDER, basename(path).replace(/\.proto$/, "_pb.ts")));
+  const isWhole = outputs.every((path) => existsSync(path));
+  if (readOrEmpty(GENERATED_STAMP_FILE) === stamp && isWhole) return;
+
+  say(`generating code of ${protos.length} .proto files (buf) …`);
+  rmSync(GENERATED_STAMP_FILE, { force: true });
+  rmSync(GENERATED_FOLDER, { recursive: true, force: true });
+  const buf = "node_modules/@bufbuild/buf/bin/buf";
+  const template = JSON.stringify({ version: "v2", plugins: [GENERATOR] });
+  const call = [buf, "generate", PROTO_FOLDER, "--template", template];
+  const result = spawnSync(process.execPath, call, { encoding: "utf8" });
+  if (result.status !== 0) fail(`no code was generated.\n${result.stdout}${result.stderr}`);
+  writeFileSync(GENERATED_STAMP_FILE, stamp);
+}
+
 function build() {
   const sources = SOURCE_FOLDERS.flatMap((folder) => list(folder, /(?<!\.d)\.ts$/));
-  const stamp = JSON.stringify(
-    Object.fromEntries([...BUILD_INPUTS, ...sources].map((path) => [path, stateOf(path)])),
-  );
+  const stamp = stampOf([...BUILD_INPUTS, ...sources]);
   const orphans = orphanedOutputs(sources);
   const outputIsMissing = sources.some((path) => !existsSync(outputOf(path)));
   if (readOrEmpty(STAMP_FILE) === stamp && orphans.length === 0 && !outputIsMissing) return;
@@ -145,6 +174,10 @@ function list(folder, pattern) {
       if (item.isDirectory()) return list(path, pattern);
       return pattern.test(item.name) ? [path] : [];
     });
+}
+
+function stampOf(paths) {
+  return JSON.stringify(Object.fromEntries(paths.map((path) => [path, stateOf(path)])));
 }
 
 function stateOf(path) {

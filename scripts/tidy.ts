@@ -42,8 +42,8 @@ const KEY_TABLE: UseRule = {
   notUsers: ["engine/config/check.ts"],
 };
 
-const SKIPPED_FOLDERS = new Set([".git", "dist", "node_modules", ".strata-demo"]);
-const TEXT_FILE = /\.(ts|mjs|json|md|css|html|txt|npmrc|gitignore)$|^\.ci\/|^LICENSE$/;
+const SKIPPED_FOLDERS = new Set([".git", "dist", "node_modules", ".strata-demo", "generated"]);
+const TEXT_FILE = /\.(ts|mjs|json|md|css|html|txt|proto|npmrc|gitignore)$|^\.ci\/|^LICENSE$/;
 const FORBIDDEN_GLOBALS =
   /(?<![\w.$#])(Date|setTimeout|setInterval|setImmediate|process|performance)\b(?!\??:)/g;
 const LEFTOVER = /\b(?:T[O]DO|F[I]XME|X{3}|H[A]CK)\b(?!\(@?[\w-]+, ?#\d+\))/g;

@@ -70,6 +70,9 @@ export const ERRORS = {
   REPORT_STALLED: protocol(121, "a report has credit, but no chunk came for {limitMs} ms"),
   PEER_MESSAGE_INVALID: protocol(122, "a member's message cannot be: {reason}"),
   PEER_SILENT: protocol(123, "nothing was heard for {limitMs} ms"),
+  // The text that Java's parser gives, which its clients know (spec 12 §1).
+  PROTOBUF_INCOMPLETE: protocol(124, "Message missing required fields: {fields}"),
+  PROTOBUF_MALFORMED: protocol(125, "{message} is not valid protobuf: {reason}"),
   SNAPSHOT_INVALID: protocol(130, "the snapshot is damaged: {reason}"),
 
   // 200 … refusals: a valid request that the state does not allow.
