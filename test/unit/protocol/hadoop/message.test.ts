@@ -54,8 +54,9 @@ test("64-bit halves keep every bit and the sign", () => {
 test("missing required fields are named with their paths, in Java's words (spec 12 §1)", () => {
   assert.equal(
     refusal(() => decodeMessage(SCMDatanodeRequestSchema, hex("22 00"))),
-    "PROTOBUF_INCOMPLETE Message missing required fields: cmdType, registerRequest.extendedDatanodeDetails, " +
-      "registerRequest.nodeReport, registerRequest.containerReport, registerRequest.pipelineReports",
+    "PROTOBUF_INCOMPLETE Message missing required fields: " +
+      "cmdType, registerRequest.extendedDatanodeDetails, registerRequest.nodeReport, " +
+      "registerRequest.containerReport, registerRequest.pipelineReports",
   );
   assert.equal(
     refusal(() => decodeMessage(PipelineSchema, hex("0a06 120161 1a0162 0a03 120161"))),
