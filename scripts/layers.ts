@@ -122,7 +122,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "workers/shard": [...WORKER, "engine/cluster"],
   "workers/log": ["engine/core", "engine/storage", "engine/host", "type:engine/raft", "workers/shared"],
   "workers/state": ["engine/core", "engine/storage", "engine/host", "workers/shared"],
-  "workers/front": ["engine/core", "protocol", "workers/shared"],
+  "workers/front": ["engine/core", "engine/host", "protocol", "workers/shared"],
   "workers/tasks": WORKER,
 
   "protocol/schema": ["engine/core"],

@@ -20,7 +20,9 @@ export interface DialHandler {
 
 export interface ClientConnection {
   readonly isOpen: boolean;
-  /** Copies or takes over `message`: the caller must not change it afterwards. False when not open. */
+  /** It copies each message before `send` returns; absent: it may keep what it is given. */
+  readonly copiesMessages?: true;
+  /** The caller must not change `message` afterwards, unless `copiesMessages`. False when not open. */
   send(message: Uint8Array): boolean;
   bufferedBytes(): number;
   close(code: number, reason: string): void;

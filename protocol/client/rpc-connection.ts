@@ -5,8 +5,8 @@ import type { Timer } from "../../engine/core/scheduler.js";
 import type { RemoteError } from "../codec/errors.js";
 import { closeCodeOf, closeReasonOf, decodeError, errorCodeOfClose } from "../codec/errors.js";
 import type { Frame } from "../codec/frame.js";
-import { FLAG_ANSWER, FLAG_ERROR, readFrame } from "../codec/frame.js";
-import { operationNamed, operationOf } from "../codec/operations.js";
+import { FLAG_ANSWER, FLAG_ERROR, FRAME_HEADER_BYTES, readFrame, writeFrameHeader } from "../codec/frame.js";
+import { type OperationCodec, operationNamed, operationOf } from "../codec/operations.js";
 import type { OperationName, RequestOf, ResponseOf } from "../schema/messages.js";
 import { FRAME_BYTES_MAX, PROTOCOL_VERSION, SUBPROTOCOL } from "../schema/messages.js";
 import type { Completion, RpcError } from "./completion.js";
@@ -40,6 +40,8 @@ interface Pending {
   /** Undefined when the request timed out: its answer still counts against the limit and is dropped when it
    * comes. */
   completion: Completion<never> | undefined;
+  /** The completion takes the body as it came. */
+  isRaw: boolean;
   timeoutMs: number;
   deadlineMs: number;
   /** `#receivedCount` when it was sent. */
@@ -124,6 +126,25 @@ export class RpcConnection implements DialHandler {
     return true;
   }
 
+  /** As `request`; `completion` gets the encoded body of the answer, valid during the call. `body` may be
+   * encoded already, without a header. */
+  requestRaw<N extends OperationName>(
+    name: N,
+    body: RequestOf<N> | Uint8Array,
+    completion: Completion<Uint8Array>,
+    timeoutMs: number,
+  ): boolean {
+    if (this.#state !== "ready" || this.#pending.size >= this.#inFlightMax) return false;
+    const operation = operationNamed(name);
+    const requestId = this.#lastRequestId + 1;
+    const frame =
+      body instanceof Uint8Array
+        ? frameAround(operation.op, requestId, body)
+        : this.#encode(operation, requestId, body);
+    this.#sendFrame(frame, completion, true, timeoutMs);
+    return true;
+  }
+
   /** Closes; requests without an answer fail with CONNECTION_LOST. Does nothing on a closed connection.
    * `error` goes to `onClosed`. */
   close(reason: string, error: RpcError = new StrataError("CONNECTION_LOST", { reason })): void {
@@ -158,7 +179,7 @@ export class RpcConnection implements DialHandler {
       isError = (frame.flags & FLAG_ERROR) !== 0;
       const pending = this.#answered(frame);
       completion = pending.completion as Completion<unknown> | undefined;
-      if (completion !== undefined) outcome = decodeOutcome(frame, message);
+      if (completion !== undefined) outcome = decodeOutcome(frame, message, pending.isRaw);
       // After decoding: a request whose answer cannot be read fails like all the others.
       this.#pending.delete(requestId);
       pending.completion = undefined;
@@ -189,12 +210,27 @@ export class RpcConnection implements DialHandler {
   ): void {
     const operation = operationNamed(name);
     const requestId = this.#lastRequestId + 1;
-    const frame = operation.request.encode(operation.op, 0, requestId, body);
+    const frame = this.#encode(operation, requestId, body);
+    this.#sendFrame(frame, completion, false, timeoutMs);
+  }
+
+  /** What is encoded into a buffer of this thread is only good for a socket that copies it at once. */
+  #encode(operation: OperationCodec, requestId: number, body: unknown): Uint8Array {
+    const { op, request } = operation;
+    return this.#socket.copiesMessages === true
+      ? request.encodeView(op, 0, requestId, body)
+      : request.encode(op, 0, requestId, body);
+  }
+
+  #sendFrame(frame: Uint8Array, completion: Completion<never>, isRaw: boolean, timeoutMs: number): void {
+    const op = frame[0] as number;
+    const requestId = this.#lastRequestId + 1;
     this.#lastRequestId = requestId;
     const deadlineMs = this.#environment.clock.monotonicMs() + timeoutMs;
     const pending = this.#spare.pop() ?? newPending();
-    pending.op = operation.op;
+    pending.op = op;
     pending.completion = completion;
+    pending.isRaw = isRaw;
     pending.timeoutMs = timeoutMs;
     pending.deadlineMs = deadlineMs;
     pending.receivedBefore = this.#receivedCount;
@@ -287,13 +323,22 @@ export class RpcConnection implements DialHandler {
 }
 
 function newPending(): Pending {
-  return { op: 0, completion: undefined, timeoutMs: 0, deadlineMs: 0, receivedBefore: 0 };
+  return { op: 0, completion: undefined, isRaw: false, timeoutMs: 0, deadlineMs: 0, receivedBefore: 0 };
 }
 
-/** A RemoteError or the response. */
-function decodeOutcome(frame: Frame, message: Uint8Array): unknown {
+/** A frame with a body that is encoded already, the caller's to keep. */
+function frameAround(op: number, requestId: number, body: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  frame.set(body, FRAME_HEADER_BYTES);
+  writeFrameHeader(frame, op, 0, requestId);
+  return frame;
+}
+
+/** A RemoteError, the response, or its bytes. */
+function decodeOutcome(frame: Frame, message: Uint8Array, isRaw: boolean): unknown {
   const { bodyStart, bodyEnd } = frame;
   if ((frame.flags & FLAG_ERROR) !== 0) return decodeError(message, bodyStart, bodyEnd);
+  if (isRaw) return message.subarray(bodyStart, bodyEnd);
   const operation = operationOf(frame.op);
   assert(operation !== undefined, "an operation that was asked is known");
   return operation.response.decode(message, bodyStart, bodyEnd);

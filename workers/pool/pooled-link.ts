@@ -4,13 +4,13 @@ import { StrataError } from "../../engine/core/errors.js";
 import type { Scheduler } from "../../engine/core/scheduler.js";
 import type { ChannelSender, RecordHandler } from "../../engine/core/shared-channel.js";
 import { SharedWords } from "../shared/atomic-words.js";
-import { PortBellReceiver, SleepBell } from "../shared/doorbell.js";
+import { type Bell, PortBell, PortBellReceiver, SleepBell } from "../shared/doorbell.js";
+import { RecordPump } from "../shared/record-pump.js";
 import { allocateSharedRing, RING_WORD, RingReceiver, RingSender, ringMemory } from "../shared/ring.js";
 import { CONTROL_WORD, WORKER_CONTROL } from "../shared/worker-control.js";
 import { describeFailure, reviveFailure, type WorkerFailure } from "../shared/worker-failure.js";
 import type { RecordMemory, WorkerLink, WorkerStartOptions } from "../shared/worker-link.js";
 import { startupLayouts, WORKER_MESSAGE, type WorkerStartup } from "../shared/worker-startup.js";
-import { RecordPump } from "./record-pump.js";
 
 export interface LinkOptions extends WorkerStartOptions {
   readonly role: string;
@@ -31,14 +31,15 @@ export class PooledLink implements WorkerLink {
   onBatchEnd: () => void = () => {};
 
   readonly #control: SharedWords;
-  readonly #bell: SleepBell;
+  readonly #bell: Bell;
+  readonly #isEvented: boolean;
   readonly #port: MessagePort;
   readonly #pump: RecordPump;
   readonly #name: { readonly role: string; readonly index: number };
   #postedCount = 0;
   #hasEnded = false;
 
-  constructor({ role, index, scheduler, data, ringBytes, layouts = [], run }: LinkOptions) {
+  constructor({ role, index, scheduler, data, ringBytes, layouts = [], isEvented, run }: LinkOptions) {
     this.#name = { role, index };
     const toWorker = allocateSharedRing(ringBytes);
     const toMain = allocateSharedRing(ringBytes);
@@ -47,7 +48,10 @@ export class PooledLink implements WorkerLink {
     const incoming = ringMemory(toMain);
     const { port1, port2 } = new MessageChannel();
     this.#control = new SharedWords(new Int32Array(control));
-    this.#bell = new SleepBell(outgoing.words, RING_WORD.FLAG);
+    this.#isEvented = isEvented === true;
+    this.#bell = this.#isEvented
+      ? new PortBell(outgoing.words, RING_WORD.FLAG, () => port1.postMessage(WORKER_MESSAGE.BELL))
+      : new SleepBell(outgoing.words, RING_WORD.FLAG);
     this.#port = port1;
     this.sender = new RingSender(outgoing, this.#bell);
     const bellReceiver = new PortBellReceiver(incoming.words, RING_WORD.FLAG);
@@ -80,6 +84,7 @@ export class PooledLink implements WorkerLink {
 
   post(message: unknown): void {
     assert(message !== undefined, "undefined is no message");
+    assert(!this.#isEvented, "an evented worker takes no control messages");
     if (this.#hasEnded) return;
     this.#port.postMessage(message);
     // Counted after it lies in the port and before any record that depends on it is published
@@ -91,8 +96,12 @@ export class PooledLink implements WorkerLink {
 
   async stop(): Promise<void> {
     this.sender.publish();
-    this.#control.store(CONTROL_WORD.STOP, 1);
-    this.#bell.ring();
+    if (this.#isEvented) {
+      if (!this.#hasEnded) this.#port.postMessage(WORKER_MESSAGE.STOP);
+    } else {
+      this.#control.store(CONTROL_WORD.STOP, 1);
+      this.#bell.ring();
+    }
     await this.ended;
   }
 

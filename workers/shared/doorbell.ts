@@ -44,16 +44,16 @@ export class SleepBell implements Bell {
   }
 }
 
-/** Doorbell to main, which must not block: a message on a port, which starts a turn of the event loop. The
- * flag is 1 from the message on until main has drained everything and opens the bell again, so that there is
- * one message per burst and none while main is at work anyway. Lost wake-ups: as in `SleepBell`, with the
- * flag's meaning reversed. */
+/** Doorbell to a thread that must not block, main or a worker with sockets: a message on a port, which starts
+ * a turn of the event loop. The flag is 1 from the message on until the receiver has drained everything and
+ * opens the bell again, so that there is one message per burst and none while it is at work anyway. Lost
+ * wake-ups: as in `SleepBell`, with the flag's meaning reversed. */
 export class PortBell implements Bell {
   readonly #words: AtomicWords;
   readonly #flag: number;
   readonly #sendMessage: () => void;
 
-  /** @param flag index of the word that is 1 while a message is on its way or main drains. */
+  /** @param flag index of the word that is 1 while a message is on its way or the receiver drains. */
   constructor(words: AtomicWords, flag: number, sendMessage: () => void) {
     this.#words = words;
     this.#flag = flag;
@@ -66,7 +66,7 @@ export class PortBell implements Bell {
   }
 }
 
-/** Main's end of a `PortBell`. */
+/** The receiver's end of a `PortBell`. */
 export class PortBellReceiver {
   readonly #words: AtomicWords;
   readonly #flag: number;
@@ -76,8 +76,8 @@ export class PortBellReceiver {
     this.#flag = flag;
   }
 
-  /** Call when everything has been drained. True: there is work again and main stays in charge of it. False:
-   * the next record brings a message. */
+  /** Call when everything has been drained. True: there is work again and the receiver stays in charge of it.
+   * False: the next record brings a message. */
   reopen(hasWork: () => boolean): boolean {
     this.#words.store(this.#flag, 0);
     // When the sender was faster (the exchange finds 1), its message is on the way and takes care of the

@@ -1,9 +1,9 @@
-import { readlinkSync } from "node:fs";
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { isMainThread, receiveMessageOnPort } from "node:worker_threads";
 import { assert } from "../../engine/core/assert.js";
 import { SharedWords } from "./atomic-words.js";
 import { PortBell, SLEEP_MS_MAX, SleepBell } from "./doorbell.js";
+import { kernelThreadId } from "./kernel-thread.js";
 import { RING_WORD, RingReceiver, RingSender, ringMemory } from "./ring.js";
 import { CONTROL_WORD } from "./worker-control.js";
 import { WorkerDriver } from "./worker-driver.js";
@@ -65,15 +65,6 @@ async function run(
   await poll(driver, loop, bell);
   await loop.stop();
   driver.sender.publish();
-}
-
-/** By which the system accounts CPU time to this thread; 0 where it does not say. */
-function kernelThreadId(): number {
-  try {
-    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-  } catch {
-    return 0;
-  }
 }
 
 /** Steps until the stop word is set and everything that was published before it is done. */

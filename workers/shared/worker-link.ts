@@ -39,6 +39,8 @@ export interface WorkerStartOptions {
   readonly ringBytes: number;
   /** Layouts of the shared memory that both sides use: the worker refuses to run when its own differ. */
   readonly layouts?: readonly SharedLayout[];
+  /** The role lives by its event loop (`runEventedWorker`) and takes no control messages. */
+  readonly isEvented?: true;
 }
 
 /** What is compared of a `Layout`. */

@@ -16,8 +16,9 @@ export interface WorkerStartup {
   readonly data: unknown;
 }
 
-/** What a worker's thread says on its port; all else goes through the ring. */
-export const WORKER_MESSAGE = { STARTED: 1, BELL: 2 } as const;
+/** What the plumbing says on the port; all else goes through the rings. STOP is for evented workers, which
+ * have no word to look at. */
+export const WORKER_MESSAGE = { STARTED: 1, BELL: 2, STOP: 3 } as const;
 
 /** All layouts that the two sides share, with the ones of the plumbing itself. */
 export function startupLayouts(layouts: readonly SharedLayout[]): SharedLayout[] {

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { SeededRandom } from "../../../engine/core/random.js";
 import { NodeScheduler } from "../../../engine/host/node-scheduler.js";
-import { RecordPump } from "../../../workers/pool/record-pump.js";
 import { PortBellReceiver, SleepBell } from "../../../workers/shared/doorbell.js";
+import { RecordPump } from "../../../workers/shared/record-pump.js";
 import {
   allocateSharedRing,
   RING_WORD,

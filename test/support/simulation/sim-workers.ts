@@ -3,9 +3,9 @@ import { StrataError } from "../../../engine/core/errors.js";
 import type { Random } from "../../../engine/core/random.js";
 import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
 import type { ChannelSender, RecordHandler } from "../../../engine/core/shared-channel.js";
-import { RecordPump } from "../../../workers/pool/record-pump.js";
 import { SharedWords } from "../../../workers/shared/atomic-words.js";
 import { PortBell, PortBellReceiver } from "../../../workers/shared/doorbell.js";
+import { RecordPump } from "../../../workers/shared/record-pump.js";
 import {
   allocateLocalRing,
   RING_WORD,

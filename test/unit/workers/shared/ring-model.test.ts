@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { RecordPump } from "../../../../workers/pool/record-pump.js";
 import type { AtomicWords } from "../../../../workers/shared/atomic-words.js";
 import { type Bell, PortBell, PortBellReceiver, SleepBell } from "../../../../workers/shared/doorbell.js";
+import { RecordPump } from "../../../../workers/shared/record-pump.js";
 import { RING_WORD, RingReceiver, RingSender } from "../../../../workers/shared/ring.js";
 import { CONTROL_WORD } from "../../../../workers/shared/worker-control.js";
 import { WorkerDriver } from "../../../../workers/shared/worker-driver.js";

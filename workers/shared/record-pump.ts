@@ -1,8 +1,9 @@
 import type { Scheduler } from "../../engine/core/scheduler.js";
 import type { RecordHandler } from "../../engine/core/shared-channel.js";
-import type { RingReceiver } from "../shared/ring.js";
+import type { RingReceiver } from "./ring.js";
 
-/** Records handed over in one turn: the next turn goes on, so that no worker keeps main from its sockets. */
+/** Records handed over in one turn: the next turn goes on, so that no ring keeps a thread from its
+ * sockets. */
 const RECORDS_PER_TURN_MAX = 512;
 
 export interface PumpTarget {
@@ -10,9 +11,9 @@ export interface PumpTarget {
   onBatchEnd: () => void;
 }
 
-/** Brings a worker's records to main. Asleep until its bell rings, then a batch per turn until a turn finds
- * nothing; only then the bell is opened again, so a burst costs one message and at most one batch per
- * turn. */
+/** Brings the records of a ring to a thread that lives by its event loop. Asleep until its bell rings, then a
+ * batch per turn until a turn finds nothing; only then the bell is opened again, so a burst costs one message
+ * and at most one batch per turn. */
 export class RecordPump {
   readonly #receiver: RingReceiver;
   readonly #scheduler: Scheduler;

@@ -1,0 +1,10 @@
+import type { FrontContext, FrontPort } from "./front-context.js";
+import type { HadoopProtocol } from "./rpc/call.js";
+
+/** Which protocols each port serves (spec 12 §2.7); a new one is a line here. */
+export const PROTOCOLS: Readonly<Record<FrontPort, readonly ((context: FrontContext) => HadoopProtocol)[]>> =
+  {
+    client: [],
+    datanode: [],
+    block: [],
+  };
