@@ -35,6 +35,12 @@ const UTF8_BYTES_PER_UNIT_MAX = 3;
 /** Values that are still to come on each open level of a field that is skipped. */
 const OPEN = new Uint32Array(UNKNOWN_DEPTH_MAX);
 
+/** A 64-bit number as two unsigned ones. */
+export interface Halves {
+  high: number;
+  low: number;
+}
+
 /** Reads msgpack values one by one, led by what the schema expects next: nothing is built that was not
  * declared, and nothing before its length was checked. Fields that are not known are walked over.
  *
@@ -75,6 +81,16 @@ export class BodyReader {
     this.#buffer = SCRATCH;
   }
 
+  /** Where the cursor is, in the message. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** Moves the cursor behind a value that ends at `position`: who asks has seen the value before. */
+  moveTo(position: number): void {
+    this.#pass(position - this.#at);
+  }
+
   /** The body must end at the cursor. */
   finish(): void {
     const leftBytes = this.#end - this.#at;
@@ -108,6 +124,20 @@ export class BodyReader {
   bigint(minimum: bigint, maximum: bigint): bigint | undefined {
     const value = this.#bigint();
     return value === undefined || value < minimum || value > maximum ? undefined : value;
+  }
+
+  /** A whole number of 64 bits from 0 on in two halves; false when there is none. */
+  halves(into: Halves): boolean {
+    if (this.#token() === UINT_64) {
+      const at = this.#claim(8);
+      into.high = this.#view.getUint32(at);
+      into.low = this.#view.getUint32(at + 4);
+      return true;
+    }
+    const value = this.wholeNumber(0, Number.MAX_SAFE_INTEGER);
+    into.high = Math.floor(value / TWO_32);
+    into.low = value >>> 0;
+    return !Number.isNaN(value);
   }
 
   /** Text of at most `lengthMax` UTF-16 code units, undefined when there is none. What is no UTF-8 in it

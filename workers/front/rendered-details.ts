@@ -1,0 +1,51 @@
+import { OPERATIONAL_STATE } from "../../engine/core/enums.js";
+import type { Uuid } from "../../engine/core/uuid.js";
+import type { ProtoWriter } from "../../protocol/hadoop/proto-writer.js";
+import type { DatanodeDetails } from "../../protocol/schema/records.js";
+import { isSent, type PortChoice } from "./client-version.js";
+
+/** `currentVersion` of a datanode that does not tell (spec 12 §4). */
+const OLDEST_DATANODE_VERSION = 1;
+
+/** DatanodeDetails as a field of a message, with what the reference sends (spec 12 §4). */
+export function writeDetails(
+  writer: ProtoWriter,
+  field: number,
+  details: DatanodeDetails,
+  ports: PortChoice,
+): void {
+  writer.openMessage(field);
+  writeDetailsFields(writer, details, ports);
+  writer.closeMessage();
+}
+
+/** The same without tag and length. */
+export function writeDetailsFields(writer: ProtoWriter, details: DatanodeDetails, ports: PortChoice): void {
+  const { certSerialId, networkName, networkLocation, persistedOpState, level } = details;
+  writer.text(1, details.uuid);
+  writer.text(2, details.ipAddress);
+  writer.text(3, details.hostName);
+  for (const { name, value } of details.ports) {
+    if (!isSent(ports, name)) continue;
+    writer.openMessage(4);
+    writer.text(1, name);
+    writer.number(2, value);
+    writer.closeMessage();
+  }
+  if (certSerialId !== undefined) writer.text(5, certSerialId);
+  if (networkName !== undefined && networkName !== "") writer.text(6, networkName);
+  if (networkLocation !== undefined && networkLocation !== "") writer.text(7, networkLocation);
+  if (persistedOpState !== undefined) writer.number(8, OPERATIONAL_STATE[persistedOpState]);
+  writer.number(9, details.persistedOpStateExpiry ?? 0);
+  writer.number(10, details.currentVersion ?? OLDEST_DATANODE_VERSION);
+  writer.uuid(100, details.uuid);
+  if (level !== undefined && level > 0) writer.number(101, level);
+  writeDatanodeId(writer, 102, details.uuid);
+}
+
+/** DatanodeID. */
+export function writeDatanodeId(writer: ProtoWriter, field: number, uuid: Uuid): void {
+  writer.openMessage(field);
+  writer.uuid(1, uuid);
+  writer.closeMessage();
+}
