@@ -151,6 +151,12 @@ export const ERRORS = {
     "`strata admin container info` shows its replicas.",
   ),
 
+  NOT_SUPPORTED: rejected(
+    225,
+    "{what}: not supported yet by Strata",
+    "docs/INTEROP.md lists what Hadoop clients may ask for.",
+  ),
+
   PEER_NODE_ID: rejected(
     230,
     "node {target} was looked for, and this is node {nodeId}",

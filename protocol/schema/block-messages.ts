@@ -20,7 +20,8 @@ import { CONTAINER, PIPELINE, REPLICATION, SESSION_FIELDS } from "./records.js";
 export const BLOCKS_PER_REQUEST_MAX = 4096;
 /** Pipelines of one answer. */
 export const PIPELINES_PER_ANSWER_MAX = 16;
-const EXCLUDED_MAX = 1024;
+/** Of each kind. */
+export const EXCLUDED_MAX = 1024;
 
 export const EXCLUDED = record(
   "Excluded",

@@ -1,3 +1,4 @@
+import { BlockProtocol } from "./block/block-protocol.js";
 import type { FrontContext, FrontPort } from "./front-context.js";
 import type { HadoopProtocol } from "./rpc/call.js";
 
@@ -6,5 +7,5 @@ export const PROTOCOLS: Readonly<Record<FrontPort, readonly ((context: FrontCont
   {
     client: [],
     datanode: [],
-    block: [],
+    block: [(context) => new BlockProtocol(context)],
   };

@@ -1,0 +1,141 @@
+import type { ErrorCode } from "../../engine/core/errors.js";
+import { StrataError } from "../../engine/core/errors.js";
+import type { RpcError } from "../../protocol/client/completion.js";
+import { RemoteError } from "../../protocol/codec/errors.js";
+import { Status } from "../../protocol/hadoop/generated/block_pb.js";
+import type { ScmAddress } from "../../protocol/schema/records.js";
+import type { FrontContext } from "./front-context.js";
+
+/** What Hadoop clients are told when something fails (spec 12 §3): which Java class decides whether they fail
+ * at once, or try another SCM for up to ten minutes. */
+
+export const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
+export const NOT_LEADER_EXCEPTION = "org.apache.hadoop.hdds.ratis.ServerNotLeaderException";
+export const CONTAINER_NOT_FOUND_EXCEPTION =
+  "org.apache.hadoop.hdds.scm.container.ContainerNotFoundException";
+export const PIPELINE_NOT_FOUND_EXCEPTION = "org.apache.hadoop.hdds.scm.pipeline.PipelineNotFoundException";
+export const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
+
+/** Status codes of the block protocol (spec 05 §1.7). A client knows them by their place in its own list, so
+ * that no other number may be sent. */
+export type BlockStatus = keyof typeof Status;
+
+/** Codes that the reference has under another name, or that say one of its things. Those of the same name are
+ * not here; all others are INTERNAL_ERROR. */
+const STATUS_BY_CODE: { readonly [C in ErrorCode]?: BlockStatus } = {
+  CONTAINER_ALREADY_EXISTS: "CONTAINER_EXISTS",
+  CONTAINER_STATE: "UNEXPECTED_CONTAINER_STATE",
+  CONTAINER_INELIGIBLE: "UNSUPPORTED_OPERATION",
+  NOT_SUPPORTED: "UNSUPPORTED_OPERATION",
+};
+
+const CLASS_BY_STATUS: { readonly [S in BlockStatus]?: string } = {
+  CONTAINER_NOT_FOUND: CONTAINER_NOT_FOUND_EXCEPTION,
+  PIPELINE_NOT_FOUND: PIPELINE_NOT_FOUND_EXCEPTION,
+};
+
+/** "Not now": the client comes back after its pause of two seconds, to us. */
+const COME_BACK: ReadonlySet<string> = new Set<ErrorCode>([
+  "NOT_READY",
+  "OVERLOADED",
+  "AUDIT_FULL",
+  "SHARD_UNAVAILABLE",
+]);
+const GO_ELSEWHERE: ReadonlySet<string> = new Set<ErrorCode>(["NOT_LEADER", "SHUTTING_DOWN"]);
+const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["PROTOBUF_INCOMPLETE", "PROTOBUF_MALFORMED"]);
+
+/** What a client is to do about a failure. */
+export type Failure =
+  | { readonly kind: "redirect"; readonly message: string }
+  | { readonly kind: "unreadable"; readonly message: string }
+  | {
+      readonly kind: "refusal";
+      readonly status: BlockStatus;
+      readonly name: string;
+      readonly message: string;
+    };
+
+/** The ports that speak a protocol which only the leader answers. */
+export type RedirectedPort = "client" | "block";
+
+export function failureOf(error: unknown, port: RedirectedPort, context: FrontContext): Failure {
+  if (!(error instanceof StrataError || error instanceof RemoteError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: "refusal", status: "INTERNAL_ERROR", name: "INTERNAL_ERROR", message };
+  }
+  if (COME_BACK.has(error.code)) {
+    const { hostName } = context.settings;
+    return {
+      kind: "redirect",
+      message: notLeaderText(context, { host: hostName, port: context.ports[port] }),
+    };
+  }
+  if (GO_ELSEWHERE.has(error.code)) {
+    return { kind: "redirect", message: notLeaderText(context, leaderOf(error, port)) };
+  }
+  if (UNREADABLE.has(error.code)) return { kind: "unreadable", message: error.message };
+  if (error.retry === "unknown") {
+    const message = `${error.message}; the request may have been applied`;
+    return { kind: "refusal", status: "TIMEOUT", name: error.code, message };
+  }
+  const status = statusOf(error.code);
+  return {
+    kind: "refusal",
+    status,
+    name: status === "INTERNAL_ERROR" ? error.code : status,
+    message: error.message,
+  };
+}
+
+/** Class and text of a failure as an exception, for protocols whose answers cannot say it. The codes do not
+ * survive, so the name stands first in the text (spec 12 §11). */
+export function exceptionOf(failure: Failure): { readonly className: string; readonly message: string } {
+  switch (failure.kind) {
+    case "redirect":
+      return { className: NOT_LEADER_EXCEPTION, message: failure.message };
+    case "unreadable":
+      return { className: INVALID_MESSAGE_EXCEPTION, message: failure.message };
+    case "refusal": {
+      const { status, name, message } = failure;
+      return { className: CLASS_BY_STATUS[status] ?? SCM_EXCEPTION, message: `${name}: ${message}` };
+    }
+  }
+}
+
+/** For calls whose part of the SCM does not exist yet. */
+export function notSupported(what: string): StrataError {
+  return new StrataError("NOT_SUPPORTED", { what });
+}
+
+function statusOf(code: string): BlockStatus {
+  const status = STATUS_BY_CODE[code as ErrorCode];
+  if (status !== undefined) return status;
+  return code in Status ? (code as BlockStatus) : "INTERNAL_ERROR";
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Who leads, by the members' book that came with the error; undefined when nobody is known to. */
+function leaderOf(error: RpcError, port: RedirectedPort): Place | undefined {
+  if (!(error instanceof RemoteError) || error.leaderHint === undefined) return undefined;
+  const { leaderHint, members } = error;
+  const leader = members.find(({ host, strataPort }) => leaderHint === `ws://${host}:${strataPort}`);
+  return leader === undefined ? undefined : { host: leader.host, port: portOf(leader, port) };
+}
+
+function portOf(member: ScmAddress, port: RedirectedPort): number {
+  return port === "block" ? member.blockPort : member.clientPort;
+}
+
+/** The text in which clients look for their next SCM (spec 12 §3.3). They compare host and port with their
+ * own configuration, and split at colons: an IPv6 address would not be understood. */
+function notLeaderText({ settings }: FrontContext, next: Place | undefined): string {
+  const us = `SCM Server:${settings.scmId}(${settings.hostName}) is not the leader.`;
+  if (next === undefined || next.port === 0 || next.host.includes(":")) {
+    return `${us} Could not determine the leader node.`;
+  }
+  return `${us} Suggested leader is Server:${next.host}:${next.port}.`;
+}

@@ -1,0 +1,36 @@
+import { StrataError } from "../../engine/core/errors.js";
+import type { Uuid } from "../../engine/core/uuid.js";
+import { parseUuid, uuidFromHalves } from "../../engine/core/uuid.js";
+import type { PipelineID, UUID } from "../../protocol/hadoop/generated/hdds_pb.js";
+
+/** Ids as requests carry them. All throw INVALID_ARGUMENT for what cannot be one. */
+
+/** The part of a request that its type promises.
+ * @throws StrataError PROTOBUF_INCOMPLETE */
+export function bodyOf<T>(body: T | undefined, field: string): T {
+  if (body === undefined) throw new StrataError("PROTOBUF_INCOMPLETE", { fields: field });
+  return body;
+}
+
+/** From either field: the newer one first (spec 12 §4). */
+export function pipelineIdOf({ id, uuid128 }: PipelineID): Uuid {
+  if (uuid128 !== undefined) return uuidOf(uuid128);
+  return uuidOfText("pipelineID", id);
+}
+
+export function uuidOf({ mostSigBits, leastSigBits }: UUID): Uuid {
+  return uuidFromHalves(mostSigBits, leastSigBits);
+}
+
+export function uuidOfText(field: string, text: string): Uuid {
+  const uuid = parseUuid(text);
+  if (uuid === undefined) throw new StrataError("INVALID_ARGUMENT", { field, reason: `${text} is no UUID` });
+  return uuid;
+}
+
+/** A container id, or another whole number from 0 on. */
+export function countOf(field: string, value: bigint): number {
+  const count = Number(value);
+  if (value >= 0n && Number.isSafeInteger(count)) return count;
+  throw new StrataError("INVALID_ARGUMENT", { field, reason: `${value} is out of range` });
+}
