@@ -37,6 +37,15 @@ export class Window {
     return this.of(`strata_thread_cpu_seconds{thread="${thread}"}`) * 1e6;
   }
 
+  /** `main`, `shard-0` … by the kernel's number, as it was at the end; undefined = a thread of V8's. */
+  threadName(threadId: number): string | undefined {
+    for (const [name, value] of this.#after) {
+      const [, thread] = /^strata_thread_id\{thread="(.+)"\}$/.exec(name) ?? [];
+      if (value === threadId && thread !== undefined) return thread;
+    }
+    return undefined;
+  }
+
   /** CPU per item and thread, for the lines above the figures. */
   cpuLine(items: number): string {
     const threads = ["main", "log-0", "state-0", "shard-0"].map(

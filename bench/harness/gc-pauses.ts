@@ -1,48 +1,90 @@
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import { readFileSync } from "node:fs";
 
-/** `[pid:isolate] 123 ms: Scavenge 5.1 (6.0) -> 4.5 (7.0) MB, 0.5 / 0.0 ms …` */
-const GC_LINE =
-  /^\[\d+:(0x[0-9a-f]+)\] +\d+ ms: (.+?) [\d.]+ \([\d.]+\) -> [\d.]+ \([\d.]+\) MB, ([\d.]+) \//;
+/** One event of V8's trace: `X` is whole, `B` and `E` are the two ends of one; times in µs. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly tid: number;
+  /** Since the machine started, as `process.hrtime` counts. */
+  readonly ts: number;
+  readonly dur: number;
+  /** CPU time of the thread, at the event and in it. */
+  readonly tts: number;
+  readonly tdur: number;
+}
+
+/** What holds a thread, by V8's names. A whole-heap collection is marked in steps before it comes. */
+const KINDS: Readonly<Record<string, string>> = {
+  MinorGC: "scavenge",
+  MajorGC: "mark-compact",
+  "V8.GCIncrementalMarking": "marking step",
+  "V8.GCIncrementalMarkingStart": "marking step",
+};
 
 export interface GcPause {
   readonly kind: string;
-  /** Of the thread: V8 names each by the address of its heap. */
-  readonly heap: string;
+  /** The kernel's number of the thread that was held. */
+  readonly threadId: number;
+  /** By the clock: waiting for a core, or for another thread that waits for one, counts. */
   readonly ms: number;
-  /** `performance.now()` when it was told. */
-  readonly atMs: number;
+  /** CPU time of the held thread: what the collection would have taken with a core of its own. */
+  readonly cpuMs: number;
+  readonly beganUs: number;
 }
 
-/** A line that V8 writes with --trace-gc; undefined = another one. */
-export function readGcLine(line: string, atMs: number): GcPause | undefined {
-  const [, heap, kind, ms] = GC_LINE.exec(line) ?? [];
-  return heap === undefined || kind === undefined ? undefined : { kind, heap, ms: Number(ms), atMs };
+/** Options by which Node.js writes a trace of its collections when it ends. They go through the environment,
+ * since threads refuse them. */
+export function gcTraceOptions(file: string): string {
+  return `--trace-event-categories=v8 --trace-event-file-pattern=${file}`;
 }
 
-/** How long garbage collections held the threads of a process, from its output. */
+/** Whole turns of the clock that events carry. */
+export function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
+/** How long garbage collections held the threads of a process that has ended, from its trace. */
 export class GcPauses {
-  readonly #pauses: GcPause[] = [];
-  /** In the order in which they were first collected: the main thread's is the first. */
-  readonly #heaps: string[] = [];
+  readonly #pauses: readonly GcPause[];
 
-  constructor(output: Readable) {
-    createInterface({ input: output }).on("line", (line) => {
-      const pause = readGcLine(line, performance.now());
-      if (pause === undefined) return;
-      this.#pauses.push(pause);
-      if (!this.#heaps.includes(pause.heap)) this.#heaps.push(pause.heap);
-    });
+  /** @param trace JSON, as Node.js writes it */
+  constructor(trace: string) {
+    const { traceEvents } = JSON.parse(trace) as { readonly traceEvents: readonly TraceEvent[] };
+    this.#pauses = pausesOf(traceEvents);
   }
 
-  /** "Scavenge 1.5 ms on main". */
-  describe({ kind, heap, ms }: GcPause): string {
-    const number = this.#heaps.indexOf(heap);
-    return `${kind} ${ms} ms on ${number === 0 ? "main" : `worker ${number}`}`;
+  static ofFile(file: string): GcPauses {
+    return new GcPauses(readFileSync(file, "utf8"));
   }
 
   /** Longest first. */
-  between(fromMs: number, toMs: number): readonly GcPause[] {
-    return this.#pauses.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).sort((a, b) => b.ms - a.ms);
+  between(fromUs: number, toUs: number): readonly GcPause[] {
+    return this.#pauses
+      .filter(({ beganUs }) => beganUs >= fromUs && beganUs <= toUs)
+      .sort((a, b) => b.ms - a.ms);
   }
+}
+
+function pausesOf(events: readonly TraceEvent[]): GcPause[] {
+  const pauses: GcPause[] = [];
+  const begun = new Map<string, TraceEvent>();
+  for (const event of events) {
+    const kind = KINDS[event.name];
+    if (kind === undefined) continue;
+    const key = `${event.tid} ${event.name}`;
+    const begin = begun.get(key);
+    if (event.ph === "B") {
+      begun.set(key, event);
+    } else if (event.ph === "X") {
+      pauses.push(pauseOf(kind, event, event.dur, event.tdur));
+    } else if (event.ph === "E" && begin !== undefined) {
+      begun.delete(key);
+      pauses.push(pauseOf(kind, begin, event.ts - begin.ts, event.tts - begin.tts));
+    }
+  }
+  return pauses;
+}
+
+function pauseOf(kind: string, { tid, ts }: TraceEvent, us: number, cpuUs: number): GcPause {
+  return { kind, threadId: tid, ms: us / 1000, cpuMs: cpuUs / 1000, beganUs: ts };
 }

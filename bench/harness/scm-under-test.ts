@@ -4,12 +4,11 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
-import { GcPauses } from "./gc-pauses.js";
+import { GcPauses, gcTraceOptions } from "./gc-pauses.js";
 import { readMetrics } from "./prom.js";
 import { residentBytes, residentPeakBytes } from "./thread-cpu.js";
 
 const MAIN = fileURLToPath(new URL("../../engine/main.js", import.meta.url));
-const TRACE_GC = new URL("./trace-gc.js", import.meta.url).href;
 const START_TIMEOUT_MS = 120_000;
 
 export interface ScmSettings {
@@ -19,8 +18,8 @@ export interface ScmSettings {
   readonly settings?: readonly string[];
   /** A program that is run in the place of the binary, and takes messages. */
   readonly entry?: string;
-  /** Has V8 tell of every garbage collection, for `gcPauses`. */
-  readonly traceGc?: boolean;
+  /** Has V8 write of every garbage collection into this file, for `gcPauses`. */
+  readonly gcTrace?: string;
   /** Further options of Node.js, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
 }
@@ -30,22 +29,26 @@ export interface ScmSettings {
 export class ScmUnderTest {
   readonly endpoint: string;
   readonly startedMs: number;
-  /** Of all threads, when they are traced. */
-  readonly gcPauses: GcPauses | undefined;
   readonly #child: ChildProcess;
   readonly #httpUrl: string;
+  readonly #gcTrace: string | undefined;
 
-  private constructor(child: ChildProcess, { wsPort, httpPort }: Ports, startedMs: number) {
+  private constructor(
+    child: ChildProcess,
+    { wsPort, httpPort }: Ports,
+    startedMs: number,
+    gcTrace: string | undefined,
+  ) {
     this.#child = child;
     this.endpoint = `ws://127.0.0.1:${wsPort}`;
     this.#httpUrl = `http://127.0.0.1:${httpPort}`;
     this.startedMs = startedMs;
-    this.gcPauses = child.stdout === null ? undefined : new GcPauses(child.stdout);
+    this.#gcTrace = gcTrace;
   }
 
   /** Initialises the directory for imports when that is new, starts the SCM, waits until it serves. */
   static async start(options: ScmSettings): Promise<ScmUnderTest> {
-    const { directory, settings = [], entry = MAIN, traceGc = false, nodeOptions = [] } = options;
+    const { directory, settings = [], entry = MAIN, gcTrace, nodeOptions = [] } = options;
     const words = [
       `ozone.metadata.dirs=${directory}`,
       "strata.ws.address=127.0.0.1:0",
@@ -61,12 +64,12 @@ export class ScmUnderTest {
       execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
     }
     const beganMs = performance.now();
-    const traced = traceGc ? ["--import", TRACE_GC, ...nodeOptions] : nodeOptions;
-    const child = spawn(process.execPath, [...traced, entry, "scm", ...words], {
-      stdio: ["ignore", traceGc ? "pipe" : "ignore", "pipe", ...(entry === MAIN ? [] : ["ipc" as const])],
+    const child = spawn(process.execPath, [...nodeOptions, entry, "scm", ...words], {
+      stdio: ["ignore", "ignore", "pipe", ...(entry === MAIN ? [] : ["ipc" as const])],
+      ...(gcTrace === undefined ? {} : { env: { NODE_OPTIONS: gcTraceOptions(gcTrace) } }),
     });
     const found = await ports(child);
-    return new ScmUnderTest(child, found, performance.now() - beganMs);
+    return new ScmUnderTest(child, found, performance.now() - beganMs, gcTrace);
   }
 
   /** What another program than the binary answers to a message. */
@@ -102,6 +105,12 @@ export class ScmUnderTest {
   /** The most that it ever was. */
   residentPeakBytes(): number {
     return residentPeakBytes(this.pid);
+  }
+
+  /** Of all threads; asked for at the start, and told after the end. */
+  gcPauses(): GcPauses {
+    assert(this.#gcTrace !== undefined, "collections are traced");
+    return GcPauses.ofFile(this.#gcTrace);
   }
 
   async stop(): Promise<void> {

@@ -49,13 +49,19 @@ function threadCpuSeconds(threadId: number): number | undefined {
   }
 }
 
-/** Adds `strata_thread_cpu_seconds{thread}`. `threadIds`: the kernel's number of each worker by name. */
+/** Adds `strata_thread_*{thread}`. `threadIds`: the kernel's number of each worker by name. */
 export function addThreadMetrics(metrics: Metrics, threadIds: () => ReadonlyMap<string, number>): void {
-  const help = "CPU time of each thread since its start.";
-  metrics.addLabelledGauge("thread", "cpuSeconds", help, ["thread"], () => {
+  const all = (): [string, number][] =>
+    [["main", process.pid] as [string, number], ...threadIds()].filter(([, id]) => id !== 0);
+  const idHelp = "The kernel's number of each thread, as `top -H` shows it.";
+  metrics.addLabelledGauge("thread", "id", idHelp, ["thread"], () =>
+    all().map(([thread, id]) => [{ thread }, id]),
+  );
+  const cpuHelp = "CPU time of each thread since its start.";
+  metrics.addLabelledGauge("thread", "cpuSeconds", cpuHelp, ["thread"], () => {
     const times: (readonly [{ thread: string }, number])[] = [];
-    for (const [thread, id] of new Map([["main", process.pid], ...threadIds()])) {
-      const seconds = id === 0 ? undefined : threadCpuSeconds(id);
+    for (const [thread, id] of all()) {
+      const seconds = threadCpuSeconds(id);
       if (seconds !== undefined) times.push([{ thread }, seconds]);
     }
     return times;

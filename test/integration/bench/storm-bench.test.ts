@@ -28,9 +28,15 @@ for (const { bench, prefix, line: expected } of WAYS) {
     );
     assert.deepEqual(
       figures.map(({ name }) => name),
-      ["merged", "resident.peak", "heartbeat.p99", "main.lag.p99", "gc.pause.max", "cold.start"].map(
-        (name) => `${prefix}.${name}`,
-      ),
+      [
+        "merged",
+        "resident.peak",
+        "heartbeat.p99",
+        "main.lag.p99",
+        "gc.pause.max",
+        "gc.pause.cpu.max",
+        "cold.start",
+      ].map((name) => `${prefix}.${name}`),
     );
     // A short run may see no lag and no collection.
     for (const { name, value } of figures)
