@@ -1,10 +1,12 @@
 import { assert } from "../../engine/core/assert.js";
 import { STRIPE_ROWS } from "../shared/container-layout.js";
+import { allocateSlab } from "./slab.js";
 
 /** Lists grow in units of 16 entries, 32 bytes. */
 export const UNIT_ENTRIES = 16;
 const CHUNK_UNITS = 32_768;
 const CHUNK_SHIFT = 15;
+const CHUNK_BYTES = CHUNK_UNITS * UNIT_ENTRIES * 2;
 
 /** Capacities in units: four steps to each doubling, so that a list wastes a tenth on average. */
 const CLASS_UNITS: readonly number[] = classUnits(STRIPE_ROWS / UNIT_ENTRIES);
@@ -22,7 +24,7 @@ export class ListPool {
   #usedUnits = 0;
 
   get chunkBytes(): number {
-    return this.#chunks.length * CHUNK_UNITS * UNIT_ENTRIES * 2;
+    return this.#chunks.length * CHUNK_BYTES;
   }
 
   /** Smallest class that holds `count` entries, 1 … 65,536. */
@@ -99,7 +101,7 @@ export class ListPool {
     const units = CLASS_UNITS[sizeClass] as number;
     if (units > this.#freshUnits) {
       this.#freeRest();
-      this.#chunks.push(new Uint16Array(CHUNK_UNITS * UNIT_ENTRIES));
+      this.#chunks.push(new Uint16Array(allocateSlab(CHUNK_BYTES)));
       this.#freshUnits = CHUNK_UNITS;
     }
     const block = this.#freshBlock();

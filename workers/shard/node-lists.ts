@@ -1,14 +1,24 @@
 import { assert } from "../../engine/core/assert.js";
 import { ListPool } from "./list-pool.js";
+import { allocateSlab } from "./slab.js";
 
 /** The lists of one node. */
 interface NodeIndex {
   /** Entries of all lists. */
   count: number;
-  /** Two words for each place of a stripe in the shard's directory: the list's block, then its length and
-   * its class. */
-  words: Uint32Array;
+  /** Number of the page that describes the lists of the places from 64 times its index on, + 1; 0 = the node
+   * has none there. */
+  readonly pages: number[];
 }
+
+/** A page has two words for each place of a stripe in the shard's directory: the list's block, then its
+ * length and its class. Stripes come and never go, so pages are never given back. */
+const PAGE_PLACES = 64;
+const PAGE_SHIFT = 6;
+const PAGE_WORDS = 2 * PAGE_PLACES;
+const SLAB_PAGES = 2048;
+const SLAB_SHIFT = 11;
+const SLAB_BYTES = SLAB_PAGES * PAGE_WORDS * 4;
 
 /** A list has up to 65,536 entries and one of 44 classes. */
 const CLASS_BITS = 6;
@@ -20,8 +30,11 @@ export class NodeLists {
   readonly #pool = new ListPool();
   readonly #nodes: (NodeIndex | undefined)[] = [];
   readonly #edit = { at: 0, removeCount: 0, insertCount: 0 };
-  #placeCount = 0;
-  #indexBytes = 0;
+  readonly #slabs: Uint32Array[] = [];
+  #pageCount = 0;
+  /** Of the place that was last looked for, when its page exists: `#words[#at]` is the first of the two. */
+  #words: Uint32Array = new Uint32Array(0);
+  #at = 0;
 
   /** Where the last `locate` found the list: `entries[start … start + length)`. Valid until the next
    * change. */
@@ -29,23 +42,17 @@ export class NodeLists {
   start = 0;
   length = 0;
 
-  /** So many places exist: the index of a node is made for all of them at once, since a full report goes
-   * through all. */
-  expectPlaces(placeCount: number): void {
-    this.#placeCount = placeCount;
-  }
-
   /** Finds the list; an empty one has length 0. */
   locate(node: number, place: number): void {
-    const index = this.#nodes[node];
-    const block = index === undefined ? 0 : (index.words[2 * place] ?? 0);
-    if (block === 0) {
-      this.length = 0;
-      return;
-    }
+    this.length = 0;
+    const page = this.#nodes[node]?.pages[place >>> PAGE_SHIFT] ?? 0;
+    if (page === 0) return;
+    this.#goTo(page, place);
+    const block = this.#words[this.#at] as number;
+    if (block === 0) return;
     this.entries = this.#pool.entriesOf(block);
     this.start = this.#pool.entryOf(block);
-    this.length = (index?.words[2 * place + 1] as number) >>> CLASS_BITS;
+    this.length = (this.#words[this.#at + 1] as number) >>> CLASS_BITS;
   }
 
   /** Of the located list: how many entries are below `offset`. */
@@ -93,19 +100,21 @@ export class NodeLists {
   resize(node: number, place: number, edit: Readonly<ListEdit>): void {
     const { at, removeCount, insertCount } = edit;
     const index = this.#indexOf(node, place);
-    const block = index.words[2 * place] as number;
-    const sizeClass = (index.words[2 * place + 1] as number) & CLASS_MASK;
-    const length = (index.words[2 * place + 1] as number) >>> CLASS_BITS;
+    const words = this.#words;
+    const wordAt = this.#at;
+    const block = words[wordAt] as number;
+    const sizeClass = (words[wordAt + 1] as number) & CLASS_MASK;
+    const length = (words[wordAt + 1] as number) >>> CLASS_BITS;
     const newLength = length + insertCount - removeCount;
     assert(at + removeCount <= length, "list edit is out of range");
     let newClass = sizeClass;
     if (newLength === 0) {
       if (block !== 0) this.#pool.free(block, sizeClass);
-      index.words[2 * place] = 0;
+      words[wordAt] = 0;
     } else if (block === 0 || newLength > this.#pool.capacityOf(sizeClass)) {
       newClass = this.#pool.classFor(newLength);
       const newBlock = this.#pool.allocate(newClass);
-      index.words[2 * place] = newBlock;
+      words[wordAt] = newBlock;
       if (block !== 0) {
         this.#copy(block, newBlock, length, edit);
         this.#pool.free(block, sizeClass);
@@ -115,7 +124,7 @@ export class NodeLists {
       const entries = this.#pool.entriesOf(block);
       entries.copyWithin(start + at + insertCount, start + at + removeCount, start + length);
     }
-    index.words[2 * place + 1] = (newLength << CLASS_BITS) | newClass;
+    words[wordAt + 1] = (newLength << CLASS_BITS) | newClass;
     index.count += newLength - length;
     this.locate(node, place);
   }
@@ -127,7 +136,7 @@ export class NodeLists {
 
   /** Places of stripes where the node has a list, below this number. */
   placesOf(node: number): number {
-    return (this.#nodes[node]?.words.length ?? 0) / 2;
+    return (this.#nodes[node]?.pages.length ?? 0) * PAGE_PLACES;
   }
 
   /** Nodes have slots below this number. */
@@ -137,7 +146,7 @@ export class NodeLists {
 
   /** Memory of the lists and of their index. */
   get bytes(): number {
-    return this.#pool.chunkBytes + this.#indexBytes;
+    return this.#pool.chunkBytes + this.#slabs.length * SLAB_BYTES;
   }
 
   /** O(entries). */
@@ -147,8 +156,9 @@ export class NodeLists {
       if (index === undefined) continue;
       let count = 0;
       for (let place = 0; place < this.placesOf(node); place++) {
+        if (index.pages[place >>> PAGE_SHIFT] === 0) continue;
         this.locate(node, place);
-        const word = index.words[2 * place + 1] as number;
+        const word = this.#words[this.#at + 1] as number;
         assert(this.length === word >>> CLASS_BITS, "list length without a list");
         if (this.length === 0) continue;
         count += this.length;
@@ -164,21 +174,35 @@ export class NodeLists {
     this.#pool.checkInvariants(units);
   }
 
+  /** The node's index, with a page for `place`, to which it goes. */
   #indexOf(node: number, place: number): NodeIndex {
     let index = this.#nodes[node];
     if (index === undefined) {
-      index = { count: 0, words: new Uint32Array(0) };
+      index = { count: 0, pages: [] };
       while (this.#nodes.length <= node) this.#nodes.push(undefined);
       this.#nodes[node] = index;
     }
-    const { words } = index;
-    if (2 * place < words.length) return index;
-    // By a quarter, as stripes come one after the other: the index is 8 bytes per node and stripe.
-    const placeCount = Math.max(place + 1, this.#placeCount, Math.ceil(words.length * 0.625));
-    index.words = new Uint32Array(2 * placeCount);
-    index.words.set(words);
-    this.#indexBytes += index.words.byteLength - words.byteLength;
+    const { pages } = index;
+    while (pages.length <= place >>> PAGE_SHIFT) pages.push(0);
+    let page = pages[place >>> PAGE_SHIFT] as number;
+    if (page === 0) {
+      page = this.#addPage();
+      pages[place >>> PAGE_SHIFT] = page;
+    }
+    this.#goTo(page, place);
     return index;
+  }
+
+  #addPage(): number {
+    if (this.#pageCount === this.#slabs.length * SLAB_PAGES) {
+      this.#slabs.push(new Uint32Array(allocateSlab(SLAB_BYTES)));
+    }
+    return ++this.#pageCount;
+  }
+
+  #goTo(page: number, place: number): void {
+    this.#words = this.#slabs[(page - 1) >>> SLAB_SHIFT] as Uint32Array;
+    this.#at = ((page - 1) & (SLAB_PAGES - 1)) * PAGE_WORDS + 2 * (place & (PAGE_PLACES - 1));
   }
 
   /** Copies a list around the edit into another block. */

@@ -1,5 +1,6 @@
 import { assert } from "../../engine/core/assert.js";
 import { OVERFLOW_BLOCK, OVERFLOW_BLOCK_COUNT_MAX } from "../shared/replica-layout.js";
+import { allocateSlab } from "./slab.js";
 
 const BLOCK_WORDS = OVERFLOW_BLOCK.rowBytes / 4;
 const NEXT = OVERFLOW_BLOCK.fields.next.offset / 4;
@@ -46,7 +47,7 @@ export class OverflowPool {
     }
     const block = ++this.#touchedCount;
     if ((block - 1) >> CHUNK_SHIFT === this.#chunks.length) {
-      this.#chunks.push(new Int32Array(CHUNK_BLOCKS * BLOCK_WORDS));
+      this.#chunks.push(new Int32Array(allocateSlab(CHUNK_BLOCKS * OVERFLOW_BLOCK.rowBytes)));
     }
     return block;
   }

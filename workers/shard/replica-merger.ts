@@ -60,7 +60,6 @@ export class ReplicaMerger {
    * each node whose full report must bring what had found no room there. */
   addStripe(message: StripeMessage, onReportWanted: (node: number) => void): void {
     const stripe = this.#stripes.add(message);
-    this.#lists.expectPlaces(this.#stripes.count);
     claimRows(stripe);
     this.#side.moveOut(stripe, (node, id, values) => {
       this.#lists.insert(node, stripe.place, id - stripe.firstId);

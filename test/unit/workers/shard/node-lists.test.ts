@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { getHeapStatistics } from "node:v8";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { ListPool } from "../../../../workers/shard/list-pool.js";
 import { NodeLists } from "../../../../workers/shard/node-lists.js";
@@ -104,4 +105,17 @@ test("a size class wastes at most a quarter beyond 64 entries", () => {
     assert.ok(capacity >= count);
     assert.ok(count < 64 || capacity <= count * 1.25 + 16, `${capacity} for ${count}`);
   }
+});
+
+test("memory of lists and of their index does not count towards V8's next collection", () => {
+  const lists = new NodeLists();
+  const before = getHeapStatistics().external_memory;
+  for (let node = 0; node < 1500; node++) {
+    for (let place = 0; place < 64; place++) {
+      lists.resize(node, place, { at: 0, removeCount: 0, insertCount: 256 });
+    }
+  }
+  assert.ok(lists.bytes >= 48 * 2 ** 20, `${lists.bytes} bytes of lists`);
+  const counted = getHeapStatistics().external_memory - before;
+  assert.ok(counted < 2 ** 20, `${counted} bytes count`);
 });
