@@ -15,6 +15,7 @@ export function keepCollectionsShort(): void {
   setFlagsFromString("--no-memory-reducer");
   setFlagsFromString("--semi-space-growth-factor=1");
   setFlagsFromString("--initial-old-space-size=64");
+  setFlagsFromString("--no-parallel-scavenge");
 }
 
 keepCollectionsShort();
