@@ -1,0 +1,23 @@
+import type { DescFile, DescMessage } from "@bufbuild/protobuf";
+import { nestedTypes } from "@bufbuild/protobuf/reflect";
+import { file_block } from "../../../protocol/hadoop/generated/block_pb.js";
+import { file_datanode } from "../../../protocol/hadoop/generated/datanode_pb.js";
+import { file_hdds } from "../../../protocol/hadoop/generated/hdds_pb.js";
+import { file_location } from "../../../protocol/hadoop/generated/location_pb.js";
+import { file_reconfigure } from "../../../protocol/hadoop/generated/reconfigure_pb.js";
+import { file_rpc } from "../../../protocol/hadoop/generated/rpc_pb.js";
+
+/** All .proto files of protocol/hadoop. */
+export const HADOOP_FILES: readonly DescFile[] = [
+  file_rpc,
+  file_hdds,
+  file_datanode,
+  file_block,
+  file_location,
+  file_reconfigure,
+];
+
+/** All messages in them. */
+export const HADOOP_SCHEMAS: readonly DescMessage[] = HADOOP_FILES.flatMap((file) =>
+  [...nestedTypes(file)].filter((type) => type.kind === "message"),
+);
