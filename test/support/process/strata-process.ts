@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { waitFor } from "../wait.js";
+import { endWithUs } from "./end-with-us.js";
 
 export const STRATA = fileURLToPath(new URL("../../../engine/main.js", import.meta.url));
 
@@ -22,9 +23,6 @@ export interface StrataProcessOptions {
   readonly withChannel?: boolean;
 }
 
-const alive = new Set<ChildProcess>();
-let isWatching = false;
-
 /** A `strata` process. None outlives the process that started it, unless that is killed itself. */
 export class StrataProcess {
   readonly child: ChildProcess;
@@ -33,13 +31,12 @@ export class StrataProcess {
   #ending: Ending | undefined;
 
   constructor(words: readonly string[], options: StrataProcessOptions = {}) {
-    endAllAtExit();
     const [command = process.execPath, ...before] = [...(options.prefix ?? []), process.execPath];
     const args = [...before, options.entry ?? STRATA, ...words];
     const stdio = options.withChannel === true ? (["ignore", "pipe", "pipe", "ipc"] as const) : PIPES;
     // Nothing of the environment: it could hold a configuration.
     this.child = spawn(command, args, { stdio: [...stdio], env: {} });
-    alive.add(this.child);
+    endWithUs(this.child);
     const take = (bytes: Buffer): void => {
       this.#text += String(bytes);
       if (options.logFile !== undefined) appendFileSync(options.logFile, bytes);
@@ -49,7 +46,6 @@ export class StrataProcess {
     this.ended = new Promise((resolve, reject) => {
       this.child.once("error", reject);
       this.child.once("close", (code, signal) => {
-        alive.delete(this.child);
         this.#ending = { code, signal };
         resolve(this.#ending);
       });
@@ -99,14 +95,4 @@ export async function runStrata(
   const run = new StrataProcess(words, options);
   const ending = await run.ended;
   return { ...ending, text: run.text };
-}
-
-function endAllAtExit(): void {
-  if (isWatching) return;
-  isWatching = true;
-  process.on("exit", () => {
-    for (const child of alive) child.kill("SIGKILL");
-  });
-  // Without a listener these would end us without "exit".
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => process.exit(1));
 }
