@@ -1,0 +1,28 @@
+import type { Keys } from "./site.js";
+
+/** Of all programs, and of the SCM: what happens within minutes elsewhere happens within seconds. */
+export const COMMON_KEYS: Keys = {
+  "ozone.om.service.ids": "",
+  "hdds.datanode.hostname": "localhost",
+  "hdds.datanode.volume.min.free.space": "100MB",
+  "hdds.datanode.volume.min.free.space.percent": "0",
+  "hdds.datanode.du.factory.classname": "org.apache.hadoop.hdds.fs.DedicatedDiskSpaceUsageFactory",
+  "hdds.container.ratis.segment.preallocated.size": "16KB",
+  "ozone.scm.datanode.ratis.volume.free-space.min": "10MB",
+  "ozone.scm.container.size": "1GB",
+  "ozone.scm.block.size": "64MB",
+  // Of the datanodes. A report more often than the heartbeat would end their state machine (spec 12 §7.4).
+  "hdds.heartbeat.initial-interval": "1s",
+  "hdds.heartbeat.interval": "1s",
+  "hdds.node.report.interval": "3s",
+  "hdds.pipeline.report.interval": "3s",
+  "hdds.container.report.interval": "10s",
+  "hdds.command.status.report.interval": "3s",
+  // Of the SCM.
+  "hdds.scm.replication.thread.interval": "5s",
+  "ozone.scm.heartbeat.thread.interval": "1s",
+  "ozone.scm.stale.node.interval": "20s",
+  "ozone.scm.dead.node.interval": "60s",
+  "ozone.scm.pipeline.creation.interval": "3s",
+  "hdds.scm.wait.time.after.safemode.exit": "3s",
+};

@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { JavaProcess } from "./java-process.js";
+import {
+  freePorts,
+  groupClientKeys,
+  HOST,
+  type ScmPorts,
+  type ScmServer,
+  type ScmService,
+  singleClientKeys,
+  whenListening,
+} from "./scm-service.js";
+import { type Keys, writeSite } from "./site.js";
+
+const MAIN = "org.apache.hadoop.hdds.scm.server.StorageContainerManagerStarter";
+const HEAP_MB = 768;
+
+/** The released SCM. The steps pass with it: that proves the steps, and shows what it answers. */
+export async function createReferenceService(
+  directory: string,
+  classpath: string,
+  names: readonly string[],
+  keys: Keys,
+): Promise<ScmService> {
+  const places: { name: string; ports: ScmPorts }[] = [];
+  for (const name of names) places.push({ name, ports: await freePorts() });
+  const [first] = places;
+  if (first === undefined) throw new Error("an SCM needs a name");
+  const isGroup = places.length > 1;
+  const clientKeys = isGroup ? groupClientKeys(places) : singleClientKeys(first.ports);
+  const servers = places.map(({ name, ports }) => {
+    const home = join(directory, `scm-${name}`);
+    const own = { ...keys, ...clientKeys, ...serverKeys(home, name, ports, isGroup, first.name) };
+    return new ReferenceServer(name, ports, home, classpath, own);
+  });
+  return {
+    clientKeys,
+    servers,
+    start: async () => {
+      for (const server of servers) {
+        await server.initialize(server === servers[0] ? "--init" : "--bootstrap");
+        await server.start();
+      }
+    },
+    end: async () => {
+      await Promise.all(servers.map((server) => server.kill()));
+    },
+  };
+}
+
+function serverKeys(home: string, name: string, ports: ScmPorts, isGroup: boolean, first: string): Keys {
+  const suffix = isGroup ? `.s.${name}` : "";
+  return {
+    "ozone.metadata.dirs": join(home, "meta"),
+    "ozone.scm.db.dirs": join(home, "db"),
+    "ozone.scm.ha.ratis.storage.dir": join(home, "ratis"),
+    "ozone.http.basedir": join(home, "http"),
+    [`ozone.scm.ratis.port${suffix}`]: String(ports.raft),
+    [`ozone.scm.grpc.port${suffix}`]: String(ports.grpc),
+    [`ozone.scm.http-address${suffix}`]: `${HOST}:${ports.http}`,
+    ...(isGroup
+      ? { "ozone.scm.node.id": name, "ozone.scm.primordial.node.id": first }
+      : { "ozone.scm.datanode.address": `${HOST}:${ports.datanode}` }),
+  };
+}
+
+class ReferenceServer implements ScmServer {
+  readonly name: string;
+  readonly ports: ScmPorts;
+  readonly logFile: string;
+  readonly #home: string;
+  readonly #classpath: string;
+  #process: JavaProcess | undefined;
+
+  constructor(name: string, ports: ScmPorts, home: string, classpath: string, keys: Keys) {
+    this.name = name;
+    this.ports = ports;
+    this.#home = home;
+    this.#classpath = classpath;
+    this.logFile = join(home, "log");
+    writeSite(home, keys, "INFO");
+  }
+
+  async initialize(how: string): Promise<void> {
+    if (existsSync(join(this.#home, "db/scm"))) return;
+    const { code } = await this.#run(how).ended;
+    if (code !== 0) throw new Error(`${how} of the reference ended with ${code}; see ${this.logFile}`);
+  }
+
+  async start(): Promise<void> {
+    const scm = this.#run();
+    this.#process = scm;
+    await whenListening(this.ports.client, () => scm.isAlive, this.logFile);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+  }
+
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+  }
+
+  #run(...args: string[]): JavaProcess {
+    const program = { mainClass: MAIN, args, directory: this.#home, heapMb: HEAP_MB };
+    return new JavaProcess({ ...program, classpath: this.#classpath });
+  }
+}
