@@ -9,8 +9,8 @@ import {
   FieldDescriptorProto_Type as Type,
 } from "@bufbuild/protobuf/wkt";
 
-/** Messages and enums of .proto files, each as lines of text: a line a field or value, in order of numbers. Two
- * files are equal on the wire, and in every name, when their lines are. */
+/** Messages and enums of .proto files, each as lines of text: a line a field or value, in order of numbers.
+ * Two files are equal on the wire, and in every name, when their lines are. */
 export function descriptorLines(files: readonly FileDescriptorProto[]): Map<string, readonly string[]> {
   const types = new Map<string, readonly string[]>();
   for (const file of files) {
