@@ -66,6 +66,7 @@ export function addPipelineMetrics(
     numPipelineReportProcessed: "Entries of pipeline reports taken.",
     numPipelineReportProcessingFailed: "Entries of datanodes that are no members of the pipeline.",
     actions: "Wishes of datanodes to close a pipeline that were granted.",
+    unknownKept: "Reports of pipelines that do not exist and are kept, since they may be imported yet.",
   });
   const help = "From the creation of a pipeline until it is open.";
   metrics.addHistogram("pipeline", "open_ms", help, manager.openMs);

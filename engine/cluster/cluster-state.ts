@@ -144,6 +144,12 @@ export class ClusterState implements StateMachine, FlushSource, TailSource, Relo
     return containerId <= Number(this.sequences.last("containerId"));
   }
 
+  /** No pipeline with this id exists, nor can one be imported that exists already. What the group before a
+   * forced new one had is gone with it: a datanode that drops its Raft group keeps the data. */
+  isPipelineGone(id: Uuid): boolean {
+    return !this.#meta.importAllowed && this.pipelines.get(id) === undefined;
+  }
+
   get confState(): ConfState {
     return this.#meta.confState;
   }

@@ -21,7 +21,7 @@ type PipelineActions = NonNullable<RequestOf<"heartbeat">["pipelineActions"]>;
 export interface PipelineEventsParts {
   readonly scheduler: Scheduler;
   readonly logger: Pick<Logger, "warn">;
-  readonly cluster: Pick<ClusterState, "pipelines">;
+  readonly cluster: Pick<ClusterState, "pipelines" | "isPipelineGone">;
   readonly nodes: Pick<NodeManager, "index" | "uuidOf">;
   readonly reports: PipelineReports;
   readonly manager: Pick<PipelineManager, "open" | "close" | "closeAndRemove" | "remove" | "tellToClose">;
@@ -35,9 +35,15 @@ export interface PipelineEventsParts {
 export class PipelineEvents implements Service {
   readonly name = "pipeline events";
   /** Since start. */
-  readonly counters = { numPipelineReportProcessed: 0, numPipelineReportProcessingFailed: 0, actions: 0 };
+  readonly counters = {
+    numPipelineReportProcessed: 0,
+    numPipelineReportProcessingFailed: 0,
+    actions: 0,
+    unknownKept: 0,
+  };
   readonly #parts: PipelineEventsParts;
   readonly #strangers: LogSummary;
+  readonly #kept: LogSummary;
   #isRunning = false;
   /** Datanodes whose pipelines are looked at when the turn ends: what tells of them may come in the midst of
    * `apply`. */
@@ -48,12 +54,17 @@ export class PipelineEvents implements Service {
 
   constructor(parts: PipelineEventsParts) {
     this.#parts = parts;
-    this.#strangers = new LogSummary({
-      ...parts,
-      message: "datanodes told of pipelines of which they are no members",
-      subject: "pipelineId",
-      uuidOf: (node) => parts.nodes.uuidOf(node),
-    });
+    const summary = (message: string): LogSummary =>
+      new LogSummary({
+        ...parts,
+        message,
+        subject: "pipelineId",
+        uuidOf: (node) => parts.nodes.uuidOf(node),
+      });
+    this.#strangers = summary("datanodes told of pipelines of which they are no members");
+    this.#kept = summary(
+      "datanodes told of pipelines that do not exist; they keep them until the import ends",
+    );
   }
 
   start(): void {}
@@ -61,7 +72,7 @@ export class PipelineEvents implements Service {
   stop(): void {
     this.#isRunning = false;
     this.#againTimer?.cancel();
-    this.#strangers.stop();
+    for (const summary of [this.#strangers, this.#kept]) summary.stop();
   }
 
   onStatus(leaderReady: boolean): void {
@@ -78,7 +89,7 @@ export class PipelineEvents implements Service {
   }
 
   reported(datanode: Uuid, reports: readonly PipelineReport[]): void {
-    const { nodes, cluster, manager } = this.#parts;
+    const { nodes, cluster } = this.#parts;
     const node = nodes.index.get(datanode);
     if (node === undefined) return;
     for (const report of reports) {
@@ -92,18 +103,19 @@ export class PipelineEvents implements Service {
       this.counters.numPipelineReportProcessed++;
       if (!this.#isRunning) continue;
       const pipeline = cluster.pipelines.get(pipelineId);
-      if (pipeline === undefined) manager.tellToClose(datanode, pipelineId);
+      if (pipeline === undefined) this.#tellOfUnknown(node, pipelineId);
       else this.#openIfHealthy(pipeline);
     }
   }
 
   /** A datanode asks to close pipelines; the reason is for people. */
   asked(datanode: Uuid, actions: PipelineActions): void {
-    if (!this.#isRunning) return;
-    const { cluster, manager, logger } = this.#parts;
+    const { nodes, cluster, manager, logger } = this.#parts;
+    const node = nodes.index.get(datanode);
+    if (!this.#isRunning || node === undefined) return;
     for (const { pipelineId, reason, detailedReason } of actions) {
       const pipeline = cluster.pipelines.get(pipelineId);
-      if (pipeline === undefined) manager.tellToClose(datanode, pipelineId);
+      if (pipeline === undefined) this.#tellOfUnknown(node, pipelineId);
       else if (pipeline.state !== "CLOSED") {
         this.counters.actions++;
         logger.warn("a datanode asks to close a pipeline", { pipelineId, datanode, reason, detailedReason });
@@ -130,6 +142,17 @@ export class PipelineEvents implements Service {
       const node = nodes.index.get(details.uuid);
       if (node !== undefined && fateOf(node) !== undefined) this.#checkLater(node.slot);
     }
+  }
+
+  /** Its Raft group is dropped, but not while the pipeline may be imported. */
+  #tellOfUnknown({ uuid, slot }: NodeEntry, pipelineId: Uuid): void {
+    const { cluster, manager } = this.#parts;
+    if (cluster.isPipelineGone(pipelineId)) {
+      manager.tellToClose(uuid, pipelineId);
+      return;
+    }
+    this.counters.unknownKept++;
+    this.#kept.note(pipelineId, slot);
   }
 
   #openIfHealthy(pipeline: PipelineRecord): void {

@@ -20,7 +20,7 @@ export interface PipelineServicesParts {
   readonly config: Pick<Config, "pipelines" | "placement">;
   readonly environment: Pick<Environment, "clock" | "scheduler" | "random">;
   readonly logger: Pick<Logger, "info" | "warn">;
-  readonly cluster: Pick<ClusterState, "containers" | "pipelines" | "importAllowed">;
+  readonly cluster: Pick<ClusterState, "containers" | "pipelines" | "importAllowed" | "isPipelineGone">;
   readonly nodes: Pick<NodeManager, "index" | "queueCommand" | "uuidOf">;
   readonly replicas: Pick<ReplicaStore, "liveUsage">;
   readonly pipelines: { readonly load: NodePipelines; readonly reports: PipelineReports };

@@ -140,8 +140,8 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     "spec 03 §7",
     {
       file: EVENTS_FILE,
-      find: "  asked(datanode: Uuid, actions: PipelineActions): void {\n    if (!this.#isRunning) return;\n",
-      replace: "  asked(datanode: Uuid, actions: PipelineActions): void {\n",
+      find: "if (!this.#isRunning || node === undefined) return;",
+      replace: "if (node === undefined) return;",
     },
     EVENTS,
   ),
@@ -189,4 +189,18 @@ export const PIPELINE_MUTANTS: readonly Mutant[] = [
     },
     REQUESTS,
   ),
+  {
+    name: "unknown-pipeline-before-its-import",
+    bug: "datanodes are told to drop pipelines that are not imported yet",
+    source: "docs/IMPORT.md",
+    edits: [
+      {
+        file: "engine/cluster/cluster-state.ts",
+        find: "return !this.#meta.importAllowed && this.pipelines",
+        replace: "return this.#meta.importAllowed !== undefined && this.pipelines",
+      },
+    ],
+    catchers: [tests("test/unit/engine/services/pipeline-events.test.ts")],
+    budgetSeconds: 60,
+  },
 ];

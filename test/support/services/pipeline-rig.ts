@@ -183,6 +183,12 @@ export class PipelineRig {
     return this;
   }
 
+  /** Nothing more is imported. */
+  endImport(): this {
+    this.apply({ kind: OPERATION.endImport, session: NO_SESSION });
+    return this;
+  }
+
   apply(operation: Operation): void {
     this.applied.done(operation);
     this.#tellChanges();

@@ -12,6 +12,7 @@ import type { SimPlan } from "./plan.js";
 /** Ids above it are no containers: one in a request to suppress makes the request known again in the log. */
 const TAG_ID_BASE = 2 ** 50;
 const IMPORT_MAX = 12;
+const END_TAG = "end of import";
 const SUPPRESS_MAX = 6;
 const OPERATIONAL_STATES: readonly OperationalState[] = [
   "IN_SERVICE",
@@ -87,6 +88,16 @@ export class MutationSource {
         containerCount === ids.length
           ? undefined
           : `${containerCount} of ${ids.length} containers were added`,
+    };
+  }
+
+  /** To be asked for when no import is under way, and once. */
+  endImport(): Mutation {
+    return {
+      name: "endImport",
+      request: {},
+      change: this.#change(END_TAG, [], ""),
+      problem: () => undefined,
     };
   }
 
@@ -180,6 +191,8 @@ export function tagOf(operation: Operation, value: unknown): string | undefined 
       const { containerCount } = value as { containerCount: number };
       return containerCount > 0 ? `import ${operation.containers[0]?.containerId}` : undefined;
     }
+    case OPERATION.endImport:
+      return END_TAG;
     case OPERATION.suppressContainers:
       return `suppress ${operation.containerIds.find((id) => id > TAG_ID_BASE)}`;
     case OPERATION.setNodeIntent:

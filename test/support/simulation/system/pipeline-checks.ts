@@ -20,7 +20,7 @@ export class PipelineChecks {
   }
 
   /** What is still to be done when all is quiet: pipelines that never opened, or were closed, go; datanodes
-   * serve what the SCM has, and nothing else. */
+   * serve what the SCM has, and nothing else once the import has ended. */
   unrestOf({ cluster, pipelines }: Scm): string | undefined {
     for (const [, pipeline] of cluster.pipelines.rows.entries()) {
       const { pipelineId, state, replication } = pipeline;
@@ -32,7 +32,7 @@ export class PipelineChecks {
     }
     for (const { number, model } of this.#parts.datanodes) {
       for (const id of model.pipelines.keys()) {
-        if (cluster.pipelines.get(id) === undefined) return `dn${number} serves pipeline ${id}: unknown`;
+        if (cluster.isPipelineGone(id)) return `dn${number} serves pipeline ${id}: unknown`;
       }
     }
     return undefined;

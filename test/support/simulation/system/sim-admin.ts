@@ -129,6 +129,10 @@ export class SimAdmin {
     this.#mutate(mutations.importOf([plan.lastContainerId]));
   }
 
+  endImport(): void {
+    this.#mutate(this.#parts.mutations.endImport());
+  }
+
   /** One call at a time on each thing, so that the history is easy to judge. */
   #useHot(): void {
     const { history, hot, number } = this.#parts;

@@ -182,6 +182,7 @@ export class Simulation {
       await this.#heal();
       await this.#checkAll();
     }
+    await this.#endImport();
     await this.#finish();
   }
 
@@ -198,6 +199,15 @@ export class Simulation {
     await this.#until("all have its stripe", () => this.#areEqual(), SETUP_MS_MAX);
     this.#replicas.prepare();
     for (const datanode of this.#datanodes) datanode.start();
+  }
+
+  /** Datanodes drop the pipelines then that no SCM knows any more. Unknown replicas would be deleted, where
+   * that is asked for. */
+  async #endImport(): Promise<void> {
+    if (this.#options.deletesUnknown) return;
+    this.#admins[0]?.endImport();
+    await this.#heal();
+    await this.#checkAll();
   }
 
   #join(scm: SimScm): void {

@@ -73,7 +73,7 @@ test("reports of closed pipelines and of DORMANT ones do not open them", () => {
 
 test("who reports a pipeline that does not exist is told to drop it; other entries count", () => {
   const rig = PipelineRig.of(3);
-  rig.add(pipelineRecord(1, { state: "ALLOCATED" }));
+  rig.add(pipelineRecord(1, { state: "ALLOCATED" })).endImport();
   const known = { pipelineId: ID, isLeader: true, bytesWritten: 0 };
   for (const number of [1, 2, 3]) {
     rig.events.reported(uuidOf(number), [{ ...known, pipelineId: uuidOf(77) }, known]);
@@ -81,6 +81,23 @@ test("who reports a pipeline that does not exist is told to drop it; other entri
   rig.settle();
   equal(rig.stateOf(ID), "OPEN");
   deepEqual(commandsOf(rig, 2), [`closePipelineCommand ${uuidOf(77)}`]);
+});
+
+test("while pipelines may be imported, nobody is told to drop one that is not known", () => {
+  const rig = PipelineRig.of(3);
+  rig.report(ID, 1, 2);
+  rig.events.asked(uuidOf(3), actionOn(ID));
+  for (const datanode of [1, 2, 3]) deepEqual(commandsOf(rig, datanode), []);
+  deepEqual([rig.events.counters.unknownKept, rig.log.length], [3, 1]);
+  rig.add(OPEN);
+  rig.report(ID, 1, 2, 3);
+  equal(rig.stateOf(ID), "OPEN");
+  rig.report(uuidOf(77), 1);
+  rig.endImport();
+  deepEqual(commandsOf(rig, 1), [], "nor is it told for what it said before");
+  for (const id of [ID, uuidOf(77)]) rig.report(id, 1);
+  deepEqual(commandsOf(rig, 1), [`closePipelineCommand ${uuidOf(77)}`]);
+  equal(rig.events.counters.unknownKept, 4);
 });
 
 test("strangers are counted, told in the log, and open nothing", () => {
@@ -96,7 +113,7 @@ test("strangers are counted, told in the log, and open nothing", () => {
 
 test("a datanode's action closes the pipeline, on the leader alone", () => {
   const rig = PipelineRig.of(3);
-  rig.add(OPEN);
+  rig.add(OPEN).endImport();
   rig.lead(false);
   rig.events.asked(uuidOf(1), actionOn(ID));
   deepEqual([rig.waiting.length, rig.events.counters.actions, rig.log], [0, 0, []]);
