@@ -11,7 +11,6 @@ import type { RaftHost } from "./consensus/raft-host.js";
 import type { TableReader } from "./consensus/table-scanner.js";
 import type { Environment } from "./core/environment.js";
 import { ERRORS, StrataError } from "./core/errors.js";
-import type { Listener } from "./core/transport.js";
 import { ClientPlaces } from "./gateway/client-places.js";
 import { DatanodeGateway } from "./gateway/datanode-gateway.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
@@ -49,8 +48,8 @@ export interface ScmClientsParts {
   readonly adminCounters: AdminCounters;
 }
 
-/** Opens the port on which datanodes and administrators are served. Throws LISTEN_FAILED. */
-export function listenToClients(parts: ScmClientsParts): Promise<Listener> {
+/** How datanodes and administrators are served. */
+export function createRpcServer(parts: ScmClientsParts): RpcServer {
   const { config, logger, cluster, gatewayMetrics } = parts;
   const { clock, scheduler, transport } = parts.environment;
   const { context } = parts.services;
@@ -75,8 +74,7 @@ export function listenToClients(parts: ScmClientsParts): Promise<Listener> {
   });
   new DatanodeGateway(server, datanodeServices(parts), gatewayMetrics);
   serveAdmin(server, adminServices(parts));
-  const { host, port } = config.gateway.wsAddress;
-  return server.listen(host, port);
+  return server;
 }
 
 function datanodeServices(parts: ScmClientsParts): DatanodeServices {

@@ -1,6 +1,6 @@
 import type { ClusterState } from "./cluster/cluster-state.js";
-import type { Member } from "./cluster/members/member.js";
-import type { MemberRow } from "./cluster/members/member-table.js";
+import type { Member, MemberPorts } from "./cluster/members/member.js";
+import { isSameMember, type MemberRow } from "./cluster/members/member-table.js";
 import type { PeerAddress } from "./consensus/peers.js";
 import type { Environment } from "./core/environment.js";
 import type { Uuid } from "./core/uuid.js";
@@ -62,10 +62,11 @@ export class ScmPeers {
     this.#update();
   }
 
-  /** The port for datanodes and administrators, once it is known. */
-  setStrataPort(strata: number): void {
-    if (this.#own.ports.strata === strata) return;
-    this.#own = { ...this.#own, ports: { ...this.#own.ports, strata } };
+  /** The ports for datanodes and administrators, once they are known. */
+  setPorts(known: Partial<MemberPorts>): void {
+    const own = { ...this.#own, ports: { ...this.#own.ports, ...known } };
+    if (isSameMember(own, this.#own)) return;
+    this.#own = own;
     this.network.announce();
   }
 

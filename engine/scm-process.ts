@@ -101,6 +101,7 @@ export async function startScm(options: {
 }): Promise<ScmProcess> {
   const { config, logger } = options;
   const topologySchema = topologySchemaOf(config.topology);
+  refuseSecurity(config);
   requireInitialized(config);
   const disk = new NodeDisk((notice) => logNotice(logger, notice));
   // Before everything else: whoever starts a second SCM on a directory is told so, and not that a port is
@@ -175,6 +176,11 @@ export async function startScm(options: {
       lag.stop();
     },
   };
+}
+
+/** Kerberos clients would be turned away, and everybody else let in without a ticket (spec 12 §2.5). */
+function refuseSecurity({ hadoop }: Config): void {
+  if (hadoop.isEnabled && hadoop.isSecurityEnabled) throw new StrataError("HADOOP_SECURITY");
 }
 
 /** Before the first file or socket is opened: the audit log lies in the same directory. */

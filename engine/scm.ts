@@ -1,5 +1,6 @@
 import type { ReportIntake } from "../workers/pool/report-intake.js";
 import type { ShardSet } from "../workers/pool/shard-set.js";
+import type { FrontPorts } from "../workers/shared/front-records.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import type { AdminCounters } from "./admin/admin-services.js";
 import { AllocationAudit } from "./admin/allocation-audit.js";
@@ -22,9 +23,11 @@ import type { Listener } from "./core/transport.js";
 import type { DatanodeServices } from "./gateway/datanode-services.js";
 import { GatewayMetrics } from "./gateway/gateway-metrics.js";
 import type { RackLocations } from "./gateway/rack-locations.js";
+import type { RpcServer } from "./gateway/rpc-server.js";
 import type { PeerNetwork } from "./peers/peer-network.js";
 import { NO_NODE, type NodeId } from "./raft/types.js";
-import { listenToClients } from "./scm-clients.js";
+import { createRpcServer } from "./scm-clients.js";
+import { ScmFront } from "./scm-front.js";
 import { createNodeManager } from "./scm-nodes.js";
 import { raftOptionsOf } from "./scm-options.js";
 import { ScmPeers } from "./scm-peers.js";
@@ -98,6 +101,7 @@ export class Scm {
   #raft: RaftHost | undefined;
   #group: Group | undefined;
   #listener: Listener | undefined;
+  #front: ScmFront | undefined;
   #services: ScmServices | undefined;
   readonly #allocationAudit: AllocationAudit;
 
@@ -192,6 +196,11 @@ export class Scm {
     return isLeader ? leaderReady : leaderId !== NO_NODE && this.#services?.gate.step === undefined;
   }
 
+  /** The Hadoop RPC gateway, if it is enabled. */
+  get front(): ScmFront | undefined {
+    return this.#front;
+  }
+
   /** The way to the other members. */
   get peerNetwork(): PeerNetwork {
     return required(this.#peers).network;
@@ -236,7 +245,7 @@ export class Scm {
     // it can be finished.
     await new Promise<void>((resolve) => this.raft.stop(this.#hasFailed ? 0 : limitMs, resolve));
     // Closing ends what comes in at once, and then gives the peers a moment.
-    await Promise.all([this.#listener?.close(), this.#stopWorkers()]);
+    await Promise.all([this.#listener?.close(), this.#front?.stop(), this.#stopWorkers()]);
     await this.#lock?.release();
   }
 
@@ -404,7 +413,7 @@ export class Scm {
 
   async #listen(): Promise<void> {
     const { primaryScmId } = required(this.#recovered);
-    this.#listener = await listenToClients({
+    const rpc = createRpcServer({
       ...this.#parts,
       identity: this.identity,
       primaryScmId,
@@ -420,10 +429,24 @@ export class Scm {
       gatewayMetrics: this.gatewayMetrics,
       adminCounters: this.adminCounters,
     });
-    const { port } = this.#listener;
-    required(this.#peers).setStrataPort(port);
+    const { config } = this.#parts;
+    const { wsAddress } = config.gateway;
+    this.#listener = await rpc.listen(wsAddress.host, wsAddress.port);
+    const { port: strata } = this.#listener;
+    const hadoop = config.hadoop.isEnabled ? await this.#startFront(rpc) : {};
+    required(this.#peers).setPorts({ strata, ...hadoop });
     required(this.#addressBook).ownChanged();
-    this.#step("listening", `${this.#parts.config.gateway.wsAddress.host}:${port}`);
+    this.#step("listening", `${wsAddress.host}:${strata}`);
+  }
+
+  async #startFront(rpc: RpcServer): Promise<FrontPorts> {
+    this.#front = new ScmFront({
+      ...this.#parts,
+      scheduler: this.#parts.environment.scheduler,
+      identity: this.identity,
+    });
+    await this.#front.start(rpc);
+    return this.#front.ports;
   }
 
   #raiseFatal(error: Error): void {
@@ -442,7 +465,7 @@ export class Scm {
       if (this.#raft === undefined) resolve();
       else this.#raft.stop(0, resolve);
     });
-    await this.#listener?.close();
+    await Promise.all([this.#listener?.close(), this.#front?.stop()]);
     await this.#stopWorkers();
     await this.#lock?.release();
   }

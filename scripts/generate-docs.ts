@@ -138,6 +138,7 @@ const GROUP_TITLE: Readonly<Record<keyof typeof SCHEMA, string>> = {
   blocks: "Block allocation",
   pipelines: "Pipelines",
   gateway: "WebSocket gateway",
+  hadoop: "Hadoop RPC gateway",
   reports: "Container reports",
   workers: "Threads",
   http: "Web pages",

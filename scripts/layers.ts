@@ -27,6 +27,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "engine/scm-options.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-shards.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-clients.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
+  "engine/scm-front.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-nodes.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-topology.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],
   "engine/scm-placement.ts": [...ENGINE, "!engine/main.ts", "!engine/cli"],

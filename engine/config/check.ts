@@ -3,6 +3,7 @@
 import { sep } from "node:path";
 import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
 import { type Address, type KeyDeclaration, SECOND_MS } from "./fields.js";
+import { type HadoopEndpoint, hadoopEndpoints } from "./hadoop-endpoints.js";
 import { type ConfigValues, SCHEMA } from "./schema.js";
 import { formatSize, formatTime } from "./values.js";
 
@@ -15,7 +16,7 @@ interface Rule {
   readonly check: (values: ConfigValues) => string[];
 }
 
-const { blocks, nodes, raft, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
+const { blocks, hadoop, nodes, raft, storage, telemetry, gateway, http, scm, reports, workers } = SCHEMA;
 
 const RULES: readonly Rule[] = [
   {
@@ -27,7 +28,22 @@ const RULES: readonly Rule[] = [
     keys: keysOf(storage.metadataDir, storage.stateDir, storage.raftDir, telemetry.auditFile),
     check: checkDirectories,
   },
-  { keys: keysOf(gateway.wsAddress, http.httpEnabled, http.httpAddress, scm.ratisPort), check: checkPorts },
+  {
+    keys: keysOf(
+      gateway.wsAddress,
+      http.httpEnabled,
+      http.httpAddress,
+      scm.ratisPort,
+      hadoop.isEnabled,
+      hadoop.clientAddress,
+      hadoop.clientPort,
+      hadoop.datanodeAddress,
+      hadoop.datanodePort,
+      hadoop.blockAddress,
+      hadoop.blockPort,
+    ),
+    check: checkPorts,
+  },
   {
     keys: keysOf(reports.chunksInFlightMax, reports.chunksPerNodeMax, workers.shardRingBytes),
     check: checkReports,
@@ -111,11 +127,12 @@ function isInside(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-function checkPorts({ gateway, http, scm }: ConfigValues): string[] {
+function checkPorts({ gateway, http, scm, hadoop }: ConfigValues): string[] {
   const listeners: readonly (readonly [string, Address])[] = [
     ["strata.ws.address", gateway.wsAddress],
     ...(http.httpEnabled ? [["ozone.scm.http-address", http.httpAddress] as const] : []),
     ["ozone.scm.ratis.port", { host: "0.0.0.0", port: scm.ratisPort }],
+    ...(hadoop.isEnabled ? Object.values(hadoopEndpoints(hadoop)).map(listenerOf) : []),
   ];
   const problems: string[] = [];
   for (const [i, [key, address]] of listeners.entries()) {
@@ -124,6 +141,10 @@ function checkPorts({ gateway, http, scm }: ConfigValues): string[] {
     }
   }
   return problems;
+}
+
+function listenerOf({ portKey, host, port }: HadoopEndpoint): readonly [string, Address] {
+  return [portKey, { host, port }];
 }
 
 function checkReports({ reports, workers }: ConfigValues): string[] {

@@ -36,6 +36,8 @@ export interface KeyOptions {
   readonly powerOfTwo?: true;
   /** The only values allowed. */
   readonly choices?: readonly string[];
+  /** An address may come without a port, which is 0 then: another key has it. */
+  readonly mayLackPort?: true;
   /** `.<service>.<node>` may follow the name (spec 11 §1.8). */
   readonly perNode?: true;
   /** Never shown. */

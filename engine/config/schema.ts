@@ -16,6 +16,9 @@ const RING = { min: MIB, max: GIB, powerOfTwo: true } as const;
 /** A record has at most a quarter of its ring, and an entry of the log at most 1 MiB and a header. */
 const LOG_RING = { ...RING, min: 8 * MIB } as const;
 
+/** A record has at most a quarter of its ring, and a frame of a message 256 KiB and a header. */
+const FRONT_RING = { ...RING, min: 2 * MIB } as const;
+
 const CONTAINER_POLICIES = [RACK_AWARE, RACK_SCATTER, CAPACITY, RANDOM] as const;
 const CHOOSE_POLICY = "org.apache.hadoop.hdds.scm.pipeline.choose.algorithms";
 const CHOOSE_POLICIES = [
@@ -27,6 +30,22 @@ const CHOOSE_POLICIES = [
 const LEADER_POLICIES = "org.apache.hadoop.hdds.scm.pipeline.leader.choose.algorithms.";
 const MIN_LEADER_COUNT = `${LEADER_POLICIES}MinLeaderCountChoosePolicy` as const;
 const DEFAULT_LEADER = `${LEADER_POLICIES}DefaultLeaderChoosePolicy` as const;
+
+/** Keys of an endpoint of Hadoop RPC; the port in an address goes before the one of its own key (spec 07 §3
+ * rule 6). */
+function hadoopAddress<const K extends string>(name: K, clients: string) {
+  const meaning = `Where ${clients} find this SCM; a port in it is the one that is opened.`;
+  return key(name, "addr", undefined, meaning, { perNode: true, mayLackPort: true });
+}
+function hadoopBindHost<const K extends string>(name: K, clients: string) {
+  return key(name, "host", "0.0.0.0", `Address of this machine on which the port for ${clients} is opened.`, {
+    perNode: true,
+  });
+}
+function hadoopPort<const K extends string, const D extends string>(name: K, port: D, clients: string) {
+  const meaning = `Port for ${clients} (Hadoop RPC), where the address names none; 0 = any free one.`;
+  return key(name, "int", port, meaning, { min: 0, max: 65_535, perNode: true });
+}
 
 /** Every configuration key that this release reads. Names, units and defaults are Ozone's (spec 11);
  * `strata.*` is what Ozone has no key for. The property name is how the program says it: unit last. */
@@ -558,6 +577,74 @@ export const SCHEMA = {
       "65536",
       "Mutations of all admin clients that wait for their commit; more are refused as OVERLOADED.",
       { min: 1, max: 1_048_576 },
+    ),
+  },
+
+  hadoop: {
+    isEnabled: key(
+      "strata.hadoop.enabled",
+      "bool",
+      "false",
+      "Whether unmodified Ozone datanodes, Ozone Managers and `ozone admin` are served (Hadoop RPC).",
+    ),
+    isSecurityEnabled: key(
+      "ozone.security.enabled",
+      "bool",
+      "false",
+      "Kerberos, which this release does not speak: it refuses to serve Hadoop RPC then.",
+    ),
+    clientAddress: hadoopAddress("ozone.scm.client.address", "administrators and Ozone Managers"),
+    clientBindHost: hadoopBindHost("ozone.scm.client.bind.host", "administrators and Ozone Managers"),
+    clientPort: hadoopPort("ozone.scm.client.port", "9860", "administrators and Ozone Managers"),
+    datanodeAddress: hadoopAddress("ozone.scm.datanode.address", "datanodes"),
+    datanodeBindHost: hadoopBindHost("ozone.scm.datanode.bind.host", "datanodes"),
+    datanodePort: hadoopPort("ozone.scm.datanode.port", "9861", "datanodes"),
+    blockAddress: hadoopAddress("ozone.scm.block.client.address", "Ozone Managers that ask for blocks"),
+    blockBindHost: hadoopBindHost("ozone.scm.block.client.bind.host", "Ozone Managers that ask for blocks"),
+    blockPort: hadoopPort("ozone.scm.block.client.port", "9863", "Ozone Managers that ask for blocks"),
+    connectionCountMax: key(
+      "strata.hadoop.connections.max",
+      "int",
+      "20000",
+      "Open connections of Hadoop RPC on all its ports.",
+      { min: 1, max: 1_000_000 },
+    ),
+    frameBytesMax: key(
+      "ipc.maximum.data.length",
+      "size",
+      "128MB",
+      "Longest request of Hadoop RPC; who sends a longer one is cut off.",
+      { min: MIB, max: GIB },
+    ),
+    bufferedBytesMax: key(
+      "strata.hadoop.buffer.max",
+      "size",
+      "512MB",
+      "Memory for requests of Hadoop RPC that have not come whole; more are not read meanwhile.",
+      { min: 16 * MIB, max: 64 * GIB },
+    ),
+    heldReportBytesMax: key(
+      "strata.hadoop.held.reports.max",
+      "size",
+      "512MB",
+      "Memory for reports of datanodes over Hadoop RPC that wait for credit; a datanode whose report finds " +
+        "no room is asked for it again later.",
+      { min: 16 * MIB, max: 64 * GIB },
+    ),
+    ringBytes: key(
+      "strata.ring.front.size",
+      "size",
+      "8MB",
+      "Ring to and from the thread that serves Hadoop RPC.",
+      FRONT_RING,
+    ),
+    ipcPackage: key(
+      "strata.hadoop.ipc.package",
+      "str",
+      "ipc_",
+      "Package of the exception classes of Hadoop RPC: ipc_ for clients of Ozone 2.2 and later, ipc for " +
+        "older ones.",
+      { choices: ["ipc_", "ipc"] },
     ),
   },
 

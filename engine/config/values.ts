@@ -189,6 +189,7 @@ function rangeProblem({ type, min, max, powerOfTwo }: KeyDeclaration, value: num
 }
 
 function defaultPort(declaration: KeyDeclaration): number | undefined {
+  if (declaration.mayLackPort === true) return 0;
   const port = /:(\d+)$/.exec(declaration.default ?? "")?.[1];
   return port === undefined ? undefined : Number(port);
 }

@@ -350,6 +350,15 @@ export const ERRORS = {
     retry: "never",
     action: "Correct the file, or take a built-in one: network-topology-default.xml or -nodegroup.xml.",
   },
+  HADOOP_SECURITY: {
+    wire: 502,
+    class: "ConfigError",
+    template: "Hadoop RPC cannot be served with `ozone.security.enabled` = true: there is no Kerberos here",
+    retry: "never",
+    action:
+      "Set `ozone.security.enabled` to false for the SCM and all its clients, or do without " +
+      "`strata.hadoop.enabled`.",
+  },
 } as const satisfies Record<string, ErrorDefinition>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,5 +1,5 @@
 /** The server side of message connections: accepts, frames, closes. Implementations: uWebSockets.js, `ws`,
- * and the simulator's. All pass one test file. */
+ * the simulator's, which pass one test file, and the rings of the front. */
 export interface Transport {
   readonly name: string;
   listen(options: ListenOptions, handler: TransportHandler): Promise<Listener>;
@@ -40,6 +40,8 @@ export interface TransportHandler {
 export interface ServerConnection {
   /** 1, 2, 3 … in order of arrival. */
   readonly id: number;
+  /** It comes from another part of this SCM: limits on what strangers may open do not hold for it. */
+  readonly isInternal?: true;
   readonly path: string;
   readonly remoteAddress: string;
   /** False from the moment it closes; every method is then a harmless no-op. */

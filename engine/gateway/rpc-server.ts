@@ -120,8 +120,22 @@ export class RpcServer implements TransportHandler {
 
   /** Throws LISTEN_FAILED. Closing the listener closes all connections. */
   async listen(host: string, port: number): Promise<Listener> {
-    const { limits, transport } = this.#options;
-    const listener = await transport.listen(
+    const listener = await this.#listenOn(this.#options.transport, host, port);
+    const close = async (): Promise<void> => {
+      await listener.close();
+      this.#deadlines.stop();
+    };
+    return { port: listener.port, close };
+  }
+
+  /** Serves the connections of another transport as well. */
+  serve(transport: Transport): Promise<Listener> {
+    return this.#listenOn(transport, "", 0);
+  }
+
+  #listenOn(transport: Transport, host: string, port: number): Promise<Listener> {
+    const { limits } = this.#options;
+    return transport.listen(
       {
         host,
         port,
@@ -134,11 +148,6 @@ export class RpcServer implements TransportHandler {
       },
       this,
     );
-    const close = async (): Promise<void> => {
-      await listener.close();
-      this.#deadlines.stop();
-    };
-    return { port: listener.port, close };
   }
 
   onOpen(connection: ServerConnection): void {
@@ -146,12 +155,19 @@ export class RpcServer implements TransportHandler {
     connection.session = session;
     this.#metrics.counters.connectionsOpened++;
     this.#metrics.gauges.connections++;
-    const address = connection.remoteAddress;
+    if (!session.isInternal && !this.#admitAddress(session)) return;
+    this.#deadlines.add(session);
+  }
+
+  /** Closes what is too much from one address. */
+  #admitAddress(session: RpcSession): boolean {
+    const address = session.connection.remoteAddress;
     const count = (this.#connectionsByAddress.get(address) ?? 0) + 1;
     this.#connectionsByAddress.set(address, count);
     const limit = this.#options.limits.connectionsPerAddressMax;
-    if (count > limit) session.close(new StrataError("TOO_MANY_CONNECTIONS", { limit, address }));
-    else this.#deadlines.add(session);
+    if (count <= limit) return true;
+    session.close(new StrataError("TOO_MANY_CONNECTIONS", { limit, address }));
+    return false;
   }
 
   onMessage(connection: ServerConnection, message: Uint8Array): void {
@@ -177,11 +193,14 @@ export class RpcServer implements TransportHandler {
     this.#metrics.counters.connectionsClosed++;
     this.#metrics.gauges.connections--;
     this.#deadlines.delete(session);
-    const address = connection.remoteAddress;
+    if (!session.isInternal) this.#forgetAddress(connection.remoteAddress);
+    this.#onClosed.get(connection.path)?.(session);
+  }
+
+  #forgetAddress(address: string): void {
     const count = this.#connectionsByAddress.get(address) ?? 0;
     if (count > 1) this.#connectionsByAddress.set(address, count - 1);
     else this.#connectionsByAddress.delete(address);
-    this.#onClosed.get(connection.path)?.(session);
   }
 
   /** Checks the frame's place in its connection and decodes its request into `#request`. Undefined when

@@ -28,6 +28,11 @@ export class RpcSession {
     this.#onRefused = onRefused;
   }
 
+  /** It is the front's: see ServerConnection. */
+  get isInternal(): boolean {
+    return this.connection.isInternal === true;
+  }
+
   /** Closes the connection with the error's code; nothing happens when it is closed already. */
   close(error: StrataError): void {
     if (!this.connection.isOpen) return;

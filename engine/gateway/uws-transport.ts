@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { assert } from "../core/assert.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
+import { addressText } from "../core/remote-address.js";
 import type { Scheduler } from "../core/scheduler.js";
 import type {
   Listener,
@@ -12,7 +13,6 @@ import type {
   TransportHandler,
 } from "../core/transport.js";
 import { LingeringSockets } from "./lingering-sockets.js";
-import { addressText } from "./remote-address.js";
 import {
   CLOSE_ABNORMAL,
   CLOSE_GOING_AWAY,

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
+import { normalAddress } from "../core/remote-address.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
 import type {
   Listener,
@@ -12,7 +13,6 @@ import type {
   Transport,
   TransportHandler,
 } from "../core/transport.js";
-import { normalAddress } from "./remote-address.js";
 import {
   CLOSE_ABNORMAL,
   CLOSE_GOING_AWAY,

@@ -1,32 +1,8 @@
 import type { Clock } from "../../engine/core/clock.js";
 import type { Random } from "../../engine/core/random.js";
 import type { Scheduler } from "../../engine/core/scheduler.js";
-import type { Uuid } from "../../engine/core/uuid.js";
+import type { FrontPort, FrontSettings } from "../shared/front-settings.js";
 import type { MainLink } from "./main-connection.js";
-
-/** The ports of spec 12 §2.7 that the front opens. */
-export type FrontPort = "client" | "datanode" | "block";
-
-/** What main tells the front at its start. */
-export interface FrontSettings {
-  readonly clusterId: string;
-  readonly scmId: Uuid;
-  /** Under which operators and clients know this SCM (`ozone.scm.address`). */
-  readonly hostName: string;
-  /** Where to listen; port 0 = any free one. */
-  readonly listen: Readonly<Record<FrontPort, { readonly host: string; readonly port: number }>>;
-  readonly connectionCountMax: number;
-  /** Of a frame (`ipc.maximum.data.length`). */
-  readonly frameBytesMax: number;
-  /** What all connections together may hold of frames that have not come whole. */
-  readonly bufferedBytesMax: number;
-  /** Exception classes of the RPC layer: `ipc_` (Ozone 2.2 on) or `ipc` (spec 12 §2.1). */
-  readonly ipcPackage: string;
-  readonly heartbeatIntervalMs: number;
-  readonly deadIntervalMs: number;
-  /** Rows of full reports that wait for credit, of all datanodes. */
-  readonly heldReportBytesMax: number;
-}
 
 /** What a protocol of the front may touch. */
 export interface FrontContext {

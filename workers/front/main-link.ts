@@ -12,6 +12,8 @@ const HELLO_TIMEOUT_MS = 60_000;
 /** Longer than anything that main lets a request wait for: an answer that never comes is a bug, which must
  * not hold a Java client for ever. */
 const REQUEST_TIMEOUT_MS = 120_000;
+/** These wait for credit, in a storm of reports for as long as it lasts. */
+const UNLIMITED: ReadonlySet<OperationName> = new Set<OperationName>(["fullReportBegin"]);
 /** Requests that wait until main has answered earlier ones of the same connection. */
 const WAITING_COUNT_MAX = 8192;
 
@@ -79,7 +81,7 @@ class RingMainConnection implements MainConnection {
     done: (answer: ResponseOf<N> | RpcError) => void,
   ): void {
     const outcome = new Outcome<ResponseOf<N>>(this, done);
-    this.#submit(outcome, () => this.#rpc.request(name, request, outcome, REQUEST_TIMEOUT_MS));
+    this.#submit(outcome, () => this.#rpc.request(name, request, outcome, timeoutOf(name)));
   }
 
   requestRaw<N extends OperationName>(
@@ -88,13 +90,13 @@ class RingMainConnection implements MainConnection {
     done: (body: Uint8Array | RpcError) => void,
   ): void {
     const outcome = new Outcome<Uint8Array>(this, done);
-    this.#submit(outcome, () => this.#rpc.requestRaw(name, request, outcome, REQUEST_TIMEOUT_MS));
+    this.#submit(outcome, () => this.#rpc.requestRaw(name, request, outcome, timeoutOf(name)));
   }
 
   requestEncoded(name: OperationName, body: Uint8Array, done: (body: Uint8Array | RpcError) => void): void {
     const outcome = new Outcome<Uint8Array>(this, done);
     let bytes = body;
-    const send = (): boolean => this.#rpc.requestRaw(name, bytes, outcome, REQUEST_TIMEOUT_MS);
+    const send = (): boolean => this.#rpc.requestRaw(name, bytes, outcome, timeoutOf(name));
     // The caller goes on using what it gave.
     if (!this.#submit(outcome, send)) bytes = new Uint8Array(body);
   }
@@ -160,6 +162,10 @@ class Outcome<T> implements Completion<T> {
     this.#done(error);
     if (this.#connection.isOpen) this.#connection.sendWaiting();
   }
+}
+
+function timeoutOf(name: OperationName): number {
+  return UNLIMITED.has(name) ? Number.POSITIVE_INFINITY : REQUEST_TIMEOUT_MS;
 }
 
 /** Not before who asked has returned. */

@@ -1,5 +1,6 @@
+import type { FrontPort } from "../shared/front-settings.js";
 import { BlockProtocol } from "./block/block-protocol.js";
-import type { FrontContext, FrontPort } from "./front-context.js";
+import type { FrontContext } from "./front-context.js";
 import type { HadoopProtocol } from "./rpc/call.js";
 
 /** Which protocols each port serves (spec 12 §2.7); a new one is a line here. */

@@ -13,6 +13,7 @@ export function scmWorkerPool(options: {
     ...(options.onStarted === undefined ? {} : { onStarted: options.onStarted }),
     roles: {
       log: { entry: new URL("../log/entry.js", import.meta.url), threadCount: 1 },
+      front: { entry: new URL("../front/entry.js", import.meta.url), threadCount: 1 },
       state: { entry: new URL("../state/entry.js", import.meta.url), threadCount: 1 },
       shard: { entry: new URL("../shard/entry.js", import.meta.url), threadCount: options.shardCount },
     },

@@ -34,7 +34,7 @@ export interface HadoopCall {
   readonly isWanted: boolean;
   /** The response message, without its length; copied. False: the client is gone. */
   reply(message: Uint8Array): boolean;
-  /** An error frame. `className` is one of Java's (error-classes.ts), `detail` APPLICATION unless given. */
+  /** An error frame. `className` is one of Java's (hadoop-errors.ts), `detail` APPLICATION unless given. */
   fail(className: string, message: string, detail?: RpcErrorDetail): boolean;
   /** Called at most once after `reply` returned true, when the socket failed before the system had the
    * answer: what was in it has not arrived. Set it before `reply`. */

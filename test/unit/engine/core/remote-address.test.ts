@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressText, normalAddress } from "../../../../engine/gateway/remote-address.js";
+import { addressText, normalAddress } from "../../../../engine/core/remote-address.js";
 
 test("IPv4 addresses are dotted, also when they came through an IPv6 socket", () => {
   assert.equal(addressText(Uint8Array.of(10, 0, 255, 1)), "10.0.255.1");

@@ -1,0 +1,194 @@
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "../../../engine/core/clock.js";
+import { StrataError } from "../../../engine/core/errors.js";
+import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
+import type { FrontPort, FrontSettings } from "../../shared/front-settings.js";
+import { ByteBudget } from "./byte-budget.js";
+import type { HadoopProtocol } from "./call.js";
+import type { CallStats } from "./call-stats.js";
+import { type RpcClasses, rpcClasses } from "./error-classes.js";
+import { HadoopConnection, PAUSE } from "./hadoop-connection.js";
+import { HadoopPort } from "./hadoop-port.js";
+import { CallPool } from "./pooled-call.js";
+
+/** How often connections are looked at. */
+const SWEEP_MS = 1000;
+/** From accepting to the connection context (spec 12 §8.3 rule 5). */
+const CONTEXT_LIMIT_MS = 5000;
+/** Silence after which a connection without a call in progress is closed (spec 12 §2.6). */
+const IDLE_LIMIT_MS = 60_000;
+/** For the client to take its last answer and go. */
+const ENDING_LIMIT_MS = 5000;
+/** Connections that may wait to be accepted: all datanodes come back at once. */
+const BACKLOG_COUNT = 4096;
+
+/** What a connection needs of the server. */
+export interface ConnectionHost {
+  readonly budget: ByteBudget;
+  readonly calls: CallPool;
+  readonly classes: RpcClasses;
+  readonly frameBytesMax: number;
+  readonly counters: ServerCounters;
+  nowMs(): number;
+  /** It has something to write. */
+  markDirty(connection: HadoopConnection): void;
+  established(connection: HadoopConnection): void;
+  closed(connection: HadoopConnection): void;
+}
+
+export interface ServerCounters {
+  connectionsAccepted: number;
+  /** Over the limit, or for what they said. */
+  connectionsRefused: number;
+  connectionsTimedOut: number;
+  receivedBytes: number;
+  callsInProgress: number;
+}
+
+export interface HadoopServerOptions {
+  readonly settings: FrontSettings;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+}
+
+/** The listeners of the front, and all their connections. */
+export class HadoopServer implements ConnectionHost {
+  readonly budget: ByteBudget;
+  readonly calls = new CallPool();
+  readonly classes: RpcClasses;
+  readonly frameBytesMax: number;
+  readonly counters: ServerCounters = {
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    connectionsTimedOut: 0,
+    receivedBytes: 0,
+    callsInProgress: 0,
+  };
+  readonly #options: HadoopServerOptions;
+  readonly #servers: Server[] = [];
+  readonly #ports: HadoopPort[] = [];
+  readonly #connections = new Set<HadoopConnection>();
+  /** Those of them without a context, oldest first. */
+  readonly #strangers = new Set<HadoopConnection>();
+  #dirty: HadoopConnection[] = [];
+  #isFlushScheduled = false;
+  #isPaused = false;
+  #sweep: Timer | undefined;
+
+  constructor(options: HadoopServerOptions) {
+    const { settings } = options;
+    this.#options = options;
+    this.budget = new ByteBudget(settings.bufferedBytesMax);
+    this.classes = rpcClasses(settings.ipcPackage);
+    this.frameBytesMax = settings.frameBytesMax;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Opens a port; returns its number. Throws LISTEN_FAILED. */
+  async listen(name: FrontPort, protocols: readonly HadoopProtocol[]): Promise<number> {
+    const { host, port } = this.#options.settings.listen[name];
+    const served = new HadoopPort(name, protocols, this.classes);
+    const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#accept(socket, served),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error) => {
+        reject(new StrataError("LISTEN_FAILED", { address: `${host}:${port}`, reason: error.message }));
+      });
+      server.listen({ host, port, backlog: BACKLOG_COUNT }, resolve);
+    });
+    this.#ports.push(served);
+    this.#servers.push(server);
+    this.#sweep ??= this.#options.scheduler.every(SWEEP_MS, () => this.#sweepConnections());
+    return (server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#sweep?.cancel();
+    const closed = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    for (const connection of [...this.#connections]) connection.cutOff();
+    await Promise.all(closed);
+  }
+
+  /** Reads no socket for as long as main cannot take more. */
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    for (const connection of this.#connections) {
+      if (isPaused) connection.pause(PAUSE.MAIN);
+      else connection.resume(PAUSE.MAIN);
+    }
+  }
+
+  /** Writes the answers that have gathered, each connection's at once. */
+  flush(): void {
+    const dirty = this.#dirty;
+    if (dirty.length === 0) return;
+    this.#dirty = [];
+    for (const connection of dirty) connection.flush();
+  }
+
+  nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  markDirty(connection: HadoopConnection): void {
+    this.#dirty.push(connection);
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    this.#options.scheduler.endOfTurn(this.#flushScheduled);
+  }
+
+  established(connection: HadoopConnection): void {
+    this.#strangers.delete(connection);
+  }
+
+  closed(connection: HadoopConnection): void {
+    this.#connections.delete(connection);
+    this.#strangers.delete(connection);
+  }
+
+  *callStats(): Generator<CallStats> {
+    for (const port of this.#ports) for (const stats of port.stats) yield* stats.all();
+  }
+
+  readonly #flushScheduled = (): void => {
+    this.#isFlushScheduled = false;
+    this.flush();
+  };
+
+  #accept(socket: Socket, port: HadoopPort): void {
+    if (this.#connections.size >= this.#options.settings.connectionCountMax) {
+      this.counters.connectionsRefused++;
+      socket.destroy();
+      return;
+    }
+    this.counters.connectionsAccepted++;
+    const connection = new HadoopConnection(socket, port, this);
+    this.#connections.add(connection);
+    this.#strangers.add(connection);
+    if (this.#isPaused) connection.pause(PAUSE.MAIN);
+  }
+
+  #sweepConnections(): void {
+    const nowMs = this.nowMs();
+    for (const connection of this.#strangers) {
+      if (nowMs - connection.openedMs < CONTEXT_LIMIT_MS) break;
+      this.#timeOut(connection);
+    }
+    for (const connection of this.#connections) {
+      const limitMs = connection.isEnding ? ENDING_LIMIT_MS : IDLE_LIMIT_MS;
+      const isOver = nowMs - connection.activeMs >= limitMs;
+      if (isOver && (connection.isEnding || connection.isIdle)) this.#timeOut(connection);
+    }
+  }
+
+  #timeOut(connection: HadoopConnection): void {
+    this.counters.connectionsTimedOut++;
+    connection.cutOff();
+  }
+}

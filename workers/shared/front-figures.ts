@@ -1,0 +1,25 @@
+/** What the front tells main every second that it has counted since its start. */
+export interface FrontFigures {
+  readonly connectionsAccepted: number;
+  readonly connectionsRefused: number;
+  readonly connectionsTimedOut: number;
+  readonly receivedBytes: number;
+  readonly callsInProgress: number;
+  readonly connections: number;
+  /** Of frames that have not come whole. */
+  readonly bufferedBytes: number;
+  /** Connections that wait for room in it. */
+  readonly connectionsWaiting: number;
+  readonly calls: readonly CallFigures[];
+}
+
+export interface CallFigures {
+  readonly protocol: string;
+  readonly type: string;
+  readonly count: number;
+  readonly totalMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** By exception class. */
+  readonly errors: readonly (readonly [string, number])[];
+}
