@@ -409,7 +409,8 @@ export const SCHEMA = {
       "ozone.replication.allowed-configs",
       "str",
       "^((STANDALONE|RATIS)/(ONE|THREE))|(EC/(3-2|6-3|10-4)-(512|1024|2048|4096)k)$",
-      "Regular expression of the replication configurations in which blocks and containers are given out.",
+      "Replication configurations in which blocks and containers are given out: a regular expression that" +
+        " matches all of RATIS/THREE, EC/6-3-1024k …; empty allows everything.",
     ),
     idBatchCount: key(
       "ozone.scm.sequence.id.batch.size",

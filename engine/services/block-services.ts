@@ -1,6 +1,6 @@
 import type { ShardSet } from "../../workers/pool/shard-set.js";
 import type { LiveUsage } from "../../workers/shared/shard-records.js";
-import { checkReplication } from "../cluster/blocks/block-request.js";
+import { allowedPattern, checkReplication } from "../cluster/blocks/block-request.js";
 import { createChoosePolicy, type PipelineFacts } from "../cluster/blocks/choose-policy.js";
 import type { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
@@ -55,7 +55,7 @@ export function createBlocks(options: BlockPartsOptions): Blocks {
     propose,
     onEnd: () => service.roomChanged(),
   });
-  const allowed = new RegExp(blocks.allowedReplications);
+  const allowed = allowedPattern(blocks.allowedReplications);
   const check = (replication: ReplicationConfig): void => checkReplication(replication, allowed);
   const groups = new WritableGroups({
     cluster,

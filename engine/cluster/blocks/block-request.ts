@@ -24,6 +24,12 @@ export function checkOwner(owner: string): void {
   throw new StrataError("INVALID_ARGUMENT", { field: "owner", reason });
 }
 
+/** Of `ozone.replication.allowed-configs`, which must match the whole text, as Java's `matches` does (spec 02
+ * §3); an empty one allows everything. Throws SyntaxError. */
+export function allowedPattern(text: string): RegExp {
+  return new RegExp(text === "" ? "" : `^(?:${text})$`);
+}
+
 /** Throws StrataError for a configuration that makes no sense, or that `ozone.replication.allowed-configs`
  * does not allow. */
 export function checkReplication(replication: ReplicationConfig, allowed: RegExp): void {
