@@ -6,6 +6,8 @@ import type { Told } from "./ozone-cluster.js";
 
 const FOLDER = fileURLToPath(new URL("../../../test/golden/interop/", import.meta.url));
 
+const SHOWN_LINES_MAX = 40;
+
 /** Compares what programs print with what they printed with the reference, or records that. */
 export class Golden {
   readonly #mayRecord: boolean;
@@ -53,14 +55,38 @@ function complaints(log: string): string {
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-function differences(wanted: string, found: string): string {
+/** Lines that only one of both has: `-` the reference, `+` what was found. */
+export function differences(wanted: string, found: string): string {
   const before = wanted.split("\n");
   const after = found.split("\n");
+  const common = commonLengths(before, after);
   const lines: string[] = [];
-  for (let i = 0; i < Math.max(before.length, after.length); i++) {
-    if (before[i] === after[i]) continue;
-    if (before[i] !== undefined) lines.push(`line ${i + 1} reference: ${before[i]}`);
-    if (after[i] !== undefined) lines.push(`line ${i + 1} here:      ${after[i]}`);
+  let [i, j] = [0, 0];
+  while (i < before.length || j < after.length) {
+    if (i < before.length && before[i] === after[j]) [i, j] = [i + 1, j + 1];
+    else if (j === after.length || (i < before.length && at(common, i + 1, j) >= at(common, i, j + 1)))
+      lines.push(`- ${before[i++]}`);
+    else lines.push(`+ ${after[j++]}`);
   }
-  return `differs from the reference\n${lines.slice(0, 40).join("\n")}`;
+  return ["differs from the reference (-)", ...lines.slice(0, SHOWN_LINES_MAX)].join("\n");
+}
+
+/** Of the longest common part of what follows line i of one and line j of the other. */
+function commonLengths(before: readonly string[], after: readonly string[]): number[][] {
+  const table = before.map(() => new Array<number>(after.length + 1).fill(0));
+  table.push(new Array<number>(after.length + 1).fill(0));
+  for (let i = before.length - 1; i >= 0; i--) {
+    for (let j = after.length - 1; j >= 0; j--) {
+      const longest =
+        before[i] === after[j]
+          ? at(table, i + 1, j + 1) + 1
+          : Math.max(at(table, i + 1, j), at(table, i, j + 1));
+      table[i]?.splice(j, 1, longest);
+    }
+  }
+  return table;
+}
+
+function at(table: readonly (readonly number[])[], i: number, j: number): number {
+  return table[i]?.[j] ?? 0;
 }

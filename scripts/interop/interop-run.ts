@@ -87,12 +87,15 @@ class InteropRun {
     const scm = withReference
       ? await createReferenceService(directory, classpath, names, allKeys)
       : await createStrataService(directory, names, allKeys);
-    this.#cluster = new OzoneCluster(directory, classpath, scm, allKeys);
-    this.#surroundings = surroundings;
+    const cluster = new OzoneCluster(directory, classpath, scm, allKeys);
+    this.#cluster = cluster;
+    // Others use it only when all of this has come to its end.
+    this.#surroundings = undefined;
     await scm.start();
-    await this.#cluster.whenLed();
-    await this.#cluster.exitSafeMode();
-    return this.#cluster;
+    await cluster.whenLed();
+    await cluster.exitSafeMode();
+    this.#surroundings = surroundings;
+    return cluster;
   }
 
   #bench(cluster: OzoneCluster): StepBench {

@@ -67,7 +67,10 @@ export class OzoneCluster {
   /** The steps are about what happens after safe mode. */
   async exitSafeMode(): Promise<void> {
     const exit = message([1, 15], [2, ""], [3, 3], [20, []]);
-    for (const { ports } of this.scm.servers) await ask(ports.client, PROTOCOLS.location, exit);
+    for (const { name, ports } of this.scm.servers) {
+      const attempt = () => ask(ports.client, PROTOCOLS.location, exit).catch(() => undefined);
+      await soon(`${name} answers`, attempt, 60_000);
+    }
   }
 
   /** For files of a step. */

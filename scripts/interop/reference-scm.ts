@@ -29,9 +29,16 @@ export async function createReferenceService(
   if (first === undefined) throw new Error("an SCM needs a name");
   const isGroup = places.length > 1;
   const clientKeys = isGroup ? groupClientKeys(places) : singleClientKeys(first.ports);
+  const peerKeys = Object.assign(
+    {},
+    ...places.map(({ name, ports }) => serverPortKeys(ports, isGroup ? `.s.${name}` : "")),
+  );
   const servers = places.map(({ name, ports }) => {
     const home = join(directory, `scm-${name}`);
-    const own = { ...keys, ...clientKeys, ...serverKeys(home, name, ports, isGroup, first.name) };
+    const ownKeys = isGroup
+      ? { "ozone.scm.node.id": name, "ozone.scm.primordial.node.id": first.name }
+      : { "ozone.scm.datanode.address": `${HOST}:${ports.datanode}` };
+    const own = { ...keys, ...clientKeys, ...peerKeys, ...ownKeys, ...directoryKeys(home) };
     return new ReferenceServer(name, ports, home, classpath, own);
   });
   return {
@@ -49,19 +56,21 @@ export async function createReferenceService(
   };
 }
 
-function serverKeys(home: string, name: string, ports: ScmPorts, isGroup: boolean, first: string): Keys {
-  const suffix = isGroup ? `.s.${name}` : "";
+/** Each server of a group must know those of all. */
+function serverPortKeys(ports: ScmPorts, suffix: string): Keys {
+  return {
+    [`ozone.scm.ratis.port${suffix}`]: String(ports.raft),
+    [`ozone.scm.grpc.port${suffix}`]: String(ports.grpc),
+    [`ozone.scm.http-address${suffix}`]: `${HOST}:${ports.http}`,
+  };
+}
+
+function directoryKeys(home: string): Keys {
   return {
     "ozone.metadata.dirs": join(home, "meta"),
     "ozone.scm.db.dirs": join(home, "db"),
     "ozone.scm.ha.ratis.storage.dir": join(home, "ratis"),
     "ozone.http.basedir": join(home, "http"),
-    [`ozone.scm.ratis.port${suffix}`]: String(ports.raft),
-    [`ozone.scm.grpc.port${suffix}`]: String(ports.grpc),
-    [`ozone.scm.http-address${suffix}`]: `${HOST}:${ports.http}`,
-    ...(isGroup
-      ? { "ozone.scm.node.id": name, "ozone.scm.primordial.node.id": first }
-      : { "ozone.scm.datanode.address": `${HOST}:${ports.datanode}` }),
   };
 }
 

@@ -64,6 +64,7 @@ function fetch(home: string): void {
   const args = [
     "--batch-mode",
     "--quiet",
+    "-Dstyle.color=never",
     `--file=${POM}`,
     `-Dmaven.repo.local=${repository}`,
     `${DEPENDENCY_PLUGIN}:build-classpath`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { describe, it } from "node:test";
-import { masked, toldText } from "../../../../scripts/interop/golden.js";
+import { differences, masked, toldText } from "../../../../scripts/interop/golden.js";
 
 describe("golden", () => {
   it("masks what differs from run to run, and nothing else", () => {
@@ -19,5 +19,10 @@ describe("golden", () => {
     const log = "2026-11-21 18:14:51,681 WARN Something: hm\n\tat org.Example\nContainer #77 not found\n\n";
     const told = { code: 255, out: "begun\n", log, tookMs: 1 };
     assert.equal(toldText(told), "exit 255\nbegun\nContainer #77 not found\n");
+  });
+
+  it("shows lines that only one of both has", () => {
+    const told = differences("exit 0\na\nb\nc\n", "exit 0\nb\nc\nd\n");
+    assert.equal(told, "differs from the reference (-)\n- a\n+ d");
   });
 });
