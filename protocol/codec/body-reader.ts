@@ -26,6 +26,7 @@ const TEXT_8 = 0xd9;
 const TEXT_32 = 0xdb;
 const ARRAY_16 = 0xdc;
 const ARRAY_32 = 0xdd;
+const TWO_31 = 2 ** 31;
 const TWO_32 = 2 ** 32;
 /** Widths of the numbers from FLOAT_32 to INT_64. */
 const NUMBER_BYTES = [4, 8, 1, 2, 4, 8, 1, 2, 4, 8];
@@ -128,11 +129,12 @@ export class BodyReader {
 
   /** A whole number of 64 bits from 0 on in two halves; false when there is none. */
   halves(into: Halves): boolean {
-    if (this.#token() === UINT_64) {
+    const token = this.#token();
+    if (token === UINT_64 || token === INT_64) {
       const at = this.#claim(8);
       into.high = this.#view.getUint32(at);
       into.low = this.#view.getUint32(at + 4);
-      return true;
+      return token === UINT_64 || into.high < TWO_31;
     }
     const value = this.wholeNumber(0, Number.MAX_SAFE_INTEGER);
     into.high = Math.floor(value / TWO_32);

@@ -28,8 +28,9 @@ export class ProtoWriter {
     this.#open.length = 0;
   }
 
-  get length(): number {
-    return this.#at;
+  /** Bytes that it holds room for. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** All that was written; valid until the next `begin` or write. */

@@ -9,12 +9,9 @@ import type { FrontContext } from "./front-context.js";
 /** What Hadoop clients are told when something fails (spec 12 §3): which Java class decides whether they fail
  * at once, or try another SCM for up to ten minutes. */
 
-export const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
-export const NOT_LEADER_EXCEPTION = "org.apache.hadoop.hdds.ratis.ServerNotLeaderException";
-export const CONTAINER_NOT_FOUND_EXCEPTION =
-  "org.apache.hadoop.hdds.scm.container.ContainerNotFoundException";
-export const PIPELINE_NOT_FOUND_EXCEPTION = "org.apache.hadoop.hdds.scm.pipeline.PipelineNotFoundException";
-export const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
+const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
+const NOT_LEADER_EXCEPTION = "org.apache.hadoop.hdds.ratis.ServerNotLeaderException";
+const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
 
 /** Status codes of the block protocol (spec 05 §1.7). A client knows them by their place in its own list, so
  * that no other number may be sent. */
@@ -29,10 +26,21 @@ const STATUS_BY_CODE: { readonly [C in ErrorCode]?: BlockStatus } = {
   NOT_SUPPORTED: "UNSUPPORTED_OPERATION",
 };
 
-const CLASS_BY_STATUS: { readonly [S in BlockStatus]?: string } = {
-  CONTAINER_NOT_FOUND: CONTAINER_NOT_FOUND_EXCEPTION,
-  PIPELINE_NOT_FOUND: PIPELINE_NOT_FOUND_EXCEPTION,
+/** What has a class of its own, with the text of the reference. */
+const OWN_CLASS: {
+  readonly [S in BlockStatus]?: { readonly className: string; text(id: string): string };
+} = {
+  CONTAINER_NOT_FOUND: {
+    className: "org.apache.hadoop.hdds.scm.container.ContainerNotFoundException",
+    text: (id) => `Container #${id} not found`,
+  },
+  PIPELINE_NOT_FOUND: {
+    className: "org.apache.hadoop.hdds.scm.pipeline.PipelineNotFoundException",
+    text: (id) => `Pipeline-${id} not found`,
+  },
 };
+/** In the messages of both codes. */
+const MISSING_ID = /\S+(?= does not exist)/;
 
 /** "Not now": the client comes back after its pause of two seconds, to us. */
 const COME_BACK: ReadonlySet<string> = new Set<ErrorCode>([
@@ -97,7 +105,12 @@ export function exceptionOf(failure: Failure): { readonly className: string; rea
       return { className: INVALID_MESSAGE_EXCEPTION, message: failure.message };
     case "refusal": {
       const { status, name, message } = failure;
-      return { className: CLASS_BY_STATUS[status] ?? SCM_EXCEPTION, message: `${name}: ${message}` };
+      const own = OWN_CLASS[status];
+      const id = MISSING_ID.exec(message)?.[0];
+      if (own === undefined || id === undefined) {
+        return { className: SCM_EXCEPTION, message: `${name}: ${message}` };
+      }
+      return { className: own.className, message: own.text(id) };
     }
   }
 }

@@ -1,3 +1,4 @@
+import { CONTAINER_STATE, type ContainerState, nameOf } from "../../engine/core/enums.js";
 import { StrataError } from "../../engine/core/errors.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 import { parseUuid, uuidFromHalves } from "../../engine/core/uuid.js";
@@ -33,4 +34,21 @@ export function countOf(field: string, value: bigint): number {
   const count = Number(value);
   if (value >= 0n && Number.isSafeInteger(count)) return count;
   throw new StrataError("INVALID_ARGUMENT", { field, reason: `${value} is out of range` });
+}
+
+export function isContainerId(id: bigint): boolean {
+  return id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER);
+}
+
+/** No other number is a container's: throws CONTAINER_NOT_FOUND. */
+export function containerIdOf(id: bigint): number {
+  if (!isContainerId(id)) throw new StrataError("CONTAINER_NOT_FOUND", { containerId: id });
+  return Number(id);
+}
+
+export function containerStateOf(state: number): ContainerState {
+  const name = nameOf(CONTAINER_STATE, state);
+  if (name === undefined)
+    throw new StrataError("INVALID_ARGUMENT", { field: "state", reason: `is ${state}` });
+  return name;
 }

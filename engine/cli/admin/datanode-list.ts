@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { type NodeUsage, usageOf, utilisation } from "../../../protocol/client/node-usage.js";
 import type { NodeRecord, PipelineRecord } from "../../../protocol/schema/records.js";
 import { NODE_HEALTH, type NodeHealth, OPERATIONAL_STATE, type OperationalState } from "../../core/enums.js";
 import type { Uuid } from "../../core/uuid.js";
@@ -19,7 +20,6 @@ import {
   selectedId,
   uuidArgument,
 } from "./node-selection.js";
-import { type NodeUsage, usageOf, utilisation } from "./node-usage.js";
 import { listNodes, listPipelines } from "./paging.js";
 
 interface ListOptions extends ConnectionOptions, NodeSelection {

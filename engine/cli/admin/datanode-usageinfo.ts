@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { usageOf } from "../../../protocol/client/node-usage.js";
 import type { NodeRecord } from "../../../protocol/schema/records.js";
 import type { CommandContext } from "../context.js";
 import { CommandError, codeOf, EXIT } from "../exit-code.js";
@@ -15,7 +16,6 @@ import {
   type NodeSelection,
   selectedId,
 } from "./node-selection.js";
-import { usageOf } from "./node-usage.js";
 import { listNodes } from "./paging.js";
 
 interface UsageOptions extends ConnectionOptions, NodeSelection {

@@ -6,7 +6,7 @@ import { SCMBlockLocationRequestSchema, Status, Type } from "../../../protocol/h
 import { decodeMessage } from "../../../protocol/hadoop/message.js";
 import { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import { ALLOCATE_BLOCKS_REQUEST } from "../../../protocol/schema/block-messages.js";
-import { blockPortsFor, type PortChoice, portsFor } from "../client-version.js";
+import { ioPortsFor, type PortChoice, portsFor } from "../client-version.js";
 import type { FrontContext } from "../front-context.js";
 import { exceptionOf, failureOf, notSupported } from "../hadoop-errors.js";
 import { type CallerConnection, MainConnections } from "../main-connections.js";
@@ -126,7 +126,7 @@ export class BlockProtocol implements HadoopProtocol {
       }
       case Type.GetClusterTree: {
         const tree = await readClusterTree({
-          getClusterTree: (page) => main.ask("getClusterTree", page),
+          getClusterTree: (page) => main.ask<"getClusterTree">("getClusterTree", page),
         });
         return (writer) => writeTree(writer, 1, tree, ports);
       }
@@ -179,6 +179,6 @@ function allocationOf(envelope: Envelope, request: SCMBlockLocationRequest): All
   return {
     ...envelope,
     request: ALLOCATION_CODEC.encodeValue(blocksRequestOf(body)),
-    ports: blockPortsFor(request.version),
+    ports: ioPortsFor(request.version),
   };
 }

@@ -88,6 +88,19 @@ test(`values of any shape are read as msgpackr reads them (seed ${SEED})`, () =>
   fc.assert(fc.property(values, check), { seed: SEED, numRuns: 500 });
 });
 
+test("64-bit numbers are read in halves, whatever they are packed as", () => {
+  const halves = { high: 0, low: 0 };
+  for (const value of [0n, 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 63n - 1n, 2n ** 64n - 1n]) {
+    for (const packed of value < 2n ** 53n ? [value, Number(value)] : [value]) {
+      const reader = readerOf(packed);
+      equal(reader.halves(halves), true);
+      equal((BigInt(halves.high) << 32n) | BigInt(halves.low), value);
+      reader.finish();
+    }
+  }
+  for (const other of [-1, -1n, 0.5, "1", null]) equal(readerOf(other).halves(halves), false);
+});
+
 test("an unknown field may be of any kind, at every length of its prefix", () => {
   const texts = LENGTHS.map((length) => "x".repeat(length));
   const lists = LENGTHS.map((length) => new Array<number>(length).fill(7));

@@ -137,8 +137,8 @@ test("ports are left out by the call and by the client's version, unknown ones a
     });
   assert.deepEqual(portsOf("all"), expected(PORTS));
   assert.deepEqual(portsOf("oldest"), expected(["RATIS", "STANDALONE", "REST"]));
-  assert.deepEqual(portsOf("blockIo"), expected(["RATIS", "STANDALONE", "RATIS_DATASTREAM"]));
-  assert.deepEqual(portsOf("oldestBlockIo"), expected(["RATIS", "STANDALONE"]));
+  assert.deepEqual(portsOf("io"), expected(["RATIS", "STANDALONE", "RATIS_DATASTREAM"]));
+  assert.deepEqual(portsOf("oldestIo"), expected(["RATIS", "STANDALONE"]));
 });
 
 test("details that a datanode did not tell are absent, but for its version and expiry", () => {

@@ -1,4 +1,4 @@
-import type { NodeRecord } from "../../../protocol/schema/records.js";
+import type { NodeRecord } from "../schema/records.js";
 
 /** Sums over the volumes of a datanode's last report, bytes; all 0 before the first report. */
 export interface NodeUsage {

@@ -1,0 +1,100 @@
+import { nameOf } from "../../../engine/core/enums.js";
+import {
+  ScmContainerLocationRequestSchema,
+  ScmContainerLocationResponse_Status as Status,
+  Type,
+} from "../../../protocol/hadoop/generated/location_pb.js";
+import { decodeMessage } from "../../../protocol/hadoop/message.js";
+import { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
+import { ioPortsFor, portsFor } from "../client-version.js";
+import type { FrontContext } from "../front-context.js";
+import { exceptionOf, failureOf, notSupported } from "../hadoop-errors.js";
+import { MainConnections } from "../main-connections.js";
+import { knownPipelines } from "../rendered-pipelines.js";
+import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
+import { clusterHandlers } from "./cluster.js";
+import { CONTAINER_CHANGES } from "./container-changes.js";
+import { CONTAINER_LISTS } from "./container-lists.js";
+import { containerReads } from "./container-reads.js";
+import { LocatedContainers } from "./located-containers.js";
+import type { LocationHandlers } from "./location-call.js";
+import { NODE_HANDLERS } from "./nodes.js";
+import { pipelineHandlers } from "./pipelines.js";
+
+/** Buffers that are used again. */
+const SPARE_MAX = 64;
+const SPARE_BYTES_MAX = 64 * 1024;
+
+/** StorageContainerLocationProtocol, which administrators, Ozone Manager and Recon speak (spec 12 §6.2). What
+ * goes wrong is an exception that makes clients fail at once, unless another SCM could do better (spec 12
+ * §3.2). */
+export class LocationProtocol implements HadoopProtocol {
+  readonly name = "org.apache.hadoop.hdds.scm.protocol.StorageContainerLocationProtocol";
+  readonly methods: ReadonlySet<string> = new Set(["submitRequest"]);
+  readonly #context: FrontContext;
+  readonly #connections: MainConnections;
+  readonly #handlers: LocationHandlers;
+  readonly #writer = new ProtoWriter();
+  readonly #spare: ProtoWriter[] = [];
+
+  constructor(context: FrontContext) {
+    this.#context = context;
+    this.#connections = new MainConnections(context);
+    const pipelines = knownPipelines();
+    this.#handlers = {
+      ...containerReads(new LocatedContainers(context.clock, pipelines)),
+      ...CONTAINER_LISTS,
+      ...CONTAINER_CHANGES,
+      ...NODE_HANDLERS,
+      ...pipelineHandlers(pipelines),
+      ...clusterHandlers(context),
+    };
+  }
+
+  handle(call: HadoopCall): void {
+    void this.#answer(call);
+  }
+
+  stop(): void {
+    this.#connections.stop();
+  }
+
+  async #answer(call: HadoopCall): Promise<void> {
+    const body = this.#spare.pop() ?? new ProtoWriter();
+    try {
+      const message = decodeMessage(ScmContainerLocationRequestSchema, call.body);
+      const { cmdType, version } = message;
+      const type = nameOf(Type, cmdType) as keyof typeof Type;
+      call.type = type;
+      const handler = this.#handlers[type];
+      if (handler === undefined) throw notSupported(type);
+      const main = this.#connections.of(call);
+      body.begin();
+      await handler(
+        { message, main, clientVersion: version, ports: portsFor(version), ioPorts: ioPortsFor(version) },
+        body,
+      );
+      this.#reply(call, cmdType, body);
+    } catch (error) {
+      const { className, message } = exceptionOf(failureOf(error, "client", this.#context));
+      call.fail(className, message);
+    }
+    if (this.#spare.length < SPARE_MAX && body.capacity <= SPARE_BYTES_MAX) this.#spare.push(body);
+  }
+
+  /** The reference sets no more than this (spec 12 §6.2). */
+  #reply(call: HadoopCall, type: Type, body: ProtoWriter): void {
+    const writer = this.#writer;
+    writer.begin();
+    writer.number(1, type);
+    writer.number(5, Status.OK);
+    writer.bytes(bodyFieldOf(type), body.view());
+    call.reply(writer.view());
+  }
+}
+
+/** Field of a type's body, in request and answer. */
+function bodyFieldOf(type: Type): number {
+  if (type === Type.GetClosedContainerCount) return bodyFieldOf(Type.GetContainerCount);
+  return type < Type.GetClosedContainerCount ? type + 5 : type + 4;
+}
