@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMON_KEYS } from "./cluster-keys.js";
+import type { FrameRecorder } from "./frame-recorder.js";
 import { Golden } from "./golden.js";
 import { OzoneCluster } from "./ozone-cluster.js";
 import { createReferenceService } from "./reference-scm.js";
@@ -18,6 +19,8 @@ export interface InteropOptions {
   readonly withReference: boolean;
   /** Writes what the programs print as what they must print. */
   readonly record: boolean;
+  /** Keeps the frames between the programs and the SCM. */
+  readonly recorder?: FrameRecorder | undefined;
   /** Directories and logs stay. */
   readonly keep: boolean;
   readonly print: (line: string) => void;
@@ -61,6 +64,8 @@ class InteropRun {
   async step(step: Step): Promise<void> {
     const { name, number, what } = step;
     this.#options.print(`${number === undefined ? "" : `${number} `}${name}: ${what}`);
+    const { recorder } = this.#options;
+    if (recorder !== undefined) recorder.step = name;
     try {
       const cluster = await this.#clusterFor(step);
       await step.run(this.#bench(cluster));
@@ -83,10 +88,11 @@ class InteropRun {
     const directory = mkdtempSync(join(this.#directory, `${++this.#clusterCount}-${surroundings}-`));
     const names = surroundings === "group" ? GROUP_NAMES : GROUP_NAMES.slice(0, 1);
     const allKeys = { ...COMMON_KEYS, ...keys };
-    const { classpath, withReference } = this.#options;
-    const scm = withReference
+    const { classpath, withReference, recorder } = this.#options;
+    const bare = withReference
       ? await createReferenceService(directory, classpath, names, allKeys)
       : await createStrataService(directory, names, allKeys);
+    const scm = (await recorder?.around(bare)) ?? bare;
     const cluster = new OzoneCluster(directory, classpath, scm, allKeys);
     this.#cluster = cluster;
     // Others use it only when all of this has come to its end.

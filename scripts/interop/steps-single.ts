@@ -113,7 +113,7 @@ export async function whenContainer(cluster: OzoneCluster, id: number, pattern: 
   await soon(`container ${id} has ${pattern}`, look, STATE_LIMIT_MS);
 }
 
-async function needKeyPlace(cluster: OzoneCluster): Promise<void> {
+export async function needKeyPlace(cluster: OzoneCluster): Promise<void> {
   await cluster.needDatanodes(1);
   await whenPipelineIsOpen(cluster, "RATIS/ONE");
   await cluster.needOm();

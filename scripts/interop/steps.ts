@@ -1,6 +1,7 @@
 import type { Step } from "./step.js";
 import { COMMANDS } from "./steps-commands.js";
 import { ERASURE_CODED, REPLICATED, RESTART_DATANODES, RESTART_SCM } from "./steps-data.js";
+import { DELETION } from "./steps-deletion.js";
 import { GROUP, KILL_LEADER } from "./steps-group.js";
 import { DATANODE, KEYS, MANAGER, PIPELINE, SAFE_MODE } from "./steps-single.js";
 import { BLOCK_BENCHMARK, CONTAINER_BENCHMARK, SIMULATED } from "./steps-vapor.js";
@@ -26,3 +27,14 @@ export const STEPS: readonly Step[] = [
   CONTAINER_BENCHMARK,
   SIMULATED,
 ];
+
+/** Steps 1 to 8, whose frames are recorded: they share one SCM, with the keys of all of them. */
+export const RECORDED_STEPS: readonly Step[] = [
+  SAFE_MODE,
+  DATANODE,
+  PIPELINE,
+  MANAGER,
+  KEYS,
+  COMMANDS,
+  DELETION,
+].map((step) => ({ ...step, keys: { ...DELETION.keys } }));

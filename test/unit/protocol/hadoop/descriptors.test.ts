@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { descriptorLines, textOfTypes } from "../../../support/hadoop/descriptor-lines.js";
 import { HADOOP_FILES } from "../../../support/hadoop/schemas.js";
 
-/** What the released jars say of the same messages; `npm run interop -- --record-frames` writes it. */
+/** What the released jars say of the same messages; `npm run record-frames` writes it. */
 const RELEASED = new URL("../../../../../test/golden/hadoop/descriptors.txt", import.meta.url);
 
 test("each message, field and enum is that of release 2.2.0: number, name, label, type, default", () => {

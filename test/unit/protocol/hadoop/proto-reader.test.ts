@@ -6,6 +6,7 @@ import { StrataError } from "../../../../engine/core/errors.js";
 import { SeededRandom } from "../../../../engine/core/random.js";
 import { ProtoReader } from "../../../../protocol/hadoop/proto-reader.js";
 import { ProtoWriter } from "../../../../protocol/hadoop/proto-writer.js";
+import { fieldValues } from "../../../support/hadoop/message-values.js";
 import { randomMessage } from "../../../support/hadoop/random-message.js";
 import { HADOOP_SCHEMAS } from "../../../support/hadoop/schemas.js";
 
@@ -29,15 +30,9 @@ function wireTypeOf({ message, scalar }: DescField): number {
   return isDelimited ? DELIMITED : scalar === ScalarType.DOUBLE ? FIXED_64 : VARINT;
 }
 
-function valuesOf(message: Message, field: DescField): readonly Value[] {
-  if (!Object.hasOwn(message, field.localName)) return [];
-  const value = (message as unknown as Record<string, Value | Value[]>)[field.localName];
-  return value === undefined ? [] : Array.isArray(value) ? value : [value];
-}
-
 function write(writer: ProtoWriter, schema: DescMessage, message: Message): void {
   for (const field of fieldsOf(schema)) {
-    for (const value of valuesOf(message, field)) writeField(writer, field, value);
+    for (const value of fieldValues(message, field)) writeField(writer, field, value);
   }
 }
 
@@ -105,7 +100,7 @@ function readText(reader: ProtoReader, field: DescField, tag: number): string {
 /** The same lines from the message itself. */
 function describe(schema: DescMessage, message: Message, path: string, lines: string[]): void {
   for (const field of fieldsOf(schema)) {
-    for (const value of valuesOf(message, field)) {
+    for (const value of fieldValues(message, field)) {
       const name = `${path}.${field.name}`;
       if (field.message !== undefined) {
         lines.push(name);
