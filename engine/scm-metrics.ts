@@ -167,8 +167,8 @@ export function addPlacementMetrics(metrics: Metrics, { counters, pending }: Pla
     numPendingContainersRemoved: "Promises kept, taken back or run out.",
     numSkippedFullNodeContainerAllocation: "Promises not made because a datanode was full.",
   });
-  const help = "Promises of containers, each for some datanodes, that are not kept by all of them.";
-  metrics.addGauge("pending", "reservations", help, () => pending.size);
+  const help = "Containers promised to datanodes whose reports do not show them yet.";
+  metrics.addGauge("pending", "containers", help, () => pending.size);
 }
 
 /** What this SCM does by itself, and whether it may now. */

@@ -3,9 +3,11 @@ import type { CheckedRows } from "./shard-client.js";
 
 /** Containers that were promised to datanodes, and which their reports are to show. */
 export interface AwaitedContainers {
-  /** By id; nearly always empty. It may change while it is iterated over. */
-  awaitedOf(slot: NodeSlot): ReadonlyMap<number, unknown>;
-  /** The node's report names the container. */
+  /** Nearly always 0. */
+  awaitedCountOf(slot: NodeSlot): number;
+  /** Calls `visit` with the ids. Meanwhile the one in hand may be confirmed, and no other. */
+  forEachAwaited(slot: NodeSlot, visit: (containerId: number) => void): void;
+  /** The node's report names the container, which may be awaited or not. */
   confirm(slot: NodeSlot, containerId: number): void;
 }
 
@@ -16,19 +18,17 @@ export function confirmAwaited(
   isAscending: boolean,
   containers: AwaitedContainers,
 ): void {
-  const awaited = containers.awaitedOf(slot);
-  if (awaited.size === 0) return;
+  if (containers.awaitedCountOf(slot) === 0) return;
   // The row begins with its id, and checked rows lie on eights.
   const numbers = new Float64Array(rows.buffer, rows.byteOffset, rows.length / 8);
   const step = rowBytes / 8;
   if (isAscending) {
-    for (const id of awaited.keys()) if (holds(numbers, step, id)) containers.confirm(slot, id);
+    containers.forEachAwaited(slot, (id) => {
+      if (holds(numbers, step, id)) containers.confirm(slot, id);
+    });
     return;
   }
-  for (let at = 0; at < numbers.length; at += step) {
-    const id = numbers[at] as number;
-    if (awaited.has(id)) containers.confirm(slot, id);
-  }
+  for (let at = 0; at < numbers.length; at += step) containers.confirm(slot, numbers[at] as number);
 }
 
 function holds(numbers: Float64Array, step: number, id: number): boolean {

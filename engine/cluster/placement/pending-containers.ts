@@ -1,4 +1,7 @@
 import type { ContainerId, NodeSlot } from "../../core/ids.js";
+import { grownTo, PromiseTable } from "./promise-table.js";
+
+const FIRST_NODES = 64;
 
 export interface PendingContainersOptions {
   /** After this time an entry that nobody confirmed is dropped. */
@@ -17,22 +20,19 @@ export interface PendingCounters {
   numSkippedFullNodeContainerAllocation: number;
 }
 
-/** Room for one container on some nodes. Opaque to who holds it. */
+/** Room for one container on some nodes, taken before the container has its id. Opaque to who holds it. */
 export class Reservation {
-  /** Nodes that have not shown the container yet. */
-  readonly nodes: Set<NodeSlot>;
-  /** 0 until it is known. */
-  containerId: number;
+  /** Nobody changes them. */
+  readonly nodes: readonly NodeSlot[];
   readonly endMs: number;
+  /** Neither bound, nor given back, nor over. */
+  isOpen = true;
 
-  constructor(nodes: readonly NodeSlot[], containerId: number, endMs: number) {
-    this.nodes = new Set(nodes);
-    this.containerId = containerId;
+  constructor(nodes: readonly NodeSlot[], endMs: number) {
+    this.nodes = nodes;
     this.endMs = endMs;
   }
 }
-
-const NO_CONTAINERS: ReadonlyMap<number, Reservation> = new Map();
 
 /** Containers promised to datanodes whose reports do not show them yet (spec 01 §11, 03 §11.2): the leader's
  * memory. Entries are exact, each with its own end: the reference's two windows forget some early, and keep
@@ -44,11 +44,12 @@ export class PendingContainers {
     numSkippedFullNodeContainerAllocation: 0,
   };
   readonly #options: PendingContainersOptions;
-  /** All that some node has not confirmed, by the end of their time: all live equally long. */
+  /** By the end of their time: all live equally long. As many as proposals are under way. */
   readonly #reservations = new Set<Reservation>();
-  readonly #countByNode = new Map<NodeSlot, number>();
   /** Those whose container is known. */
-  readonly #byNode = new Map<NodeSlot, Map<number, Reservation>>();
+  readonly #promises = new PromiseTable();
+  /** Both, by node. */
+  #countByNode = new Int32Array(FIRST_NODES);
 
   constructor(options: PendingContainersOptions) {
     this.#options = options;
@@ -56,101 +57,100 @@ export class PendingContainers {
 
   /** Containers promised to the node. */
   countOf(node: NodeSlot): number {
-    return this.#countByNode.get(node) ?? 0;
+    return this.#countByNode[node] ?? 0;
   }
 
-  /** Reservations that are not confirmed by all their nodes. */
+  /** Containers promised, each counted for each of its nodes. */
   get size(): number {
-    return this.#reservations.size;
+    return this.counters.numPendingContainersAdded - this.counters.numPendingContainersRemoved;
   }
 
   /** Takes room for one container on all `nodes`, or on none: undefined when one of them has none left. The
-   * container's id is given later, by `apply`. */
+   * container's id is given later, by `apply`. Keeps `nodes`. */
   reserve(nodes: readonly NodeSlot[], nowMs: number): Reservation | undefined {
     if (nodes.some((node) => this.#options.slotsOf(node) <= this.countOf(node))) {
       this.counters.numSkippedFullNodeContainerAllocation++;
       return undefined;
     }
-    return this.#add(new Reservation(nodes, 0, nowMs + this.#options.lifetimeMs));
+    const reservation = new Reservation(nodes, nowMs + this.#options.lifetimeMs);
+    this.#reservations.add(reservation);
+    for (const node of nodes) this.#added(node);
+    return reservation;
   }
 
   /** The container for which room was taken is this one. Does nothing when the reservation has ended. */
   bind(reservation: Reservation, containerId: ContainerId): void {
-    if (!this.#reservations.has(reservation)) return;
-    reservation.containerId = containerId;
-    for (const node of reservation.nodes) this.#bindTo(node, reservation);
+    if (!reservation.isOpen) return;
+    this.#close(reservation);
+    const { nodes, endMs } = reservation;
+    for (const node of nodes) {
+      // A replica of it was on its way there already: room for one is enough.
+      this.confirm(node, containerId);
+      this.#promises.add(node, containerId, endMs);
+    }
   }
 
   /** A replica of the container is on its way to the node, whether there is room or not (spec 01 §11). */
   record(node: NodeSlot, containerId: ContainerId, nowMs: number): void {
-    if (this.awaitedOf(node).has(containerId)) return;
-    const reservation = this.#add(new Reservation([node], containerId, nowMs + this.#options.lifetimeMs));
-    this.#bindTo(node, reservation);
+    if (this.#promises.has(node, containerId)) return;
+    this.#promises.add(node, containerId, nowMs + this.#options.lifetimeMs);
+    this.#added(node);
   }
 
-  /** The room is not needed: the container was not created. */
+  /** The room is not needed: the container was not created. Does nothing when the reservation has ended. */
   release(reservation: Reservation): void {
-    for (const node of reservation.nodes) this.#drop(node, reservation);
+    if (!reservation.isOpen) return;
+    this.#close(reservation);
+    for (const node of reservation.nodes) this.#removed(node);
   }
 
-  /** Ids of containers that the node is to show. */
-  awaitedOf(node: NodeSlot): ReadonlyMap<number, unknown> {
-    return this.#byNode.get(node) ?? NO_CONTAINERS;
+  /** Containers that the node is to show. */
+  awaitedCountOf(node: NodeSlot): number {
+    return this.#promises.countOf(node);
+  }
+
+  /** Calls `visit` with their ids. Meanwhile the one in hand may be confirmed, and no other. */
+  forEachAwaited(node: NodeSlot, visit: (containerId: number) => void): void {
+    this.#promises.forEachOf(node, visit);
   }
 
   /** The node has the container, or had it, or will not get it: its report shows the truth. */
   confirm(node: NodeSlot, containerId: number): void {
-    const reservation = this.#byNode.get(node)?.get(containerId);
-    if (reservation !== undefined) this.#drop(node, reservation);
+    if (this.#promises.remove(node, containerId)) this.#removed(node);
   }
 
   /** Drops what nobody confirmed in its time. */
   expire(nowMs: number): void {
     for (const reservation of this.#reservations) {
-      if (reservation.endMs > nowMs) return;
+      if (reservation.endMs > nowMs) break;
       this.release(reservation);
     }
+    this.#promises.removeEnded(nowMs, this.#removed);
   }
 
   /** At the end of a term: another leader decides now. */
   clear(): void {
-    for (const reservation of this.#reservations) this.release(reservation);
+    this.expire(Number.POSITIVE_INFINITY);
   }
 
-  #add(reservation: Reservation): Reservation {
-    this.#reservations.add(reservation);
-    for (const node of reservation.nodes) {
-      this.counters.numPendingContainersAdded++;
-      this.#count(node, 1);
-    }
-    return reservation;
+  #close(reservation: Reservation): void {
+    reservation.isOpen = false;
+    this.#reservations.delete(reservation);
   }
 
-  #bindTo(node: NodeSlot, reservation: Reservation): void {
-    const containers = this.#byNode.get(node) ?? new Map<number, Reservation>();
-    // A replica of it was on its way there already: room for one is enough.
-    const other = containers.get(reservation.containerId);
-    if (other !== undefined) this.#drop(node, other);
-    containers.set(reservation.containerId, reservation);
-    this.#byNode.set(node, containers);
+  #added(node: NodeSlot): void {
+    this.counters.numPendingContainersAdded++;
+    this.#count(node, 1);
   }
 
-  #drop(node: NodeSlot, reservation: Reservation): void {
-    if (!this.#reservations.has(reservation) || !reservation.nodes.delete(node)) return;
+  readonly #removed = (node: NodeSlot): void => {
     this.counters.numPendingContainersRemoved++;
-    const containers = this.#byNode.get(node);
-    if (containers?.get(reservation.containerId) === reservation) {
-      containers.delete(reservation.containerId);
-      if (containers.size === 0) this.#byNode.delete(node);
-    }
-    if (reservation.nodes.size === 0) this.#reservations.delete(reservation);
     this.#count(node, -1);
-  }
+  };
 
   #count(node: NodeSlot, by: number): void {
-    const count = this.countOf(node) + by;
-    if (count === 0) this.#countByNode.delete(node);
-    else this.#countByNode.set(node, count);
+    if (node >= this.#countByNode.length) this.#countByNode = grownTo(this.#countByNode, node);
+    this.#countByNode[node] = this.countOf(node) + by;
     this.#options.onChanged(node);
   }
 }

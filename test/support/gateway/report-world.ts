@@ -81,7 +81,7 @@ export class ReportWorld {
       scheduler,
       logger: silentLogger,
       nodes: () => this.nodes,
-      awaited: { awaitedOf: () => new Map(), confirm: () => undefined },
+      awaited: { awaitedCountOf: () => 0, forEachAwaited: () => undefined, confirm: () => undefined },
       onFailed: (error) => {
         throw error;
       },

@@ -20,13 +20,16 @@ class Awaited {
     for (const [slot, list] of ids) this.#ids.set(slot, new Map(list.map((id) => [id, true])));
   }
 
-  awaitedOf(slot: NodeSlot): ReadonlyMap<number, unknown> {
-    return this.#ids.get(slot) ?? new Map();
+  awaitedCountOf(slot: NodeSlot): number {
+    return this.#ids.get(slot)?.size ?? 0;
+  }
+
+  forEachAwaited(slot: NodeSlot, visit: (id: number) => void): void {
+    for (const id of this.#ids.get(slot)?.keys() ?? []) visit(id);
   }
 
   confirm(slot: NodeSlot, id: number): void {
-    assert.equal(this.#ids.get(slot)?.delete(id), true, "confirmed, and not awaited");
-    this.confirmed.push(`${slot}: ${id}`);
+    if (this.#ids.get(slot)?.delete(id) === true) this.confirmed.push(`${slot}: ${id}`);
   }
 }
 

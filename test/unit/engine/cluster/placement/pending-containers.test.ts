@@ -19,6 +19,20 @@ function world(slots: readonly number[]) {
   return { pending, changed };
 }
 
+interface Entry {
+  readonly node: number;
+  id: number;
+  readonly of: object;
+  readonly endMs: number;
+}
+
+/** Whether an entry whose container is known waits for the end of an older one. */
+function isBehind(model: readonly Entry[], at: number, nowMs: number): boolean {
+  return (
+    (model[at] as Entry).id !== 0 && model.slice(0, at).some(({ id, endMs }) => id !== 0 && endMs > nowMs)
+  );
+}
+
 const [A, B, C] = [nodeSlot(0), nodeSlot(1), nodeSlot(2)];
 
 suite("PendingContainers", () => {
@@ -73,7 +87,7 @@ suite("PendingContainers", () => {
     pending.release(reservation);
     pending.bind(reservation, containerId(3));
     assert.equal(pending.countOf(A), 0);
-    assert.equal(pending.awaitedOf(A).size, 0);
+    assert.equal(pending.awaitedCountOf(A), 0);
   });
 
   test("a replica on its way takes room also on a full node, once for each container", () => {
@@ -83,12 +97,11 @@ suite("PendingContainers", () => {
     pending.record(A, containerId(4), 0);
     assert.equal(pending.countOf(A), 2);
     pending.clear();
-    assert.deepEqual([pending.countOf(A), pending.size], [0, 0]);
+    assert.deepEqual([pending.countOf(A), pending.awaitedCountOf(A)], [0, 0]);
   });
 
   test("counts are those of a plain list of entries", () => {
     const NODES = 4;
-    type Entry = { node: number; id: number; of: object; endMs: number };
     const step = fc.record({
       what: fc.constantFrom("reserve", "bind", "release", "confirm", "record", "expire", "clear"),
       nodes: fc.uniqueArray(fc.nat(NODES - 1), { minLength: 1, maxLength: 3 }),
@@ -124,16 +137,17 @@ suite("PendingContainers", () => {
                 break;
               }
               case "bind":
-                if (reservation === undefined || reservation.containerId !== 0) break;
-                for (const entry of model.filter(({ of }) => of === reservation)) {
+                if (reservation === undefined) break;
+                for (const entry of model.filter(({ of, id }) => of === reservation && id === 0)) {
                   model = model.filter((other) => other.node !== entry.node || other.id !== id);
+                  model = [...model.filter((other) => other !== entry), entry];
                   entry.id = id;
                 }
                 pending.bind(reservation, containerId(id));
                 break;
               case "release":
                 if (reservation === undefined) break;
-                model = model.filter(({ of }) => of !== reservation);
+                model = model.filter((entry) => entry.of !== reservation || entry.id !== 0);
                 pending.release(reservation);
                 break;
               case "confirm":
@@ -145,7 +159,7 @@ suite("PendingContainers", () => {
                 pending.record(nodeSlot(node), containerId(id), nowMs);
                 break;
               case "expire":
-                model = model.filter((entry) => entry.endMs > nowMs);
+                model = model.filter((entry, at) => entry.endMs > nowMs || isBehind(model, at, nowMs));
                 pending.expire(nowMs);
                 break;
               default:
@@ -155,12 +169,15 @@ suite("PendingContainers", () => {
             for (let each = 0; each < NODES; each++) {
               assert.equal(pending.countOf(nodeSlot(each)), countOf(each), `${what}: node ${each}`);
               const awaited = model.filter((entry) => entry.node === each && entry.id !== 0);
-              const ids = [...pending.awaitedOf(nodeSlot(each)).keys()].sort();
-              assert.deepEqual(ids, awaited.map((entry) => entry.id).sort());
+              const ids: number[] = [];
+              pending.forEachAwaited(nodeSlot(each), (found) => ids.push(found));
+              assert.deepEqual(ids.sort(), awaited.map((entry) => entry.id).sort());
+              assert.equal(pending.awaitedCountOf(nodeSlot(each)), ids.length);
             }
           }
           const { numPendingContainersAdded, numPendingContainersRemoved } = pending.counters;
           assert.equal(numPendingContainersAdded - numPendingContainersRemoved, model.length);
+          assert.equal(pending.size, model.length);
         },
       ),
     );
