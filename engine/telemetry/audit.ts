@@ -33,7 +33,7 @@ export interface AuditCounters {
   records: number;
   writes: number;
   writeErrors: number;
-  /** Waiting to be written; a character counts as one. */
+  /** Waiting to be written. */
   bufferedBytes: number;
 }
 
@@ -44,12 +44,16 @@ const RETRY_MS = 500;
 const GATHER_MS = 20;
 const GATHER_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
+/** Room for lines that is kept. */
+const LINES_BYTES = 2 * GATHER_BYTES;
+/** Of a character of a string. */
+const UTF8_BYTES_MAX = 3;
 /** Mutations that wait for room; more are refused. */
 const WAITING_COUNT_MAX = 65_536;
 
 /** Where the lines go. */
 export interface AuditSink {
-  /** Appends all of `bytes`, or nothing and throws. */
+  /** Appends all of `bytes`, or nothing and throws. They are not used any more when it has ended. */
   append(bytes: Uint8Array): Promise<void>;
   /** Makes what was appended durable and ends it. */
   close(): Promise<void>;
@@ -64,7 +68,7 @@ export class AuditLog {
   readonly #options: AuditOptions;
   readonly #sink: AuditSink;
   readonly #format = new LineFormat();
-  #lines: string[] = [];
+  readonly #lines = new GatheredLines();
   #waiting: ((reason: StrataError | undefined) => void)[] = [];
   #waitingSinceMs: number | undefined;
   #writer: Promise<void> | undefined;
@@ -109,10 +113,8 @@ export class AuditLog {
 
   /** Takes `record` over; never refuses. */
   write(record: AuditRecord): void {
-    const line = this.#format.line(record);
-    this.#lines.push(line);
     this.counters.records++;
-    this.counters.bufferedBytes += line.length;
+    this.counters.bufferedBytes += this.#lines.add(this.#format.line(record));
     this.#writer ??= this.#writeAll();
     if (this.#isGathering && this.counters.bufferedBytes >= this.#gatherBytes) this.#endPause?.();
   }
@@ -151,17 +153,16 @@ export class AuditLog {
 
   /** Writes all lines gathered so far; after a failure they are back in the buffer. */
   async #writeOnce(): Promise<void> {
-    const lines = this.#lines;
-    this.#lines = [];
-    const text = lines.join("");
+    const lines = this.#lines.take();
     try {
-      await this.#sink.append(Buffer.from(text));
+      await this.#sink.append(lines);
     } catch (error) {
-      this.#lines = [...lines, ...this.#lines];
+      this.#lines.putBack(lines);
       throw error;
     }
     this.counters.writes++;
-    this.counters.bufferedBytes -= text.length;
+    this.counters.bufferedBytes -= lines.length;
+    this.#lines.release(lines);
     if (this.ready()) this.#resumeAll(undefined);
   }
 
@@ -185,6 +186,53 @@ export class AuditLog {
         resolve();
       };
     });
+  }
+}
+
+/** Lines that wait to be written, as bytes: as texts they would be objects that live long enough to be copied
+ * by collections of garbage, a dozen for each line. */
+class GatheredLines {
+  #bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(LINES_BYTES);
+  /** To be used again. */
+  #spare: Buffer<ArrayBuffer> | undefined;
+  length = 0;
+
+  /** Returns the bytes of `line`. */
+  add(line: string): number {
+    this.#reach(this.length + line.length * UTF8_BYTES_MAX);
+    const byteCount = this.#bytes.write(line, this.length);
+    this.length += byteCount;
+    return byteCount;
+  }
+
+  /** All that was gathered, which is out of here then. */
+  take(): Buffer<ArrayBuffer> {
+    const taken = this.#bytes.subarray(0, this.length);
+    this.#bytes = this.#spare ?? Buffer.allocUnsafeSlow(LINES_BYTES);
+    this.#spare = undefined;
+    this.length = 0;
+    return taken;
+  }
+
+  /** What was taken before all that was gathered since. */
+  putBack(taken: Buffer): void {
+    const gathered = this.take();
+    this.#reach(taken.length + gathered.length);
+    taken.copy(this.#bytes);
+    gathered.copy(this.#bytes, taken.length);
+    this.length = taken.length + gathered.length;
+  }
+
+  /** What was taken is needed no more. */
+  release({ buffer }: Buffer<ArrayBuffer>): void {
+    if (buffer.byteLength === LINES_BYTES) this.#spare = Buffer.from(buffer);
+  }
+
+  #reach(byteCount: number): void {
+    if (byteCount <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(byteCount, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.length);
+    this.#bytes = larger;
   }
 }
 
@@ -255,8 +303,9 @@ class AuditFile implements AuditSink {
 class LineFormat {
   #timeMs = -1;
   #time = "";
-  #user = "";
-  #userText = '""';
+  readonly #user = new RepeatedJson();
+  readonly #clientIp = new RepeatedJson();
+  readonly #operation = new RepeatedJson();
 
   line(record: AuditRecord): string {
     const { timeMs, sessionId, user, clientIp, operation, parameters, error } = record;
@@ -264,26 +313,44 @@ class LineFormat {
       this.#timeMs = timeMs;
       this.#time = new Date(timeMs).toISOString();
     }
-    if (user !== this.#user) {
-      this.#user = user;
-      this.#userText = JSON.stringify(user);
-    }
-    const who = `{"time":"${this.#time}","user":${this.#userText},"sessionId":${sessionId}`;
-    const what = `"clientIp":${JSON.stringify(clientIp)},"operation":${JSON.stringify(operation)}`;
+    const who = `{"time":"${this.#time}","user":${this.#user.of(user)},"sessionId":${sessionId}`;
+    const what = `"clientIp":${this.#clientIp.of(clientIp)},"operation":${this.#operation.of(operation)}`;
     const result = error === undefined ? '"SUCCESS"' : `"FAILURE","error":"${error}"`;
     return `${who},${what},"parameters":${parametersText(parameters)},"result":${result}}\n`;
   }
 }
 
-function parametersText(parameters: AuditRecord["parameters"]): string {
-  for (const name in parameters) {
-    if (typeof parameters[name] === "bigint") return JSON.stringify(parameters, bigintAsText);
+/** Of texts of which many in a row are the same. */
+class RepeatedJson {
+  #text = "";
+  #json = '""';
+
+  of(text: string): string {
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#json = JSON.stringify(text);
+    }
+    return this.#json;
   }
-  return JSON.stringify(parameters);
 }
 
-function bigintAsText(_: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : value;
+/** Text that stands in JSON as it is. */
+const PLAIN = /^[\w ./:-]*$/;
+
+function parametersText(parameters: AuditRecord["parameters"]): string {
+  let fields = "";
+  for (const name in parameters) {
+    const json = jsonOf(parameters[name]);
+    if (json === undefined) continue;
+    fields += `${fields === "" ? "" : ","}${jsonOf(name)}:${json}`;
+  }
+  return `{${fields}}`;
+}
+
+/** Undefined for what JSON leaves out. */
+function jsonOf(value: unknown): string | undefined {
+  if (typeof value === "string" && PLAIN.test(value)) return `"${value}"`;
+  return JSON.stringify(typeof value === "bigint" ? String(value) : value);
 }
 
 function storageError(path: string, cause: unknown): StrataError {
