@@ -60,7 +60,7 @@ export class BlockRequests {
     blocks.wait(request, this.#allocation, (error) => {
       if (error === undefined) {
         allocationAudit.done(session, request, this.#allocation);
-        late.doneEncoded(this.#encoded(request).slice());
+        late.doneEncoded(this.#encoded(request));
       } else {
         allocationAudit.failed(session, request, error.code);
         late.fail(error);

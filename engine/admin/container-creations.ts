@@ -1,6 +1,7 @@
 import { BodyWriter } from "../../protocol/codec/body-writer.js";
 import type { RequestOf } from "../../protocol/schema/messages.js";
 import { printReplication } from "../cluster/containers/replication-config.js";
+import { NO_SESSION, OPERATION, type Operation } from "../cluster/operation.js";
 import { readFirstContainerId } from "../cluster/operation-result.js";
 import { StrataError } from "../core/errors.js";
 import type { Answer } from "../gateway/answer.js";
@@ -40,11 +41,12 @@ export class ContainerCreations {
         if (!(prepared instanceof StrataError)) {
           const { operation } = prepared;
           const settled = prepared.settled.bind(prepared);
-          const respond = (body: Uint8Array) => this.#created(body) ?? refusedBefore(parameters);
+          const respond = (body: Uint8Array) => this.#created(body, operation) ?? refusedBefore(parameters);
           onDecision({ operation, settled, respond });
         } else if (prepared.class === "NotLeaderError") onDecision(prepared);
         else {
-          onDecision({ operation: refusalOf(stamp), respond: (body) => this.#created(body) ?? prepared });
+          const operation = refusalOf(stamp);
+          onDecision({ operation, respond: (body) => this.#created(body, operation) ?? prepared });
         }
       });
     });
@@ -52,12 +54,15 @@ export class ContainerCreations {
 
   /** By hand: the pipeline's bytes are there already, and are most of the answer. Undefined when the result
    * is that of a refusal. */
-  #created(body: Uint8Array): Uint8Array | StrataError | undefined {
+  #created(body: Uint8Array, operation: Operation): Uint8Array | StrataError | undefined {
     const { cluster, encodedPipelines } = this.#services;
     const containerId = readFirstContainerId(body);
     if (containerId === undefined) return undefined;
     const { table } = cluster.containers;
-    const pipelineId = table.state(containerId) === 0 ? undefined : table.read(containerId).pipelineId;
+    if (table.state(containerId) === 0) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
+    // A session may answer with what an earlier attempt has created, on whichever pipeline.
+    const isOwn = operation.kind === OPERATION.createContainers && operation.session === NO_SESSION;
+    const pipelineId = isOwn ? operation.pipelineId : table.pipelineId(containerId);
     if (pipelineId === undefined) return new StrataError("CONTAINER_NOT_FOUND", { containerId });
     const pipeline = encodedPipelines.get(pipelineId);
     if (pipeline === undefined) return new StrataError("PIPELINE_NOT_FOUND", { pipelineId });
@@ -66,7 +71,7 @@ export class ContainerCreations {
     writer.array(FIELD_COUNT);
     this.#containers.write(writer, containerId);
     writer.encoded(pipeline.bytes);
-    return writer.frame().slice();
+    return writer.frame();
   }
 }
 

@@ -1,7 +1,8 @@
 import { unreachable } from "../core/assert.js";
 import { ByteReader } from "../core/byte-reader.js";
 import { isCount, NODE_SLOT_COUNT_MAX } from "../core/ids.js";
-import type { Uuid } from "../core/uuid.js";
+import { RepeatedText } from "../core/repeated-text.js";
+import { readUuid, type Uuid } from "../core/uuid.js";
 import type { ClusterMeta } from "./cluster-meta.js";
 import type { Containers } from "./containers/containers.js";
 import { applyResurrection } from "./containers/resurrection.js";
@@ -13,6 +14,9 @@ import type { NodeIntent } from "./nodes/node-types.js";
 import type { NewGroup, OpenSession, Operation, ReserveSequence, SeedCluster } from "./operation.js";
 import { OPERATION, OPERATION_VERSION } from "./operation.js";
 import {
+  CREATE_OWNER_LENGTH_OFFSET,
+  CREATE_OWNER_OFFSET,
+  CREATE_PIPELINE_OFFSET,
   readOperation,
   SUPPRESS_COUNT_OFFSET,
   SUPPRESS_FLAG_OFFSET,
@@ -47,6 +51,7 @@ export interface ExecutorTables {
 /** Carries single operations out: a pure function of the tables and the operation's bytes. */
 export class Executor {
   readonly #tables: ExecutorTables;
+  readonly #owners = new RepeatedText();
 
   constructor(tables: ExecutorTables) {
     this.#tables = tables;
@@ -54,9 +59,28 @@ export class Executor {
 
   /** The operation whose `bytes` begin at `offset` of `view`. Throws RangeError when they are none. */
   execute(bytes: Uint8Array, view: DataView, offset: number, use: SessionUse): OperationResult {
-    return view.getUint16(offset, true) === OPERATION.suppressContainers
-      ? this.#suppress(view, offset, bytes.length)
-      : this.#executeDecoded(readOperation(new ByteReader(bytes)), use);
+    switch (view.getUint16(offset, true)) {
+      case OPERATION.suppressContainers:
+        return this.#suppress(view, offset, bytes.length);
+      case OPERATION.createContainers:
+        return this.#createContainers(bytes, view, offset);
+      default:
+        return this.#executeDecoded(readOperation(new ByteReader(bytes)), use);
+    }
+  }
+
+  /** Read in place, too. Consecutive ones are mostly of the same owner. */
+  #createContainers(bytes: Uint8Array, view: DataView, offset: number): OperationResult {
+    const version = view.getUint8(offset + 2);
+    if (version !== OPERATION_VERSION[OPERATION.createContainers]) throw new RangeError(`version ${version}`);
+    const ownerEnd = CREATE_OWNER_OFFSET + view.getUint32(offset + CREATE_OWNER_LENGTH_OFFSET, true);
+    if (ownerEnd + 4 !== bytes.length) throw new RangeError(`owner to ${ownerEnd} in ${bytes.length} bytes`);
+    const wanted = {
+      pipelineId: readUuid(bytes, CREATE_PIPELINE_OFFSET),
+      owner: this.#owners.text(bytes, CREATE_OWNER_OFFSET, ownerEnd),
+      count: view.getUint32(offset + ownerEnd, true),
+    };
+    return applyCreateContainers(this.#tables, wanted, this.#tables.meta.nowMs);
   }
 
   /** Read in place: the hottest operation makes no object but its result when ids are unknown. */
@@ -90,7 +114,8 @@ export class Executor {
       case OPERATION.endImport:
         return this.#endImport();
       case OPERATION.suppressContainers:
-        throw new RangeError("suppressContainers is read in place");
+      case OPERATION.createContainers:
+        throw new RangeError(`operation ${operation.kind} is read in place`);
       case OPERATION.setNodeIntent:
         return this.#setIntent(operation.uuid, operation);
       case OPERATION.reserveSequence:
@@ -113,8 +138,6 @@ export class Executor {
         return applyClosePipeline(this.#tables, operation, meta.nowMs);
       case OPERATION.removePipeline:
         return applyRemovePipeline(this.#tables, operation);
-      case OPERATION.createContainers:
-        return applyCreateContainers(this.#tables, operation, meta.nowMs);
       default:
         return unreachable(operation);
     }

@@ -23,10 +23,16 @@ import { SEQUENCE } from "./sequence/sequence-table.js";
  * @11, acknowledged sequence f64 @19, then its own fields from 27 on. `apply` reads the frequent ones in
  * place. */
 export const OPERATION_HEADER_BYTES = 27;
+/** 0 = none, which is eight zeros. */
+export const SESSION_ID_OFFSET = 3;
 /** Body of suppressContainers: flag u8, count u32, then ids as f64. */
 export const SUPPRESS_FLAG_OFFSET = OPERATION_HEADER_BYTES;
 export const SUPPRESS_COUNT_OFFSET = OPERATION_HEADER_BYTES + 1;
 export const SUPPRESS_IDS_OFFSET = OPERATION_HEADER_BYTES + 5;
+/** Body of createContainers: pipeline, length of the owner u32 and its text, count u32. */
+export const CREATE_PIPELINE_OFFSET = OPERATION_HEADER_BYTES;
+export const CREATE_OWNER_LENGTH_OFFSET = CREATE_PIPELINE_OFFSET + 16;
+export const CREATE_OWNER_OFFSET = CREATE_OWNER_LENGTH_OFFSET + 4;
 
 const NUMBERS: ReadonlySet<number> = new Set(Object.values(OPERATION));
 

@@ -117,11 +117,20 @@ export function readCreatedPipeline(body: Uint8Array): CreatedPipeline | undefin
 }
 
 const FIRST_CONTAINER_ID_BYTES = 8;
+const NUMBER = new DataView(new ArrayBuffer(FIRST_CONTAINER_ID_BYTES));
+const NUMBER_BYTES = new Uint8Array(NUMBER.buffer);
 
-/** Of `createContainers`: the first id; the others follow without a gap. Undefined when it is the result of
- * something else, as the one that a session has kept of a refusal. */
+/** Of `createContainers`: the first id; the others follow without a gap. */
+export function createdContainers(first: number): OperationResult {
+  NUMBER.setFloat64(0, first, true);
+  return { error: 0, body: NUMBER_BYTES.slice() };
+}
+
+/** Undefined when it is the result of something else, as the one that a session has kept of a refusal. */
 export function readFirstContainerId(body: Uint8Array): number | undefined {
-  return body.length === FIRST_CONTAINER_ID_BYTES ? new ByteReader(body).f64() : undefined;
+  if (body.length !== FIRST_CONTAINER_ID_BYTES) return undefined;
+  NUMBER_BYTES.set(body);
+  return NUMBER.getFloat64(0, true);
 }
 
 export interface Reservation {

@@ -63,13 +63,7 @@ export class ByteReader {
 
   /** Bytes that are not UTF-8 are a RangeError too. */
   text(): string {
-    const bytes = this.bytes();
-    try {
-      // TextDecoder refuses views of shared memory.
-      return TEXT.decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
-    } catch (error) {
-      throw new RangeError("text is not UTF-8", { cause: error });
-    }
+    return decodeText(this.bytes());
   }
 
   #claim(bytes: number): number {
@@ -78,5 +72,15 @@ export class ByteReader {
       throw new RangeError(`${bytes} bytes at ${offset} run over the end`);
     this.#offset = offset + bytes;
     return offset;
+  }
+}
+
+/** Throws RangeError on bytes that are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    // TextDecoder refuses views of shared memory.
+    return TEXT.decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
+  } catch (error) {
+    throw new RangeError("text is not UTF-8", { cause: error });
   }
 }

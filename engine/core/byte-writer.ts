@@ -3,6 +3,8 @@ import type { Uuid } from "./uuid.js";
 import { writeUuid } from "./uuid.js";
 
 const TEXT = new TextEncoder();
+const ASCII_MAX = 0x7f;
+const SHORT_TEXT_MAX = 64;
 
 /** Growing little-endian buffer for the encodings that we store: log payloads, rows. Reused by `reset`, so
  * that a warm writer allocates nothing. */
@@ -86,13 +88,31 @@ export class ByteWriter {
 
   /** UTF-8 with its length in bytes as u32 before it. */
   text(value: string): void {
-    this.bytes(TEXT.encode(value));
+    if (!this.#tryAscii(value)) this.bytes(TEXT.encode(value));
   }
 
   /** Overwrites a u32 written earlier at `offset`. */
   patchU32(offset: number, value: number): void {
     assert(offset + 4 <= this.#length, "patch beyond what was written");
     this.#view.setUint32(offset, value, true);
+  }
+
+  /** Names are short and nearly always ASCII, and an encoder costs more than a look at each character. */
+  #tryAscii(value: string): boolean {
+    const { length } = value;
+    if (length > SHORT_TEXT_MAX) return false;
+    const start = this.#length;
+    this.u32(length);
+    const at = this.#claim(length);
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > ASCII_MAX) {
+        this.#length = start;
+        return false;
+      }
+      this.#bytes[at + i] = code;
+    }
+    return true;
   }
 
   /** May replace buffer and view: call it before either is named, not within the same expression. */

@@ -7,6 +7,7 @@ import { StrataError } from "../core/errors.js";
 import type { Scheduler } from "../core/scheduler.js";
 import type { GatewayMetrics } from "./gateway-metrics.js";
 import type { RpcSession } from "./rpc-session.js";
+import { TurnBytes } from "./turn-bytes.js";
 
 /** How a handler answers the request it was called with: exactly one of these, before it returns. The
  * object is used again for the next request. */
@@ -28,7 +29,7 @@ export interface LateAnswer<N extends OperationName> {
   /** Whether somebody still waits for it. */
   readonly isWanted: boolean;
   done(response: ResponseOf<N>): void;
-  /** `frame` as in `Answer`, and it must not change until the end of the turn either. */
+  /** `frame` as in `Answer`; it is copied. */
   doneEncoded(frame: Uint8Array): void;
   fail(error: StrataError): void;
 }
@@ -165,7 +166,7 @@ export class DeferredAnswer implements LateAnswer<OperationName> {
   }
 
   doneEncoded(frame: Uint8Array): void {
-    this.#complete(frame, undefined);
+    this.#complete(this.#batcher.keep(frame), undefined);
   }
 
   fail(error: StrataError): void {
@@ -189,6 +190,7 @@ export class AnswerBatcher {
   readonly #metrics: GatewayMetrics;
   readonly #pool: DeferredAnswer[] = [];
   #next = 0;
+  readonly #frames = new TurnBytes();
   #ready: RpcSession[] = [];
   #current: RpcSession | undefined;
 
@@ -216,6 +218,11 @@ export class AnswerBatcher {
     session.completed.push(answer);
   }
 
+  /** A copy that stays until the answers of this turn have left. */
+  keep(frame: Uint8Array): Uint8Array {
+    return this.#frames.keep(frame);
+  }
+
   #free(): DeferredAnswer {
     const next = this.#next;
     this.#next = (next + 1) % POOL_SIZE;
@@ -235,6 +242,8 @@ export class AnswerBatcher {
       else this.#sendCurrent();
     }
     this.#current = undefined;
+    // Closing a connection may have completed others.
+    if (this.#ready.length === 0) this.#frames.clear();
   };
 
   readonly #sendCurrent = (): void => {

@@ -9,6 +9,8 @@ import type { Room } from "./container-supply.js";
 export class MemberRoom implements Room<Reservation> {
   readonly #nodes: Pick<NodeManager, "slotOf">;
   readonly #placement: Pick<Placement, "pending" | "targets">;
+  /** Of pipelines whose members are all known: slots stay. */
+  readonly #slots = new WeakMap<PipelineRecord, readonly NodeSlot[]>();
 
   constructor(nodes: Pick<NodeManager, "slotOf">, placement: Pick<Placement, "pending" | "targets">) {
     this.#nodes = nodes;
@@ -35,13 +37,16 @@ export class MemberRoom implements Room<Reservation> {
   }
 
   /** Undefined when a member is not known. */
-  #slotsOf({ members }: PipelineRecord): NodeSlot[] | undefined {
+  #slotsOf(pipeline: PipelineRecord): readonly NodeSlot[] | undefined {
+    const known = this.#slots.get(pipeline);
+    if (known !== undefined) return known;
     const slots: NodeSlot[] = [];
-    for (const { details } of members) {
+    for (const { details } of pipeline.members) {
       const slot = this.#nodes.slotOf(details.uuid);
       if (slot === undefined) return undefined;
       slots.push(slot);
     }
+    this.#slots.set(pipeline, slots);
     return slots;
   }
 }

@@ -37,7 +37,8 @@ export class ContainerSums {
     stripe.addTo(this.hash, row, id);
     this.counts.addState(id, stripe.state(row), 1);
     if (stripe.isSuppressed(row)) this.counts.addSuppressed(id, 1);
-    const [replication, owner] = [stripe.replication(row), stripe.owner(row)];
+    const replication = stripe.replication(row);
+    const owner = stripe.owner(row);
     this.#byReplication[replication] = (this.#byReplication[replication] as number) + 1;
     this.#byOwner[owner] = (this.#byOwner[owner] as number) + 1;
     if (id > this.#highestId) this.#highestId = id;

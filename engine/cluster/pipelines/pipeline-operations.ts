@@ -13,7 +13,7 @@ import type {
   SetPipelineState,
 } from "../operation.js";
 import { CREATED_CONTAINERS_MAX } from "../operation.js";
-import { DONE, done, refused } from "../operation-result.js";
+import { createdContainers, DONE, done, refused } from "../operation-result.js";
 import type { SequenceTable } from "../sequence/sequence-table.js";
 import type { OperationResult } from "../state-machine.js";
 import { mayEnter } from "./pipeline-state.js";
@@ -65,7 +65,7 @@ export function applyCreatePipeline(
 /** On an open pipeline alone: members of another one do not write, and on a closed one nobody ever would. */
 export function applyCreateContainers(
   target: Target,
-  { pipelineId, owner, count }: CreateContainers,
+  { pipelineId, owner, count }: Omit<CreateContainers, "kind" | "session">,
   nowMs: number,
 ): OperationResult {
   if (count < 1 || count > CREATED_CONTAINERS_MAX) {
@@ -78,8 +78,7 @@ export function applyCreateContainers(
   const wanted = { pipelineId, replication: pipeline.replication, owner, count };
   const refusal = creationRefusal(target, wanted);
   if (refusal !== undefined) return refusal;
-  const first = createContainers(target, wanted, nowMs);
-  return done((writer) => writer.f64(first));
+  return createdContainers(createContainers(target, wanted, nowMs));
 }
 
 export function applyPipelineState(

@@ -26,3 +26,22 @@ test("a value that makes the buffer grow is written into the grown buffer", () =
     assert.equal(reader.remaining, 0);
   }
 });
+
+test("texts are the UTF-8 of a text encoder, short or long, ASCII or not", () => {
+  for (const text of [
+    "",
+    "om",
+    "a\u007f",
+    "a\u0080",
+    "x".repeat(64),
+    `${"x".repeat(63)}é`,
+    "x".repeat(65),
+    "\ud83d",
+  ]) {
+    const writer = new ByteWriter(1);
+    writer.u8(7);
+    writer.text(text);
+    const bytes = new TextEncoder().encode(text);
+    assert.deepEqual([...writer.view()], [7, bytes.length, 0, 0, 0, ...bytes]);
+  }
+});

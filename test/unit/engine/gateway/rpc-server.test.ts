@@ -5,6 +5,7 @@ import { StrataError } from "../../../../engine/core/errors.js";
 import type { LateAnswer } from "../../../../engine/gateway/answer.js";
 import { encodeMessage } from "../../../../protocol/codec/codec.js";
 import { FLAG_ANSWER } from "../../../../protocol/codec/frame.js";
+import { operationNamed } from "../../../../protocol/codec/operations.js";
 import { ADMIN_PATH, DATANODE_PATH, OPERATIONS } from "../../../../protocol/schema/messages.js";
 import { CLUSTER_ID, RpcWorld, SCM_ID } from "../../../support/gateway/rpc-world.js";
 
@@ -401,6 +402,31 @@ describe("RPC server: deferred answers", () => {
     world.turn();
     assert.deepEqual([slow.isOpen, slow.answers.length, healthy.answers.length], [false, 1, 2]);
     assert.equal(world.metrics.counters.answersDropped, 2);
+  });
+
+  test("an encoded answer is the one that was given, also when its bytes are used again", () => {
+    const { world, waiting } = deferring();
+    const connection = world.greeted(ADMIN_PATH);
+    const { op, response } = operationNamed("scmInfo");
+    const names = ["CID-a", "CID-b", "CID-c"];
+    const shared = response.encode(op, 0, 1, SCM_INFO).slice();
+    const at = Buffer.from(shared.buffer).indexOf(SCM_INFO.clusterId);
+    for (let turn = 0; turn < 2; turn++) {
+      for (const [i, name] of names.entries()) {
+        world.ask(connection, "scmInfo", {});
+        shared.set(Buffer.from(name), at);
+        waiting.splice(0)[0]?.doneEncoded(shared);
+        assert.equal(connection.answers.length, 1 + turn * names.length, `${i}`);
+      }
+      shared.fill(0xff, at);
+      world.turn();
+      const answers = connection.answers.slice(-names.length).map(({ body }) => body as typeof SCM_INFO);
+      assert.deepEqual(
+        answers.map(({ clusterId }) => clusterId),
+        names,
+      );
+      shared.set(response.encode(op, 0, 1, SCM_INFO));
+    }
   });
 
   test("thousands at a time find their own requests", () => {
