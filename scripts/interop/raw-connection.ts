@@ -69,6 +69,11 @@ export class RawConnection {
     return this.#received;
   }
 
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   close(): void {
     this.#socket.destroy();
   }

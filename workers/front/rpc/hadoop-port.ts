@@ -51,7 +51,7 @@ export class HadoopPort {
     const route = this.#find(this.#header);
     // What no protocol has may be different each time.
     if (route.protocol !== undefined) {
-      this.#lastHeader = bytes.slice(start, end);
+      this.#lastHeader = new Uint8Array(bytes.subarray(start, end));
       this.#lastRoute = route;
     }
     return route;

@@ -87,6 +87,10 @@ export class HadoopServer implements ConnectionHost {
     return this.#connections.size;
   }
 
+  connections(): readonly HadoopConnection[] {
+    return [...this.#connections];
+  }
+
   /** Opens a port; returns its number. Throws LISTEN_FAILED. */
   async listen(name: FrontPort, protocols: readonly HadoopProtocol[]): Promise<number> {
     const { host, port } = this.#options.settings.listen[name];
@@ -111,7 +115,7 @@ export class HadoopServer implements ConnectionHost {
     const closed = this.#servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    for (const connection of [...this.#connections]) connection.cutOff();
+    for (const connection of this.connections()) connection.cutOff();
     await Promise.all(closed);
   }
 

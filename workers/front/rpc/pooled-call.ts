@@ -69,7 +69,7 @@ export class PooledCall implements HadoopCall, Caller {
 
   setClientId(bytes: Uint8Array, start: number, end: number): void {
     if (end - start !== CLIENT_ID_BYTES) {
-      this.clientId = bytes.slice(start, end);
+      this.clientId = new Uint8Array(bytes.subarray(start, end));
       return;
     }
     this.clientId = this.#ownClientId;
