@@ -1,8 +1,6 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import { runInterop } from "./interop/interop-run.js";
-import { findRelease } from "./interop/release.js";
+import { DEFAULT_CACHE, findRelease } from "./interop/release.js";
 import type { Step } from "./interop/step.js";
 import { STEPS } from "./interop/steps.js";
 
@@ -23,7 +21,7 @@ const program = new Command("interop")
   .addOption(
     new Option("--cache <dir>", "where the release is kept")
       .env("STRATA_INTEROP_CACHE")
-      .default(join(homedir(), ".cache", "strata"), "~/.cache/strata"),
+      .default(DEFAULT_CACHE, "~/.cache/strata"),
   )
   .parse();
 

@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const VERSION = "2.2.0";
+/** Where the release is kept if nobody says otherwise. */
+export const DEFAULT_CACHE = join(homedir(), ".cache", "strata");
 const JAVA_VERSION_MIN = 17;
 const POM = fileURLToPath(new URL("../../../scripts/interop/release/pom.xml", import.meta.url));
 const MISSING_PARENT = fileURLToPath(

@@ -1,3 +1,4 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import type {
   DescriptorProto,
   EnumDescriptorProto,
@@ -5,13 +6,33 @@ import type {
   FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import {
+  FileDescriptorSetSchema,
   FieldDescriptorProto_Label as Label,
   FieldDescriptorProto_Type as Type,
 } from "@bufbuild/protobuf/wkt";
+import { HADOOP_FILES } from "./schemas.js";
 
-/** Messages and enums of .proto files, each as lines of text: a line a field or value, in order of numbers.
- * Two files are equal on the wire, and in every name, when their lines are. */
-export function descriptorLines(files: readonly FileDescriptorProto[]): Map<string, readonly string[]> {
+/** Messages and enums, each as lines of text: a line a field or value, in order of numbers. Two sets of types
+ * are equal on the wire, and in every name, when their lines are. */
+type TypeLines = ReadonlyMap<string, readonly string[]>;
+
+/** What protocol/hadoop has, as a file holds it. */
+export function textOfOurs(): string {
+  return textOf(ourLines());
+}
+
+/** What `set`, a FileDescriptorSet, says of the types that protocol/hadoop has too. */
+export function textOfReleased(set: Uint8Array): string {
+  const ours = ourLines();
+  const released = linesOf(fromBinary(FileDescriptorSetSchema, set).file);
+  return textOf(new Map([...released].filter(([name]) => ours.has(name))));
+}
+
+function ourLines(): TypeLines {
+  return linesOf(HADOOP_FILES.map(({ proto }) => proto));
+}
+
+function linesOf(files: readonly FileDescriptorProto[]): TypeLines {
   const types = new Map<string, readonly string[]>();
   for (const file of files) {
     for (const message of file.messageType) addMessage(types, file.package, message);
@@ -30,31 +51,21 @@ function addMessage(types: Map<string, readonly string[]>, scope: string, messag
 
 function addEnum(types: Map<string, readonly string[]>, scope: string, type: EnumDescriptorProto): void {
   const values = [...type.value].sort((a, b) => a.number - b.number);
-  types.set(
-    `enum ${scope}.${type.name}`,
-    values.map(({ name, number }) => `${number} ${name}`),
-  );
+  const lines = values.map(({ name, number }) => `${number} ${name}`);
+  types.set(`enum ${scope}.${type.name}`, lines);
 }
 
-function fieldLine({
-  number,
-  name,
-  label,
-  type,
-  typeName,
-  defaultValue,
-  options,
-}: FieldDescriptorProto): string {
+function fieldLine(field: FieldDescriptorProto): string {
+  const { number, name, label, type, typeName, defaultValue, options } = field;
   const kind = typeName === "" ? Type[type].toLowerCase() : typeName.slice(1);
   const isPacked = options?.packed === true ? " packed" : "";
   const standard = defaultValue === "" ? "" : ` = ${defaultValue}`;
   return `${number} ${name} ${Label[label].toLowerCase()} ${kind}${standard}${isPacked}`;
 }
 
-/** As a file holds them. */
-export function textOfTypes(types: ReadonlyMap<string, readonly string[]>): string {
-  const names = [...types.keys()].sort();
-  return names
-    .map((name) => [name, ...(types.get(name) ?? []).map((line) => `  ${line}`)].join("\n"))
-    .join("\n");
+function textOf(types: TypeLines): string {
+  const lines = [...types.keys()]
+    .sort()
+    .flatMap((name) => [name, ...(types.get(name) ?? []).map((line) => `  ${line}`)]);
+  return `${lines.join("\n")}\n`;
 }
