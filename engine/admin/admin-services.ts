@@ -37,8 +37,15 @@ interface ReplicaHolder {
 export interface BlockSource {
   /** Fills `into` in the call; false: `wait`. Throws StrataError. */
   allocate(request: BlockRequest, into: Allocation): boolean;
-  /** `into` is filled when `onEnd` is called without an error. */
-  wait(request: BlockRequest, into: Allocation, onEnd: (error: StrataError | undefined) => void): void;
+  wait(request: BlockRequest, into: Allocation, waiter: BlockWaiter): void;
+}
+
+/** Who waits for blocks. */
+interface BlockWaiter {
+  /** False: there is nobody any more who would get them. */
+  readonly isWanted: () => boolean;
+  /** Without an error the allocation that `wait` was called with is filled. */
+  readonly onEnd: (error: StrataError | undefined) => void;
 }
 
 /** Who finds places for containers that are asked for. */

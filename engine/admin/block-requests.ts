@@ -57,14 +57,17 @@ export class BlockRequests {
 
   #wait(session: RpcSession, request: BlockRequest, late: LateAnswer<"allocateBlocks">): void {
     const { blocks, allocationAudit } = this.#services;
-    blocks.wait(request, this.#allocation, (error) => {
-      if (error === undefined) {
-        allocationAudit.done(session, request, this.#allocation);
-        late.doneEncoded(this.#encoded(request));
-      } else {
-        allocationAudit.failed(session, request, error.code);
-        late.fail(error);
-      }
+    blocks.wait(request, this.#allocation, {
+      isWanted: () => late.isWanted,
+      onEnd: (error) => {
+        if (error === undefined) {
+          allocationAudit.done(session, request, this.#allocation);
+          late.doneEncoded(this.#encoded(request));
+        } else {
+          allocationAudit.failed(session, request, error.code);
+          late.fail(error);
+        }
+      },
     });
   }
 

@@ -15,6 +15,7 @@ import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import type { Term } from "../core/ids.js";
 import type { Scheduler, Timer } from "../core/scheduler.js";
+import { BlockWaiters } from "./block-waiters.js";
 import type { ScmContext } from "./scm-context.js";
 import type { Service } from "./service.js";
 import type { WritableGroups } from "./writable-groups.js";
@@ -66,11 +67,17 @@ export interface BlockCounters {
   allocationsWaited: number;
 }
 
-interface Waiter {
+/** Who waits for blocks. */
+interface BlockWaiter {
+  /** False: there is nobody any more who would get them. */
+  readonly isWanted: () => boolean;
+  readonly onEnd: (error: StrataError | undefined) => void;
+}
+
+interface Waiter extends BlockWaiter {
   readonly request: BlockRequest;
   readonly exclusions: Exclusions | undefined;
   readonly deadlineMs: number;
-  readonly onEnd: (error: StrataError | undefined) => void;
 }
 
 /** Gives out blocks, as leader and out of safe mode (spec 05 §2): in memory, in the call, from ids that were
@@ -90,8 +97,9 @@ export class BlockService implements Service {
   /** Why the last reservation of ids was not to be had. */
   #idRefusal = "";
   #isServing = false;
-  #waiting: Waiter[] = [];
-  #isWakeDue = false;
+  readonly #waiters: BlockWaiters<Waiter>;
+  /** Pipelines that growth had to look at for who avoids some, and attempts. */
+  #growthWork = 0;
   #timer: Timer | undefined;
   #limitsTimer: Timer | undefined;
   /** What those who wait are answered from. */
@@ -103,6 +111,11 @@ export class BlockService implements Service {
     this.#placer = new BlockPlacer({
       ...parts,
       onShort: (group, pipeline, isFull) => growth.onShort(group, pipeline, isFull),
+    });
+    this.#waiters = new BlockWaiters({
+      scheduler: parts.scheduler,
+      attempt: (waiter) => this.#into !== undefined && this.#isAnswered(waiter, this.#into),
+      work: () => this.#placer.triedCount + parts.groups.madeCount + this.#growthWork,
     });
     this.#ids = new LocalIds(
       {
@@ -116,7 +129,7 @@ export class BlockService implements Service {
 
   /** Requests that wait. */
   get waitingCount(): number {
-    return this.#waiting.length;
+    return this.#waiters.count;
   }
 
   start(): void {}
@@ -156,33 +169,24 @@ export class BlockService implements Service {
 
   /** Waits until there are blocks for a request that `allocate` had none for. `into` is filled when `onEnd`
    * is called without an error, and the next call of anything here may fill it anew. */
-  wait(request: BlockRequest, into: Allocation, onEnd: (error: StrataError | undefined) => void): void {
-    if (this.#waiting.length >= WAITING_COUNT_MAX) {
+  wait(request: BlockRequest, into: Allocation, { isWanted, onEnd }: BlockWaiter): void {
+    if (this.waitingCount >= WAITING_COUNT_MAX) {
       onEnd(new StrataError("OVERLOADED", { reason: "too many allocations wait for room" }));
       return;
     }
     const { clock, scheduler, waitMs } = this.#parts;
     this.counters.allocationsWaited++;
-    const waiter = {
-      request,
-      exclusions: exclusionsOf(request.excluded),
-      deadlineMs: clock.monotonicMs() + waitMs,
-      onEnd,
-    };
+    const exclusions = exclusionsOf(request.excluded);
+    const waiter = { request, exclusions, deadlineMs: clock.monotonicMs() + waitMs, isWanted, onEnd };
     if (this.#isAnswered(waiter, into)) return;
-    this.#waiting.push(waiter);
+    this.#waiters.add(waiter);
     this.#into = into;
     this.#timer ??= scheduler.every(LOOK_MS, () => this.#look());
   }
 
-  /** There may be room now. Those who wait look at the end of the turn, in the order in which they came. */
+  /** There may be room now. */
   roomChanged(): void {
-    if (this.#waiting.length === 0 || this.#isWakeDue) return;
-    this.#isWakeDue = true;
-    this.#parts.scheduler.endOfTurn(() => {
-      this.#isWakeDue = false;
-      this.#wake();
-    });
+    this.#waiters.wake();
   }
 
   #checkStanding(): void {
@@ -215,6 +219,7 @@ export class BlockService implements Service {
   /** Answers the waiter if it can be answered now. */
   #isAnswered(waiter: Waiter, into: Allocation): boolean {
     const { request, exclusions } = waiter;
+    this.#growthWork++;
     try {
       this.#checkStanding();
       checkBlockRequest(request, this.#parts.containerBytes);
@@ -225,9 +230,7 @@ export class BlockService implements Service {
       }
       const reason = this.#hopelessness(waiter, into);
       if (reason === undefined) return false;
-      const { size, count, owner, replication } = request;
-      const details = { size, count, owner, replication: printReplication(replication), reason };
-      throw new StrataError("FAILED_TO_ALLOCATE_ENOUGH_BLOCKS", details);
+      throw notEnough(request, reason);
     } catch (error) {
       if (!(error instanceof StrataError)) throw error;
       this.counters.allocationsFailed++;
@@ -237,36 +240,40 @@ export class BlockService implements Service {
   }
 
   /** Why waiting on has no sense; undefined when it has. */
-  #hopelessness({ request, exclusions, deadlineMs }: Waiter, into: Allocation): string | undefined {
-    const { groups, growth, clock, waitMs } = this.#parts;
+  #hopelessness({ request, exclusions }: Waiter, into: Allocation): string | undefined {
+    if (into.count >= request.count) return undefined;
+    const { groups, growth } = this.#parts;
     const group = groups.of(request.replication, request.owner);
-    const lacksIds = into.count >= request.count;
-    if (clock.monotonicMs() >= deadlineMs) {
-      const refusal = lacksIds ? this.#idRefusal : group.refusal;
-      return `nothing came up within ${waitMs} ms${refusal === "" ? "" : `; last: ${refusal}`}`;
-    }
-    if (lacksIds) return undefined;
+    if (exclusions !== undefined) this.#growthWork += group.pipelines.length;
     return growth.grow(group, exclusions) ? undefined : group.refusal;
-  }
-
-  #wake(): void {
-    const into = this.#into;
-    if (into === undefined) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const waiter of waiting) {
-      if (!this.#isAnswered(waiter, into)) this.#waiting.push(waiter);
-    }
-    if (this.#waiting.length > 0) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
   }
 
   /** What has grown without a word, as usage does when blocks are deleted, or a pause that is over. */
   #look(): void {
     this.#ids.reserveWhenDue();
     this.#hopeAgain();
-    this.#wake();
+    this.#endOver();
+    this.roomChanged();
+    if (this.waitingCount > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Who has left, or has waited for too long, does not wait for its turn. */
+  #endOver(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const over = this.#waiters.takeOut(({ isWanted, deadlineMs }) => nowMs >= deadlineMs || !isWanted());
+    for (const { request, isWanted, onEnd } of over) {
+      this.counters.allocationsFailed++;
+      onEnd(isWanted() ? this.#tooLate(request) : new StrataError("CONNECTION_LOST", { reason: "closed" }));
+    }
+  }
+
+  #tooLate(request: BlockRequest): StrataError {
+    const { groups, waitMs } = this.#parts;
+    const refusal = this.#idRefusal || groups.known(request.replication, request.owner)?.refusal;
+    const last = refusal === undefined || refusal === "" ? "" : `; last: ${refusal}`;
+    return notEnough(request, `nothing came up within ${waitMs} ms${last}`);
   }
 
   #hopeAgain(): void {
@@ -300,8 +307,13 @@ export class BlockService implements Service {
     this.#limitsTimer?.cancel();
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const { onEnd } of this.#waiting.splice(0)) onEnd(reason);
+    for (const { onEnd } of this.#waiters.takeAll()) onEnd(reason);
   }
+}
+
+function notEnough({ size, count, owner, replication }: BlockRequest, reason: string): StrataError {
+  const details = { size, count, owner, replication: printReplication(replication), reason };
+  return new StrataError("FAILED_TO_ALLOCATE_ENOUGH_BLOCKS", details);
 }
 
 /** Everything there is, is excluded (spec 03 §10.2 step 1). EC opens another pipeline (§10.3). */

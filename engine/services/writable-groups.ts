@@ -28,6 +28,8 @@ export interface WritableGroupsParts {
  * change that `apply` tells of. */
 export class WritableGroups {
   readonly #parts: WritableGroupsParts;
+  /** Pipelines in groups that were made, since start: what making them has cost. */
+  madeCount = 0;
   #configs: OfConfig[] = [];
   #useCount = 0;
 
@@ -56,6 +58,13 @@ export class WritableGroups {
     return group;
   }
 
+  /** Only if it is there. */
+  known(replication: ReplicationConfig, owner: string): WritableGroup | undefined {
+    return this.#configs
+      .find((known) => isSameReplication(known.replication, replication))
+      ?.byOwner.get(owner);
+  }
+
   visit(visit: (group: WritableGroup) => void): void {
     for (const { byOwner } of this.#configs) for (const group of byOwner.values()) visit(group);
   }
@@ -82,7 +91,7 @@ export class WritableGroups {
     const record = containers.get(id);
     const pipelineId = record?.pipelineId;
     if (record === undefined || pipelineId === undefined) return;
-    const group = this.#known(record.replication, record.owner);
+    const group = this.known(record.replication, record.owner);
     if (group === undefined) return;
     const pipeline = group.get(pipelineId) ?? this.#openPipeline(group, pipelineId);
     if (pipeline === undefined) return;
@@ -119,12 +128,6 @@ export class WritableGroups {
     });
   }
 
-  #known(replication: ReplicationConfig, owner: string): WritableGroup | undefined {
-    return this.#configs
-      .find((known) => isSameReplication(known.replication, replication))
-      ?.byOwner.get(owner);
-  }
-
   #add({ replication, byOwner }: OfConfig, owner: string): WritableGroup {
     if (byOwner.size >= OWNER_COUNT_MAX) {
       // It is made anew when it asks again, from all pipelines: not who asks all the time.
@@ -134,9 +137,9 @@ export class WritableGroups {
     }
     const group = new WritableGroup(replication, owner);
     byOwner.set(owner, group);
-    for (const { pipelineId } of this.#parts.cluster.pipelines.index.openOf(replication)) {
-      this.#addPipeline(group, pipelineId);
-    }
+    const open = this.#parts.cluster.pipelines.index.openOf(replication);
+    this.madeCount += open.length;
+    for (const { pipelineId } of open) this.#addPipeline(group, pipelineId);
     return group;
   }
 

@@ -238,4 +238,32 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     catchers: [{ kind: "systemSeeds", first: 16, count: 1 }],
     budgetSeconds: 120,
   },
+  {
+    name: "all-waiters-in-one-turn",
+    bug: "everybody who waits for blocks looks in one turn, at all pipelines if it avoids many",
+    source: "architecture.md §3",
+    edits: [
+      {
+        file: "engine/services/block-waiters.ts",
+        find: "this.#hasDue() && work() < end",
+        replace: "this.#hasDue() && end > 0",
+      },
+    ],
+    catchers: [SERVICE],
+    budgetSeconds: 120,
+  },
+  {
+    name: "blocks-for-nobody",
+    bug: "who waits for blocks waits on when its connection has closed",
+    source: "architecture.md §3",
+    edits: [
+      {
+        file: "engine/services/block-service.ts",
+        find: "nowMs >= deadlineMs || !isWanted());",
+        replace: "nowMs >= deadlineMs || (!isWanted() && nowMs < 0));",
+      },
+    ],
+    catchers: [SERVICE],
+    budgetSeconds: 60,
+  },
 ];

@@ -34,6 +34,8 @@ export interface BlockPlacerOptions {
 /** Finds room for the blocks of a request on open pipelines (spec 03 §10.2, §10.4). Allocates nothing. */
 export class BlockPlacer {
   readonly #options: BlockPlacerOptions;
+  /** Pipelines that were tried, since start: what placing has cost. */
+  triedCount = 0;
   #limitAge = 0;
   /** Keeps the loads of `#touch` from being optimised away. */
   #touched = 0;
@@ -133,6 +135,7 @@ export class BlockPlacer {
   }
 
   #tryOn(group: WritableGroup, pipeline: WritablePipeline, into: Allocation): boolean {
+    this.triedCount++;
     if (into.has(pipeline) || (this.#exclusions?.hasPipeline(pipeline) ?? false)) return false;
     this.#refresh(pipeline);
     const { containers, containerLimit, creatingCount } = pipeline;

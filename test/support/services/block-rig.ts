@@ -131,6 +131,8 @@ export class BlockRig {
     this.service.start();
   }
 
+  /** Whether who waits for these has gone. */
+  hasLeft = (_: readonly Outcome[]): boolean => false;
   /** Reservations of room that are neither bound nor released. */
   get openRoomCount(): number {
     return this.#askedForRoom.length;
@@ -169,8 +171,9 @@ export class BlockRig {
       if (error instanceof StrataError) return [{ error }];
       throw error;
     }
-    this.service.wait(request, this.#allocation, (error) => {
-      outcomes.push(error === undefined ? { blocks: this.#blocks() } : { error });
+    this.service.wait(request, this.#allocation, {
+      isWanted: () => !this.hasLeft(outcomes),
+      onEnd: (error) => outcomes.push(error === undefined ? { blocks: this.#blocks() } : { error }),
     });
     return outcomes;
   }

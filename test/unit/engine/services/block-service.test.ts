@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Exclusions } from "../../../../engine/cluster/blocks/exclusions.js";
 import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
 import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import { StrataError } from "../../../../engine/core/errors.js";
+import type { Uuid } from "../../../../engine/core/uuid.js";
+import { WORK_PER_STEP } from "../../../../engine/services/block-waiters.js";
 import { datanodeDetails, pipelineRecord, uuidOf } from "../../../support/cluster/builders.js";
 import {
   type Block,
@@ -14,7 +17,7 @@ import {
 
 const EC = parseReplication("rs-3-2-1024k");
 
-function idOf(pipeline: number): string {
+function idOf(pipeline: number): Uuid {
   return uuidOf(1_000_000 + pipeline);
 }
 
@@ -273,6 +276,59 @@ test("who waits too long is told so", () => {
   rig.time.advance(WAIT_MS + 200);
   assert.match(errorOf(outcomes).message, /within 60000 ms/);
   assert.equal(rig.service.waitingCount, 0);
+});
+
+test("who waits is given up when its connection has closed, and gets no blocks", () => {
+  const rig = ready(1);
+  rig.full.add(idOf(1));
+  const [gone, stays] = [rig.request({ owner: "late" }), rig.request({ owner: "late" })];
+  rig.hasLeft = (outcomes) => outcomes === gone;
+  rig.time.advance(200);
+  assert.equal(errorOf(gone).code, "CONNECTION_LOST");
+  assert.deepEqual([stays.length, rig.service.waitingCount], [0, 1]);
+  const { blocksAllocated } = rig.service.counters;
+  rig.full.clear();
+  rig.time.advance(2000);
+  rig.settle();
+  assert.equal(blocksOf(stays).length, 1);
+  assert.equal(rig.service.counters.blocksAllocated, blocksAllocated + 1);
+});
+
+test("ten thousand that want much avoided hold nobody up: what they cost in a turn is bounded", (t) => {
+  const pipelines = Array.from({ length: 100 }, (_, i) => i + 1);
+  const rig = ready(...pipelines);
+  for (const number of pipelines) rig.full.add(idOf(number));
+  // All pipelines but one are avoided, and that one is full.
+  const excluded = { datanodes: [], containerIds: [], pipelineIds: pipelines.slice(0, -1).map(idOf) };
+  for (const id of rig.applied.state.containers.open.of(idOf(100))) rig.used.set(id, CONTAINER_BYTES);
+  const waiting = Array.from({ length: 10_000 }, () => rig.request({ excluded }));
+  assert.equal(rig.service.waitingCount, 10_000);
+  const { hasPipeline } = Exclusions.prototype;
+  t.after(() => Object.assign(Exclusions.prototype, { hasPipeline }));
+  let [lookCount, lookCountMax] = [0, 0];
+  Exclusions.prototype.hasPipeline = function (this: Exclusions, pipeline) {
+    lookCount++;
+    return hasPipeline.call(this, pipeline);
+  };
+  const advance = (ms: number): void => {
+    for (let passedMs = 0; passedMs < ms; passedMs++) {
+      lookCount = 0;
+      rig.time.advance(1);
+      lookCountMax = Math.max(lookCountMax, lookCount);
+    }
+  };
+  for (const _ of [1, 2, 3]) {
+    rig.service.roomChanged();
+    advance(50);
+  }
+  assert.ok(lookCountMax > 0 && lookCountMax < 5 * WORK_PER_STEP, `${lookCountMax} looks in a turn`);
+  // Room comes: everybody gets a block in the end.
+  rig.used.clear();
+  while (rig.service.waitingCount > 0) {
+    advance(20);
+    rig.settle();
+  }
+  assert.ok(waiting.every((outcomes) => blocksOf(outcomes).length === 1));
 });
 
 test("who waits for ids in vain is told why there are none", () => {
