@@ -1,6 +1,7 @@
 import {
   DATANODE_PATH,
   FRAME_BYTES_MAX,
+  OPERATIONS,
   type RequestOf,
   type ResponseOf,
 } from "../../protocol/schema/messages.js";
@@ -65,6 +66,7 @@ export class DatanodeGateway {
     server.handle("incrementalReport", (session, request, answer) => {
       this.#incremental(session, request, answer);
     });
+    server.handle("takeBackCommands", (session, request, answer) => this.#takeBack(session, request, answer));
     server.onClosed(DATANODE_PATH, (session) => this.#closed(session));
   }
 
@@ -166,6 +168,22 @@ export class DatanodeGateway {
     if (sentCount === commands.length) return;
     this.#metrics.counters.commandsTakenBack += commands.length - sentCount;
     nodes.takeBack(uuid, commands.slice(sentCount));
+  }
+
+  /** The answer to a heartbeat was lost behind the gateway for Hadoop RPC (spec 12 §8.2 H5). */
+  #takeBack(
+    session: RpcSession,
+    { commands }: RequestOf<"takeBackCommands">,
+    answer: Answer<"takeBackCommands">,
+  ): void {
+    if (!session.isInternal) {
+      answer.fail(new StrataError("UNSUPPORTED_OPERATION", { op: OPERATIONS.takeBackCommands.op }));
+      return;
+    }
+    const { uuid } = registered(session);
+    this.#metrics.counters.commandsTakenBack += commands.length;
+    this.#services.nodes.takeBack(uuid, commands);
+    answer.done(EMPTY);
   }
 
   /** In the order of spec 01 §4.2 step 6. */

@@ -150,6 +150,16 @@ export const HEARTBEAT_RESPONSE = record("HeartbeatResponse", "Orders for the da
   commands: field(list(recordOf(COMMAND), 4096), "in order"),
 });
 
+export const TAKE_BACK_COMMANDS_REQUEST = record(
+  "TakeBackCommandsRequest",
+  "Commands of an answer that did not reach the datanode: they wait for its next heartbeat. Only from the " +
+    "SCM's own gateway for Hadoop RPC; others lose their connection with their answer.",
+  {
+    commands: field(list(recordOf(COMMAND), 4096), "in order, as they were given out"),
+  },
+);
+export const TAKE_BACK_COMMANDS_RESPONSE = record("TakeBackCommandsResponse", "They are in the queue.", {});
+
 export const FULL_REPORT_BEGIN_REQUEST = record(
   "FullReportBeginRequest",
   "Asks for credit to send a full report. The answer comes when there is room for it: wait. " +
@@ -314,7 +324,7 @@ const BOTH = [DATANODE_PATH, ADMIN_PATH] as const;
 const DATANODE = [DATANODE_PATH] as const;
 const ADMIN = [ADMIN_PATH] as const;
 
-const BASE_OPERATIONS = {
+const DATANODE_OPERATIONS = {
   hello: { op: 1, paths: BOTH, request: HELLO_REQUEST, response: HELLO_RESPONSE },
   register: { op: 2, paths: DATANODE, request: REGISTER_REQUEST, response: REGISTER_RESPONSE },
   heartbeat: { op: 3, paths: DATANODE, request: HEARTBEAT_REQUEST, response: HEARTBEAT_RESPONSE },
@@ -336,6 +346,15 @@ const BASE_OPERATIONS = {
     request: INCREMENTAL_REPORT_REQUEST,
     response: INCREMENTAL_REPORT_RESPONSE,
   },
+  takeBackCommands: {
+    op: 8,
+    paths: DATANODE,
+    request: TAKE_BACK_COMMANDS_REQUEST,
+    response: TAKE_BACK_COMMANDS_RESPONSE,
+  },
+} as const;
+
+const BASE_OPERATIONS = {
   openSession: { op: 32, paths: ADMIN, request: OPEN_SESSION_REQUEST, response: OPEN_SESSION_RESPONSE },
   scmInfo: { op: 33, paths: ADMIN, request: SCM_INFO_REQUEST, response: SCM_INFO_RESPONSE },
   scmRoles: { op: 34, paths: ADMIN, request: SCM_ROLES_REQUEST, response: SCM_ROLES_RESPONSE },
@@ -518,14 +537,15 @@ const PIPELINE_OPERATIONS = {
 } as const;
 
 /** In parts: a type of all in one is longer than the compiler writes down. */
-interface Operations extends BaseOperations, PipelineOperations {}
+interface Operations extends DatanodeOperations, BaseOperations, PipelineOperations {}
+type DatanodeOperations = typeof DATANODE_OPERATIONS;
 type BaseOperations = typeof BASE_OPERATIONS;
 type PipelineOperations = typeof PIPELINE_OPERATIONS;
 
 /** Every operation. Numbers are for ever. Each request gets one answer with the same op and request id
  * (flag ANSWER), or an error answer (flags ANSWER and ERROR), or the connection is closed with a coded
  * reason. */
-export const OPERATIONS: Operations = { ...BASE_OPERATIONS, ...PIPELINE_OPERATIONS };
+export const OPERATIONS: Operations = { ...DATANODE_OPERATIONS, ...BASE_OPERATIONS, ...PIPELINE_OPERATIONS };
 
 export type OperationName = keyof typeof OPERATIONS;
 export type RequestOf<N extends OperationName> = ValueOfRecord<(typeof OPERATIONS)[N]["request"]>;

@@ -51,6 +51,7 @@ export const DATANODE_DETAILS = record("DatanodeDetails", "Who a datanode is (sp
   version: field(optional(text(255)), "software version, at registration only"),
   setupTime: field(optional(count), "at registration only", "epoch ms"),
   revision: field(optional(text(255)), "source revision, at registration only"),
+  buildDate: field(optional(text(255)), "at registration only"),
 });
 export type DatanodeDetails = ValueOfRecord<typeof DATANODE_DETAILS>;
 
@@ -146,6 +147,20 @@ export const REPLICATION = record("Replication", "Replication configuration (spe
 });
 export type ReplicationRecord = ValueOfRecord<typeof REPLICATION>;
 
+export const DELETED_BLOCKS = record("DeletedBlocks", "Blocks to delete in one container (spec 05 §7).", {
+  transactionId: field(count, "acknowledged by it"),
+  containerId: field(count, "in which container"),
+  localIds: field(list(u64, 65_536), "local ids of the blocks"),
+  totalBlockSize: field(count, "of their data", "bytes"),
+  totalBlockReplicatedSize: field(count, "with all replicas", "bytes"),
+  totalSizePerReplica: field(count, "on one datanode", "bytes"),
+});
+
+export const COMMAND_SOURCE = record("CommandSource", "Where a replica is copied or rebuilt from.", {
+  details: field(recordOf(DATANODE_DETAILS), "who"),
+  replicaIndex: field(u8, "1 … n for EC, else 0"),
+});
+
 /** Commands travel as one record whose unused fields are nil: few and small, none on a hot path. */
 export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).", {
   type: field(enumOf(COMMAND_TYPE), "what to do"),
@@ -172,6 +187,20 @@ export const COMMAND = record("Command", "An order to a datanode (spec 01 §10).
   priorities: field(
     optional(list(u8, 16)),
     "for createPipelineCommand: beside members; the highest is to lead (spec 03 §5.3)",
+  ),
+  deletedBlocks: field(optional(list(recordOf(DELETED_BLOCKS), 1024)), "for deleteBlocksCommand"),
+  sources: field(
+    optional(list(recordOf(COMMAND_SOURCE), 64)),
+    "for replicateContainerCommand and reconstructECContainersCommand",
+  ),
+  targets: field(
+    optional(list(recordOf(DATANODE_DETAILS), 64)),
+    "where to: one for replicateContainerCommand, for reconstructECContainersCommand one a missing index",
+  ),
+  missingIndexes: field(optional(list(u8, 64)), "for reconstructECContainersCommand"),
+  isLowPriority: field(
+    optional(bool),
+    "for replicateContainerCommand: not counted in the queue (spec 01 §4.4)",
   ),
 });
 export type Command = ValueOfRecord<typeof COMMAND>;
