@@ -1,0 +1,243 @@
+import { StrataError } from "../../../engine/core/errors.js";
+import { SAFE_INTEGER_MAX } from "../../../engine/core/ids.js";
+import type { Random } from "../../../engine/core/random.js";
+import type { ReportRows } from "../../../protocol/client/report-source.js";
+import { ROW_EMPTY_FLAG } from "../../../protocol/codec/report-rows.js";
+import { ProtoReader } from "../../../protocol/hadoop/proto-reader.js";
+import { OriginTable, UUID_TEXT_BYTES } from "./origin-table.js";
+import { RowBuffer } from "./row-buffer.js";
+import { afterVarint, varintAt } from "./varint.js";
+
+/** Fields of ContainerReplica by their tag: number × 8 + wire type (spec 12 §5.2). Of ContainerReports and
+ * IncrementalContainerReport, whose only field it is. */
+const REPLICA = 0x0a;
+const CONTAINER_ID = 0x08;
+const STATE = 0x10;
+const USED = 0x20;
+const KEY_COUNT = 0x28;
+const SEQUENCE_ID = 0x60;
+const ORIGIN = 0x6a;
+const REPLICA_INDEX = 0x70;
+const IS_EMPTY = 0x78;
+/** The only one of two bytes. */
+const CHECKSUM = 0x80;
+const CHECKSUM_SECOND = 0x01;
+/** Bits that the tag of a varint with a number below 16 does not have. */
+const NO_SHORT_VARINT = 0x87;
+
+const REPLICA_MESSAGE = "ContainerReplicaProto";
+const STATE_MAX = 7;
+/** What the tables of replicas hold (workers/pool/row-check.ts). */
+const UINT48_MAX = 2 ** 48 - 1;
+const UINT32_MAX = 2 ** 32 - 1;
+const INDEX_MAX = 14;
+const WORD = 2 ** 32;
+/** Origins beyond these count as not known: the dictionary of a full report shares a frame with its first
+ * rows, and that of an incremental one has a limit of its own (protocol/schema/messages.ts). */
+const ORIGINS_OF_FULL_MAX = 8192;
+const ORIGINS_OF_INCREMENTAL_MAX = 4096;
+
+/** Where the replicas of a report lie in a request: pairs of offsets, a pair for each ContainerReports or
+ * IncrementalContainerReport. */
+export type Ranges = readonly number[];
+
+/** Required fields that a replica lacks. */
+const NO_ID = 1;
+const NO_STATE = 2;
+
+/** Reads ContainerReplica messages straight into the rows of `protocol/codec/report-rows.ts` (spec 12 §9.3):
+ * one look at every byte, nothing allocated for a replica.
+ *
+ * Values that a row cannot hold come from datanodes with broken books. Each becomes the nearest one that it
+ * can; a replica whose container id cannot be is left out. Both are counted. */
+export class ReplicaRowReader {
+  readonly counters = { replicas: 0, leftOut: 0, mended: 0, sorted: 0 };
+  readonly #reader = new ProtoReader(REPLICA_MESSAGE);
+  /** For single fields of a replica, while the other one stands at its begin. */
+  readonly #fields = new ProtoReader(REPLICA_MESSAGE);
+  readonly #origins: OriginTable;
+  readonly #rows = new RowBuffer();
+
+  constructor(random: Random) {
+    this.#origins = new OriginTable(random);
+  }
+
+  /** The rows of a full report, with strictly ascending ids: of replicas with one id the last stays. `path`:
+   * the way to the replicas, for the text of an error. Undefined when it has more than `bytesMax` of rows.
+   * @throws StrataError PROTOBUF_MALFORMED, PROTOBUF_INCOMPLETE */
+  readFull(message: Uint8Array, ranges: Ranges, path: string, bytesMax: number): ReportRows | undefined {
+    this.#begin(ORIGINS_OF_FULL_MAX);
+    let count = 0;
+    for (let range = 0; range < ranges.length; range += 2) {
+      count = this.#readRange(message, ranges, range, path, count);
+      if (this.#rows.byteLength > bytesMax) return undefined;
+    }
+    if (!this.#rows.isAscending) this.counters.sorted++;
+    return this.#taken(this.#rows.sortedCopy());
+  }
+
+  /** The rows of incremental reports in their order; `path` leads to the reports.
+   * @throws StrataError PROTOBUF_MALFORMED, PROTOBUF_INCOMPLETE */
+  readIncremental(message: Uint8Array, ranges: Ranges, path: string): ReportRows {
+    this.#begin(ORIGINS_OF_INCREMENTAL_MAX);
+    for (let range = 0; range < ranges.length; range += 2) {
+      this.#readRange(message, ranges, range, `${path}[${range / 2}].report`, 0);
+    }
+    return this.#taken(this.#rows.copy());
+  }
+
+  #begin(originCountMax: number): void {
+    this.#rows.begin();
+    this.#origins.clear(originCountMax);
+  }
+
+  #taken(rows: Uint8Array): ReportRows {
+    return { rowBytes: this.#rows.rowBytes, rows, origins: this.#origins.take() };
+  }
+
+  /** How many replicas there are now, `index` with those before. */
+  #readRange(message: Uint8Array, ranges: Ranges, range: number, path: string, count: number): number {
+    const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+    const reader = this.#reader;
+    reader.begin(message, ranges[range] as number, ranges[range + 1] as number);
+    let index = count;
+    while (reader.hasMore()) {
+      const tag = reader.tag();
+      if (tag !== REPLICA) {
+        reader.skip(tag);
+        continue;
+      }
+      const length = reader.length();
+      const missing = this.#readReplica(message, view, reader.position, reader.position + length);
+      if (missing !== 0) throw incomplete(`${path}[${index}]`, missing);
+      reader.position += length;
+      index++;
+    }
+    return index;
+  }
+
+  /** Which required fields are missing. */
+  #readReplica(message: Uint8Array, view: DataView, start: number, end: number): number {
+    let missing = NO_ID | NO_STATE;
+    let id = 0;
+    let state = 0;
+    let used = 0;
+    let keyCount = 0;
+    let sequenceId = 0;
+    let origin = -1;
+    let replicaIndex = 0;
+    let isEmpty = 0;
+    let checksum = 0;
+    let checksumAt = 0;
+    let at = start;
+    while (at < end) {
+      const tag = message[at++] as number;
+      if (tag === ORIGIN && message[at] === UUID_TEXT_BYTES && at + UUID_TEXT_BYTES < end) {
+        origin = this.#origins.indexOf(message, view, at + 1);
+        at += 1 + UUID_TEXT_BYTES;
+        continue;
+      }
+      if (tag === CHECKSUM && message[at] === CHECKSUM_SECOND) checksumAt = ++at;
+      else if ((tag & NO_SHORT_VARINT) !== 0 || tag === 0) {
+        at = this.#afterUnknown(message, at - 1, end);
+        continue;
+      }
+      let value = message[at++] as number;
+      if (value >= 0x80) {
+        value = varintAt(message, at - 1);
+        at = afterVarint();
+      }
+      switch (tag) {
+        case CONTAINER_ID:
+          id = value;
+          missing &= ~NO_ID;
+          break;
+        case STATE:
+          // A number that is none of a state is a field that is not there (spec 12 §1).
+          if (value < 1 || value > STATE_MAX) break;
+          state = value;
+          missing &= ~NO_STATE;
+          break;
+        case USED:
+          used = value;
+          break;
+        case KEY_COUNT:
+          keyCount = value;
+          break;
+        case SEQUENCE_ID:
+          sequenceId = value;
+          break;
+        case REPLICA_INDEX:
+          replicaIndex = value;
+          break;
+        case IS_EMPTY:
+          isEmpty = value;
+          break;
+        case CHECKSUM:
+          checksum = value;
+          break;
+      }
+    }
+    if (at > end) throw cutOff();
+    if (missing !== 0) return missing;
+    this.counters.replicas++;
+    if (id < 1 || id > SAFE_INTEGER_MAX) {
+      this.counters.leftOut++;
+      return 0;
+    }
+    const stateByte = isEmpty === 0 ? state : state | ROW_EMPTY_FLAG;
+    const identity = this.#originIn(origin) | (stateByte << 16) | (this.#indexOf(replicaIndex) << 24);
+    const keys = this.#within(keyCount, UINT32_MAX);
+    this.#rows.add(id, this.#within(used, UINT48_MAX), this.#within(sequenceId, UINT48_MAX), keys, identity);
+    if (checksum !== 0) this.#addChecksum(message, checksum, checksumAt);
+    return 0;
+  }
+
+  /** `value`, or the nearest number that a row can hold. */
+  #within(value: number, maximum: number): number {
+    if (value >= 0 && value <= maximum) return value;
+    this.counters.mended++;
+    return value < 0 ? 0 : maximum;
+  }
+
+  /** What cannot be an index is none: the nearest one would be that of another replica. */
+  #indexOf(replicaIndex: number): number {
+    if (replicaIndex >= 0 && replicaIndex <= INDEX_MAX) return replicaIndex;
+    this.counters.mended++;
+    return 0;
+  }
+
+  #originIn(origin: number): number {
+    return origin >= 0 ? origin : this.#origins.indexOfNone();
+  }
+
+  #addChecksum(message: Uint8Array, value: number, at: number): void {
+    if (value > 0 && value <= SAFE_INTEGER_MAX) {
+      this.#rows.setChecksum(value | 0, (value / WORD) | 0);
+      return;
+    }
+    const reader = this.#fields;
+    reader.begin(message, at, message.length);
+    reader.halves();
+    this.#rows.setChecksum(reader.low, reader.high);
+  }
+
+  #afterUnknown(message: Uint8Array, at: number, end: number): number {
+    const reader = this.#fields;
+    reader.begin(message, at, end);
+    reader.skip(reader.tag());
+    return reader.position;
+  }
+}
+
+function cutOff(): StrataError {
+  return new StrataError("PROTOBUF_MALFORMED", { message: REPLICA_MESSAGE, reason: "a field is cut off" });
+}
+
+/** In the form of Java's parser. */
+function incomplete(path: string, missing: number): StrataError {
+  const fields: string[] = [];
+  if ((missing & NO_ID) !== 0) fields.push(`${path}.containerID`);
+  if ((missing & NO_STATE) !== 0) fields.push(`${path}.state`);
+  return new StrataError("PROTOBUF_INCOMPLETE", { fields: fields.join(", ") });
+}
