@@ -76,6 +76,11 @@ export class FullReport {
     return this.#connection.request("fullReportBegin", request, grant, Number.POSITIVE_INFINITY);
   }
 
+  /** Sends no more of it, and completes nothing: a newer report takes its place. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
   #granted({ reportId, chunksInFlightMax }: Grant): void {
     this.#reportId = reportId;
     this.#chunksInFlightMax = chunksInFlightMax;

@@ -11,7 +11,7 @@ import type { FrontContext } from "./front-context.js";
 
 const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
 const NOT_LEADER_EXCEPTION = "org.apache.hadoop.hdds.ratis.ServerNotLeaderException";
-const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
+export const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
 
 /** Status codes of the block protocol (spec 05 §1.7). A client knows them by their place in its own list, so
  * that no other number may be sent. */

@@ -1,5 +1,6 @@
 import type { FrontPort } from "../shared/front-settings.js";
 import { BlockProtocol } from "./block/block-protocol.js";
+import { DatanodeProtocol } from "./datanode/datanode-protocol.js";
 import type { FrontContext } from "./front-context.js";
 import { LocationProtocol } from "./location/location-protocol.js";
 import { ReconfigureProtocol } from "./location/reconfigure-protocol.js";
@@ -9,6 +10,6 @@ import type { HadoopProtocol } from "./rpc/call.js";
 export const PROTOCOLS: Readonly<Record<FrontPort, readonly ((context: FrontContext) => HadoopProtocol)[]>> =
   {
     client: [(context) => new LocationProtocol(context), (context) => new ReconfigureProtocol(context)],
-    datanode: [],
+    datanode: [(context) => new DatanodeProtocol(context)],
     block: [(context) => new BlockProtocol(context)],
   };

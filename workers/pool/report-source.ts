@@ -65,14 +65,3 @@ export interface ReportReceiver {
   /** A full report has been merged since the last `wantFullReport` and nothing was lost since. */
   fullReportComplete(slot: NodeSlot): boolean;
 }
-
-/** Rows of a source that cannot be paced by the peer: a gateway whose protocol delivers a full report at
- * once sorts it, holds it, and is asked for chunks as credit comes. */
-export interface ReportFeeder {
-  /** Bytes held for this report; they count against the memory limit of all held reports. */
-  readonly heldBytes: number;
-  /** The next chunk; its `rows` are valid until the next call. Undefined after the last one. */
-  next(): Omit<FullReportChunk, "reportId"> | undefined;
-  /** The report was dropped as a whole: free the rows. The node will be asked for another one. */
-  drop(): void;
-}

@@ -1,0 +1,130 @@
+import { StrataError } from "../../../engine/core/errors.js";
+import { operationNamed } from "../../../protocol/codec/operations.js";
+import { SCMDatanodeRequestSchema } from "../../../protocol/hadoop/generated/datanode_pb.js";
+import { decodeMessage } from "../../../protocol/hadoop/message.js";
+import { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
+import type { FrontContext } from "../front-context.js";
+import { bodyOf } from "../request-parts.js";
+import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
+import { GET_VERSION, REGISTER, SEND_HEARTBEAT, writeVersionAnswer } from "./answers.js";
+import { ContainerReportReader, type ContainerReports } from "./container-reports.js";
+import { Datanodes } from "./datanodes.js";
+import { fail, nameless } from "./failures.js";
+import { Heartbeats } from "./heartbeats.js";
+import { Registrations, registerRequest } from "./registrations.js";
+import { ReportOrders } from "./report-orders.js";
+import { datanodeOfPart, RequestScan } from "./request-scan.js";
+import { isSame } from "./same-bytes.js";
+import { heartbeatRequest } from "./small-reports.js";
+
+/** The generated code makes an object of every two bytes, at worst. */
+const ENVELOPE_BYTES_MAX = 4 * 1024 * 1024;
+const HEARTBEAT_CODEC = operationNamed("heartbeat").request;
+
+/** StorageContainerDatanodeProtocol: registrations, heartbeats, reports and commands of Java datanodes (spec
+ * 12 §5). To main each of them is a datanode that speaks Strata's own protocol. */
+export class DatanodeProtocol implements HadoopProtocol {
+  readonly name = "org.apache.hadoop.ozone.protocol.StorageContainerDatanodeProtocol";
+  readonly methods: ReadonlySet<string> = new Set(["submitRequest"]);
+  readonly #context: FrontContext;
+  readonly #datanodes: Datanodes;
+  readonly #registrations: Registrations;
+  readonly #heartbeats: Heartbeats;
+  readonly #reports: ContainerReportReader;
+  readonly #scan = new RequestScan();
+  readonly #writer = new ProtoWriter();
+
+  constructor(context: FrontContext) {
+    const { settings, clock, random } = context;
+    this.#context = context;
+    this.#datanodes = new Datanodes(context);
+    this.#registrations = new Registrations(this.#datanodes, settings.clusterId, this.#writer);
+    this.#heartbeats = new Heartbeats(this.#datanodes, new ReportOrders(clock), this.#writer);
+    this.#reports = new ContainerReportReader(settings.heldReportBytesMax, random);
+  }
+
+  handle(call: HadoopCall): void {
+    try {
+      this.#handle(call);
+    } catch (error) {
+      if (!(error instanceof StrataError)) throw error;
+      fail(call, error);
+    }
+  }
+
+  onCutOff(_method: string, partialBody: Uint8Array): void {
+    const uuid = datanodeOfPart(partialBody);
+    const datanode = uuid && this.#datanodes.get(uuid);
+    // A full report may have been in it, of which the datanode keeps nothing (spec 12 §7.1, §11).
+    if (datanode !== undefined) datanode.lacksReport = true;
+  }
+
+  stop(): void {
+    this.#datanodes.stop();
+  }
+
+  /** @throws StrataError in place of an answer */
+  #handle(call: HadoopCall): void {
+    const { body } = call;
+    this.#scan.scan(body);
+    const envelope = this.#scan.envelope(body);
+    if (this.#scan.isBare && this.#repeatedHeartbeat(call, envelope)) return;
+    if (envelope.length > ENVELOPE_BYTES_MAX) {
+      throw new StrataError("FRAME_TOO_LARGE", { bytes: envelope.length, limit: ENVELOPE_BYTES_MAX });
+    }
+    const request = decodeMessage(SCMDatanodeRequestSchema, envelope);
+    switch (request.cmdType) {
+      case GET_VERSION:
+        call.type = "GetVersion";
+        this.#version(call);
+        break;
+      case REGISTER: {
+        call.type = "Register";
+        const register = registerRequest(bodyOf(request.registerRequest, "registerRequest"));
+        this.#registrations.register(call, register, this.#reportsIn(body, "registerRequest"));
+        break;
+      }
+      case SEND_HEARTBEAT: {
+        call.type = "SendHeartbeat";
+        const sent = bodyOf(request.sendHeartbeatRequest, "sendHeartbeatRequest");
+        this.#heartbeat(call, envelope, HEARTBEAT_CODEC.encodeValue(heartbeatRequest(sent)));
+      }
+    }
+  }
+
+  #version(call: HadoopCall): void {
+    const { clusterId, scmId } = this.#context.settings;
+    writeVersionAnswer(this.#writer, clusterId, scmId);
+    call.reply(this.#writer.view());
+  }
+
+  /** True when it is the same as the datanode's last one, and on its way to main. */
+  #repeatedHeartbeat(call: HadoopCall, envelope: Uint8Array): boolean {
+    const uuid = this.#scan.sender(call.body);
+    const datanode = uuid && this.#datanodes.get(uuid);
+    if (datanode === undefined || !isSame(envelope, datanode.bareHeartbeat)) return false;
+    call.type = "SendHeartbeat";
+    const reports = this.#reportsIn(call.body, "sendHeartbeatRequest");
+    this.#heartbeats.beat(call, datanode, datanode.bareRequest, reports);
+    return true;
+  }
+
+  #heartbeat(call: HadoopCall, envelope: Uint8Array, request: Uint8Array): void {
+    const uuid = this.#scan.sender(call.body);
+    if (uuid === undefined) throw nameless();
+    const datanode = this.#datanodes.get(uuid);
+    if (datanode === undefined) {
+      this.#heartbeats.registerFirst(call, uuid);
+      return;
+    }
+    if (this.#scan.isBare) {
+      datanode.bareHeartbeat = envelope.slice();
+      datanode.bareRequest = request;
+    }
+    this.#heartbeats.beat(call, datanode, request, this.#reportsIn(call.body, "sendHeartbeatRequest"));
+  }
+
+  #reportsIn(body: Uint8Array, message: string): ContainerReports {
+    return this.#reports.read(body, this.#scan, message);
+  }
+}

@@ -1,0 +1,110 @@
+import { StrataError } from "../../../engine/core/errors.js";
+import { Fifo } from "../../../engine/core/fifo.js";
+import type { Uuid } from "../../../engine/core/uuid.js";
+import { DATANODE_PATH } from "../../../protocol/schema/messages.js";
+import type { MainConnection, MainLink } from "../main-connection.js";
+import { type ContainerReports, releaseReports } from "./container-reports.js";
+import { NodeReports } from "./node-reports.js";
+
+const CLIENT_NAME = "hadoop-datanode";
+/** Calls of one datanode that wait for an earlier one. It makes one at a time, and gives up what takes too
+ * long. */
+const WAITING_CALLS_MAX = 16;
+const EMPTY = new Uint8Array(0);
+
+/** The way to main of one datanode. */
+export interface DatanodeLink {
+  readonly connection: MainConnection;
+  readonly reports: NodeReports;
+  /** As main sees the datanode. */
+  readonly remoteAddress: string;
+}
+
+/** A datanode behind the front. Its connection to main lives on across its TCP connections: a Java datanode
+ * that beats every 30 s has a new one for each heartbeat (spec 12 §2.6). Its calls are made one after the
+ * other, from whatever connections they come (§8.3 rule 2). */
+export class Datanode {
+  readonly uuid: Uuid;
+  /** Of its last registration or heartbeat, and of the last gap between two. */
+  heardMs = 0;
+  gapMs = Number.NEGATIVE_INFINITY;
+  /** A full report got lost before main knew of it, or may have been. */
+  lacksReport = false;
+  /** The last heartbeat that carried nothing, as it came and as main gets it: most are the same. */
+  bareHeartbeat: Uint8Array = EMPTY;
+  bareRequest: Uint8Array = EMPTY;
+  readonly #main: MainLink;
+  readonly #waiting = new Fifo<() => void>();
+  #isBusy = false;
+  #link: DatanodeLink | undefined;
+
+  constructor(uuid: Uuid, main: MainLink) {
+    this.uuid = uuid;
+    this.#main = main;
+  }
+
+  /** Undefined when main does not know the datanode on a connection of ours. */
+  get link(): DatanodeLink | undefined {
+    return this.#link;
+  }
+
+  /** Makes `call` now, or when those before it have finished. False when too many wait already. */
+  run(call: () => void): boolean {
+    if (this.#isBusy) {
+      if (this.#waiting.length >= WAITING_CALLS_MAX) return false;
+      this.#waiting.push(call);
+      return true;
+    }
+    this.#isBusy = true;
+    call();
+    return true;
+  }
+
+  /** The present call has been answered. */
+  finished(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#isBusy = false;
+    else next();
+  }
+
+  /** The link of a datanode at `remoteAddress`, which a registration records: from another address it is a
+   * new one. */
+  linkFrom(remoteAddress: string): DatanodeLink {
+    if (this.#link?.remoteAddress === remoteAddress) return this.#link;
+    this.close(new StrataError("REPLACED_BY_NEW_CONNECTION"));
+    const connection: MainConnection = this.#main.connect(DATANODE_PATH, remoteAddress, CLIENT_NAME, () => {
+      if (this.#link?.connection === connection) this.#forgetLink();
+    });
+    const reports = new NodeReports(connection, (isComplete) => {
+      if (isComplete) this.lacksReport = false;
+    });
+    this.#link = { connection, reports, remoteAddress };
+    return this.#link;
+  }
+
+  /** Hands over the container reports of a request that main has answered. */
+  feed(reports: ContainerReports, fromRegistration: boolean): void {
+    const link = this.#link;
+    if (link === undefined || reports.isLost) {
+      this.lacksReport = true;
+      link?.reports.lost();
+      releaseReports(reports);
+      return;
+    }
+    // In one heartbeat the full report is the older one (spec 12 §7.1).
+    if (reports.full !== undefined) link.reports.full(reports.full, fromRegistration);
+    if (reports.incremental !== undefined) link.reports.incremental(reports.incremental);
+  }
+
+  close(reason: StrataError): void {
+    const link = this.#link;
+    this.#forgetLink();
+    link?.connection.close(reason);
+  }
+
+  /** Whoever comes without one is told to register. */
+  #forgetLink(): void {
+    this.#link?.reports.clear();
+    this.#link = undefined;
+  }
+}

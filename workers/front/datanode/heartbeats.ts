@@ -1,0 +1,123 @@
+import type { Uuid } from "../../../engine/core/uuid.js";
+import { operationNamed } from "../../../protocol/codec/operations.js";
+import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
+import type { ResponseOf } from "../../../protocol/schema/messages.js";
+import type { Command } from "../../../protocol/schema/records.js";
+import type { HadoopCall } from "../rpc/call.js";
+import { writeHeartbeatAnswer } from "./answers.js";
+import { type ContainerReports, releaseReports } from "./container-reports.js";
+import type { Datanode, DatanodeLink } from "./datanode.js";
+import type { Datanodes } from "./datanodes.js";
+import { fail, tooManyCalls } from "./failures.js";
+import type { ReportOrders } from "./report-orders.js";
+import { isSame } from "./same-bytes.js";
+
+type HeartbeatResponse = ResponseOf<"heartbeat">;
+
+const RESPONSE = operationNamed("heartbeat").response;
+const TAKE_BACK = operationNamed("takeBackCommands").request;
+const NO_COMMANDS: readonly Command[] = [];
+const REREGISTER: Command = { type: "reregisterCommand", commandId: 0, term: 0, deadlineMs: 0 };
+const ONLY_REREGISTER: readonly Command[] = [REREGISTER];
+
+/** Heartbeats: main's answer goes out first, then the container reports go to main (spec 12 §5.3, §8.1). */
+export class Heartbeats {
+  /** Commands that went back to main since their answer did not arrive. */
+  takenBackCount = 0;
+  readonly #datanodes: Datanodes;
+  readonly #orders: ReportOrders;
+  readonly #writer: ProtoWriter;
+  /** The last answer of main that gave no orders, as it came: most are the same. */
+  #idleBody: Uint8Array = new Uint8Array(0);
+  #idleTerm = 0;
+
+  constructor(datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
+    this.#datanodes = datanodes;
+    this.#orders = orders;
+    this.#writer = writer;
+  }
+
+  /** `request`: without container reports, as main gets it.
+   * @throws StrataError in place of an answer */
+  beat(call: HadoopCall, datanode: Datanode, request: Uint8Array, reports: ContainerReports): void {
+    this.#datanodes.beaten(datanode);
+    if (datanode.run(() => this.#send(call, datanode, request, reports))) return;
+    this.#lose(datanode, reports);
+    throw tooManyCalls();
+  }
+
+  /** Of a datanode that has no connection to main: after a start of ours, or a long silence of its own. */
+  registerFirst(call: HadoopCall, uuid: Uuid): void {
+    writeHeartbeatAnswer(this.#writer, uuid, 0, ONLY_REREGISTER);
+    call.reply(this.#writer.view());
+  }
+
+  #send(call: HadoopCall, datanode: Datanode, request: Uint8Array, reports: ContainerReports): void {
+    const { link } = datanode;
+    if (link === undefined) {
+      // The full report that comes with the registration makes up for these.
+      releaseReports(reports);
+      this.registerFirst(call, datanode.uuid);
+      datanode.finished();
+      return;
+    }
+    link.connection.requestEncoded("heartbeat", request, (body) => {
+      if (body instanceof Error) {
+        this.#lose(datanode, reports);
+        fail(call, body);
+      } else this.#answer(call, datanode, link, body, reports);
+      datanode.finished();
+    });
+  }
+
+  #answer(
+    call: HadoopCall,
+    datanode: Datanode,
+    link: DatanodeLink,
+    body: Uint8Array,
+    reports: ContainerReports,
+  ): void {
+    if (isSame(body, this.#idleBody) && !datanode.lacksReport) {
+      writeHeartbeatAnswer(this.#writer, datanode.uuid, this.#idleTerm, NO_COMMANDS);
+      call.reply(this.#writer.view());
+      datanode.feed(reports, false);
+      return;
+    }
+    const response = RESPONSE.decode(body, 0, body.length) as HeartbeatResponse;
+    const { term, commands, fullReportWanted } = response;
+    if (commands.length === 0 && !fullReportWanted) {
+      this.#idleBody = body.slice();
+      this.#idleTerm = term;
+    }
+    const isUnknown = commands.some(({ type }) => type === "reregisterCommand");
+    const isWanted = (fullReportWanted || datanode.lacksReport) && !link.reports.isReporting;
+    const isOrdered = isWanted && !isUnknown && !reports.hasFull && this.#orders.take(datanode);
+    writeHeartbeatAnswer(this.#writer, datanode.uuid, term, isOrdered ? [...commands, REREGISTER] : commands);
+    const takeBack = (): void => this.#takeBack(datanode, link, commands, isOrdered);
+    if (commands.length > 0 || isOrdered) call.onUndelivered = takeBack;
+    if (!call.reply(this.#writer.view())) takeBack();
+    if (isUnknown) releaseReports(reports);
+    else datanode.feed(reports, false);
+  }
+
+  /** The answer did not reach the datanode, which acknowledges nothing (spec 12 §8.2 H5). */
+  #takeBack(
+    datanode: Datanode,
+    { connection }: DatanodeLink,
+    commands: readonly Command[],
+    isOrdered: boolean,
+  ): void {
+    if (isOrdered) this.#orders.takeBack(datanode);
+    const undone = commands.filter(({ type }) => type !== "reregisterCommand");
+    if (undone.length === 0) return;
+    this.takenBackCount += undone.length;
+    // A connection that has ended has taken the datanode's queue with it, or main is gone.
+    connection.requestEncoded("takeBackCommands", TAKE_BACK.encodeValue({ commands: undone }), () => {});
+  }
+
+  /** The datanode sends again what it keeps of a heartbeat that failed: no full report (spec 12 §7.1). */
+  #lose(datanode: Datanode, reports: ContainerReports): void {
+    releaseReports(reports);
+    if (reports.hasFull) datanode.lacksReport = true;
+  }
+}
