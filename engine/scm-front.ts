@@ -1,4 +1,5 @@
 import { FrontTransport } from "../workers/pool/front-transport.js";
+import { type FrontFigures, NO_FIGURES } from "../workers/shared/front-figures.js";
 import type { FrontPorts } from "../workers/shared/front-records.js";
 import type { FrontSettings } from "../workers/shared/front-settings.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
@@ -33,9 +34,9 @@ export class ScmFront {
   #restart: Timer | undefined;
   #restartMs = RESTART_MS;
   #isStopping = false;
-  /** The last that it said. */
-  #figures = "{}";
-  restartCount = 0;
+  /** What it has counted, as it said last; from zero again after a restart. */
+  figures: FrontFigures = NO_FIGURES;
+  restarts = 0;
 
   constructor(parts: ScmFrontParts) {
     this.#parts = parts;
@@ -44,7 +45,7 @@ export class ScmFront {
       scheduler: parts.scheduler,
       onPorts: (ports) => this.#opened(ports),
       onFigures: (json) => {
-        this.#figures = json;
+        this.figures = JSON.parse(json) as FrontFigures;
       },
     });
   }
@@ -53,10 +54,6 @@ export class ScmFront {
   get ports(): FrontPorts {
     const { client, datanode, block } = this.#settings.listen;
     return { client: client.port, datanode: datanode.port, block: block.port };
-  }
-
-  get figures(): string {
-    return this.#figures;
   }
 
   /** Serves its connections by `rpc`. Throws LISTEN_FAILED. */
@@ -93,7 +90,7 @@ export class ScmFront {
       this.#link = undefined;
       this.#transport.detach();
       // Whoever waits for the first start is told why it failed.
-      if (this.#isStopping || (!hasStarted && this.restartCount === 0)) return;
+      if (this.#isStopping || (!hasStarted && this.restarts === 0)) return;
       this.#startAgain(error);
     });
     return link;
@@ -101,7 +98,7 @@ export class ScmFront {
 
   #startAgain(error: Error | undefined): void {
     const { logger, scheduler } = this.#parts;
-    this.restartCount++;
+    this.restarts++;
     logger.error("the Hadoop RPC gateway was lost: it is started again", { error, inMs: this.#restartMs });
     this.#restart = scheduler.after(this.#restartMs, () => this.#startWorker());
     this.#restartMs = Math.min(RESTART_MS_MAX, 2 * this.#restartMs);

@@ -1,6 +1,7 @@
 import type { ShardStatistics } from "../workers/pool/replica-store.js";
 import type { IntakeCounters, ReportIntake } from "../workers/pool/report-intake.js";
 import type { ShardSet } from "../workers/pool/shard-set.js";
+import type { CallFigures, FrontFigures } from "../workers/shared/front-figures.js";
 import type { AdminCounters } from "./admin/admin-services.js";
 import type { ClusterState } from "./cluster/cluster-state.js";
 import type { Containers } from "./cluster/containers/containers.js";
@@ -9,6 +10,7 @@ import type { NodeManager } from "./cluster/nodes/node-manager.js";
 import { nodeStatistics } from "./cluster/nodes/node-statistics.js";
 import type { PipelineTable } from "./cluster/pipelines/pipeline-table.js";
 import type { Placement } from "./cluster/placement/placement.js";
+import type { ScmFront } from "./scm-front.js";
 import type { Blocks } from "./services/block-services.js";
 import type { PipelineServices } from "./services/pipeline-services.js";
 import type { ScmServices } from "./services/scm-services.js";
@@ -275,4 +277,52 @@ export function addBlockMetrics(metrics: Metrics, { service, groups, supply }: B
       return [{ type: replication.type, config: printReplication(replication), id }, count] as const;
     }),
   );
+}
+
+const CALL_LABELS = ["protocol", "type"];
+
+/** What the Hadoop RPC gateway counts (spec 12 §8.3 rule 6). */
+export function addFrontMetrics(metrics: Metrics, front: Pick<ScmFront, "figures" | "restarts">): void {
+  const gauge = (name: keyof FrontFigures & string, help: string) => {
+    metrics.addGauge("hadoop", name, help, () => Number(front.figures[name]));
+  };
+  metrics.addGauge("hadoop", "restarts", "Restarts of the gateway's thread.", () => front.restarts);
+  gauge("connections", "Open connections.");
+  gauge("connectionsAccepted", "Connections accepted since the thread began.");
+  gauge("connectionsRefused", "Connections refused: too many, or wrong from the first bytes.");
+  gauge("connectionsTimedOut", "Connections closed because they were silent.");
+  gauge("connectionsWaiting", "Connections that are not read because too many requests have come in part.");
+  gauge("receivedBytes", "Bytes received.");
+  gauge("bufferedBytes", "Memory for requests that have not come whole.");
+  gauge("callsInProgress", "Calls without an answer.");
+  const ofCalls = (name: string, help: string, read: (call: CallFigures) => number) => {
+    metrics.addLabelledGauge("hadoop", name, help, CALL_LABELS, () =>
+      front.figures.calls.map((call) => [labelsOf(call), read(call)] as const),
+    );
+  };
+  ofCalls("calls", "Calls answered, errors too.", (call) => call.count);
+  ofCalls("callSeconds", "Time of all these calls together.", (call) => call.totalMs / 1000);
+  ofCalls("callRequestBytes", "Bytes of their requests.", (call) => call.requestBytes);
+  ofCalls("callResponseBytes", "Bytes of their answers.", (call) => call.responseBytes);
+  metrics.addLabelledGauge("hadoop", "errors", "Error answers by class.", [...CALL_LABELS, "class"], () =>
+    front.figures.calls.flatMap((call) =>
+      call.errors.map(([name, count]) => [{ ...labelsOf(call), class: simpleName(name) }, count] as const),
+    ),
+  );
+  metrics.addLabelledGauge("hadoop", "counters", "What protocols count beside.", ["protocol", "name"], () =>
+    front.figures.counters.flatMap(([protocol, counters]) =>
+      Object.entries(counters).map(
+        ([name, count]) => [{ protocol: simpleName(protocol), name }, count] as const,
+      ),
+    ),
+  );
+}
+
+function labelsOf({ protocol, type }: CallFigures): { readonly protocol: string; readonly type: string } {
+  return { protocol: simpleName(protocol), type };
+}
+
+/** Of a Java class. */
+function simpleName(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
 }

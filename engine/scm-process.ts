@@ -22,6 +22,7 @@ import {
   addClusterMetrics,
   addContainerMetrics,
   addContainerServiceMetrics,
+  addFrontMetrics,
   addNodeMetrics,
   addPipelineMetrics,
   addPlacementMetrics,
@@ -257,4 +258,5 @@ function addScmMetrics(metrics: Metrics, scm: Scm): void {
   addBlockMetrics(metrics, scm.services.blocks);
   addServiceMetrics(metrics, scm.services.manager);
   addContainerServiceMetrics(metrics, scm.services);
+  if (scm.front !== undefined) addFrontMetrics(metrics, scm.front);
 }

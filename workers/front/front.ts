@@ -56,12 +56,16 @@ export class Front implements EventedRole {
   async stop(): Promise<void> {
     this.#figures?.cancel();
     await this.#server.close();
-    for (const name of PORT_NAMES) for (const protocol of this.#protocols[name]) protocol.stop?.();
+    for (const protocol of this.#allProtocols) protocol.stop?.();
+  }
+
+  get #allProtocols(): readonly HadoopProtocol[] {
+    return PORT_NAMES.flatMap((name) => this.#protocols[name]);
   }
 
   /** Without room in the ring the next ones will tell. */
   #sendFigures(): void {
-    const json = Buffer.from(JSON.stringify(figuresOf(this.#server)));
+    const json = Buffer.from(JSON.stringify(figuresOf(this.#server, this.#allProtocols)));
     if (sendFrontRecord(this.#worker.sender, FRONT_RECORD.FIGURES, 0, 0, json)) this.#worker.publishLater();
   }
 }

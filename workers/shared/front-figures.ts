@@ -11,7 +11,22 @@ export interface FrontFigures {
   /** Connections that wait for room in it. */
   readonly connectionsWaiting: number;
   readonly calls: readonly CallFigures[];
+  /** What protocols count beside their calls. */
+  readonly counters: readonly (readonly [protocol: string, counters: Readonly<Record<string, number>>])[];
 }
+
+export const NO_FIGURES: FrontFigures = {
+  connectionsAccepted: 0,
+  connectionsRefused: 0,
+  connectionsTimedOut: 0,
+  receivedBytes: 0,
+  callsInProgress: 0,
+  connections: 0,
+  bufferedBytes: 0,
+  connectionsWaiting: 0,
+  calls: [],
+  counters: [],
+};
 
 export interface CallFigures {
   readonly protocol: string;

@@ -52,6 +52,8 @@ export interface HadoopProtocol {
   /** A connection broke in the middle of a request to this protocol: what had come of its body, at most the
    * first 4 KB, valid during the call only (spec 12 §11). */
   onCutOff?(method: string, partialBody: Uint8Array): void;
+  /** What it counts beside its calls, by name; told to main every second. */
+  readonly counters?: Readonly<Record<string, number>>;
   /** The thread is told to end; the listeners are closed. */
   stop?(): void;
 }
