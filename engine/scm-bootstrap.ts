@@ -114,7 +114,7 @@ async function ask<T>(
 /** Errors that the client has given up on after the time of one attempt; everything else it repeats by
  * itself, or nobody can help. */
 function mayPass(error: unknown): error is StrataError {
-  return error instanceof StrataError && error.code === "REQUEST_TIMEOUT";
+  return error instanceof StrataError && error.code === "NO_ANSWER";
 }
 
 function othersOf({ group }: Config): Address[] {

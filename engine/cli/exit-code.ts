@@ -80,7 +80,8 @@ export function printError(io: CommandIo, error: unknown): void {
     // The code belongs to the whole message, not to the last of several problems.
     const [headline = "", ...more] = error.message.split("\n");
     io.err([`strata: ${headline}${code === undefined ? "" : ` (${code})`}`, ...more].join("\n"));
-    if (code === "REQUEST_TIMEOUT" && error.cause instanceof Error) io.err(`strata: ${error.cause.message}`);
+    const isTimeout = code === "REQUEST_TIMEOUT" || code === "NO_ANSWER";
+    if (isTimeout && error.cause instanceof Error) io.err(`strata: ${error.cause.message}`);
     const nextStep = nextStepOf(error instanceof CommandError ? error.cause : error);
     if (nextStep !== undefined) io.err(`strata: ${nextStep}`);
     return;

@@ -262,6 +262,11 @@ export const ERRORS = {
     retry: "unknown",
     action: "The client library retries a mutation within its session, so that it happens once.",
   },
+  NO_ANSWER: unavailable(
+    321,
+    "no answer within {timeoutMs} ms",
+    "See whether the SCMs run and can be reached at their addresses, and ask again.",
+  ),
   LISTEN_FAILED: unavailable(
     307,
     "cannot listen on {address}: {reason}",

@@ -367,7 +367,9 @@ export class AdminCalls {
   #timedOut(call: Call): StrataError {
     const cause = call.lastError ?? this.#lastLoss;
     const options = cause === undefined ? {} : { cause };
-    return new StrataError("REQUEST_TIMEOUT", { timeoutMs: this.#timeoutMs }, options);
+    // Who only reads, or says what is to be, asks again.
+    const code = call.isMutation ? "REQUEST_TIMEOUT" : "NO_ANSWER";
+    return new StrataError(code, { timeoutMs: this.#timeoutMs }, options);
   }
 }
 

@@ -56,9 +56,9 @@ export type MutationRequest<N extends MutationName> = Omit<RequestOf<N>, keyof S
  * no answer. A mutation is carried out exactly once, through lost connections and changes of leader.
  *
  * Connects at the first call. Every call ends within `timeoutMs` of the options: with the answer, with the
- * SCM's refusal (RemoteError), or with a StrataError: REQUEST_TIMEOUT when the time was over (for a mutation:
- * it may have been carried out), FIELD_INVALID or FRAME_TOO_LARGE when the request cannot be sent at all,
- * OVERLOADED when too many calls wait, CONNECTION_LOST when the client was closed.
+ * SCM's refusal (RemoteError), or with a StrataError: NO_ANSWER when the time was over, REQUEST_TIMEOUT for a
+ * mutation, which may have been carried out; FIELD_INVALID or FRAME_TOO_LARGE when the request cannot be sent
+ * at all, OVERLOADED when too many calls wait, CONNECTION_LOST when the client was closed.
  *
  * `read` and `mutate` are the same for who must not wait on promises, or asks often. */
 export class AdminClient {

@@ -33,7 +33,13 @@ const BACKOFF = { initialMs: 10, maximumMs: 100 };
 const STATES = ["DECOMMISSIONING", "DECOMMISSIONED", "ENTERING_MAINTENANCE", "IN_MAINTENANCE"] as const;
 
 /** The call may have been carried out, or may still be. */
-const UNKNOWN_CODES = new Set(["REQUEST_TIMEOUT", "CONNECTION_LOST", "OUTCOME_UNKNOWN", "SESSION_EXPIRED"]);
+const UNKNOWN_CODES = new Set([
+  "REQUEST_TIMEOUT",
+  "NO_ANSWER",
+  "CONNECTION_LOST",
+  "OUTCOME_UNKNOWN",
+  "SESSION_EXPIRED",
+]);
 /** It was not, and will not be: a datanode that has not registered with the leader gets no intent. */
 const REFUSAL = "NO_SUCH_DATANODE";
 

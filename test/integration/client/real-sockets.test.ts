@@ -115,6 +115,6 @@ test("an endpoint where nobody listens ends a call at its timeout", async () => 
     clientName: "test 1.0",
     timeoutMs: 300,
   });
-  await rejects(client.scmInfo(), { code: "REQUEST_TIMEOUT" });
+  await rejects(client.scmInfo(), { code: "NO_ANSWER" });
   client.close();
 });

@@ -89,7 +89,7 @@ class World {
 }
 
 function timedOut(): StrataError {
-  return new StrataError("REQUEST_TIMEOUT", { timeoutMs: 5000 }, { cause: new Error("nobody is there") });
+  return new StrataError("NO_ANSWER", { timeoutMs: 5000 }, { cause: new Error("nobody is there") });
 }
 
 test("an SCM joins with the number that the group gives it, and begins with an empty log", async () => {
@@ -159,7 +159,7 @@ test("it waits for an answer, says so, and gives up in the end", async () => {
   const late = new World();
   late.failures.scmInfo.push(...Array.from({ length: 20 }, timedOut));
   const config = configOf("ozone.scm.info.wait.duration=12s");
-  await assert.rejects(late.run(1, undefined, config), { code: "REQUEST_TIMEOUT" });
+  await assert.rejects(late.run(1, undefined, config), { code: "NO_ANSWER" });
   assert.equal(late.clock.nowMs, 12_000);
 });
 
