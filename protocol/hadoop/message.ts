@@ -2,6 +2,7 @@ import type { DescMessage, MessageInitShape, MessageShape, MessageValidType } fr
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { StrataError } from "../../engine/core/errors.js";
 import { missingFields } from "./missing-fields.js";
+import { checkWire } from "./wire-check.js";
 
 /** The reader's limit, as Java has it. */
 const DEPTH_MAX = 100;
@@ -13,6 +14,7 @@ export function decodeMessage<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
 ): MessageValidType<Desc> {
+  checkWire(schema, bytes);
   let message: MessageShape<Desc>;
   try {
     message = fromBinary(schema, bytes, { recursionLimit: DEPTH_MAX });

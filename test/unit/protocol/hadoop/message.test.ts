@@ -93,7 +93,23 @@ test("bytes that are no message are refused with a code", () => {
   }
   assert.match(
     refusal(() => decodeMessage(InnerNodeSchema, deep)),
-    /maximum recursion depth of 100/,
+    /messages nest deeper than 100/,
+  );
+});
+
+test("an inner message that ends beyond the outer one, or a field of another type, is refused", () => {
+  // The inner length is 3 too long: the library alone would take the next field into the inner message.
+  assert.match(
+    refusal(() => decodeMessage(SCMDatanodeRequestSchema, hex("1a02 0a05 1001 0801"))),
+    /^PROTOBUF_MALFORMED /,
+  );
+  assert.match(
+    refusal(() => decodeMessage(PipelineSchema, hex("2a040a026162 3206 6162"))),
+    /^PROTOBUF_MALFORMED Pipeline is not valid protobuf: 6 bytes go beyond their message/,
+  );
+  assert.equal(
+    refusal(() => decodeMessage(KeyValueSchema, hex("0801"))),
+    "PROTOBUF_MALFORMED KeyValue is not valid protobuf: field 1 of KeyValue has wire type 0",
   );
 });
 
