@@ -2,12 +2,14 @@ import type { PipelineRecord } from "../../protocol/schema/records.js";
 import { WritableGroup } from "../cluster/blocks/writable-group.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
 import { isSameReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
-import { CONTAINER_STATE } from "../core/enums.js";
 import type { Uuid } from "../core/uuid.js";
 
 /** Owners of one configuration that are kept ready; another one takes the place of who has not asked for
  * longest. */
 const OWNER_COUNT_MAX = 64;
+/** Pipelines in the groups of one configuration together, 30 MB: where there are many pipelines, fewer owners
+ * are kept, so that nobody can fill the memory with names. */
+const PIPELINE_COUNT_MAX = 131_072;
 /** Another one takes the place of the oldest. */
 const CONFIG_COUNT_MAX = 64;
 
@@ -60,9 +62,7 @@ export class WritableGroups {
 
   /** Only if it is there. */
   known(replication: ReplicationConfig, owner: string): WritableGroup | undefined {
-    return this.#configs
-      .find((known) => isSameReplication(known.replication, replication))
-      ?.byOwner.get(owner);
+    return this.#ofConfig(replication)?.byOwner.get(owner);
   }
 
   visit(visit: (group: WritableGroup) => void): void {
@@ -84,18 +84,19 @@ export class WritableGroups {
   containerChanged(id: number): void {
     if (this.#configs.length === 0) return;
     const { containers } = this.#parts.cluster;
-    if (containers.table.state(id) !== CONTAINER_STATE.OPEN) {
-      this.visit((group) => group.detach(id));
-      return;
-    }
     const record = containers.get(id);
-    const pipelineId = record?.pipelineId;
-    if (record === undefined || pipelineId === undefined) return;
+    if (record === undefined) return;
     const group = this.known(record.replication, record.owner);
     if (group === undefined) return;
+    const { state, pipelineId } = record;
+    if (state !== "OPEN") group.detach(id);
+    else if (pipelineId !== undefined) this.#attach(group, pipelineId, id);
+  }
+
+  #attach(group: WritableGroup, pipelineId: Uuid, containerId: number): void {
     const pipeline = group.get(pipelineId) ?? this.#openPipeline(group, pipelineId);
     if (pipeline === undefined) return;
-    group.attach(pipeline, id);
+    group.attach(pipeline, containerId);
     this.#parts.onRoom(group);
   }
 
@@ -106,30 +107,42 @@ export class WritableGroups {
       return;
     }
     const record = this.#parts.cluster.pipelines.get(id);
-    if (record?.state !== "OPEN") {
-      this.visit((group) => group.remove(id));
-      return;
-    }
-    for (const { replication, byOwner } of this.#configs) {
-      if (!isSameReplication(replication, record.replication)) continue;
-      for (const group of byOwner.values()) {
+    for (const group of this.#groupsOf(record)) {
+      if (record?.state === "OPEN") {
         this.#addPipeline(group, id);
         this.#parts.onRoom(group);
-      }
+      } else group.remove(id);
     }
   }
 
   /** A pipeline's record or leader changed. */
   encodingChanged(id: Uuid | undefined): void {
     if (id === undefined) return;
-    this.visit((group) => {
+    for (const group of this.#groupsOf(this.#parts.cluster.pipelines.get(id))) {
       const pipeline = group.get(id);
       if (pipeline !== undefined) pipeline.encoded = undefined;
-    });
+    }
+  }
+
+  /** Those that the pipeline may be in: all, when there is nothing left that says. */
+  *#groupsOf(pipeline: PipelineRecord | undefined): Iterable<WritableGroup> {
+    for (const { replication, byOwner } of this.#configs) {
+      const isOf = pipeline === undefined || isSameReplication(replication, pipeline.replication);
+      if (isOf) yield* byOwner.values();
+    }
+  }
+
+  #ofConfig(replication: ReplicationConfig): OfConfig | undefined {
+    return this.#configs.find((known) => isSameReplication(known.replication, replication));
   }
 
   #add({ replication, byOwner }: OfConfig, owner: string): WritableGroup {
-    if (byOwner.size >= OWNER_COUNT_MAX) {
+    const open = this.#parts.cluster.pipelines.index.openOf(replication);
+    const ownerCountMax = Math.min(
+      OWNER_COUNT_MAX,
+      Math.floor(PIPELINE_COUNT_MAX / Math.max(1, open.length)),
+    );
+    while (byOwner.size > 0 && byOwner.size >= ownerCountMax) {
       // It is made anew when it asks again, from all pipelines: not who asks all the time.
       const groups = [...byOwner.values()];
       const leastUsed = groups.reduce((least, other) => (other.lastUse < least.lastUse ? other : least));
@@ -137,7 +150,6 @@ export class WritableGroups {
     }
     const group = new WritableGroup(replication, owner);
     byOwner.set(owner, group);
-    const open = this.#parts.cluster.pipelines.index.openOf(replication);
     this.madeCount += open.length;
     for (const { pipelineId } of open) this.#addPipeline(group, pipelineId);
     return group;

@@ -187,6 +187,20 @@ test("an owner that asks all the time is kept ready, however many others there a
   assert.equal(count, 64);
 });
 
+test("names of owners cannot fill the memory: where there are many pipelines, fewer owners are kept", () => {
+  const rig = new BlockRig().addPipelines(Array.from({ length: 8192 }, (_, i) => i + 1)).lead();
+  const group = rig.groups.of(ratis(3), "om");
+  for (let i = 0; i < 40; i++) {
+    rig.groups.of(ratis(3), `other${i}`);
+    assert.equal(rig.groups.of(ratis(3), "om"), group);
+  }
+  let pipelineCount = 0;
+  rig.groups.visit(({ pipelines }) => {
+    pipelineCount += pipelines.length;
+  });
+  assert.equal(pipelineCount, 16 * 8192);
+});
+
 test("blocks are spread evenly over the pipelines, whatever the batch", () => {
   for (const count of [1, 3, 32]) {
     const pipelines = [1, 2, 3, 4, 5, 6, 7, 8];
