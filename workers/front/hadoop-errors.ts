@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../engine/core/errors.js";
-import { StrataError } from "../../engine/core/errors.js";
+import { HADOOP_CLASS_BY_RETRY, StrataError } from "../../engine/core/errors.js";
 import type { RpcError } from "../../protocol/client/completion.js";
 import { RemoteError } from "../../protocol/codec/errors.js";
 import { Status } from "../../protocol/hadoop/generated/block_pb.js";
@@ -9,8 +9,6 @@ import type { FrontContext } from "./front-context.js";
 /** What Hadoop clients are told when something fails (spec 12 §3): which Java class decides whether they fail
  * at once, or try another SCM for up to ten minutes. */
 
-const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
-const NOT_LEADER_EXCEPTION = "org.apache.hadoop.hdds.ratis.ServerNotLeaderException";
 export const INVALID_MESSAGE_EXCEPTION = "com.google.protobuf.InvalidProtocolBufferException";
 
 /** Status codes of the block protocol (spec 05 §1.7). A client knows them by their place in its own list, so
@@ -42,14 +40,6 @@ const OWN_CLASS: {
 /** In the messages of both codes. */
 const MISSING_ID = /\S+(?= does not exist)/;
 
-/** "Not now": the client comes back after its pause of two seconds, to us. */
-const COME_BACK: ReadonlySet<string> = new Set<ErrorCode>([
-  "NOT_READY",
-  "OVERLOADED",
-  "AUDIT_FULL",
-  "SHARD_UNAVAILABLE",
-]);
-const GO_ELSEWHERE: ReadonlySet<string> = new Set<ErrorCode>(["NOT_LEADER", "SHUTTING_DOWN"]);
 const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["PROTOBUF_INCOMPLETE", "PROTOBUF_MALFORMED"]);
 
 /** What a client is to do about a failure. */
@@ -71,15 +61,14 @@ export function failureOf(error: unknown, port: RedirectedPort, context: FrontCo
     const message = error instanceof Error ? error.message : String(error);
     return { kind: "refusal", status: "INTERNAL_ERROR", name: "INTERNAL_ERROR", message };
   }
-  if (COME_BACK.has(error.code)) {
-    const { hostName } = context.settings;
-    return {
-      kind: "redirect",
-      message: notLeaderText(context, { host: hostName, port: context.ports[port] }),
-    };
-  }
-  if (GO_ELSEWHERE.has(error.code)) {
+  // Ozone Manager looks for this very code.
+  const isDomain = error.code === "SAFE_MODE_EXCEPTION";
+  if (error.retry === "elsewhere" || error.code === "SHUTTING_DOWN") {
     return { kind: "redirect", message: notLeaderText(context, leaderOf(error, port)) };
+  }
+  if (error.retry === "later" && !isDomain) {
+    const own = { host: context.settings.hostName, port: context.ports[port] };
+    return { kind: "redirect", message: notLeaderText(context, own) };
   }
   if (UNREADABLE.has(error.code)) return { kind: "unreadable", message: error.message };
   if (error.retry === "unknown") {
@@ -100,7 +89,7 @@ export function failureOf(error: unknown, port: RedirectedPort, context: FrontCo
 export function exceptionOf(failure: Failure): { readonly className: string; readonly message: string } {
   switch (failure.kind) {
     case "redirect":
-      return { className: NOT_LEADER_EXCEPTION, message: failure.message };
+      return { className: HADOOP_CLASS_BY_RETRY.elsewhere, message: failure.message };
     case "unreadable":
       return { className: INVALID_MESSAGE_EXCEPTION, message: failure.message };
     case "refusal": {
@@ -108,7 +97,7 @@ export function exceptionOf(failure: Failure): { readonly className: string; rea
       const own = OWN_CLASS[status];
       const id = MISSING_ID.exec(message)?.[0];
       if (own === undefined || id === undefined) {
-        return { className: SCM_EXCEPTION, message: `${name}: ${message}` };
+        return { className: HADOOP_CLASS_BY_RETRY.never, message: `${name}: ${message}` };
       }
       return { className: own.className, message: own.text(id) };
     }

@@ -2,16 +2,19 @@ import { StrataError } from "../../engine/core/errors.js";
 import type { Timer } from "../../engine/core/scheduler.js";
 import type { RpcError } from "../../protocol/client/completion.js";
 import type { OperationName, RequestOf, ResponseOf } from "../../protocol/schema/messages.js";
-import { ADMIN_PATH } from "../../protocol/schema/messages.js";
+import { ADMIN_PATH, HELLO_REQUEST } from "../../protocol/schema/messages.js";
 import type { FrontContext } from "./front-context.js";
 import type { MainConnection } from "./main-connection.js";
 
 /** Callers that have something under way at a time: a cluster has a handful. More are told to come back. */
 const CONNECTION_COUNT_MAX = 256;
 const IDLE_MS = 60_000;
+/** As of `clientName`, which audit lines show as the user. */
+const USER_LENGTH_MAX = HELLO_REQUEST.fields.clientName.type.lengthMax;
 
 export interface Caller {
   readonly user: string;
+  readonly realUser: string | undefined;
   readonly remoteAddress: string;
 }
 
@@ -107,7 +110,8 @@ export class MainConnections {
     return this.#count;
   }
 
-  of({ user, remoteAddress }: Caller): CallerConnection {
+  of({ user: effectiveUser, realUser, remoteAddress }: Caller): CallerConnection {
+    const user = realUser === undefined ? effectiveUser : `${effectiveUser} via ${realUser}`;
     const known = this.#byUser.get(user)?.get(remoteAddress);
     const connection = known?.isOpen === true ? known : this.#open(user, remoteAddress);
     connection.lastUsedMs = this.#context.clock.monotonicMs();
@@ -125,9 +129,8 @@ export class MainConnections {
     if (this.#count >= CONNECTION_COUNT_MAX) this.#closeIdle(0);
     if (this.#count >= CONNECTION_COUNT_MAX)
       throw new StrataError("OVERLOADED", { reason: "too many callers" });
-    const clientName = `${user} (Hadoop RPC)`.slice(0, 255);
     const connection = new CallerConnection(
-      this.#context.main.connect(ADMIN_PATH, remoteAddress, clientName, () => {
+      this.#context.main.connect(ADMIN_PATH, remoteAddress, user.slice(0, USER_LENGTH_MAX), () => {
         this.#forget(user, remoteAddress, connection);
       }),
     );
