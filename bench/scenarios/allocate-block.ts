@@ -1,6 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { FleetRunner } from "../fleet/fleet-runner.js";
 import type { FleetPlanOptions } from "../fleet/plan.js";
+import { whenAtRest } from "../harness/at-rest.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure, type Window } from "../harness/cpu-window.js";
 import { type Figure, median } from "../harness/figure.js";
@@ -74,7 +74,7 @@ async function start({ directory }: BenchContext, pipelineCount: number): Promis
     const intervals = { heartbeatIntervalMs: HEARTBEAT_MS, incrementalIntervalMs: 0 };
     await fleet.start({ endpoints: [scm.endpoint], plan, ...intervals }, 1);
     await addPipelines(scm.endpoint, plan, { count: pipelineCount, seed: 1 });
-    await pause(WARM_UP_SECONDS * 1000);
+    await whenAtRest(scm);
     return { scm, stop };
   } catch (error) {
     await stop();

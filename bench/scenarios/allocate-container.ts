@@ -1,6 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { FleetRunner } from "../fleet/fleet-runner.js";
 import type { FleetPlanOptions } from "../fleet/plan.js";
+import { whenAtRest } from "../harness/at-rest.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import { measure } from "../harness/cpu-window.js";
 import { type Figure, median } from "../harness/figure.js";
@@ -13,7 +13,6 @@ const PIPELINES = 1000;
 const HEARTBEAT_MS = 30_000;
 const CONNECTIONS = 64;
 const SECONDS = 4;
-const WARM_UP_SECONDS = 2;
 const RUNS = 3;
 
 /** Containers created one a call, each durable before its answer; datanodes have room for all of them. */
@@ -30,7 +29,7 @@ export const allocateContainer: Bench = {
       const intervals = { heartbeatIntervalMs: HEARTBEAT_MS, incrementalIntervalMs: 0 };
       await fleet.start({ endpoints: [scm.endpoint], plan, ...intervals }, 1);
       await addPipelines(scm.endpoint, plan, { count: PIPELINES, seed: 1 });
-      await pause(WARM_UP_SECONDS * 1000);
+      await whenAtRest(scm);
       const rates: number[] = [];
       const latenciesMs: number[] = [];
       const cpuUs: number[] = [];
