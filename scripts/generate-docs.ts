@@ -49,8 +49,10 @@ travels on the wire. The source of this page is \`engine/core/errors.ts\`.
 ${RETRY_ADVICE.map(adviceRow).join("\n")}
 
 "Hadoop class" is the exception by which a client of the Hadoop RPC protocols decides the same.
-SAFE_MODE_EXCEPTION is of the first class for them, and what is not found has classes of its own; Ozone Manager
-gets codes in the envelope.
+SAFE_MODE_EXCEPTION is of the first class for them, what is not found has classes of its own, and Ozone
+Manager gets codes in the envelope.
+
+${tables.join("\n\n")}
 `;
 }
 
