@@ -42,7 +42,7 @@ export class ReportPath {
     onChanged: () => {},
   });
 
-  constructor(containerCount: number) {
+  constructor(containerCount: number, state: number = CONTAINER_STATE.CLOSED) {
     const noTimer = { cancel: (): void => {} };
     this.shards = new ShardSet({
       workers: this.#workers,
@@ -82,7 +82,7 @@ export class ReportPath {
     const ratis = { type: REPLICATION_TYPE.RATIS, dataCount: 0, indexCount: 0 };
     this.shards.setReplicationFacts(RATIS_NUMBER, ratis);
     for (let stripe = 0; stripe <= stripeOf(containerCount); stripe++) {
-      this.shards.addStripe(stripe, knownContainers(stripe));
+      this.shards.addStripe(stripe, knownContainers(stripe, state));
     }
   }
 
@@ -139,15 +139,15 @@ export class ReportPath {
   }
 }
 
-/** Closed containers with the figures that the plan's replicas report. */
-function knownContainers(stripe: number): SharedArrayBuffer {
+/** Containers with the figures that the plan's replicas report. */
+function knownContainers(stripe: number, state: number): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(STRIPE_ROWS * CONTAINER_ROW.rowBytes);
   const view = new DataView(buffer);
   const { fields, rowBytes } = CONTAINER_ROW;
   for (let offset = 0; offset < STRIPE_ROWS; offset++) {
     const at = offset * rowBytes;
     const id = stripe * STRIPE_ROWS + offset;
-    view.setUint8(at + fields.state.offset, CONTAINER_STATE.CLOSED);
+    view.setUint8(at + fields.state.offset, state);
     view.setUint16(at + fields.replication.offset, RATIS_NUMBER, true);
     view.setFloat64(at + fields.usedBytes.offset, usedBytesOf(id), true);
     view.setFloat64(at + fields.keyCount.offset, keyCountOf(id), true);

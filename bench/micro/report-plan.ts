@@ -27,6 +27,13 @@ export function keyCountOf(id: number): number {
   return id & 0xffff;
 }
 
+interface Shown {
+  readonly state: number;
+  /** Added to the used bytes; to the other numbers. */
+  readonly used: number;
+  readonly written: number;
+}
+
 /** A cluster that is computed, not stored: three replicas of each of the containers 1 … n, spread so that
  * a node's ids have gaps without a pattern. In each block of nodeCount / 3 containers every node has one. */
 export class ReportPlan {
@@ -40,8 +47,17 @@ export class ReportPlan {
     this.rowCount = Math.floor((containerCount * 3) / nodeCount);
   }
 
-  /** Rows of a node's full report, ascending; `change` is added to the used bytes. */
+  /** Rows of a node's full report, ascending: closed replicas; `change` is added to the used bytes. */
   rowsOf(node: number, change: number): Uint8Array {
+    return this.#rows(node, { state: REPLICA_STATE.CLOSED, used: change, written: 0 });
+  }
+
+  /** The same of replicas that are written to: all their numbers grow. */
+  openRowsOf(node: number, change: number): Uint8Array {
+    return this.#rows(node, { state: REPLICA_STATE.OPEN, used: change, written: change });
+  }
+
+  #rows(node: number, { state, used, written }: Shown): Uint8Array {
     const frame = new Uint8Array(FRAME_OFFSET + this.rowCount * ROW_BYTES);
     const rows = frame.subarray(FRAME_OFFSET);
     const view = new DataView(frame.buffer, FRAME_OFFSET);
@@ -49,11 +65,11 @@ export class ReportPlan {
       const at = row * ROW_BYTES;
       const id = this.idOf(node, row);
       view.setFloat64(at + ROW_ID, id, true);
-      view.setFloat64(at + ROW_USED_BYTES, usedBytesOf(id) + change, true);
-      view.setFloat64(at + ROW_SEQUENCE_ID, sequenceIdOf(id), true);
-      view.setUint32(at + ROW_KEY_COUNT, keyCountOf(id), true);
+      view.setFloat64(at + ROW_USED_BYTES, usedBytesOf(id) + used, true);
+      view.setFloat64(at + ROW_SEQUENCE_ID, sequenceIdOf(id) + written, true);
+      view.setUint32(at + ROW_KEY_COUNT, keyCountOf(id) + written, true);
       view.setUint16(at + ROW_ORIGIN, 0, true);
-      view.setUint8(at + ROW_STATE, REPLICA_STATE.CLOSED);
+      view.setUint8(at + ROW_STATE, state);
       view.setUint8(at + ROW_REPLICA_INDEX, 0);
     }
     return rows;

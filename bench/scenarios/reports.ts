@@ -67,6 +67,8 @@ export const fullReport: Bench = {
   async run({ print }: BenchContext): Promise<readonly Figure[]> {
     const times = fullReportTimes(COLD_CONTAINERS);
     print(`new replicas: shard ${times.shardAdded.toFixed(1)} ns`);
+    const inTurns = `closed ${times.shardInTurns.toFixed(1)}, open ${times.shardOpenInTurns.toFixed(1)} ns`;
+    print(`all three replicas changed in turns: shard, ${inTurns}`);
     const incremental = incrementalReportTimes(INCREMENTAL_ROWS);
     const entry = `main ${incremental.main.toFixed(0)} ns, shard ${incremental.shard.toFixed(0)} ns`;
     print(`incremental entry, without the socket: ${entry}`);
