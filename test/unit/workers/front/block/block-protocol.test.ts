@@ -389,3 +389,17 @@ test("each caller has a connection of its own, and one that rests is closed", as
   await callOf(protocol, body, { user: "om" });
   assert.equal(main.openCount, 2);
 });
+
+test("of many callers those that rest are closed, and a busy crowd is told to come back", async () => {
+  const { main, protocol } = setUp();
+  const body = encodeMessage(SCMBlockLocationRequestSchema, SEND);
+  main.answers.allocateBlocks = () => ({ blocks: [], pipelines: [] });
+  for (let i = 0; i < 300; i++) await callOf(protocol, body, { user: `om${i}` });
+  assert.ok(main.openCount <= 256, `${main.openCount} are open`);
+  const crowd = Array.from({ length: 300 }, (_, i) => callOf(protocol, body, { user: `busy${i}` }));
+  const outcomes = await Promise.all(crowd);
+  assert.ok(main.openCount <= 256, `${main.openCount} are open`);
+  const refused = outcomes.filter((outcome) => "className" in outcome);
+  assert.equal(refused.length, 300 - 256);
+  assert.match(JSON.stringify(refused[0]), /ServerNotLeaderException.*Suggested leader is Server:scm1/);
+});

@@ -284,7 +284,7 @@ test("closing leaves OK out and tells what was closed before", async () => {
   const { status } = SCMCloseContainerResponseProtoSchema.field;
   main.answers.closeContainer = () => ({ status: "OK" });
   const ok = (await answer(Type.CloseContainer, close)).scmCloseContainerResponse;
-  assert.ok(ok !== undefined && !isFieldSet(ok, status));
+  assert.ok(ok !== undefined && !isFieldSet(ok, status) && ok.$unknown === undefined);
   main.answers.closeContainer = () => ({ status: "CONTAINER_ALREADY_CLOSED" });
   assert.equal((await answer(Type.CloseContainer, close)).scmCloseContainerResponse?.status, 2);
   main.answers.closeContainer = () => ({ status: "CONTAINER_ALREADY_CLOSING" });
