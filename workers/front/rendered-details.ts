@@ -35,7 +35,8 @@ export function writeDetailsFields(writer: ProtoWriter, details: DatanodeDetails
   if (certSerialId !== undefined) writer.text(5, certSerialId);
   if (networkName !== undefined && networkName !== "") writer.text(6, networkName);
   if (networkLocation !== undefined && networkLocation !== "") writer.text(7, networkLocation);
-  if (persistedOpState !== undefined) writer.number(8, OPERATIONAL_STATE[persistedOpState]);
+  // A datanode does not tell it at its first start; the reference fills it in when it registers.
+  writer.number(8, OPERATIONAL_STATE[persistedOpState ?? "IN_SERVICE"]);
   writer.number(9, details.persistedOpStateExpiry ?? 0);
   writer.number(10, details.currentVersion ?? OLDEST_DATANODE_VERSION);
   writer.uuid(100, details.uuid);

@@ -141,7 +141,7 @@ test("ports are left out by the call and by the client's version, unknown ones a
   assert.deepEqual(portsOf("oldestIo"), expected(["RATIS", "STANDALONE"]));
 });
 
-test("details that a datanode did not tell are absent, but for its version and expiry", () => {
+test("details that a datanode did not tell are absent, but for its version and state", () => {
   const bare = { uuid: uuidOf(9), ipAddress: "10.0.0.9", hostName: "dn9", ports: [] };
   const pipeline = { ...RATIS, members: [{ details: bare, replicaIndex: 0 }] };
   const expected = encodeMessage(PipelineSchema, {
@@ -150,6 +150,7 @@ test("details that a datanode did not tell are absent, but for its version and e
         uuid: uuidOf(9),
         ipAddress: "10.0.0.9",
         hostName: "dn9",
+        persistedOpState: 1,
         persistedOpStateExpiry: 0n,
         currentVersion: 1,
         uuid128: wireUuid(9),
