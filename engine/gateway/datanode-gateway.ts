@@ -6,7 +6,7 @@ import {
   type ResponseOf,
 } from "../../protocol/schema/messages.js";
 import type { Command, DatanodeDetails } from "../../protocol/schema/records.js";
-import type { PeerAddress } from "../cluster/nodes/node-types.js";
+import type { LeaderView, PeerAddress } from "../cluster/nodes/node-types.js";
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
 import type { NodeSlot } from "../core/ids.js";
@@ -152,7 +152,7 @@ export class DatanodeGateway {
     const { uuid, slot } = datanodeOf(session);
     if (uuid === undefined || slot === undefined) {
       // After an outage of the SCM a datanode sends the heartbeats that it has kept, before anything else.
-      answer.done(REGISTER_FIRST);
+      answer.done(registerFirst(leader()));
       return;
     }
     const outcome = nodes.heartbeat(uuid, request, leader(), clock.monotonicMs());
@@ -259,6 +259,10 @@ export class DatanodeGateway {
 const EMPTY = {};
 
 /** What a datanode is told that has not registered on its connection (spec 01 §4.2 step 1). */
+function registerFirst({ isLeader, term }: LeaderView): ResponseOf<"heartbeat"> {
+  return { ...REGISTER_FIRST, term: isLeader ? term : 0 };
+}
+
 const REGISTER_FIRST: ResponseOf<"heartbeat"> = {
   term: 0,
   fullReportWanted: false,

@@ -172,11 +172,13 @@ test("a report of forty thousand replicas is merged while heartbeats go on", asy
 
 test("a datanode that the SCM does not know is told to register, and its reports do not count", async () => {
   const datanode = new HadoopDatanode(port);
-  const { datanodeUUID, commands } = await datanode.heartbeat({ containerReport: { reports: [replica(1)] } });
+  const answer = await datanode.heartbeat({ containerReport: { reports: [replica(1)] } });
+  const { datanodeUUID, commands, term } = answer;
   assert.equal(datanodeUUID, datanode.uuid);
+  assert.equal(term, BigInt((await admin.scmRoles()).term ?? 0));
   assert.deepEqual(
-    commands.map(({ commandType }) => commandType),
-    [Type.reregisterCommand],
+    commands.map((command) => [command.commandType, command.term]),
+    [[Type.reregisterCommand, term]],
   );
   await datanode.register();
   await holds(datanode, []);

@@ -35,11 +35,11 @@ export class DatanodeProtocol implements HadoopProtocol {
   readonly #writer = new ProtoWriter();
 
   constructor(context: FrontContext) {
-    const { settings, clock, random } = context;
+    const { settings, clock, random, main } = context;
     this.#context = context;
     this.#datanodes = new Datanodes(context);
     this.#registrations = new Registrations(this.#datanodes, settings.clusterId, this.#writer);
-    this.#heartbeats = new Heartbeats(this.#datanodes, new ReportOrders(clock), this.#writer);
+    this.#heartbeats = new Heartbeats(main, this.#datanodes, new ReportOrders(clock), this.#writer);
     this.#reports = new ContainerReportReader(settings.heldReportBytesMax, random);
   }
 
@@ -60,7 +60,9 @@ export class DatanodeProtocol implements HadoopProtocol {
   }
 
   stop(): void {
-    this.#datanodes.stop();
+    const reason = new StrataError("CONNECTION_LOST", { reason: "the front stops" });
+    this.#datanodes.stop(reason);
+    this.#heartbeats.stop(reason);
   }
 
   /** @throws StrataError in place of an answer */
@@ -114,7 +116,7 @@ export class DatanodeProtocol implements HadoopProtocol {
     if (uuid === undefined) throw nameless();
     const datanode = this.#datanodes.get(uuid);
     if (datanode === undefined) {
-      this.#heartbeats.registerFirst(call, uuid);
+      this.#heartbeats.stranger(call, uuid, request);
       return;
     }
     if (this.#scan.isBare) {

@@ -54,20 +54,24 @@ export class Datanodes {
     datanode.heardMs = nowMs;
   }
 
-  stop(): void {
+  stop(reason: StrataError): void {
     this.#clock.stop();
-    for (const datanode of this.#byUuid.values()) this.#close(datanode, "the front stops");
+    for (const datanode of this.#byUuid.values()) this.#close(datanode, reason);
   }
 
   #closeDead(): void {
     const deadMs = this.#clock.nowMs() - this.#context.settings.deadIntervalMs;
     for (const datanode of this.#byUuid.values()) {
-      if (datanode.heardMs < deadMs) this.#close(datanode, "the datanode is silent");
+      if (datanode.heardMs < deadMs) this.#close(datanode, silent());
     }
   }
 
-  #close(datanode: Datanode, reason: string): void {
+  #close(datanode: Datanode, reason: StrataError): void {
     this.#byUuid.delete(datanode.uuid);
-    datanode.close(new StrataError("CONNECTION_LOST", { reason }));
+    datanode.close(reason);
   }
+}
+
+function silent(): StrataError {
+  return new StrataError("CONNECTION_LOST", { reason: "the datanode is silent" });
 }

@@ -1,8 +1,10 @@
+import type { StrataError } from "../../../engine/core/errors.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import { operationNamed } from "../../../protocol/codec/operations.js";
 import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
-import type { ResponseOf } from "../../../protocol/schema/messages.js";
+import { DATANODE_PATH, type ResponseOf } from "../../../protocol/schema/messages.js";
 import type { Command } from "../../../protocol/schema/records.js";
+import type { MainConnection, MainLink } from "../main-connection.js";
 import type { HadoopCall } from "../rpc/call.js";
 import { writeHeartbeatAnswer } from "./answers.js";
 import { type ContainerReports, releaseReports } from "./container-reports.js";
@@ -18,20 +20,22 @@ const RESPONSE = operationNamed("heartbeat").response;
 const TAKE_BACK = operationNamed("takeBackCommands").request;
 const NO_COMMANDS: readonly Command[] = [];
 const REREGISTER: Command = { type: "reregisterCommand", commandId: 0, term: 0, deadlineMs: 0 };
-const ONLY_REREGISTER: readonly Command[] = [REREGISTER];
 
 /** Heartbeats: main's answer goes out first, then the container reports go to main (spec 12 §5.3, §8.1). */
 export class Heartbeats {
   /** Commands that went back to main since their answer did not arrive. */
   takenBackCount = 0;
+  readonly #main: MainLink;
   readonly #datanodes: Datanodes;
   readonly #orders: ReportOrders;
   readonly #writer: ProtoWriter;
   /** The last answer of main that gave no orders, as it came: most are the same. */
   #idleBody: Uint8Array = new Uint8Array(0);
   #idleTerm = 0;
+  #strangers: MainConnection | undefined;
 
-  constructor(datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
+  constructor(main: MainLink, datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
+    this.#main = main;
     this.#datanodes = datanodes;
     this.#orders = orders;
     this.#writer = writer;
@@ -46,10 +50,25 @@ export class Heartbeats {
     throw tooManyCalls();
   }
 
-  /** Of a datanode that has no connection to main: after a start of ours, or a long silence of its own. */
-  registerFirst(call: HadoopCall, uuid: Uuid): void {
-    writeHeartbeatAnswer(this.#writer, uuid, 0, ONLY_REREGISTER);
-    call.reply(this.#writer.view());
+  /** Of a datanode that has no connection to main: after a start of ours, or a long silence of its own. Main
+   * tells the term, and a connection that nobody registered on that all such datanodes must register. */
+  stranger(call: HadoopCall, uuid: Uuid, request: Uint8Array): void {
+    this.#strangers ??= this.#main.connect(DATANODE_PATH, "", "hadoop-strangers", () => {
+      this.#strangers = undefined;
+    });
+    this.#strangers.requestEncoded("heartbeat", request, (body) => {
+      if (body instanceof Error) {
+        fail(call, body);
+        return;
+      }
+      const { term, commands } = decodeAnswer(body);
+      writeHeartbeatAnswer(this.#writer, uuid, term, commands);
+      call.reply(this.#writer.view());
+    });
+  }
+
+  stop(reason: StrataError): void {
+    this.#strangers?.close(reason);
   }
 
   #send(call: HadoopCall, datanode: Datanode, request: Uint8Array, reports: ContainerReports): void {
@@ -57,7 +76,7 @@ export class Heartbeats {
     if (link === undefined) {
       // The full report that comes with the registration makes up for these.
       releaseReports(reports);
-      this.registerFirst(call, datanode.uuid);
+      this.stranger(call, datanode.uuid, request);
       datanode.finished();
       return;
     }
@@ -83,8 +102,7 @@ export class Heartbeats {
       datanode.feed(reports, false);
       return;
     }
-    const response = RESPONSE.decode(body, 0, body.length) as HeartbeatResponse;
-    const { term, commands, fullReportWanted } = response;
+    const { term, commands, fullReportWanted } = decodeAnswer(body);
     if (commands.length === 0 && !fullReportWanted) {
       this.#idleBody = body.slice();
       this.#idleTerm = term;
@@ -120,4 +138,8 @@ export class Heartbeats {
     releaseReports(reports);
     if (reports.hasFull) datanode.lacksReport = true;
   }
+}
+
+function decodeAnswer(body: Uint8Array): HeartbeatResponse {
+  return RESPONSE.decode(body, 0, body.length) as HeartbeatResponse;
 }
