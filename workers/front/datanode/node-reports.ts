@@ -80,7 +80,6 @@ export class NodeReports {
   }
 
   #ended(feeding: Feeding, isComplete: boolean): void {
-    if (this.#full !== feeding) return;
     this.#full = undefined;
     feeding.rows.release();
     const waiting = this.#incremental;

@@ -1,0 +1,482 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { StrataError } from "../../../../../engine/core/errors.js";
+import { SeededRandom } from "../../../../../engine/core/random.js";
+import { readReportRows } from "../../../../../protocol/codec/report-rows.js";
+import {
+  SCMDatanodeRequestSchema,
+  SCMDatanodeResponseSchema,
+  type SCMDatanodeResponseValid,
+  ContainerReplicaProto_State as State,
+  SCMCommandProto_Type as Type,
+} from "../../../../../protocol/hadoop/generated/datanode_pb.js";
+import { decodeMessage, encodeMessage } from "../../../../../protocol/hadoop/message.js";
+import type { ResponseOf } from "../../../../../protocol/schema/messages.js";
+import type { Command } from "../../../../../protocol/schema/records.js";
+import { DatanodeProtocol } from "../../../../../workers/front/datanode/datanode-protocol.js";
+import type { HadoopCall } from "../../../../../workers/front/rpc/call.js";
+import { AskedMain } from "../../../../support/front/asked-main.js";
+import { contextOf } from "../../../../support/front/fake-main.js";
+import {
+  HadoopDatanode,
+  type HeartbeatInit,
+  type RegisterInit,
+} from "../../../../support/hadoop/hadoop-datanode.js";
+import { uuidOf } from "../../../../support/records.js";
+
+const TERM = 6;
+const ADDRESS = "10.1.1.1";
+const UUID = uuidOf(1);
+const IDLE: ResponseOf<"heartbeat"> = { term: TERM, fullReportWanted: false, commands: [] };
+const WANTED = { ...IDLE, fullReportWanted: true };
+
+interface Outcome {
+  /** Undefined until it is answered. */
+  answer?: SCMDatanodeResponseValid;
+  error?: string;
+  onUndelivered?: (() => void) | undefined;
+}
+
+/** The protocol before a main that answers when the test says so. */
+class Stage {
+  readonly main = new AskedMain();
+  readonly context;
+  readonly protocol: DatanodeProtocol;
+  readonly datanode = new HadoopDatanode(0, UUID);
+  /** Whether clients are there when their answers come. */
+  isClientThere = true;
+
+  constructor(heldReportBytesMax = 2 ** 29) {
+    const context = contextOf(this.main);
+    Object.assign(context, { random: new SeededRandom(1) });
+    Object.assign(context.settings, { heldReportBytesMax });
+    this.context = context;
+    this.protocol = new DatanodeProtocol(context);
+  }
+
+  call(body: Uint8Array, remoteAddress = ADDRESS): Outcome {
+    const outcome: Outcome = {};
+    const settle = (answer: Partial<Outcome>): boolean => {
+      assert.deepEqual([outcome.answer, outcome.error], [undefined, undefined], "answered once");
+      Object.assign(outcome, answer, { onUndelivered: call.onUndelivered });
+      return this.isClientThere;
+    };
+    const call: HadoopCall = {
+      user: "hdfs",
+      realUser: undefined,
+      remoteAddress,
+      method: "submitRequest",
+      body,
+      type: "",
+      isWanted: true,
+      onUndelivered: undefined,
+      reply: (message) => settle({ answer: decodeMessage(SCMDatanodeResponseSchema, message.slice()) }),
+      fail: (className, message) => settle({ error: `${className}: ${message}` }),
+    };
+    this.protocol.handle(call);
+    body.fill(0xff); // valid during `handle` only
+    return outcome;
+  }
+
+  register(more: Partial<RegisterInit> = {}, remoteAddress = ADDRESS): Outcome {
+    const request = { cmdType: 2, registerRequest: this.datanode.registration(more) } as const;
+    return this.call(encodeMessage(SCMDatanodeRequestSchema, request), remoteAddress);
+  }
+
+  beat(more: HeartbeatInit = {}, remoteAddress = ADDRESS): Outcome {
+    const request = { cmdType: 3, sendHeartbeatRequest: this.datanode.beat(more) } as const;
+    return this.call(encodeMessage(SCMDatanodeRequestSchema, request), remoteAddress);
+  }
+
+  /** Registers, and has main merge the report that came with it. */
+  registered(): this {
+    this.register();
+    this.acceptRegistration();
+    this.mergeFull();
+    return this;
+  }
+
+  acceptRegistration(): void {
+    const names = { hostName: "dn1", ipAddress: ADDRESS, networkName: UUID, networkLocation: "/r" };
+    this.main.last.only("register").answer({ uuid: UUID, clusterId: "CID-1", ...names });
+  }
+
+  /** Ids of the full report that was begun, which main grants and merges. */
+  mergeFull(): number[] {
+    this.main.last.only("fullReportBegin").answer({ reportId: 1, chunksInFlightMax: 1 });
+    const chunk = this.main.last.only("fullReportChunk");
+    const { rows, rowBytes, origins = [] } = chunk.request;
+    const ids = [...readReportRows(rows, rowBytes, origins)].map(({ containerId }) => containerId);
+    chunk.answer({});
+    return ids;
+  }
+
+  answerBeat(answer: ResponseOf<"heartbeat"> = IDLE): void {
+    this.main.last.only("heartbeat").answer(answer);
+  }
+
+  /** A heartbeat from begin to end: the types of its commands. */
+  commands(answer: ResponseOf<"heartbeat"> = IDLE, more: HeartbeatInit = {}): Type[] {
+    const outcome = this.beat(more);
+    this.answerBeat(answer);
+    return commandsOf(outcome);
+  }
+
+  passMs(ms: number): void {
+    // A second at a time: more at once would be a pause of ours.
+    for (let passed = 0; passed < ms; passed += 1000) {
+      this.context.nowMs += 1000;
+      for (const tick of this.context.timers) tick();
+    }
+  }
+}
+
+function commandsOf({ answer }: Outcome): Type[] {
+  assert(answer !== undefined, "answered");
+  return answer.sendHeartbeatResponse?.commands.map(({ commandType }) => commandType) ?? [];
+}
+
+function replicas(...ids: number[]) {
+  return ids.map((id) => ({ containerID: BigInt(id), state: State.CLOSED }));
+}
+
+const REREGISTER = [Type.reregisterCommand];
+const CLOSE: Command = {
+  type: "closeContainerCommand",
+  commandId: 9,
+  containerId: 9,
+  term: TERM,
+  deadlineMs: 0,
+};
+const DELETE: Command = { ...CLOSE, type: "deleteContainerCommand", commandId: 5 };
+
+test("the answer to a heartbeat leaves before its reports are fed, the full one first", () => {
+  const stage = new Stage().registered();
+  const outcome = stage.beat({
+    incrementalContainerReport: [{ report: replicas(7) }],
+    containerReport: { reports: replicas(2, 1) },
+  });
+  assert.deepEqual(outcome, {});
+  stage.answerBeat();
+  assert.equal(outcome.answer?.sendHeartbeatResponse?.term, BigInt(TERM));
+  assert.deepEqual(stage.mergeFull(), [1, 2]);
+  const { request } = stage.main.last.only("incrementalReport");
+  assert.deepEqual(
+    [...readReportRows(request.rows, request.rowBytes, request.origins)].map(
+      ({ containerId }) => containerId,
+    ),
+    [7],
+  );
+});
+
+test("calls of one datanode are made one after the other, from whatever connection they come", () => {
+  const stage = new Stage().registered();
+  const first = stage.beat();
+  const second = stage.register();
+  const third = stage.beat();
+  stage.answerBeat();
+  assert.deepEqual([first.answer !== undefined, second.answer, third.answer], [true, undefined, undefined]);
+  stage.acceptRegistration();
+  assert(second.answer?.registerResponse !== undefined);
+  const [begin, heartbeat] = stage.main.last.asked;
+  assert.deepEqual([begin?.name, heartbeat?.name], ["fullReportBegin", "heartbeat"]);
+  heartbeat?.answer(IDLE);
+  assert(third.answer !== undefined);
+});
+
+test("calls that wait are bounded", () => {
+  const stage = new Stage().registered();
+  const outcomes = Array.from({ length: 18 }, () => stage.beat());
+  assert.equal(outcomes.at(16)?.error, undefined);
+  assert.match(outcomes.at(17)?.error ?? "", /^java.io.IOException: OVERLOADED/);
+  for (let at = 0; at < 17; at++) stage.answerBeat();
+  assert(outcomes.slice(0, 17).every(({ answer }) => answer !== undefined));
+});
+
+test("commands whose answer did not arrive are given back, in order", () => {
+  for (const isThere of [false, true]) {
+    const stage = new Stage().registered();
+    stage.isClientThere = isThere;
+    const outcome = stage.beat();
+    stage.answerBeat({ ...IDLE, commands: [CLOSE, DELETE] });
+    assert.deepEqual(commandsOf(outcome), [Type.closeContainerCommand, Type.deleteContainerCommand]);
+    if (isThere) {
+      assert.deepEqual(stage.main.last.asked, []);
+      outcome.onUndelivered?.();
+    }
+    assert.deepEqual(stage.main.last.only("takeBackCommands").request, { commands: [CLOSE, DELETE] });
+  }
+});
+
+test("all commands carry the answer's term, token and deadline are there", () => {
+  const stage = new Stage().registered();
+  const outcome = stage.beat();
+  const other = { ...DELETE, term: 3, encodedToken: "secret", deadlineMs: 77 };
+  stage.answerBeat({ ...IDLE, commands: [CLOSE, other] });
+  const sent = outcome.answer?.sendHeartbeatResponse?.commands ?? [];
+  assert.deepEqual(
+    sent.map(({ term, encodedToken, deadlineMsSinceEpoch }) => [term, encodedToken, deadlineMsSinceEpoch]),
+    [
+      [BigInt(TERM), "", 0n],
+      [BigInt(TERM), "secret", 77n],
+    ],
+  );
+  assert.equal(sent[0]?.closeContainerCommandProto?.cmdId, 9n);
+});
+
+test("a follower tells no term", () => {
+  const stage = new Stage().registered();
+  const outcome = stage.beat();
+  stage.answerBeat({ ...IDLE, term: 0 });
+  assert.equal(Object.hasOwn(outcome.answer?.sendHeartbeatResponse ?? {}, "term"), false);
+});
+
+test("a datanode whose full report is missing is told to register anew, once a minute", () => {
+  const stage = new Stage().registered();
+  assert.deepEqual(stage.commands(WANTED), REREGISTER);
+  assert.deepEqual(stage.commands(WANTED), []);
+  stage.passMs(61_000);
+  assert.deepEqual(stage.commands(WANTED), REREGISTER);
+});
+
+test("while a report of it is held or fed nobody is told to register", () => {
+  const stage = new Stage().registered();
+  assert.deepEqual(stage.commands(WANTED, { containerReport: { reports: replicas(1) } }), []);
+  const begin = stage.main.last.only("fullReportBegin");
+  const outcome = stage.beat();
+  stage.main.last.asked.find(({ name }) => name === "heartbeat")?.answer(WANTED);
+  assert.deepEqual(commandsOf(outcome), []);
+  begin.answer(new StrataError("REPORT_DROPPED", { reason: "a test" }));
+  assert.deepEqual(stage.commands(WANTED), REREGISTER);
+});
+
+test("an order to register that did not arrive is given again", () => {
+  const stage = new Stage().registered();
+  stage.isClientThere = false;
+  assert.deepEqual(stage.commands(WANTED), REREGISTER);
+  stage.isClientThere = true;
+  assert.deepEqual(stage.commands(WANTED), REREGISTER);
+});
+
+test("after a missing heartbeat or a request that was cut off a full report is ordered", () => {
+  const stage = new Stage().registered();
+  stage.passMs(31_000);
+  assert.deepEqual(stage.commands(), []);
+  stage.passMs(60_000);
+  assert.deepEqual(stage.commands(), REREGISTER);
+  const cut = new Stage().registered();
+  const whole = encodeMessage(SCMDatanodeRequestSchema, {
+    cmdType: 3,
+    sendHeartbeatRequest: cut.datanode.beat({ containerReport: { reports: replicas(1, 2, 3) } }),
+  });
+  cut.protocol.onCutOff("submitRequest", whole.subarray(0, 20));
+  assert.deepEqual(cut.commands(), []);
+  cut.protocol.onCutOff("submitRequest", whole.subarray(0, whole.length - 5));
+  assert.deepEqual(cut.commands(), REREGISTER);
+  cut.register();
+  cut.acceptRegistration();
+  cut.mergeFull();
+  cut.passMs(1000);
+  assert.deepEqual(cut.commands(), []);
+});
+
+test("a pause of ours is no gap of the datanodes", () => {
+  const stage = new Stage().registered();
+  stage.context.nowMs += 3_600_000;
+  assert.deepEqual(stage.commands(), []);
+  stage.passMs(5000);
+  assert.deepEqual(stage.commands(), []);
+});
+
+test("a full report that failed with its heartbeat is ordered anew", () => {
+  const stage = new Stage().registered();
+  const outcome = stage.beat({ containerReport: { reports: replicas(1) } });
+  stage.main.last.only("heartbeat").answer(new StrataError("OVERLOADED", { reason: "a test" }));
+  assert.match(outcome.error ?? "", /^java.io.IOException: OVERLOADED/);
+  assert.deepEqual(stage.commands(), REREGISTER);
+});
+
+test("reports that find no room are given up as a whole, and ordered anew", () => {
+  const stage = new Stage(100).registered();
+  stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3) } });
+  const begin = stage.main.last.only("fullReportBegin");
+  // 96 of 100 bytes are held; one more row has no room.
+  const outcome = stage.beat({ incrementalContainerReport: [{ report: replicas(4) }] });
+  stage.main.last.asked.find(({ name }) => name === "heartbeat")?.answer(IDLE);
+  assert.deepEqual(commandsOf(outcome), []);
+  begin.answer({ reportId: 1, chunksInFlightMax: 1 });
+  stage.main.last.only("fullReportChunk").answer({});
+  assert.deepEqual(stage.main.last.asked, [], "the incremental report is gone");
+  assert.deepEqual(stage.commands(), REREGISTER);
+  assert.deepEqual(stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3, 4) } }), []);
+  assert.deepEqual(stage.main.last.asked, [], "a full report beyond the limit is not fed");
+});
+
+test("a datanode at another address is another connection to main, when it registers", () => {
+  const stage = new Stage().registered();
+  const [first] = stage.main.connections;
+  stage.beat({}, "10.9.9.9");
+  stage.answerBeat();
+  assert.equal(stage.main.connections.length, 1);
+  stage.register({}, "10.9.9.9");
+  assert.deepEqual([first?.isOpen, stage.main.last.remoteAddress], [false, "10.9.9.9"]);
+  stage.acceptRegistration();
+  stage.mergeFull();
+  assert.deepEqual(stage.commands(), []);
+});
+
+test("a silent datanode loses its connection to main, and is told to register when it comes back", () => {
+  const stage = new Stage().registered();
+  const connection = stage.main.last;
+  stage.passMs(599_000);
+  assert(connection.isOpen);
+  stage.passMs(3000);
+  assert(!connection.isOpen);
+  const outcome = stage.beat({ containerReport: { reports: replicas(1) } });
+  const strangers = stage.main.last;
+  strangers.only("heartbeat").answer({ ...IDLE, commands: [{ ...CLOSE, type: "reregisterCommand" }] });
+  assert.deepEqual(commandsOf(outcome), REREGISTER);
+  assert.equal(outcome.answer?.sendHeartbeatResponse?.datanodeUUID, UUID);
+  assert.deepEqual(strangers.asked, [], "its reports do not count");
+});
+
+test("a datanode whose connection main has closed is told to register", () => {
+  const stage = new Stage().registered();
+  stage.main.last.close(new StrataError("REPORT_STALLED", { limitMs: 1 }));
+  const outcome = stage.beat();
+  stage.main.last.only("heartbeat").answer({ ...IDLE, commands: [{ ...CLOSE, type: "reregisterCommand" }] });
+  assert.deepEqual(commandsOf(outcome), REREGISTER);
+});
+
+test("the newest of the three forms of an id counts", () => {
+  const halves = { mostSigBits: 0n, leastSigBits: -1n };
+  const newest = "00000000-0000-0000-ffff-ffffffffffff";
+  const forms = [
+    [{ uuid: UUID, uuid128: { mostSigBits: 1n, leastSigBits: 1n }, id: { uuid: halves } }, newest],
+    [{ uuid: UUID, uuid128: halves, id: undefined }, newest],
+    [{ uuid: UUID.toUpperCase(), uuid128: undefined, id: undefined }, UUID],
+  ] as const;
+  for (const [ids, expected] of forms) {
+    const stage = new Stage();
+    Object.assign(stage.datanode.details, ids);
+    stage.register();
+    assert.equal(stage.main.last.only("register").request.details.uuid, expected);
+    const outcome = new Stage();
+    Object.assign(outcome.datanode.details, ids);
+    const beat = outcome.beat();
+    outcome.answerBeat({ ...IDLE, commands: [] });
+    assert.equal(beat.answer?.sendHeartbeatResponse?.datanodeUUID, expected);
+  }
+  const nameless = new Stage();
+  Object.assign(nameless.datanode.details, { uuid: undefined, uuid128: undefined, id: undefined });
+  assert.match(nameless.register().error ?? "", /no id/);
+  assert.match(nameless.beat().error ?? "", /no id/);
+});
+
+test("every report and action of a heartbeat reaches main", () => {
+  const stage = new Stage().registered();
+  const pipelineID = { id: uuidOf(5) };
+  stage.beat({
+    nodeReport: {
+      storageReport: [
+        {
+          storageUuid: "DS",
+          storageLocation: "/d",
+          capacity: 5n,
+          remaining: 2n ** 64n - 1n,
+          failed: true,
+          storageType: 2,
+        },
+      ],
+      metadataStorageReport: [{ storageLocation: "/m", capacity: 9n }],
+    },
+    pipelineReports: { pipelineReport: [{ pipelineID, isLeader: true, bytesWritten: 3n }] },
+    pipelineActions: {
+      pipelineActions: [{ action: 1, closePipeline: { pipelineID, reason: 2, detailedReason: "log" } }],
+    },
+    containerActions: { containerActions: [{ containerID: 12n, action: 1, reason: 2 }] },
+    commandStatusReports: [
+      {
+        cmdStatus: [
+          {
+            cmdId: 4n,
+            status: 2,
+            type: 2,
+            blockDeletionAck: { dnId: UUID, results: [{ txID: 1n, containerID: 2n, success: true }] },
+          },
+        ],
+      },
+    ],
+    commandQueueReport: { command: [3, 0, 5], count: [4, 9, 1] },
+    dataNodeLayoutVersion: undefined,
+  });
+  const { request } = stage.main.last.only("heartbeat");
+  assert.deepEqual(request, {
+    persistedOpState: "IN_SERVICE",
+    persistedOpStateExpiry: 0,
+    layout: { metadata: 0, software: 0 },
+    commandCounts: [
+      { type: "closeContainerCommand", count: 4 },
+      { type: "replicateContainerCommand", count: 1 },
+    ],
+    nodeReport: {
+      storageReports: [
+        {
+          storageUuid: "DS",
+          storageLocation: "/d",
+          capacity: 5,
+          scmUsed: 0,
+          remaining: 0,
+          storageType: "SSD",
+          failed: true,
+          committed: 0,
+          freeSpaceToSpare: 0,
+          reserved: 0,
+        },
+      ],
+      metadataStorageReports: [
+        { storageLocation: "/m", storageType: "DISK", capacity: 9, scmUsed: 0, remaining: 0, failed: false },
+      ],
+    },
+    pipelineReports: [{ pipelineId: uuidOf(5), isLeader: true, bytesWritten: 3 }],
+    pipelineActions: [{ pipelineId: uuidOf(5), reason: "PIPELINE_LOG_FAILED", detailedReason: "log" }],
+    containerActions: [{ containerId: 12, reason: "CONTAINER_UNHEALTHY" }],
+    commandStatuses: [
+      {
+        commandId: 4,
+        type: "deleteBlocksCommand",
+        status: "EXECUTED",
+        message: "",
+        blockDeletions: [{ transactionId: 1, containerId: 2, success: true }],
+      },
+    ],
+  });
+});
+
+test("a heartbeat that says the same again reaches main the same again, and another one does not", () => {
+  const stage = new Stage().registered();
+  const queued = (count: number): HeartbeatInit => ({ commandQueueReport: { command: [3], count: [count] } });
+  const requests = [{}, {}, queued(1), queued(2), {}].map((more: HeartbeatInit) => {
+    stage.beat(more);
+    const { request } = stage.main.last.only("heartbeat");
+    stage.answerBeat();
+    return request.commandCounts?.map(({ count }) => count);
+  });
+  assert.deepEqual(requests, [[], [], [1], [2], []]);
+});
+
+test("a registration that main refuses is answered by the reason", () => {
+  const stage = new Stage();
+  const refused = stage.register({ containerReport: { reports: replicas(1) } });
+  stage.main.last
+    .only("register")
+    .answer(new StrataError("DATANODE_LAYOUT_NOT_PERMITTED", { given: 9, expected: 10 }));
+  assert.deepEqual(
+    [refused.answer?.registerResponse?.errorCode, refused.answer?.registerResponse?.datanodeUUID],
+    [2, UUID],
+  );
+  const notYet = stage.register();
+  stage.main.last.only("register").answer(new StrataError("NOT_READY", { step: "replay" }));
+  assert.match(notYet.error ?? "", /^java.io.IOException: NOT_READY/);
+  assert.deepEqual(stage.main.last.asked, []);
+});
