@@ -16,6 +16,7 @@ import { commitHa } from "./scenarios/commit-ha.js";
 import { containerList } from "./scenarios/container-list.js";
 import { failover } from "./scenarios/failover.js";
 import { flush } from "./scenarios/flush.js";
+import { hadoopReport } from "./scenarios/hadoop-report.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
 import { openStripe } from "./scenarios/open-stripe.js";
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   heartbeat,
   fullReport,
   incrementalReport,
+  hadoopReport,
   openStripe,
   commit,
   commitHa,

@@ -241,3 +241,103 @@ test("what cannot be read is refused by an exception, and the connection lives o
   assert.equal((await datanode.heartbeat()).datanodeUUID, datanode.uuid);
   await datanode.close();
 });
+
+test("a request that is cut off leaves nobody else behind, and its datanode is asked to report", async () => {
+  const healthy = new HadoopDatanode(port);
+  const datanode = new HadoopDatanode(port);
+  await healthy.register();
+  await datanode.register();
+  const reports = Array.from({ length: 20_000 }, (_, at) => replica(at + 1));
+  const whole = datanode.client.frameOf(
+    "submitRequest",
+    datanode.heartbeatBody({ containerReport: { reports } }),
+  );
+  datanode.client.write(whole.subarray(0, 100_000));
+  await healthy.heartbeat();
+  await datanode.close();
+  const ordered = async (): Promise<true | undefined> => {
+    const { commands } = await datanode.heartbeat();
+    return commands.some(({ commandType }) => commandType === Type.reregisterCommand) ? true : undefined;
+  };
+  await soon("it is told to register anew", ordered, LIMIT_MS);
+  await holds(datanode, []);
+  await datanode.register({ containerReport: { reports: [replica(1)] } });
+  await holds(datanode, [1]);
+  await Promise.all([healthy.close(), datanode.close()]);
+});
+
+test("two connections of one datanode are served in turn, and end with what came last", async () => {
+  const uuid = randomUUID();
+  const pair = [new HadoopDatanode(port, uuid), new HadoopDatanode(port, uuid)] as const;
+  const [first, second] = pair;
+  await first.register();
+  const calls: Promise<unknown>[] = [];
+  for (let round = 0; round < 50; round++) {
+    calls.push(first.heartbeat({ containerReport: { reports: [replica(1), replica(2)] } }));
+    calls.push(second.register({ containerReport: { reports: [replica(3)] } }));
+    await Promise.all(calls);
+  }
+  await first.heartbeat({ containerReport: { reports: [replica(7)] } });
+  await holds(first, [7]);
+  await Promise.all(pair.map((datanode) => datanode.close()));
+});
+
+test("numbers that cannot be keep nobody from registering, beating and reporting", async () => {
+  const datanode = new HadoopDatanode(port);
+  const storageReport = [
+    {
+      storageUuid: "DS",
+      storageLocation: "/d",
+      capacity: 2n ** 64n - 1n,
+      remaining: 2n ** 63n,
+      committed: 2n ** 60n,
+    },
+  ];
+  await datanode.register({
+    nodeReport: { storageReport },
+    containerReport: {
+      reports: [
+        { containerID: 2n ** 53n, state: State.CLOSED },
+        { containerID: -(2n ** 63n), state: State.CLOSED },
+        {
+          containerID: 4n,
+          state: State.CLOSED,
+          used: -1n,
+          keyCount: -1n,
+          blockCommitSequenceId: 2n ** 64n - 1n,
+        },
+      ],
+    },
+  });
+  await holds(datanode, [4]);
+  assert.equal((await datanode.heartbeat({ nodeReport: { storageReport } })).datanodeUUID, datanode.uuid);
+  const { report } = (await admin.getNode({ uuid: datanode.uuid as Uuid })).node;
+  const [volume] = report?.storageReports ?? [];
+  assert.deepEqual([volume?.capacity, volume?.remaining, volume?.committed], [0, 0, Number.MAX_SAFE_INTEGER]);
+  await datanode.close();
+});
+
+test("five thousand datanodes that come back at once are all served, and others meanwhile", async () => {
+  const healthy = new HadoopDatanode(port);
+  await healthy.register();
+  const datanodes = Array.from({ length: 5000 }, () => new HadoopDatanode(port));
+  let isOver = false;
+  let beatCount = 0;
+  const beats = (async () => {
+    for (; !isOver; beatCount++) await healthy.heartbeat();
+  })();
+  // A datanode that gets no answer within 5 s begins again with a new connection (spec 12 §7.1).
+  const each = async (call: (datanode: HadoopDatanode) => Promise<unknown>): Promise<void> => {
+    await Promise.all(datanodes.map((datanode) => call(datanode)));
+    await Promise.all(datanodes.map((datanode) => datanode.close()));
+  };
+  await each((datanode) => datanode.heartbeat());
+  await each((datanode) => datanode.register({ containerReport: { reports: [replica(5)] } }));
+  await each((datanode) => datanode.heartbeat());
+  isOver = true;
+  const { nodeCount } = await admin.scmInfo();
+  assert(nodeCount >= 5001, `${nodeCount} datanodes are known`);
+  await beats;
+  assert(beatCount > 10, `${beatCount} heartbeats were answered meanwhile`);
+  await healthy.close();
+});

@@ -105,6 +105,10 @@ export class HadoopDatanode {
     return sendHeartbeatResponse;
   }
 
+  heartbeatBody(more: HeartbeatInit = {}): Uint8Array {
+    return encodeMessage(SCMDatanodeRequestSchema, { cmdType: 3, sendHeartbeatRequest: this.beat(more) });
+  }
+
   registration(more: Partial<RegisterInit> = {}): Init<typeof SCMRegisterRequestProtoSchema> {
     return {
       extendedDatanodeDetails: {

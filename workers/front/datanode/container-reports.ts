@@ -24,11 +24,17 @@ const NO_REPORTS: ContainerReports = {
 /** Takes the container reports out of requests. */
 export class ContainerReportReader {
   readonly held: HeldBytes;
+  /** Of requests whose reports found no room. */
+  lostCount = 0;
   readonly #rows: ReplicaRowReader;
 
   constructor(heldBytesMax: number, random: Random) {
     this.held = new HeldBytes(heldBytesMax);
     this.#rows = new ReplicaRowReader(random);
+  }
+
+  get counters(): ReplicaRowReader["counters"] {
+    return this.#rows.counters;
   }
 
   /** `message`: the field of the request that has them, for the text of an error.
@@ -39,19 +45,23 @@ export class ContainerReportReader {
     message: string,
   ): ContainerReports {
     const hasFull = fullReports.length > 0;
-    if (!hasFull && incrementalReports.length === 0) return NO_REPORTS;
+    const hasIncremental = incrementalReports.length > 0;
+    if (!hasFull && !hasIncremental) return NO_REPORTS;
     const { held } = this;
     let full: ReportRows | undefined;
+    let incremental: ReportRows | undefined;
+    // Both are read before one is held: a request that cannot be read leaves nothing behind.
     if (hasFull) {
       full = this.#rows.readFull(body, fullReports, `${message}.containerReport.reports`, held.free);
     }
-    // Read before anything is held: a request that cannot be read leaves nothing behind.
-    const path = `${message}.incrementalContainerReport`;
-    const incremental = this.#rows.readIncremental(body, incrementalReports, path);
+    if (hasIncremental) {
+      const path = `${message}.incrementalContainerReport`;
+      incremental = this.#rows.readIncremental(body, incrementalReports, path, held.free);
+    }
     const heldFull = full && held.hold(full);
-    const heldIncremental = incremental.rows.length === 0 ? undefined : held.hold(incremental);
-    const isLost =
-      (hasFull && heldFull === undefined) || (incremental.rows.length > 0 && heldIncremental === undefined);
+    const heldIncremental = incremental && held.hold(incremental);
+    const isLost = (hasFull && !heldFull) || (hasIncremental && !heldIncremental);
+    if (isLost) this.lostCount++;
     return { full: heldFull, incremental: heldIncremental, hasFull, isLost };
   }
 }

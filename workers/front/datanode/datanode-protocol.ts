@@ -30,6 +30,7 @@ export class DatanodeProtocol implements HadoopProtocol {
   readonly #datanodes: Datanodes;
   readonly #registrations: Registrations;
   readonly #heartbeats: Heartbeats;
+  readonly #orders: ReportOrders;
   readonly #reports: ContainerReportReader;
   readonly #scan = new RequestScan();
   readonly #writer = new ProtoWriter();
@@ -39,8 +40,25 @@ export class DatanodeProtocol implements HadoopProtocol {
     this.#context = context;
     this.#datanodes = new Datanodes(context);
     this.#registrations = new Registrations(this.#datanodes, settings.clusterId, this.#writer);
-    this.#heartbeats = new Heartbeats(main, this.#datanodes, new ReportOrders(clock), this.#writer);
+    this.#orders = new ReportOrders(clock);
+    this.#heartbeats = new Heartbeats(main, this.#datanodes, this.#orders, this.#writer);
     this.#reports = new ContainerReportReader(settings.heldReportBytesMax, random);
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    const { replicas, leftOut, mended, sorted } = this.#reports.counters;
+    return {
+      datanodes: this.#datanodes.count,
+      registrationsRefused: this.#registrations.refusedCount,
+      replicas,
+      replicasLeftOut: leftOut,
+      replicaValuesMended: mended,
+      reportsSorted: sorted,
+      reportBytesHeld: this.#reports.held.bytes,
+      reportsLost: this.#reports.lostCount,
+      reportsOrdered: this.#orders.count,
+      commandsTakenBack: this.#heartbeats.takenBackCount,
+    };
   }
 
   handle(call: HadoopCall): void {

@@ -57,51 +57,60 @@ export class ReplicaRowReader {
   readonly #fields = new ProtoReader(REPLICA_MESSAGE);
   readonly #origins: OriginTable;
   readonly #rows = new RowBuffer();
+  #bytesMax = 0;
 
   constructor(random: Random) {
     this.#origins = new OriginTable(random);
   }
 
   /** The rows of a full report, with strictly ascending ids: of replicas with one id the last stays. `path`:
-   * the way to the replicas, for the text of an error. Undefined when it has more than `bytesMax` of rows.
+   * the way to the replicas, for the text of an error. Undefined when there are more than `bytesMax` of rows.
    * @throws StrataError PROTOBUF_MALFORMED, PROTOBUF_INCOMPLETE */
   readFull(message: Uint8Array, ranges: Ranges, path: string, bytesMax: number): ReportRows | undefined {
-    this.#begin(ORIGINS_OF_FULL_MAX);
+    this.#begin(ORIGINS_OF_FULL_MAX, bytesMax);
     let count = 0;
     for (let range = 0; range < ranges.length; range += 2) {
       count = this.#readRange(message, ranges, range, path, count);
-      if (this.#rows.byteLength > bytesMax) return undefined;
     }
     if (!this.#rows.isAscending) this.counters.sorted++;
-    return this.#taken(this.#rows.sortedCopy());
+    return this.#isTooMuch ? undefined : this.#taken(this.#rows.sortedCopy());
   }
 
-  /** The rows of incremental reports in their order; `path` leads to the reports.
-   * @throws StrataError PROTOBUF_MALFORMED, PROTOBUF_INCOMPLETE */
-  readIncremental(message: Uint8Array, ranges: Ranges, path: string): ReportRows {
-    this.#begin(ORIGINS_OF_INCREMENTAL_MAX);
+  /** The rows of incremental reports in their order; `path` leads to the reports. Otherwise as `readFull`. */
+  readIncremental(
+    message: Uint8Array,
+    ranges: Ranges,
+    path: string,
+    bytesMax: number,
+  ): ReportRows | undefined {
+    this.#begin(ORIGINS_OF_INCREMENTAL_MAX, bytesMax);
     for (let range = 0; range < ranges.length; range += 2) {
       this.#readRange(message, ranges, range, `${path}[${range / 2}].report`, 0);
     }
-    return this.#taken(this.#rows.copy());
+    return this.#isTooMuch ? undefined : this.#taken(this.#rows.copy());
   }
 
-  #begin(originCountMax: number): void {
+  #begin(originCountMax: number, bytesMax: number): void {
     this.#rows.begin();
     this.#origins.clear(originCountMax);
+    this.#bytesMax = bytesMax;
+  }
+
+  get #isTooMuch(): boolean {
+    return this.#rows.byteLength > this.#bytesMax;
   }
 
   #taken(rows: Uint8Array): ReportRows {
     return { rowBytes: this.#rows.rowBytes, rows, origins: this.#origins.take() };
   }
 
-  /** How many replicas there are now, `index` with those before. */
+  /** How many replicas there are now, `count` before. */
   #readRange(message: Uint8Array, ranges: Ranges, range: number, path: string, count: number): number {
     const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
     const reader = this.#reader;
     reader.begin(message, ranges[range] as number, ranges[range + 1] as number);
     let index = count;
-    while (reader.hasMore()) {
+    while (reader.hasMore() && !this.#isTooMuch) {
       const tag = reader.tag();
       if (tag !== REPLICA) {
         reader.skip(tag);

@@ -11,6 +11,7 @@ const SAME_NODE_MS = 60_000;
 /** When a datanode is asked to register anew, which is how a Java datanode is asked for a full report: at a
  * pace, since it takes no credit (spec 12 §8.2 H2, §11). */
 export class ReportOrders {
+  count = 0;
   readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #orderedMs = new WeakMap<object, number>();
   #tokens = BURST;
@@ -31,6 +32,7 @@ export class ReportOrders {
     this.#countedMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;
+    this.count++;
     this.#orderedMs.set(datanode, nowMs);
     return true;
   }

@@ -310,6 +310,11 @@ test("reports that find no room are given up as a whole, and ordered anew", () =
   assert.deepEqual(stage.commands(), REREGISTER);
   assert.deepEqual(stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3, 4) } }), []);
   assert.deepEqual(stage.main.last.asked, [], "a full report beyond the limit is not fed");
+  const { datanodes, replicas: read, reportBytesHeld, reportsLost, reportsOrdered } = stage.protocol.counters;
+  assert.deepEqual(
+    { datanodes, read, reportBytesHeld, reportsLost, reportsOrdered },
+    { datanodes: 1, read: 8, reportBytesHeld: 0, reportsLost: 2, reportsOrdered: 1 },
+  );
 });
 
 test("a datanode at another address is another connection to main, when it registers", () => {

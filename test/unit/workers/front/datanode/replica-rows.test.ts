@@ -90,7 +90,8 @@ test(`whatever a report says, its rows are those of the generated reader (seed $
     const range = [3, 3 + message.length];
     const padded = concat([Uint8Array.of(1, 2, 3), message, Uint8Array.of(0xff)]);
     const expected = replicas.map(expectedRow).filter((row) => row !== undefined);
-    const incremental = rows.readIncremental(padded, range, PATH);
+    const incremental = rows.readIncremental(padded, range, PATH, UNLIMITED);
+    assert(incremental !== undefined);
     assert.deepEqual(rowsOf(incremental), expected, `round ${round}`);
     const last = new Map(expected.map((row) => [row.containerId, row]));
     const ascending = [...last.values()].sort((a, b) => a.containerId - b.containerId);
@@ -114,7 +115,7 @@ test("reports of several messages are one, in order", () => {
     [5, "CLOSED"],
     [9, "OPEN"],
   ]);
-  assert.deepEqual(states(reader().readIncremental(message, ranges, PATH)), [
+  assert.deepEqual(states(reader().readIncremental(message, ranges, PATH, UNLIMITED)), [
     [5, "OPEN"],
     [9, "OPEN"],
     [5, "CLOSED"],
@@ -211,6 +212,7 @@ test("missing required fields are told in the words of Java", () => {
         message,
         [0, second.length, second.length, message.length],
         "sendHeartbeatRequest.incrementalContainerReport",
+        UNLIMITED,
       ),
     ),
     "Message missing required fields: sendHeartbeatRequest.incrementalContainerReport[1].report[0].state",
@@ -239,7 +241,9 @@ test("a report of more rows than may be held is not read to its end", () => {
     Array.from({ length: 100 }, (_, at) => reports({ containerID: BigInt(at + 1), state: 1 })),
   );
   const rows = reader();
-  assert.equal(rows.readFull(message, [0, message.length], PATH, 99 * 32), undefined);
+  assert.equal(rows.readFull(message, [0, message.length], PATH, 49 * 32), undefined);
+  assert.equal(rows.counters.replicas, 50);
+  assert.equal(rows.readIncremental(message, [0, message.length], PATH, 49 * 32), undefined);
   assert.equal(full(message, rows).length, 100);
 });
 
