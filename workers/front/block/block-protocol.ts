@@ -19,10 +19,11 @@ import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { AllocatedBlocks } from "./allocated-blocks.js";
 import { blocksRequestOf } from "./block-requests.js";
 import { RepeatedRequests } from "./repeated-requests.js";
+import { unsupportedRequest } from "./unsupported-requests.js";
 
 /** Which call an answer belongs to: what it repeats of the request. */
 interface Envelope {
-  readonly type: number;
+  readonly type: Type;
   readonly traceID: string;
 }
 
@@ -61,9 +62,14 @@ export class BlockProtocol implements HadoopProtocol {
         this.#allocate(call, repeated);
         return;
       }
+      envelope = unsupportedRequest(call.body);
+      if (envelope !== undefined) {
+        call.type = typeName(envelope);
+        throw notSupported(call.type);
+      }
       const request = decodeMessage(SCMBlockLocationRequestSchema, call.body);
       envelope = { type: request.cmdType, traceID: request.traceID };
-      call.type = nameOf(Type, request.cmdType) ?? call.method;
+      call.type = typeName(envelope);
       this.#dispatch(call, envelope, request);
     } catch (error) {
       this.#fail(call, envelope, error);
@@ -130,11 +136,9 @@ export class BlockProtocol implements HadoopProtocol {
         });
         return (writer) => writeTree(writer, 1, tree, ports);
       }
-      // OM keeps the keys and asks again at its next run, as it does for blocks that were not deleted; this
-      // way its log says why, and no transaction of its own is spent on purging nothing.
       case Type.DeleteScmKeyBlocks:
       case Type.AddScm:
-        throw notSupported(nameOf(Type, request.cmdType) ?? "");
+        throw notSupported(typeName({ type: request.cmdType }));
     }
   }
 
@@ -172,6 +176,10 @@ export class BlockProtocol implements HadoopProtocol {
     writer.number(5, Status[failure.status]);
     call.reply(writer.view());
   }
+}
+
+function typeName({ type }: Pick<Envelope, "type">): string {
+  return nameOf(Type, type) ?? "";
 }
 
 function allocationOf(envelope: Envelope, request: SCMBlockLocationRequest): Allocation {

@@ -1,5 +1,6 @@
 import { StrataError } from "../../../engine/core/errors.js";
 import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
+import { FRAME_BYTES_MAX } from "../../../protocol/schema/messages.js";
 import { READ_CONTAINERS_MAX } from "../../../protocol/schema/read-messages.js";
 import type { ReplicaRecord } from "../../../protocol/schema/records.js";
 import { writeContainer } from "../rendered-containers.js";
@@ -60,7 +61,8 @@ async function writeAll(
       request,
       (answer) => locations.read(answer),
     );
-    if (coveredCount === 0) throw new StrataError("OVERLOADED", { reason: "a container fills an answer" });
+    if (coveredCount === 0)
+      throw new StrataError("FRAME_TOO_LARGE", { bytes: "more", limit: FRAME_BYTES_MAX });
     for (const each of located) writeLocated(body, each, call);
     from += coveredCount;
   }

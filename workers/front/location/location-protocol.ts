@@ -23,7 +23,7 @@ import { pipelineHandlers } from "./pipelines.js";
 
 /** Buffers that are used again. */
 const SPARE_MAX = 64;
-const SPARE_BYTES_MAX = 64 * 1024;
+const SPARE_BYTES_MAX = 256 * 1024;
 
 /** StorageContainerLocationProtocol, which administrators, Ozone Manager and Recon speak (spec 12 §6.2). What
  * goes wrong is an exception that makes clients fail at once, unless another SCM could do better (spec 12
@@ -34,7 +34,7 @@ export class LocationProtocol implements HadoopProtocol {
   readonly #context: FrontContext;
   readonly #connections: MainConnections;
   readonly #handlers: LocationHandlers;
-  readonly #writer = new ProtoWriter();
+  #writer = new ProtoWriter();
   readonly #spare: ProtoWriter[] = [];
 
   constructor(context: FrontContext) {
@@ -90,6 +90,7 @@ export class LocationProtocol implements HadoopProtocol {
     writer.number(5, Status.OK);
     writer.bytes(bodyFieldOf(type), body.view());
     call.reply(writer.view());
+    if (writer.capacity > SPARE_BYTES_MAX) this.#writer = new ProtoWriter();
   }
 }
 

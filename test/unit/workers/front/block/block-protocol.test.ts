@@ -372,6 +372,25 @@ test("what Strata cannot do yet says so at once, so that OM keeps the keys", asy
   }
 });
 
+test("a request to delete blocks is refused by its type, however long it is", async () => {
+  const { protocol } = setUp();
+  const keyBlocks = { key: "/v/b/k", blocks: [{ containerBlockID: { containerID: 1n, localID: 2n } }] };
+  const request = { deleteScmKeyBlocksRequest: { keyBlocks: new Array(1000).fill(keyBlocks) } };
+  const body = encodeMessage(SCMBlockLocationRequestSchema, {
+    cmdType: Type.DeleteScmKeyBlocks,
+    traceID: "trace",
+    version: 3,
+    ...request,
+  } as Request);
+  // Nobody reads what is in it.
+  body.fill(0xff, body.length - 20_000);
+  const outcome = await callOf(protocol, body);
+  assert.ok("reply" in outcome);
+  const { status, traceID } = decodeMessage(SCMBlockLocationResponseSchema, outcome.reply);
+  assert.equal(status, Status.UNSUPPORTED_OPERATION);
+  assert.equal(traceID, "trace");
+});
+
 test("each caller has a connection of its own, and one that rests is closed", async () => {
   const { main, protocol, context } = setUp();
   main.answers.allocateBlocks = () => ({ blocks: [], pipelines: [] });
