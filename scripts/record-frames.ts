@@ -7,16 +7,18 @@ import { writeCalls } from "../test/support/hadoop/recorded-frames.js";
 import { FrameRecorder } from "./interop/frame-recorder.js";
 import { runInterop } from "./interop/interop-run.js";
 import { DEFAULT_CACHE, findRelease } from "./interop/release.js";
-import { releasedDescriptors } from "./interop/released-descriptors.js";
+import { releasedDescriptors, writeReleasedCommands } from "./interop/released-descriptors.js";
 import { RECORDED_STEPS } from "./interop/steps.js";
 
 /** `npm run record-frames`: writes what the golden tests compare with. */
 const FRAMES = fileURLToPath(new URL("../../test/golden/hadoop/frames.txt", import.meta.url));
 const DESCRIPTORS = fileURLToPath(new URL("../../test/golden/hadoop/descriptors.txt", import.meta.url));
+const COMMANDS = fileURLToPath(new URL("../../test/golden/hadoop/commands.txt", import.meta.url));
 const { cache } = new Command("record-frames")
   .description(
     "Runs the steps 1 to 8 of `npm run interop` with the released SCM, and writes the frames of all calls " +
-      "between it and the released programs to test/golden/hadoop, but for repeated heartbeats.",
+      "between it and the released programs to test/golden/hadoop, but for repeated heartbeats, and its " +
+      "commands to datanodes.",
   )
   .addOption(
     new Option("--cache <dir>", "where the release is kept")
@@ -36,6 +38,7 @@ async function main(): Promise<number> {
     return 0;
   }
   writeFileSync(DESCRIPTORS, textOfReleased(releasedDescriptors(release.classpath)));
+  writeReleasedCommands(release.classpath, COMMANDS);
   const recorder = new FrameRecorder();
   const { passed, failed } = await runInterop({
     steps: RECORDED_STEPS,

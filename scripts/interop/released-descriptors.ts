@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const PROGRAM = fileURLToPath(new URL("../../../scripts/interop/release/Descriptors.java", import.meta.url));
+const COMMANDS = fileURLToPath(new URL("../../../scripts/interop/release/Commands.java", import.meta.url));
 const RPC = "org.apache.hadoop.ipc_.protobuf";
 const SCM = "org.apache.hadoop.hdds.protocol.proto";
 /** Classes that hold the descriptors of what `protocol/hadoop` has. */
@@ -19,4 +20,9 @@ const HOLDERS = [
 /** The descriptors in the jars of a release: a FileDescriptorSet. */
 export function releasedDescriptors(classpath: string): Uint8Array {
   return execFileSync("java", ["-cp", classpath, PROGRAM, ...HOLDERS], { maxBuffer: 2 ** 20 });
+}
+
+/** Writes the commands to datanodes as the released SCM sends them to `file`. */
+export function writeReleasedCommands(classpath: string, file: string): void {
+  execFileSync("java", ["-cp", classpath, COMMANDS, file]);
 }

@@ -34,9 +34,8 @@ import type {
 import { uuidOf } from "../request-parts.js";
 import { countWithin, integerWithin } from "./numbers.js";
 
-/** What registrations and heartbeats tell besides containers, as Strata's records. Nothing here fails: what
- * is beyond a limit of the records, or names nothing, is left out, as the reference does when it comes to it.
- * */
+/** What registrations and heartbeats tell besides containers, as Strata's records. One bad entry must not
+ * keep a datanode from beating: what is beyond the limit of a list, or names nothing, is left out. */
 
 type HeartbeatRequest = RequestOf<"heartbeat">;
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -48,6 +47,10 @@ const STATUSES_MAX = 1024;
 const STATUS_TEXT_MAX = 4096;
 const REASON_TEXT_MAX = 16_384;
 const PIPELINES_MAX = 4096;
+const VOLUMES_MAX = 1024;
+const METADATA_VOLUMES_MAX = 64;
+/** In all statuses together: they share a frame. */
+const DELETIONS_MAX = 4096;
 const UINT32_MAX = 2 ** 32 - 1;
 
 /** A layout that a datanode does not tell is (0, 0) (spec 01 §4.1). */
@@ -81,8 +84,8 @@ export function layoutOf(sent: LayoutVersionProto | undefined): LayoutVersion {
 
 export function nodeReportOf({ storageReport, metadataStorageReport }: NodeReportProto): NodeReport {
   return {
-    storageReports: storageReport.map(storageReportOf),
-    metadataStorageReports: metadataStorageReport.map(
+    storageReports: storageReport.slice(0, VOLUMES_MAX).map(storageReportOf),
+    metadataStorageReports: metadataStorageReport.slice(0, METADATA_VOLUMES_MAX).map(
       ({ storageLocation, storageType, capacity, scmUsed, remaining, failed }): MetadataStorageReport => ({
         storageLocation,
         storageType: nameOf(STORAGE_TYPE, storageType) ?? "DISK",
@@ -161,16 +164,19 @@ function commandCounts({ command, count }: CommandQueueReportProto): HeartbeatRe
 
 function commandStatuses(reports: readonly CommandStatusReportsProto[]): HeartbeatRequest["commandStatuses"] {
   const statuses: NonNullable<HeartbeatRequest["commandStatuses"]>[number][] = [];
+  let deletionsLeft = DELETIONS_MAX;
   for (const { cmdId, type, status, msg, blockDeletionAck } of reports.flatMap(
     ({ cmdStatus }) => cmdStatus,
   )) {
     if (statuses.length === STATUSES_MAX) break;
+    const deletions = (blockDeletionAck?.results ?? []).slice(0, deletionsLeft);
+    deletionsLeft -= deletions.length;
     statuses.push({
       commandId: countWithin(cmdId),
       type: nameOf(COMMAND_TYPE, type) ?? "unknownScmCommand",
       status: nameOf(CommandOutcome, status) ?? "PENDING",
       message: msg.slice(0, STATUS_TEXT_MAX),
-      blockDeletions: (blockDeletionAck?.results ?? []).map(({ txID, containerID, success }) => ({
+      blockDeletions: deletions.map(({ txID, containerID, success }) => ({
         transactionId: countWithin(txID),
         containerId: countWithin(containerID),
         success,
