@@ -210,11 +210,13 @@ const OTHER_DESCRIPTORS = 500;
 /** A socket that cannot be accepted keeps the event loop busy until one closes. */
 function warnOfFewDescriptors(config: Config, logger: Logger): void {
   const limit = openFileLimit();
-  const { connectionCountMax } = config.gateway;
-  if (limit === undefined || limit >= connectionCountMax + OTHER_DESCRIPTORS) return;
-  logger.warn("fewer descriptors than connections are allowed: raise ulimit -n or lower the limit", {
+  const { gateway, hadoop } = config;
+  const hadoopCountMax = hadoop.isEnabled ? hadoop.connectionCountMax : 0;
+  if (limit === undefined || limit >= gateway.connectionCountMax + hadoopCountMax + OTHER_DESCRIPTORS) return;
+  logger.warn("fewer descriptors than connections are allowed: raise ulimit -n or lower the limits", {
     descriptors: limit,
-    "strata.ws.connections.max": connectionCountMax,
+    "strata.ws.connections.max": gateway.connectionCountMax,
+    ...(hadoop.isEnabled ? { "strata.hadoop.connections.max": hadoopCountMax } : {}),
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -80,6 +81,25 @@ test("with Kerberos wanted Hadoop RPC is not served at all", async () => {
     assert.match(text, /HADOOP_SECURITY/);
     assert.match(text, /ozone\.security\.enabled/);
   } finally {
+    home.remove();
+  }
+});
+
+test("a port that is taken ends the start with a coded error", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const { port } = taken.address() as AddressInfo;
+  const home = await ScmHome.create([
+    "strata.hadoop.enabled=true",
+    ...ANY_PORTS,
+    `ozone.scm.block.client.address=127.0.0.1:${port}`,
+  ]);
+  try {
+    const { code, text } = await home.run("scm");
+    assert.equal(code, 69, text);
+    assert.match(text, new RegExp(`:${port}.*LISTEN_FAILED`));
+  } finally {
+    taken.close();
     home.remove();
   }
 });

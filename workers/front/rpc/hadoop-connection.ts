@@ -280,8 +280,11 @@ export class HadoopConnection implements FrameSink {
     this.#callCount++;
     this.#host.counters.callsInProgress++;
     if (this.#callCount >= CALLS_IN_PROGRESS_MAX) this.pause(PAUSE.CALLS);
-    if (route.protocol !== undefined) route.protocol.handle(call);
-    else call.fail(route.refusal.className, route.refusal.message, route.refusal.detail);
+    if (route.protocol !== undefined) {
+      route.protocol.handle(call);
+      // It is not valid any more, and would keep its frame alive until the answer.
+      call.forgetBody();
+    } else call.fail(route.refusal.className, route.refusal.message, route.refusal.detail);
   }
 
   /** False when the connection is gone. */

@@ -104,6 +104,10 @@ export class HadoopServer implements ConnectionHost {
       });
       server.listen({ host, port, backlog: BACKLOG_COUNT }, resolve);
     });
+    // Out of descriptors, mostly: who could not be accepted comes again.
+    server.on("error", () => {
+      this.counters.connectionsRefused++;
+    });
     this.#ports.push(served);
     this.#servers.push(server);
     this.#sweep ??= this.#options.scheduler.every(SWEEP_MS, () => this.#sweepConnections());

@@ -76,6 +76,10 @@ export class PooledCall implements HadoopCall, Caller {
     for (let i = 0; i < CLIENT_ID_BYTES; i++) this.#ownClientId[i] = bytes[start + i] as number;
   }
 
+  forgetBody(): void {
+    this.body = NO_BODY;
+  }
+
   reply(message: Uint8Array): boolean {
     const connection = this.#settle(message.length, undefined);
     return connection.answerWith(this, message, this.onUndelivered);
