@@ -26,7 +26,7 @@ export class HadoopError extends Error {
 }
 
 interface Waiting {
-  readonly resolve: (body: Uint8Array) => void;
+  readonly resolve: (response: Response) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -58,7 +58,14 @@ export class HadoopClient {
   }
 
   /** Rejects with HadoopError for an error frame, with another error when the connection closes. */
-  call(method: string, body: Uint8Array, retryCount = 0): Promise<Uint8Array> {
+  async call(method: string, body: Uint8Array, retryCount = 0): Promise<Uint8Array> {
+    const response = await this.exchange(method, body, retryCount);
+    if (response.body === undefined) throw new HadoopError(response);
+    return response.body;
+  }
+
+  /** The answer with its header, or the error frame. Rejects when the connection closes. */
+  exchange(method: string, body: Uint8Array, retryCount = 0): Promise<Response> {
     const callId = this.#nextCallId++;
     return new Promise((resolve, reject) => {
       if (this.#isClosed) {
@@ -134,8 +141,7 @@ export class HadoopClient {
       return;
     }
     this.#waiting.delete(callId);
-    if (body === undefined) waiting.reject(new HadoopError(response));
-    else waiting.resolve(Uint8Array.from(body));
+    waiting.resolve({ header, body: body === undefined ? undefined : Uint8Array.from(body) });
   }
 
   #failAll(error: Error): void {

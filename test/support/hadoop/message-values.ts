@@ -1,6 +1,10 @@
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
+import { uuidFromHalves } from "../../../engine/core/uuid.js";
 
-/** What a message says at each path of fields: `members.ports.value` → the values there. A path is in it when
+const UUID_MESSAGE = "hadoop.hdds.UUID";
+
+/** What a message says at each path of fields: `members.ports.value` → the values there; an id in two halves
+ * is one value. A path is in it when
  * one of its messages has the field: presence is part of what is said. */
 export type MessageValues = ReadonlyMap<string, ReadonlySet<string>>;
 type Value = Message | Uint8Array | string | number | bigint | boolean;
@@ -32,10 +36,17 @@ function collect(
         found = new Set();
         values.set(path, found);
       }
-      if (field.message !== undefined) collect(field.message, value as Message, `${path}.`, values);
+      if (field.message?.typeName === UUID_MESSAGE) found.add(uuidTextOf(value as Message));
+      else if (field.message !== undefined) collect(field.message, value as Message, `${path}.`, values);
       else found.add(textOf(field, value));
     }
   }
+}
+
+/** Of the message UUID. */
+export function uuidTextOf(message: Message): string {
+  const { mostSigBits, leastSigBits } = message as unknown as Record<"mostSigBits" | "leastSigBits", bigint>;
+  return uuidFromHalves(mostSigBits, leastSigBits);
 }
 
 function textOf(field: DescField, value: Value): string {
