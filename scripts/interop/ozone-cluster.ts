@@ -179,6 +179,8 @@ export class OzoneCluster {
       "ozone.om.address": `${HOST}:${this.#omPort}`,
       "ozone.om.http-address": `${HOST}:${await freePort()}`,
       "ozone.om.ratis.port": String(await freePort()),
+      // For the S3 gateway, on a port of its own.
+      "ozone.om.s3.grpc.server_enabled": "false",
       "ozone.http.basedir": join(directory, "http"),
     };
   }
