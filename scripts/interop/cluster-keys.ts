@@ -11,6 +11,8 @@ export const COMMON_KEYS: Keys = {
   "ozone.scm.datanode.ratis.volume.free-space.min": "10MB",
   "ozone.scm.container.size": "1GB",
   "ozone.scm.block.size": "64MB",
+  // Strata opens containers ahead of need, the reference when a block wants one: with one they are the same.
+  "ozone.scm.pipeline.owner.container.count": "1",
   // Of the datanodes. A report more often than the heartbeat would end their state machine (spec 12 §7.4).
   "hdds.heartbeat.initial-interval": "1s",
   "hdds.heartbeat.interval": "1s",

@@ -44,7 +44,20 @@ export function masked(text: string): string {
 
 /** All that a command has told, masked. */
 export function toldText({ code, out, log }: Told): string {
-  return masked(`exit ${code}\n${out}${complaints(log)}`);
+  return masked(`exit ${code}\n${isJson(out) ? sortedJson(out) : out}${complaints(log)}`);
+}
+
+function isJson(text: string): boolean {
+  return /^\s*[[{]/.test(text);
+}
+
+/** The order of fields in an object is another one from run to run of the same Java program. */
+function sortedJson(text: string): string {
+  const sorted = (_: string, value: unknown): unknown =>
+    value === null || typeof value !== "object" || Array.isArray(value)
+      ? value
+      : Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return `${JSON.stringify(JSON.parse(text), sorted, 2)}\n`;
 }
 
 /** Lines of the error stream that are not of the program's log. */

@@ -75,7 +75,7 @@ export const HANDSHAKE: Step = {
 const DETAILS = [
   [1, UUID],
   [2, HOST],
-  [3, HOST],
+  [3, "localhost"],
   [
     4,
     [

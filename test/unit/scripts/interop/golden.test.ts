@@ -21,6 +21,11 @@ describe("golden", () => {
     assert.equal(toldText(told), "exit 255\nbegun\nContainer #77 not found\n");
   });
 
+  it("brings the fields of JSON into an order, and leaves lists as they are", () => {
+    const told = { code: 0, out: '[ { "b" : 1, "a" : [ 2, 1 ] } ]', log: "", tookMs: 1 };
+    assert.equal(toldText(told), `exit 0\n${JSON.stringify([{ a: [2, 1], b: 1 }], null, 2)}\n`);
+  });
+
   it("shows lines that only one of both has", () => {
     const told = differences("exit 0\na\nb\nc\n", "exit 0\nb\nc\nd\n");
     assert.equal(told, "differs from the reference (-)\n- a\n+ d");
