@@ -20,7 +20,8 @@ export const COMMON_KEYS: Keys = {
   "hdds.pipeline.report.interval": "3s",
   "hdds.container.report.interval": "10s",
   "hdds.command.status.report.interval": "3s",
-  // Of the SCM.
+  // Of the SCM. The reference closes containers at its next look at all of them.
+  "ozone.scm.close.container.wait.duration": "3s",
   "hdds.scm.replication.thread.interval": "5s",
   "ozone.scm.heartbeat.thread.interval": "1s",
   "ozone.scm.stale.node.interval": "20s",
