@@ -7,20 +7,27 @@ import { isSent, type PortChoice } from "./client-version.js";
 /** `currentVersion` of a datanode that does not tell (spec 12 §4). */
 const OLDEST_DATANODE_VERSION = 1;
 
-/** DatanodeDetails as a field of a message, with what the reference sends (spec 12 §4). */
+/** DatanodeDetails as a field of a message, with what the reference sends (spec 12 §4): it fills in the
+ * operational state, which a datanode does not tell at its first start. */
 export function writeDetails(
   writer: ProtoWriter,
   field: number,
   details: DatanodeDetails,
   ports: PortChoice,
 ): void {
-  writer.openMessage(field);
-  writeDetailsFields(writer, details, ports);
-  writer.closeMessage();
+  const isTold = details.persistedOpState !== undefined;
+  const whole: DatanodeDetails = isTold ? details : { ...details, persistedOpState: "IN_SERVICE" };
+  writeToldDetails(writer, field, whole, ports);
 }
 
-/** The same without tag and length. */
-export function writeDetailsFields(writer: ProtoWriter, details: DatanodeDetails, ports: PortChoice): void {
+/** The same with what the datanode has told alone. */
+export function writeToldDetails(
+  writer: ProtoWriter,
+  field: number,
+  details: DatanodeDetails,
+  ports: PortChoice,
+): void {
+  writer.openMessage(field);
   const { certSerialId, networkName, networkLocation, persistedOpState, level } = details;
   writer.text(1, details.uuid);
   writer.text(2, details.ipAddress);
@@ -35,13 +42,13 @@ export function writeDetailsFields(writer: ProtoWriter, details: DatanodeDetails
   if (certSerialId !== undefined) writer.text(5, certSerialId);
   if (networkName !== undefined && networkName !== "") writer.text(6, networkName);
   if (networkLocation !== undefined && networkLocation !== "") writer.text(7, networkLocation);
-  // A datanode does not tell it at its first start; the reference fills it in when it registers.
-  writer.number(8, OPERATIONAL_STATE[persistedOpState ?? "IN_SERVICE"]);
+  if (persistedOpState !== undefined) writer.number(8, OPERATIONAL_STATE[persistedOpState]);
   writer.number(9, details.persistedOpStateExpiry ?? 0);
   writer.number(10, details.currentVersion ?? OLDEST_DATANODE_VERSION);
   writer.uuid(100, details.uuid);
   if (level !== undefined && level > 0) writer.number(101, level);
   writeDatanodeId(writer, 102, details.uuid);
+  writer.closeMessage();
 }
 
 /** DatanodeID. */

@@ -1,9 +1,10 @@
 import type { ClusterTreeNode } from "../../protocol/client/cluster-tree.js";
 import type { ProtoWriter } from "../../protocol/hadoop/proto-writer.js";
 import type { PortChoice } from "./client-version.js";
-import { writeDetails } from "./rendered-details.js";
+import { writeToldDetails } from "./rendered-details.js";
 
-/** The topology as InnerNode (spec 12 §4): inner nodes by name, datanodes by uuid. */
+/** The topology as InnerNode (spec 12 §4): inner nodes by name, datanodes by uuid, with what they have told.
+ */
 export function writeTree(
   writer: ProtoWriter,
   field: number,
@@ -23,7 +24,7 @@ export function writeTree(
     writer.text(1, key);
     writer.openMessage(2);
     if ("children" in child) writeTree(writer, 3, child, ports);
-    else writeDetails(writer, 1, { ...child, level: child.level ?? level + 1 }, ports);
+    else writeToldDetails(writer, 1, { ...child, level: child.level ?? level + 1 }, ports);
     writer.closeMessage();
     writer.closeMessage();
   }

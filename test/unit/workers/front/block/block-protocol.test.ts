@@ -10,6 +10,7 @@ import {
   Status,
   Type,
 } from "../../../../../protocol/hadoop/generated/block_pb.js";
+import { DatanodeDetailsProtoSchema } from "../../../../../protocol/hadoop/generated/hdds_pb.js";
 import { decodeMessage, encodeMessage } from "../../../../../protocol/hadoop/message.js";
 import type { PipelineRecord, ScmAddress } from "../../../../../protocol/schema/records.js";
 import { BlockProtocol } from "../../../../../workers/front/block/block-protocol.js";
@@ -353,6 +354,27 @@ test("the cluster tree is that of the reference: root, racks, datanodes by uuid"
       [uuidOf(2), 3],
     ],
   );
+});
+
+test("the tree shows of datanodes what they have told, other answers their state always", async () => {
+  const { main, protocol } = setUp();
+  const level = { id: "", prefix: "", cost: 1, defaultName: "" };
+  const datanodes = [{ ...nodeOf(1).details, level: 3 }];
+  main.answers.getClusterTree = () => ({ levels: [level, level, level], datanodes, more: false });
+  main.answers.sortDatanodes = () => ({ datanodes });
+  const tree = await send(protocol, { cmdType: Type.GetClusterTree, version: 3 });
+  const rack = tree.getClusterTreeResponse?.clusterTree?.childrenMap[0]?.networkNode?.innerNode;
+  const leaf = rack?.childrenMap[0]?.networkNode?.datanodeDetails;
+  const sorted = await send(protocol, {
+    cmdType: Type.SortDatanodes,
+    version: 3,
+    sortDatanodesRequest: { client: "", nodeNetworkName: [uuidOf(1)] },
+  });
+  const [details] = sorted.sortDatanodesResponse?.node ?? [];
+  const { persistedOpState } = DatanodeDetailsProtoSchema.field;
+  assert.ok(leaf !== undefined && !isFieldSet(leaf, persistedOpState));
+  assert.ok(details !== undefined && isFieldSet(details, persistedOpState));
+  assert.equal(details.persistedOpState, 1);
 });
 
 test("what Strata cannot do yet says so at once, so that OM keeps the keys", async () => {
