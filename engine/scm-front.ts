@@ -65,8 +65,9 @@ export class ScmFront {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#restart?.cancel();
-    await this.#listener?.close();
+    // First the sockets: a client whose connection closes asks another SCM, one that is told an error ends.
     await this.#link?.stop();
+    await this.#listener?.close();
   }
 
   #startWorker(): WorkerLink {

@@ -55,12 +55,17 @@ export class RawConnection {
 
   /** The next answer, header and body, as text. */
   async answer(): Promise<string> {
+    return answerText(await this.frame());
+  }
+
+  /** The same as bytes, without the length. */
+  async frame(): Promise<Uint8Array> {
     await waitFor("an answer comes", () => this.#hasFrame || this.#isEnded, ANSWER_LIMIT_MS);
     if (!this.#hasFrame) throw new Error("closed without an answer");
     const end = 4 + this.#received.readUInt32BE();
-    const text = answerText(this.#received.subarray(4, end));
+    const bytes = this.#received.subarray(4, end);
     this.#received = this.#received.subarray(end);
-    return text;
+    return bytes;
   }
 
   /** All that came until the server closed. */

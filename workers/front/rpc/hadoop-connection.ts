@@ -28,6 +28,8 @@ const RPC_OP_FINAL = 0;
 const CALLS_IN_PROGRESS_MAX = 1024;
 /** Answers that a client leaves unread before it is read no further. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
+/** Of a name that is kept for as long as its connection. */
+const USER_LENGTH_MAX = 255;
 /** What a protocol is shown of a request that was cut off. */
 const CUT_OFF_BYTES_MAX = 4096;
 
@@ -232,8 +234,9 @@ export class HadoopConnection implements FrameSink {
     else if (this.#stage === "calls") this.#refuse("Connection context already processed");
     else {
       const { userInfo } = decodeMessage(IpcConnectionContextProtoSchema, body);
-      this.user = userInfo?.effectiveUser ?? "";
-      this.realUser = userInfo !== undefined && userInfo.realUser !== "" ? userInfo.realUser : undefined;
+      const realUser = userInfo?.realUser.slice(0, USER_LENGTH_MAX) ?? "";
+      this.user = userInfo?.effectiveUser.slice(0, USER_LENGTH_MAX) ?? "";
+      this.realUser = realUser === "" ? undefined : realUser;
       this.#stage = "calls";
       this.#host.established(this);
     }

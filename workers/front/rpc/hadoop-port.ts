@@ -7,6 +7,8 @@ import { EngineHeader } from "./request-header.js";
 /** The one version of every protocol of spec 12 §2.7. */
 const PROTOCOL_VERSION = 1;
 const NO_PROTOCOL = "unknown";
+/** Names that a client made up come back in the text. */
+const MESSAGE_LENGTH_MAX = 1000;
 
 export interface Refusal {
   readonly className: string;
@@ -84,7 +86,8 @@ export class HadoopPort {
     return { method: methodName, stats: found.stats, protocol: found.protocol };
   }
 
-  #refused(className: string, message: string, detail: RpcErrorDetail): Route {
+  #refused(className: string, text: string, detail: RpcErrorDetail): Route {
+    const message = text.slice(0, MESSAGE_LENGTH_MAX);
     return {
       method: NO_PROTOCOL,
       stats: this.#unknown,

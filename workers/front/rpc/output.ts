@@ -5,6 +5,8 @@ import { type Caller, responseBytesMax, writeResponse } from "./response-frame.j
 const PAGE_BYTES = 16 * 1024;
 const POOLED_COUNT_MAX = 256;
 const POOL: Uint8Array[] = [];
+/** More do not wait for the end of the turn. */
+const GATHERED_BYTES_MAX = 256 * 1024;
 
 type Hook = () => void;
 
@@ -91,12 +93,12 @@ export class Output {
 
   /** The page, with room for `bytes` from `#end` on. */
   #room(bytes: number): Uint8Array {
+    if (this.#end > GATHERED_BYTES_MAX) this.flush();
     const page = this.#page;
     const needed = this.#end + bytes;
     if (page !== undefined && page.length >= needed) return page;
     const pooled = needed <= PAGE_BYTES ? POOL.pop() : undefined;
-    const grown =
-      pooled ?? Buffer.allocUnsafeSlow(Math.max(PAGE_BYTES, needed <= PAGE_BYTES ? 0 : 2 * needed));
+    const grown = pooled ?? Buffer.allocUnsafeSlow(capacityFor(needed));
     if (page !== undefined) {
       grown.set(page.subarray(0, this.#end));
       recycle(page);
@@ -104,6 +106,11 @@ export class Output {
     this.#page = grown;
     return grown;
   }
+}
+
+function capacityFor(bytes: number): number {
+  if (bytes <= PAGE_BYTES) return PAGE_BYTES;
+  return bytes <= GATHERED_BYTES_MAX ? 2 * bytes : bytes;
 }
 
 function recycle(page: Uint8Array): void {

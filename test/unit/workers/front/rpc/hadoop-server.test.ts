@@ -1,5 +1,7 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { describe, it } from "node:test";
+import { RpcResponseHeaderProtoSchema } from "../../../../../protocol/hadoop/generated/rpc_pb.js";
+import { decodeMessage } from "../../../../../protocol/hadoop/message.js";
 import {
   call,
   context,
@@ -9,7 +11,7 @@ import {
   preamble,
   RawConnection,
 } from "../../../../../scripts/interop/raw-connection.js";
-import { delimited, message } from "../../../../../scripts/interop/wire-text.js";
+import { delimited, delimitedMessages, message } from "../../../../../scripts/interop/wire-text.js";
 import type { HadoopCall } from "../../../../../workers/front/rpc/call.js";
 import type { FrontSettings } from "../../../../../workers/shared/front-settings.js";
 import { KeepingProtocol, RpcWorld } from "../../../../support/front/rpc-world.js";
@@ -194,6 +196,21 @@ describe("calls", () => {
           errors: [["org.apache.hadoop.ipc_.RpcNoSuchProtocolException", 1]],
         },
       ]);
+      connection.close();
+    }));
+
+  it("with long answers get them whole, beside short ones", () =>
+    inWorld(async (world) => {
+      const connection = connect(world);
+      const lengths = [0, 100, 20_000, 300_000, 5, 3 * MIB, 1];
+      connection.send(Buffer.concat(lengths.map((_, i) => call(i, location, BODY))));
+      const calls = await callsOf(world, lengths.length);
+      for (const [i, length] of lengths.entries()) calls[i]?.reply(Buffer.alloc(length, 0x41));
+      for (const [i, length] of lengths.entries()) {
+        const [header, body] = delimitedMessages(await connection.frame());
+        equal(decodeMessage(RpcResponseHeaderProtoSchema, header as Uint8Array).callId, i);
+        ok(Buffer.alloc(length, 0x41).equals(body as Uint8Array));
+      }
       connection.close();
     }));
 
