@@ -42,6 +42,7 @@ export class Replay {
   readonly #rules: ReplayRules;
   readonly #clients = new Map<string, HadoopClient>();
   readonly #ids = new IdMap();
+  readonly #seen = new Set<RegExp>();
   /** Commands that came, and that no recorded one has been compared with. */
   readonly #commands: SCMCommandProto[] = [];
 
@@ -72,6 +73,11 @@ export class Replay {
     }
   }
 
+  /** Known differences that have not shown up. */
+  unseen(): readonly RegExp[] {
+    return this.#rules.known.filter((pattern) => !this.#seen.has(pattern));
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients.values()) await client.close();
   }
@@ -98,7 +104,11 @@ export class Replay {
 
   #unexpected(type: string, lines: readonly string[]): string[] {
     const all = lines.map((line) => `${type} ${line}`);
-    return all.filter((line) => !this.#rules.known.some((pattern) => pattern.test(line)));
+    return all.filter((line) => {
+      const pattern = this.#rules.known.find((each) => each.test(line));
+      if (pattern !== undefined) this.#seen.add(pattern);
+      return pattern === undefined;
+    });
   }
 
   #compare(recorded: DecodedCall, found: Answer): string[] {
