@@ -22,6 +22,9 @@ import type { RpcSession } from "./rpc-session.js";
  * texts. */
 const COMMAND_BYTES_MAX = 256;
 const PEER_BYTES_MAX = 96;
+/** Of a transaction of deleted blocks without their ids, and of an id. */
+const TRANSACTION_BYTES_MAX = 64;
+const LOCAL_ID_BYTES = 9;
 const PORT_BYTES_MAX = 12;
 /** Room for commands in a heartbeat's answer. */
 const COMMANDS_BYTES_MAX = FRAME_BYTES_MAX - 1024;
@@ -295,19 +298,39 @@ function registered(session: RpcSession): DatanodeSession & { readonly uuid: Uui
 /** The longest beginning of `commands` that one frame holds. */
 function countThatFits(commands: readonly Command[]): number {
   let bytes = 0;
-  for (const [index, { encodedToken = "", peers = [], members = [] }] of commands.entries()) {
-    bytes += COMMAND_BYTES_MAX + textBytes(encodedToken);
-    for (const peer of peers) bytes += peerBytes(peer);
-    for (const member of members) bytes += peerBytes(member);
+  for (const [index, command] of commands.entries()) {
+    bytes += commandBytes(command);
     if (bytes > COMMANDS_BYTES_MAX) return index;
   }
   return commands.length;
 }
 
+function commandBytes(command: Command): number {
+  const { encodedToken = "", peers = [], members = [], sources = [], targets = [] } = command;
+  let bytes = COMMAND_BYTES_MAX + textBytes(encodedToken);
+  for (const peer of peers) bytes += peerBytes(peer);
+  for (const member of members) bytes += peerBytes(member);
+  for (const { details } of sources) bytes += peerBytes(details);
+  for (const target of targets) bytes += peerBytes(target);
+  for (const { localIds } of command.deletedBlocks ?? []) {
+    bytes += TRANSACTION_BYTES_MAX + LOCAL_ID_BYTES * localIds.length;
+  }
+  return bytes;
+}
+
 function peerBytes(peer: DatanodeDetails): number {
   const { ipAddress, hostName, ports, certSerialId = "", networkName = "", networkLocation = "" } = peer;
-  const { version = "", revision = "" } = peer;
-  const texts = [ipAddress, hostName, certSerialId, networkName, networkLocation, version, revision];
+  const { version = "", revision = "", buildDate = "" } = peer;
+  const texts = [
+    ipAddress,
+    hostName,
+    certSerialId,
+    networkName,
+    networkLocation,
+    version,
+    revision,
+    buildDate,
+  ];
   const textSum = texts.reduce((sum, text) => sum + textBytes(text), 0);
   return ports.reduce((sum, { name }) => sum + PORT_BYTES_MAX + textBytes(name), PEER_BYTES_MAX + textSum);
 }

@@ -31,6 +31,8 @@ before(async () => {
     `ozone.scm.datanode.port=${port}`,
     `ozone.scm.client.port=${await freePort()}`,
     `ozone.scm.block.client.port=${await freePort()}`,
+    // No pipelines but those that a test asks for.
+    "ozone.replication=none",
   ]);
   await home.start();
   admin = createAdminClient({ endpoints: [home.endpoint], clientName: "datanode test" });

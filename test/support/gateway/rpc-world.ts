@@ -27,6 +27,7 @@ export class FakeConnection implements ServerConnection {
   readonly remoteAddress: string;
   session: unknown = undefined;
   isOpen = true;
+  isInternal?: true;
   /** Set to make every further send find a peer that does not read. */
   isSlow = false;
   /** What was sent and waits to be read. */

@@ -30,6 +30,7 @@ export type RegisterInit = Omit<
 
 /** What a datanode of 2.2.0 says in every heartbeat. */
 const LAYOUT = { metadataLayoutVersion: 10, softwareLayoutVersion: 10 };
+const CAPACITY = 2n ** 40n;
 const PORTS = [
   "STANDALONE",
   "RATIS",
@@ -117,7 +118,7 @@ export class HadoopDatanode {
         setupTime: 1_700_000_000_000n,
         revision: "0123456789abcdef",
       },
-      nodeReport: { storageReport: [storageReport(this.uuid)] },
+      nodeReport: { storageReport: [storageReport(this.uuid)], metadataStorageReport: [metadataReport()] },
       containerReport: {},
       pipelineReports: {},
       dataNodeLayoutVersion: LAYOUT,
@@ -141,19 +142,22 @@ export class HadoopDatanode {
 }
 
 function storageReport(uuid: string): object {
-  const capacity = 2n ** 40n;
   return {
     storageUuid: `DS-${uuid}`,
     storageLocation: "/data/hdds",
-    capacity,
+    capacity: CAPACITY,
     scmUsed: 0n,
-    remaining: capacity,
+    remaining: CAPACITY,
     storageType: 1,
     failed: false,
     committed: 0n,
     freeSpaceToSpare: 0n,
     reserved: 0n,
-    fsCapacity: capacity,
-    fsAvailable: capacity,
+    fsCapacity: CAPACITY,
+    fsAvailable: CAPACITY,
   };
+}
+
+function metadataReport(): object {
+  return { storageLocation: "/data/ratis", storageType: 1, capacity: CAPACITY, remaining: CAPACITY };
 }

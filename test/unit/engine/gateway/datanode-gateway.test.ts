@@ -77,12 +77,8 @@ describe("datanode gateway: registration", () => {
     stage.world.ask(connection, "register", registration(uuidOf(1)));
     assert.equal(connection.lastAnswer.error?.code, "DATANODE_LAYOUT_NOT_PERMITTED");
     assert.equal(connection.isOpen, true);
-    stage.world.ask(connection, "heartbeat", HEARTBEAT);
-    const { commands } = connection.lastAnswer.body as ResponseOf<"heartbeat">;
-    assert.deepEqual(
-      commands.map(({ type }) => type),
-      ["reregisterCommand"],
-    );
+    const { commands, term } = stage.heartbeat(connection);
+    assert.deepEqual([term, ...commands.map(({ type }) => type)], [7, "reregisterCommand"]);
   });
 
   test("is put off until this SCM can judge what is reported", () => {
@@ -199,6 +195,21 @@ describe("datanode gateway: heartbeats", () => {
     assert.deepEqual(stage.fakes.nodes.takenBack, [{ uuid: uuidOf(1), commands: [command(1), command(2)] }]);
     assert.equal(stage.world.metrics.counters.commandsTakenBack, 2);
     assert.equal(stage.world.metrics.counters.commandsSent, 0);
+  });
+
+  test("are given back from behind the gateway for Hadoop RPC, and from nobody else", () => {
+    const stage = new Stage();
+    const connection = stage.registered(1);
+    const commands = [command(1), command(2)];
+    stage.fakes.nodes.commands = [command(3)];
+    stage.world.ask(connection, "takeBackCommands", { commands });
+    assert.equal(connection.lastAnswer.error?.code, "UNSUPPORTED_OPERATION");
+    connection.isInternal = true;
+    stage.world.ask(connection, "takeBackCommands", { commands });
+    assert.deepEqual(connection.lastAnswer.body, {});
+    assert.deepEqual(stage.fakes.nodes.takenBack, [{ uuid: uuidOf(1), commands }]);
+    assert.deepEqual(stage.heartbeat(connection).commands, [command(1), command(2), command(3)]);
+    assert.equal(stage.world.metrics.counters.commandsTakenBack, 2);
   });
 
   test("carry as many commands as fit, in order, and leave the rest for the next ones", () => {
