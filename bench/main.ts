@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../engine/config/load.js";
+import { DEFAULT_CACHE } from "../scripts/interop/release.js";
 import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
 import { runVersus } from "./harness/versus.js";
@@ -16,6 +17,7 @@ import { commitHa } from "./scenarios/commit-ha.js";
 import { containerList } from "./scenarios/container-list.js";
 import { failover } from "./scenarios/failover.js";
 import { flush } from "./scenarios/flush.js";
+import { hadoop } from "./scenarios/hadoop.js";
 import { hadoopReport } from "./scenarios/hadoop-report.js";
 import { heartbeat } from "./scenarios/heartbeat.js";
 import { codec, ring } from "./scenarios/micro.js";
@@ -33,6 +35,7 @@ const BENCHES: readonly Bench[] = [
   heartbeat,
   fullReport,
   incrementalReport,
+  hadoop,
   hadoopReport,
   openStripe,
   commit,
@@ -63,17 +66,25 @@ const program = new Command("bench")
   .option("--nodes <count>", "of benches with a fleet: datanodes", wholeNumber)
   .option("--containers <count>", "of benches with a fleet: containers on each datanode", wholeNumber)
   .option("--only <word>", "of benches with several parts: those whose name contains the word")
+  .option("--with-reference", "of hadoop: beside the released SCM (needs Java and its jars)")
+  .addOption(
+    new Option("--cache <dir>", "where the release is kept")
+      .env("STRATA_INTEROP_CACHE")
+      .default(DEFAULT_CACHE, "~/.cache/strata"),
+  )
   .addHelpText("after", `\n${BENCHES.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`).join("\n")}`)
   .parse();
 
 const [name] = program.args;
-const { json, vs, ...choices } = program.opts<{
+const { json, vs, withReference, cache, ...choices } = program.opts<{
   json?: string;
   vs?: string;
   runs?: number;
   nodes?: number;
   containers?: number;
   only?: string;
+  withReference?: true;
+  cache: string;
 }>();
 const chosen = name === "all" ? BENCHES : BENCHES.filter((bench) => bench.name === name);
 if (chosen.length === 0) program.error(`no bench is called ${name}`);
@@ -99,6 +110,7 @@ async function runBenches(directory: string): Promise<void> {
       print: (line) => console.log(`  ${line}`),
       directory: join(directory, bench.name),
       ...choices,
+      ...(withReference === true ? { reference: { cache } } : {}),
     });
     console.log(`  ${describeYardsticks(yardsticks)}`);
     console.log(`  ${settings}`);

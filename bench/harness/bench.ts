@@ -20,4 +20,6 @@ export interface BenchContext {
   readonly containers?: number | undefined;
   /** `--only`: parts of the bench whose name contains this. */
   readonly only?: string | undefined;
+  /** `--with-reference`: runs beside the released SCM, whose jars are in the directory `cache`. */
+  readonly reference?: { readonly cache: string } | undefined;
 }

@@ -25,6 +25,8 @@ export interface JavaProgram {
   readonly directory: string;
   readonly classpath: string;
   readonly heapMb: number;
+  /** In the place of those for many small programs. */
+  readonly jvmOptions?: readonly string[];
 }
 
 /** One run of a released program. It does not outlive this process. */
@@ -35,7 +37,8 @@ export class JavaProcess {
   #ending: Ending | undefined;
 
   /** What it prints is added to files in its directory: `out` and `log`, the latter for the error stream. */
-  constructor({ mainClass, args, directory, classpath, heapMb }: JavaProgram) {
+  constructor(program: JavaProgram) {
+    const { mainClass, args, directory, classpath, heapMb, jvmOptions = SMALL } = program;
     const temporary = join(directory, "tmp");
     mkdirSync(temporary, { recursive: true });
     this.logFile = join(directory, "log");
@@ -43,7 +46,7 @@ export class JavaProcess {
     const log = openSync(this.logFile, "a");
     const options = [
       `-Xmx${heapMb}m`,
-      ...SMALL,
+      ...jvmOptions,
       ...NEUTRAL,
       ...OPENED_MODULES,
       `-Djava.io.tmpdir=${temporary}`,

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { JavaProcess } from "./java-process.js";
+import { JavaProcess, type JavaProgram } from "./java-process.js";
 import {
   freePorts,
   groupClientKeys,
@@ -14,7 +14,10 @@ import {
 import { type Keys, writeSite } from "./site.js";
 
 const MAIN = "org.apache.hadoop.hdds.scm.server.StorageContainerManagerStarter";
-const HEAP_MB = 768;
+
+/** How the Java of the SCM is set up. */
+export type JavaSettings = Pick<JavaProgram, "heapMb" | "jvmOptions">;
+const SMALL: JavaSettings = { heapMb: 768 };
 
 /** The released SCM. The steps pass with it: that proves the steps, and shows what it answers. */
 export async function createReferenceService(
@@ -22,6 +25,7 @@ export async function createReferenceService(
   classpath: string,
   names: readonly string[],
   keys: Keys,
+  java = SMALL,
 ): Promise<ScmService> {
   const places: { name: string; ports: ScmPorts }[] = [];
   for (const name of names) places.push({ name, ports: await freePorts() });
@@ -39,7 +43,7 @@ export async function createReferenceService(
       ? { "ozone.scm.node.id": name, "ozone.scm.primordial.node.id": first.name }
       : { "ozone.scm.datanode.address": `${HOST}:${ports.datanode}` };
     const own = { ...keys, ...clientKeys, ...peerKeys, ...ownKeys, ...directoryKeys(home) };
-    return new ReferenceServer(name, ports, home, classpath, own);
+    return new ReferenceServer(name, ports, home, { ...java, classpath }, own);
   });
   return {
     clientKeys,
@@ -79,16 +83,26 @@ class ReferenceServer implements ScmServer {
   readonly ports: ScmPorts;
   readonly logFile: string;
   readonly #home: string;
-  readonly #classpath: string;
+  readonly #java: JavaSettings & Pick<JavaProgram, "classpath">;
   #process: JavaProcess | undefined;
 
-  constructor(name: string, ports: ScmPorts, home: string, classpath: string, keys: Keys) {
+  constructor(
+    name: string,
+    ports: ScmPorts,
+    home: string,
+    java: JavaSettings & Pick<JavaProgram, "classpath">,
+    keys: Keys,
+  ) {
     this.name = name;
     this.ports = ports;
     this.#home = home;
-    this.#classpath = classpath;
+    this.#java = java;
     this.logFile = join(home, "log");
     writeSite(home, keys, "INFO");
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
   }
 
   async initialize(how: string): Promise<void> {
@@ -112,7 +126,6 @@ class ReferenceServer implements ScmServer {
   }
 
   #run(...args: string[]): JavaProcess {
-    const program = { mainClass: MAIN, args, directory: this.#home, heapMb: HEAP_MB };
-    return new JavaProcess({ ...program, classpath: this.#classpath });
+    return new JavaProcess({ ...this.#java, mainClass: MAIN, args, directory: this.#home });
   }
 }

@@ -14,6 +14,8 @@ export interface ScmServer {
   readonly name: string;
   readonly ports: ScmPorts;
   readonly logFile: string;
+  /** Of the process that was started last. */
+  readonly pid: number;
   /** Ends it where it stands. */
   kill(): Promise<void>;
   /** Ends it in order. */

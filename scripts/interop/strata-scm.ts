@@ -103,6 +103,10 @@ class Server implements ScmServer {
     this.#starter = starter;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   async start(): Promise<void> {
     this.#started = await this.#starter.start();
   }

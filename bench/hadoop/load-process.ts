@@ -1,0 +1,71 @@
+import { assert, unreachable } from "../../engine/core/assert.js";
+import { DATANODE_PROTOCOL } from "../../test/support/hadoop/hadoop-datanode.js";
+import {
+  BLOCK_PROTOCOL,
+  blockFrame,
+  containerFrame,
+  fleetOf,
+  heartbeatFrame,
+  LOCATION_PROTOCOL,
+  registrationFrame,
+} from "./call-frames.js";
+import type { LoadCommand, LoadReply, LoadTarget } from "./hadoop-load.js";
+import { PipelinedConnection } from "./pipelined-connection.js";
+
+/** The load's process, started by `LoadClient`: does what each message says, and answers it. */
+const target = JSON.parse(process.argv[2] ?? "null") as LoadTarget | null;
+assert(target !== null, "a load process is started with its target");
+const { ports } = target;
+const fleet = fleetOf(target.nodeCount);
+const known = new Map<string, Calls>();
+
+process.on("disconnect", () => process.exit(0));
+process.on("message", (command) => {
+  void run(command as LoadCommand).then((reply) => process.send?.(reply));
+});
+
+interface Calls {
+  readonly port: number;
+  readonly protocol: string;
+  readonly frames: readonly Buffer[];
+}
+
+async function run(command: LoadCommand): Promise<LoadReply> {
+  const { port, protocol, frames } = callsOf(command);
+  const { callers } = command;
+  const connection = await PipelinedConnection.open(port, protocol);
+  const cpu = process.cpuUsage();
+  const startMs = performance.now();
+  const limits =
+    "seconds" in command ? { callers, seconds: command.seconds } : { callers, calls: frames.length };
+  const { count, failedCount, failure, latencyUs } = await connection.run(frames, limits);
+  const seconds = (performance.now() - startMs) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuShare = (user + system) / 1e6 / seconds;
+  const latency = { latencyUs: latencyUs.entries(), latencyMaxUs: latencyUs.max };
+  return { count, failedCount, failure, seconds, cpuShare, ...latency };
+}
+
+function callsOf(command: LoadCommand): Calls {
+  let calls = known.get(command.call);
+  if (calls === undefined) {
+    calls = newCalls(command.call);
+    known.set(command.call, calls);
+  }
+  return calls;
+}
+
+function newCalls(call: LoadCommand["call"]): Calls {
+  switch (call) {
+    case "register":
+      return { port: ports.datanode, protocol: DATANODE_PROTOCOL, frames: fleet.map(registrationFrame) };
+    case "heartbeat":
+      return { port: ports.datanode, protocol: DATANODE_PROTOCOL, frames: fleet.map(heartbeatFrame) };
+    case "allocateBlock":
+      return { port: ports.block, protocol: BLOCK_PROTOCOL, frames: [blockFrame()] };
+    case "allocateContainer":
+      return { port: ports.client, protocol: LOCATION_PROTOCOL, frames: [containerFrame()] };
+    default:
+      return unreachable(call);
+  }
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { runHadoop } from "../../../bench/scenarios/hadoop.js";
+
+let directory: string;
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "strata-bench-test-"));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+test("the hadoop bench answers its figures, and says when the reference is not there", async () => {
+  const lines: string[] = [];
+  const context = {
+    print: (line: string) => lines.push(line),
+    directory: join(directory, "run"),
+    reference: { cache: join(directory, "nothing") },
+  };
+  const figures = await runHadoop(context, {
+    calls: { nodeCount: 3, seconds: 0.2, rounds: 1, warmUpShare: 0.01 },
+  });
+  assert.match(lines.join("\n"), /^the reference: skipped \(no /m);
+  assert.match(lines.join("\n"), /^strata: 3 datanodes \(0 refused\)/m);
+  assert.deepEqual(
+    figures.map(({ name }) => name),
+    ["allocate-block", "allocate-block.single", "heartbeat", "allocate-container"].flatMap((name) => [
+      `hadoop.${name}.rate`,
+      `hadoop.${name}.work`,
+    ]),
+  );
+  for (const line of lines.filter((text) => text.includes("round"))) assert.match(line, /failed 0,/);
+  for (const { name, value } of figures.filter((figure) => figure.name.endsWith("rate")))
+    assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
+});
