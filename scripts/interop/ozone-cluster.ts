@@ -253,11 +253,11 @@ function healthyIn(text: string): number {
   return nodes.filter(({ healthState }) => healthState === "HEALTHY").length;
 }
 
-/** Only a leader tells clients of the block protocol who it is. */
+/** Only a leader answers with a list of pipelines. */
 async function leads({ ports }: ScmServer): Promise<boolean> {
-  const scmInfo = message([1, 13], [2, ""], [4, 3], [13, [[1, ""]]]);
-  const answer = await ask(ports.block, PROTOCOLS.block, scmInfo).catch(() => "");
-  return answer.includes("\n  13:");
+  const listPipelines = message([1, 9], [2, ""], [3, 3], [14, []]);
+  const answer = await ask(ports.client, PROTOCOLS.location, listPipelines).catch(() => "");
+  return answer.includes("\nbody\n");
 }
 
 /** Ends a program that takes longer. */
