@@ -7,8 +7,10 @@ import { whenContainer } from "./steps-single.js";
 
 /** The tools' datanodes beat once, or seldom; pipelines must come while `stb` waits for them. */
 const QUIET_KEYS: Keys = {
-  "ozone.scm.stale.node.interval": "1d",
-  "ozone.scm.dead.node.interval": "2d",
+  "hdds.heartbeat.interval": "5s",
+  "ozone.scm.heartbeat.thread.interval": "5s",
+  "ozone.scm.stale.node.interval": "1h",
+  "ozone.scm.dead.node.interval": "2h",
   "ozone.scm.heartbeat.rpc-retry-count": "1",
 };
 const BENCHMARK_LIMIT_MS = 300_000;
@@ -57,7 +59,6 @@ export const SIMULATED: Step = {
   surroundings: "own",
   keys: {
     ...QUIET_KEYS,
-    "hdds.heartbeat.interval": "5s",
     "hdds.node.report.interval": "5s",
     "hdds.pipeline.report.interval": "5s",
     "hdds.container.report.interval": "20s",
