@@ -109,6 +109,7 @@ class InteropRun {
       cluster,
       golden: this.#golden,
       isReference: this.#options.withReference,
+      note: (text) => this.#options.print(`  ${text}`),
       check: async (what, body) => {
         const startedMs = performance.now();
         try {

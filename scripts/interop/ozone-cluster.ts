@@ -123,14 +123,19 @@ export class OzoneCluster {
     return { code, out: command.out(), log: command.process.log, tookMs };
   }
 
-  /** Starts one of the release's commands. */
-  spawn(tool: Tool, args: readonly string[]): { readonly process: JavaProcess; out(): string } {
+  /** Starts one of the release's commands, with configuration of its own. */
+  spawn(
+    tool: Tool,
+    args: readonly string[],
+    ownKeys: Keys = {},
+  ): { readonly process: JavaProcess; out(): string } {
     const name = `${String(++this.#commandCount).padStart(3, "0")}-${tool}`;
     const directory = join(this.#directory, "commands", name);
     const keys = {
       ...this.#keys,
       "ozone.metadata.dirs": join(directory, "meta"),
       "ozone.om.address": `${HOST}:${this.#omPort}`,
+      ...ownKeys,
     };
     writeSite(directory, keys, "WARN");
     const process = this.#run(TOOLS[tool], args, directory, TOOL_HEAP_MB);

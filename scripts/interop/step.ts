@@ -24,6 +24,8 @@ export interface StepBench {
   readonly golden: Golden;
   /** The SCM is the released one. */
   readonly isReference: boolean;
+  /** Prints something worth knowing. */
+  note(text: string): void;
   /** One thing that must hold: counted, and printed. When `body` throws, the step goes on after it. */
   check(what: string, body: () => Promise<void> | void): Promise<void>;
 }

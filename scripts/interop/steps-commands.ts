@@ -7,9 +7,9 @@ const AT_ONCE_MS = 15_000;
 
 /** Commands of parts that Strata does not have yet: they must say so at once. */
 const NOT_YET: readonly string[] = [
-  "replicationmanager status",
+  "replicationmanager start",
   "containerbalancer status",
-  "container report",
+  "datanode decommission localhost",
   "scm finalizationstatus",
   "scm deletedBlocksTxn summary",
 ];

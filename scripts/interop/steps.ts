@@ -4,7 +4,7 @@ import { ERASURE_CODED, REPLICATED, RESTART_DATANODES, RESTART_SCM } from "./ste
 import { DELETION } from "./steps-deletion.js";
 import { GROUP, KILL_LEADER } from "./steps-group.js";
 import { DATANODE, KEYS, MANAGER, PIPELINE, SAFE_MODE } from "./steps-single.js";
-import { BLOCK_BENCHMARK, CONTAINER_BENCHMARK, SIMULATED } from "./steps-vapor.js";
+import { BENCHMARKS, SIMULATED } from "./steps-vapor.js";
 import { HANDSHAKE, WIRE_ERRORS } from "./steps-wire.js";
 
 /** In the order in which they run: those that share an SCM follow each other. */
@@ -23,8 +23,7 @@ export const STEPS: readonly Step[] = [
   RESTART_DATANODES,
   GROUP,
   KILL_LEADER,
-  BLOCK_BENCHMARK,
-  CONTAINER_BENCHMARK,
+  BENCHMARKS,
   SIMULATED,
 ];
 
