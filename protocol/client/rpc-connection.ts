@@ -326,9 +326,12 @@ function newPending(): Pending {
   return { op: 0, completion: undefined, isRaw: false, timeoutMs: 0, deadlineMs: 0, receivedBefore: 0 };
 }
 
-/** A frame with a body that is encoded already, the caller's to keep. */
+/** A frame with a body that is encoded already, the caller's to keep.
+ * @throws StrataError FRAME_TOO_LARGE */
 function frameAround(op: number, requestId: number, body: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  const bytes = FRAME_HEADER_BYTES + body.length;
+  if (bytes > FRAME_BYTES_MAX) throw new StrataError("FRAME_TOO_LARGE", { bytes, limit: FRAME_BYTES_MAX });
+  const frame = new Uint8Array(bytes);
   frame.set(body, FRAME_HEADER_BYTES);
   writeFrameHeader(frame, op, 0, requestId);
   return frame;

@@ -19,6 +19,8 @@ import { heartbeatRequest } from "./small-reports.js";
 
 /** The generated code makes an object of every two bytes, at worst. */
 const ENVELOPE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of a heartbeat that is kept, to know it again. */
+const BARE_BYTES_MAX = 16 * 1024;
 const HEARTBEAT_CODEC = operationNamed("heartbeat").request;
 
 /** StorageContainerDatanodeProtocol: registrations, heartbeats, reports and commands of Java datanodes (spec
@@ -137,7 +139,7 @@ export class DatanodeProtocol implements HadoopProtocol {
       this.#heartbeats.stranger(call, uuid, request);
       return;
     }
-    if (this.#scan.isBare) {
+    if (this.#scan.isBare && envelope.length <= BARE_BYTES_MAX) {
       datanode.bareHeartbeat = envelope.slice();
       datanode.bareRequest = request;
     }

@@ -234,8 +234,8 @@ export class HadoopConnection implements FrameSink {
     else if (this.#stage === "calls") this.#refuse("Connection context already processed");
     else {
       const { userInfo } = decodeMessage(IpcConnectionContextProtoSchema, body);
-      const realUser = userInfo?.realUser.slice(0, USER_LENGTH_MAX) ?? "";
-      this.user = userInfo?.effectiveUser.slice(0, USER_LENGTH_MAX) ?? "";
+      const realUser = shortened(userInfo?.realUser);
+      this.user = shortened(userInfo?.effectiveUser);
       this.realUser = realUser === "" ? undefined : realUser;
       this.#stage = "calls";
       this.#host.established(this);
@@ -361,6 +361,11 @@ export class HadoopConnection implements FrameSink {
 }
 
 type Hook = (() => void) | undefined;
+
+/** A copy: a part of a text keeps the whole of it in memory. */
+function shortened(user = ""): string {
+  return user.length <= USER_LENGTH_MAX ? user : Buffer.from(user.slice(0, USER_LENGTH_MAX)).toString();
+}
 
 function headerProblem({ rpcKind, rpcOp }: RpcRequestHeader): string | undefined {
   if (rpcOp < 0) return " IPC Server: No rpc op in rpcRequestHeader";

@@ -8,6 +8,8 @@ const WIRE_BYTES = 2;
 const WIRE_FIXED_32 = 5;
 
 const BAD = -1;
+/** Clients have ids of 16 bytes. One is kept with its call, and sent back. */
+const CLIENT_ID_BYTES_MAX = 256;
 
 /** Where the last varint ended. */
 let cursor = 0;
@@ -79,7 +81,7 @@ export class RpcRequestHeader {
   clientIdStart = 0;
   clientIdEnd = 0;
 
-  /** False when these bytes are no such message, or lack a field that is required. */
+  /** False when these bytes are no such message, lack a field that is required, or have too long an id. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     this.rpcKind = -1;
     this.rpcOp = -1;
@@ -104,7 +106,7 @@ export class RpcRequestHeader {
         hasClientId = true;
       } else if (tag === 0x28) this.retryCount = zigzag(varint(bytes, valueAt, end));
     }
-    return hasCallId && hasClientId;
+    return hasCallId && hasClientId && this.clientIdEnd - this.clientIdStart <= CLIENT_ID_BYTES_MAX;
   }
 }
 

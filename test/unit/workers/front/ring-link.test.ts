@@ -10,6 +10,7 @@ import { operationNamed } from "../../../../protocol/codec/operations.js";
 import {
   ADMIN_PATH,
   DATANODE_PATH,
+  FRAME_BYTES_MAX,
   type OperationName,
   type RequestOf,
   type ResponseOf,
@@ -297,6 +298,21 @@ describe("requests to main", () => {
     await served.ask(connection, "scmRoles", {});
     await rejects(served.ask(connection, "getContainer", bad), { code: "FIELD_INVALID" });
     deepEqual(await served.ask(connection, "scmRoles", {}), ROLES);
+  });
+
+  it("that are longer than a frame have that error as their outcome, encoded ones too", async () => {
+    const served = await Served.start();
+    const connection = served.connect();
+    const outcomes: unknown[] = [];
+    const ask = () => {
+      const body = new Uint8Array(FRAME_BYTES_MAX);
+      connection.requestEncoded("scmRoles", body, (answer) => outcomes.push((answer as RpcError).code));
+    };
+    ask();
+    deepEqual(await served.ask(connection, "scmRoles", {}), ROLES);
+    ask();
+    deepEqual(await served.ask(connection, "scmRoles", {}), ROLES);
+    deepEqual(outcomes, ["FRAME_TOO_LARGE", "FRAME_TOO_LARGE"]);
   });
 
   it("without a handler are refused by main", async () => {

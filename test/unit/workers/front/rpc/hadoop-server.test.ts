@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RpcResponseHeaderProtoSchema } from "../../../../../protocol/hadoop/generated/rpc_pb.js";
 import { decodeMessage } from "../../../../../protocol/hadoop/message.js";
@@ -100,6 +100,17 @@ describe("calls", () => {
         equal(/^ {2}7: "(.*)"$/m.exec(answer)?.[1], id);
         equal(/^ {2}8: (\d+)$/m.exec(answer)?.[1], "7");
       }
+      connection.close();
+    }));
+
+  it("with a client id that is too long to keep end their connection", () =>
+    inWorld(async (world) => {
+      const connection = connect(world);
+      const header = message([1, 2], [2, 0], [3, 0], [4, "y".repeat(257)], [5, 0]);
+      const engine = message([1, location.method], [2, location.name], [3, 1]);
+      connection.send(frame(delimited(header), delimited(engine), delimited(BODY)));
+      match(await connection.answer(), /RPC header cannot be read/);
+      equal(world.protocol.calls.length, 0);
       connection.close();
     }));
 
