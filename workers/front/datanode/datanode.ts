@@ -28,6 +28,8 @@ export class Datanode {
   /** Of its last registration or heartbeat, and of the last gap between two. */
   heardMs = 0;
   gapMs = Number.NEGATIVE_INFINITY;
+  /** Main has accepted it once. */
+  isRegistered = false;
   /** A full report got lost before main knew of it, or may have been. */
   lacksReport = false;
   /** The last heartbeat that carried nothing, as it came and as main gets it: most are the same. */
@@ -46,6 +48,11 @@ export class Datanode {
   /** Undefined when main does not know the datanode on a connection of ours. */
   get link(): DatanodeLink | undefined {
     return this.#link;
+  }
+
+  /** No call of it is under way, or waits. */
+  get isIdle(): boolean {
+    return !this.#isBusy;
   }
 
   /** Makes `call` now, or when those before it have finished. False when too many wait already. */

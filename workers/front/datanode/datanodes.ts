@@ -34,11 +34,22 @@ export class Datanodes {
     if (known !== undefined) return known;
     const datanode = new Datanode(uuid, this.#context.main);
     this.#byUuid.set(uuid, datanode);
-    this.registered(datanode);
+    this.#heard(datanode);
     return datanode;
   }
 
   registered(datanode: Datanode): void {
+    datanode.isRegistered = true;
+    this.#heard(datanode);
+  }
+
+  /** Nothing stays of one that main has never accepted: there may be any number of them. */
+  refused(datanode: Datanode): void {
+    const isPresent = this.#byUuid.get(datanode.uuid) === datanode;
+    if (isPresent && !datanode.isRegistered && datanode.isIdle) this.#close(datanode, refusal());
+  }
+
+  #heard(datanode: Datanode): void {
     datanode.heardMs = this.#clock.nowMs();
   }
 
@@ -70,6 +81,10 @@ export class Datanodes {
     this.#byUuid.delete(datanode.uuid);
     datanode.close(reason);
   }
+}
+
+function refusal(): StrataError {
+  return new StrataError("CONNECTION_LOST", { reason: "the datanode was refused" });
 }
 
 function silent(): StrataError {

@@ -111,7 +111,7 @@ export class Heartbeats {
     const isWanted = (fullReportWanted || datanode.lacksReport) && !link.reports.isReporting;
     const isOrdered = isWanted && !isUnknown && !reports.hasFull && this.#orders.take(datanode);
     writeHeartbeatAnswer(this.#writer, datanode.uuid, term, isOrdered ? [...commands, REREGISTER] : commands);
-    const takeBack = (): void => this.#takeBack(datanode, link, commands, isOrdered);
+    const takeBack = (): void => this.#takeBack(datanode, commands, isOrdered);
     if (commands.length > 0 || isOrdered) call.onUndelivered = takeBack;
     if (!call.reply(this.#writer.view())) takeBack();
     if (isUnknown) releaseReports(reports);
@@ -119,18 +119,15 @@ export class Heartbeats {
   }
 
   /** The answer did not reach the datanode, which acknowledges nothing (spec 12 §8.2 H5). */
-  #takeBack(
-    datanode: Datanode,
-    { connection }: DatanodeLink,
-    commands: readonly Command[],
-    isOrdered: boolean,
-  ): void {
+  #takeBack(datanode: Datanode, commands: readonly Command[], isOrdered: boolean): void {
     if (isOrdered) this.#orders.takeBack(datanode);
     const undone = commands.filter(({ type }) => type !== "reregisterCommand");
     if (undone.length === 0) return;
     this.takenBackCount += undone.length;
-    // A connection that has ended has taken the datanode's queue with it, or main is gone.
-    connection.requestEncoded("takeBackCommands", TAKE_BACK.encodeValue({ commands: undone }), () => {});
+    // On another connection than they came from, when it has registered from another address meanwhile: main
+    // has one queue for both.
+    const connection = datanode.link?.connection;
+    connection?.requestEncoded("takeBackCommands", TAKE_BACK.encodeValue({ commands: undone }), () => {});
   }
 
   /** The datanode sends again what it keeps of a heartbeat that failed: no full report (spec 12 §7.1). */

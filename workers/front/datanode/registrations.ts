@@ -54,6 +54,7 @@ export class Registrations {
           datanode.feed(reports, true);
         }
         datanode.finished();
+        if (answer instanceof Error) this.#datanodes.refused(datanode);
       });
     });
     if (isRun) return;

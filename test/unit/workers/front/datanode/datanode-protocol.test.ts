@@ -208,6 +208,37 @@ test("commands whose answer did not arrive are given back, in order", () => {
   }
 });
 
+test("commands come back to main when the datanode has registered from another address meanwhile", () => {
+  const stage = new Stage().registered();
+  const outcome = stage.beat();
+  stage.answerBeat({ ...IDLE, commands: [CLOSE] });
+  stage.register({}, "10.0.0.8");
+  stage.acceptRegistration();
+  stage.mergeFull();
+  outcome.onUndelivered?.();
+  assert.deepEqual(stage.main.last.only("takeBackCommands").request, { commands: [CLOSE] });
+});
+
+test("nothing stays of a datanode that was never accepted, all of one that was", () => {
+  const stage = new Stage();
+  const refuse = () => {
+    const outcome = stage.register();
+    const waiting = stage.register();
+    for (const { error } of [outcome, waiting]) {
+      assert.equal(error, undefined);
+      stage.main.last.only("register").answer(new StrataError("NODE_LIMIT", { limit: 1 }));
+    }
+    assert.match(waiting.error ?? "", /NODE_LIMIT/);
+  };
+  refuse();
+  assert.equal(stage.main.last.isOpen, false);
+  assert.equal(stage.protocol.counters["datanodes"], 0);
+  stage.registered();
+  refuse();
+  assert.equal(stage.main.last.isOpen, true);
+  assert.equal(stage.protocol.counters["datanodes"], 1);
+});
+
 test("all commands carry the answer's term, token and deadline are there", () => {
   const stage = new Stage().registered();
   const outcome = stage.beat();
