@@ -51,7 +51,23 @@ export class AskedConnection implements MainConnection {
     request: RequestOf<N>,
     done: (body: Uint8Array | RpcError) => void,
   ): void {
-    this.requestEncoded(name, operationNamed(name).request.encodeValue(request), done);
+    let body: Uint8Array;
+    try {
+      body = operationNamed(name).request.encodeValue(request);
+    } catch (error) {
+      // An outcome like all others, as the contract says.
+      const asked: Asked = {
+        name,
+        request,
+        answer: () => {
+          this.asked.splice(this.asked.indexOf(asked), 1);
+          done(error as StrataError);
+        },
+      };
+      this.asked.push(asked);
+      return;
+    }
+    this.requestEncoded(name, body, done);
   }
 
   requestEncoded(name: OperationName, body: Uint8Array, done: (body: Uint8Array | RpcError) => void): void {

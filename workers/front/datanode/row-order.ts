@@ -6,6 +6,8 @@ const WORD_BYTES = 4;
 const DIGIT_BITS = 11;
 const DIGITS = 5;
 const DIGIT_COUNT = 2 ** DIGIT_BITS;
+/** What stays of the places that a large report needed. */
+const KEPT_ROWS_MAX = 2 ** 18;
 
 /** Brings rows into ascending order of their ids; of rows with one id the last stays (spec 02 §7). Sorts
  * places by digits from the last to the first: linear, whatever the ids are, and rows with one id keep their
@@ -22,7 +24,12 @@ export class RowSorter {
     for (let digit = 0; digit < DIGITS; digit++) {
       this.#sortBy(2 ** (digit * DIGIT_BITS), numbers, rowCount, stride);
     }
-    return this.#gathered(numbers, rowCount, stride);
+    const rows = this.#gathered(numbers, rowCount, stride);
+    if (this.#order.length > KEPT_ROWS_MAX) {
+      this.#order = new Uint32Array(0);
+      this.#spare = this.#order;
+    }
+    return rows;
   }
 
   #reset(rowCount: number): void {
