@@ -7,7 +7,7 @@ import { bodyOfOutcome, readFirstContainerId } from "../cluster/operation-result
 import type { OperationResult } from "../cluster/state-machine.js";
 import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
-import { containerId } from "../core/ids.js";
+import { type ContainerId, containerId } from "../core/ids.js";
 import type { Random } from "../core/random.js";
 import { createOpenPipeline, type PipelineSource } from "./container-growth.js";
 import type { Room } from "./container-supply.js";
@@ -15,7 +15,7 @@ import type { Room } from "./container-supply.js";
 export interface ContainerCreationParts<R> {
   readonly clock: Clock;
   readonly random: Random;
-  readonly cluster: Pick<ClusterState, "pipelines">;
+  readonly cluster: Pick<ClusterState, "pipelines" | "containers">;
   readonly room: Room<R>;
   readonly pipelines: Pick<PipelineSource, "create" | "open" | "whenOpen">;
   /** Throws StrataError for a configuration that nothing may be written with. */
@@ -105,13 +105,15 @@ export class ContainerCreation<R> {
     { pipelineId }: PipelineRecord,
     reserved: R,
   ): PreparedContainer {
-    const { room } = this.#parts;
+    const { room, cluster } = this.#parts;
     return {
       operation: { kind: OPERATION.createContainers, session, pipelineId, owner, count: 1 },
       settled: (outcome) => {
         const created = createdBy(outcome);
-        if (created === undefined) room.release(reserved);
-        else room.bind(reserved, containerId(created));
+        // A session answers a repetition with what it was given first, which may be elsewhere.
+        const isHere = created !== undefined && cluster.containers.get(created)?.pipelineId === pipelineId;
+        if (isHere) room.bind(reserved, created);
+        else room.release(reserved);
       },
     };
   }
@@ -126,7 +128,8 @@ export class ContainerCreation<R> {
 }
 
 /** Undefined when there is none: refused, or by the session's own result of an attempt that was. */
-function createdBy(outcome: OperationResult | StrataError): number | undefined {
+function createdBy(outcome: OperationResult | StrataError): ContainerId | undefined {
   const body = bodyOfOutcome(outcome);
-  return body instanceof StrataError ? undefined : readFirstContainerId(body);
+  const first = body instanceof StrataError ? undefined : readFirstContainerId(body);
+  return first === undefined ? undefined : containerId(first);
 }

@@ -171,3 +171,22 @@ test("a mutation that was refused stays so when it is repeated, and its room is 
   assert.equal(world.settle(world.prepare({ session })[0]), undefined);
   assert.deepEqual([...world.rooms.values()], ["released"]);
 });
+
+test("a mutation that is repeated takes room only where its container is", () => {
+  const world = new World(1, 2);
+  const opened = world.applied.done({
+    kind: OPERATION.openSession,
+    session: NO_SESSION,
+    clientName: "test",
+  });
+  const session = { sessionId: readSessionId(opened), sequence: 1, ackedSequence: 0 };
+  world.full.add(uuidOf(1_000_002));
+  const id = world.settle(world.prepare({ session })[0]);
+  world.full.delete(uuidOf(1_000_002));
+  world.full.add(uuidOf(1_000_001));
+  assert.equal(world.settle(world.prepare({ session })[0]), id);
+  world.full.clear();
+  world.full.add(uuidOf(1_000_002));
+  assert.equal(world.settle(world.prepare({ session })[0]), id);
+  assert.deepEqual([...world.rooms.values()], [id, "released", id]);
+});
