@@ -39,6 +39,7 @@ class Lives {
           group,
           groups: new PipelineGroups(),
           onHeld: () => {},
+          onReport: () => {},
           onDelete: () => {},
         }),
     );

@@ -20,6 +20,8 @@ export interface DatanodeLinkParts {
   /** What the datanode holds. */
   readonly replicas: ReadonlyMap<number, ReportRow>;
   readonly onLine: (line: string) => void;
+  /** A report of these containers leaves for the SCM. */
+  readonly onReport: (has: (containerId: number) => boolean) => void;
 }
 
 /** What one process of a datanode has with one SCM: registration, heartbeats, reports. */
@@ -88,6 +90,7 @@ export class DatanodeLink {
     const { origins, rowBytes, replicas } = this.#parts;
     const wasNeeded = this.#mustReport;
     this.#mustReport = false;
+    this.#parts.onReport((id) => replicas.has(id));
     this.#client.fullReport(new LiveReport(replicas, origins, rowBytes), fromRegistration, {
       succeeded: ({ rowCount, chunkCount }) => {
         this.#line(`full report of ${rowCount} rows in ${chunkCount} chunks`);
@@ -102,6 +105,7 @@ export class DatanodeLink {
   incrementalReport(rows: readonly ReportRow[]): void {
     if (!this.#client.isRegistered) return;
     this.#unansweredCount++;
+    this.#parts.onReport((id) => rows.some(({ containerId }) => containerId === id));
     this.#client.incrementalReport(reportRows(rows, "free", this.#parts.rowBytes), {
       succeeded: () => {
         this.#unansweredCount--;

@@ -76,6 +76,12 @@ export interface SimOptions {
   readonly stripeCount: number;
   /** Datanodes with thousands of replicas, whose reports come in several chunks. */
   readonly largeDatanodeCount: number;
+  /** Datanodes with room for few of the containers that SCMs create. */
+  readonly smallDatanodeCount: number;
+  /** … for so many. */
+  readonly smallDatanodeSlots: number;
+  /** Half of the time for which a datanode keeps room for a container that it has not shown. */
+  readonly pendingRollMs: number;
   readonly latencyMsMax: number;
   readonly wakeMsMax: number;
   readonly flushIntervalMs: number;
@@ -150,14 +156,17 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
   const groupFaults = mapRates(GROUP_RATES_MAX, (max) => drawRate(group, max, shareOn));
   const isLone = groupSize === 1;
   const blocks = random.stream("blocks");
+  const room = random.stream("room");
   // What one does costs as much for each SCM.
   const [rounds, roundMs] = [2 + random.below(2), 8_000 + random.below(10_000)];
   const entryCountMax = pick(random, [1_000, 1_000_000]);
+  const datanodeCount = isLone ? 20 : 3 + group.below(8);
+  const smallShare = pick(room, [0, 0, 0.4, 1]);
   return {
     groupSize,
     rounds: isLone ? rounds : 1 + group.below(2),
     roundMs: isLone ? roundMs : 4_000 + group.below(8_000),
-    datanodeCount: isLone ? 20 : 3 + group.below(8),
+    datanodeCount,
     adminCount: isLone ? 2 : 2 + group.below(2),
     writerCount: 1 + blocks.below(3),
     blockRate: pick(blocks, [0, 1, 4, 15]),
@@ -165,6 +174,9 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
     shardCount: 1 + random.below(3),
     stripeCount: 2 + random.below(2),
     largeDatanodeCount: pick(random, [0, 0, 1, 2]),
+    smallDatanodeCount: Math.ceil(smallShare * datanodeCount),
+    smallDatanodeSlots: pick(room, [2, 5, 12]),
+    pendingRollMs: smallShare === 0 ? 300_000 : pick(room, [5_000, 300_000]),
     latencyMsMax: pick(random, [0.5, 2, 10, 60]),
     wakeMsMax: pick(random, [0.05, 0.2, 1, 5]),
     flushIntervalMs: pick(random, [10, 100, 500, 1000]),

@@ -1,3 +1,4 @@
+import { CONTAINER_BYTES } from "../../../../bench/fleet/datanode-model.js";
 import { FleetPlan } from "../../../../bench/fleet/plan.js";
 import type { Random } from "../../../../engine/core/random.js";
 import type { Uuid } from "../../../../engine/core/uuid.js";
@@ -58,8 +59,12 @@ export class SimPlan {
   readonly importsPipelines: boolean;
   /** A container with an id above all others: what SCMs create comes behind it. */
   readonly lastContainerId: number;
+  readonly #smallCount: number;
+  readonly #smallBytes: number;
 
   constructor(options: SimOptions, seed: number) {
+    this.#smallCount = options.smallDatanodeCount;
+    this.#smallBytes = options.smallDatanodeSlots * CONTAINER_BYTES;
     this.importsPipelines = options.pipelineLimit > IMPORTED_PIPELINES;
     this.fleet = new FleetPlan({ nodeCount: options.datanodeCount, containersPerNode: 100, seed });
     const ids: number[] = [];
@@ -81,6 +86,17 @@ export class SimPlan {
 
   details(node: number, ipAddress: string): DatanodeDetails {
     return { ...this.fleet.details(node), ipAddress, networkLocation: `/rack${1 + (node % RACKS)}` };
+  }
+
+  /** Room of a datanode for containers that SCMs create; undefined = more than they do. The last ones, so
+   * that large datanodes are among them only when all are small. */
+  smallBytesOf(node: number): number | undefined {
+    return node < this.fleet.nodeCount - this.#smallCount ? undefined : this.#smallBytes;
+  }
+
+  /** An SCM has created the container, or will. */
+  isCreated(containerId: number): boolean {
+    return containerId > this.lastContainerId && !FAR_IDS.includes(containerId);
   }
 
   isEc(containerId: number): boolean {

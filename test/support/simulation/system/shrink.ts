@@ -28,6 +28,7 @@ export function reducedOptions(seed: number, reduction: SystemReduction): SimOpt
     adminCount: admins ?? options.adminCount,
     writerCount: writers ?? options.writerCount,
     largeDatanodeCount: Math.min(options.largeDatanodeCount, datanodes ?? options.datanodeCount),
+    smallDatanodeCount: Math.min(options.smallDatanodeCount, datanodes ?? options.datanodeCount),
     faults: faults as unknown as SimOptions["faults"],
   };
 }

@@ -1,4 +1,8 @@
-import { DatanodeModel, mayDeleteWithoutForce } from "../../../../bench/fleet/datanode-model.js";
+import {
+  CONTAINER_BYTES,
+  DatanodeModel,
+  mayDeleteWithoutForce,
+} from "../../../../bench/fleet/datanode-model.js";
 import type { PipelineGroups } from "../../../../bench/fleet/pipeline-groups.js";
 import { assert } from "../../../../engine/core/assert.js";
 import type { OperationalState } from "../../../../engine/core/enums.js";
@@ -12,7 +16,7 @@ import type {
 import { DatanodeGroupClient } from "../../../../protocol/client/datanode-group-client.js";
 import type { ReportRow, RowBytes } from "../../../../protocol/codec/report-rows.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../../../protocol/codec/report-rows.js";
-import type { Command, NodeReport } from "../../../../protocol/schema/records.js";
+import type { Command, NodeReport, StorageReport } from "../../../../protocol/schema/records.js";
 import { SimProcess } from "../sim-process.js";
 import type { SimWorld } from "../sim-world.js";
 import { DatanodeLink } from "./datanode-link.js";
@@ -50,6 +54,8 @@ export interface SimDatanodeParts {
   readonly groups: PipelineGroups;
   /** It has a replica, new or changed. */
   readonly onHeld: (row: ReportRow) => void;
+  /** A report of these containers leaves for an SCM. */
+  readonly onReport: (datanode: Uuid, scm: SimScm, has: (containerId: number) => boolean) => void;
   /** It is about to delete a replica because an SCM told it to. */
   readonly onDelete: (row: ReportRow) => void;
 }
@@ -281,7 +287,7 @@ export class SimDatanode {
   }
 
   #newLink(scm: SimScm, client: DatanodeClient): DatanodeLink {
-    const { world, plan, trace } = this.#parts;
+    const { world, plan, trace, onReport } = this.#parts;
     return new DatanodeLink({
       world,
       scm,
@@ -290,6 +296,7 @@ export class SimDatanode {
       origins: Array.from({ length: plan.fleet.nodeCount }, (_, node) => plan.uuid(node)),
       replicas: this.replicas,
       onLine: (line) => trace.line(this.#name, line),
+      onReport: (has) => onReport(this.uuid, scm, has),
     });
   }
 
@@ -380,11 +387,26 @@ export class SimDatanode {
   #nodeReport(): NodeReport {
     const { plan, number } = this.#parts;
     const report = plan.fleet.nodeReport(number);
-    const usedBytes = this.replicas.size * 1_000_000;
+    const scmUsed = this.replicas.size * 1_000_000;
+    const space = this.#smallSpace();
     return {
       ...report,
-      storageReports: report.storageReports.map((volume) => ({ ...volume, scmUsed: usedBytes })),
+      storageReports: report.storageReports.map((volume) => ({ ...volume, scmUsed, ...space })),
     };
+  }
+
+  /** Of a small datanode: what the containers that SCMs created have left of it. */
+  #smallSpace(): Pick<StorageReport, "remaining" | "committed" | "freeSpaceToSpare"> | undefined {
+    const { plan, number } = this.#parts;
+    const bytes = plan.smallBytesOf(number);
+    if (bytes === undefined) return undefined;
+    let [remaining, committed] = [bytes, 0];
+    for (const { containerId, usedBytes, state } of this.replicas.values()) {
+      if (!plan.isCreated(containerId)) continue;
+      remaining -= usedBytes;
+      if (state === "OPEN") committed += Math.max(0, CONTAINER_BYTES - usedBytes);
+    }
+    return { remaining: Math.max(0, remaining), committed, freeSpaceToSpare: 0 };
   }
 }
 

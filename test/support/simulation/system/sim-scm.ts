@@ -273,6 +273,7 @@ export class SimScm {
         ...SETTINGS,
         `strata.shard.count=${options.shardCount}`,
         `ozone.scm.datanode.pipeline.limit=${options.pipelineLimit}`,
+        `ozone.scm.pending.container.roll.interval=${options.pendingRollMs}ms`,
         "ozone.scm.pipeline.creation.interval=5s",
         "ozone.scm.pipeline.scrub.interval=2s",
         "ozone.scm.pipeline.allocated.timeout=10s",

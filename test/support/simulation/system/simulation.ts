@@ -31,6 +31,7 @@ import { SimDatanode } from "./sim-datanode.js";
 import { SimGroup } from "./sim-group.js";
 import type { SimScm } from "./sim-scm.js";
 import { type SimWriter, writersOf } from "./sim-writer.js";
+import { SpaceChecks } from "./space-checks.js";
 import { SimTrace } from "./trace.js";
 
 /** More than there are. */
@@ -63,6 +64,7 @@ export class Simulation {
   readonly #replicas: ReplicaWorkload;
   readonly #services: Services;
   readonly #blocks: BlockChecks;
+  readonly #space: SpaceChecks;
   readonly #writers: readonly SimWriter[];
   readonly #observer: Observer;
   readonly #due = new DueDecisions();
@@ -96,6 +98,7 @@ export class Simulation {
     const onFailure = (error: unknown): void => {
       this.#failure ??= error;
     };
+    this.#space = new SpaceChecks(onFailure);
     const disk = random.stream("disk");
     this.group = new SimGroup({ world, options, trace, journal: this.#journal, random: disk, onFailure });
     const { group } = this;
@@ -113,6 +116,7 @@ export class Simulation {
         group,
         groups,
         onHeld: (row) => this.#due.held(row),
+        onReport: (datanode, scm, has) => this.#space.reported(scm, datanode, has),
         onDelete: (row) => this.#checkDelete(row),
       });
     });
@@ -371,6 +375,7 @@ export class Simulation {
     this.#checkAudit();
     this.#blocks.checkContainers();
     this.trace.line("sim", `blocks ${JSON.stringify(this.#writers.map(({ counters }) => counters))}`);
+    this.trace.line("sim", `containers ${JSON.stringify(this.#space.counters)}`);
     for (const scm of this.group.present) await this.#check(scm, scm.serving as Scm);
   }
 
@@ -408,6 +413,7 @@ export class Simulation {
 
   #restarted(scm: SimScm, serving: Scm): void {
     this.#observer.restarted(scm, serving);
+    this.#space.watch(scm, serving);
     // Of several, one that has just started may be behind.
     if (this.group.present.length === 1) this.#checkReplicated(serving);
   }
