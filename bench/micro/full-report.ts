@@ -28,8 +28,8 @@ export interface FullReportTimes {
 }
 
 /** Times the way of full reports from the decoded message to the table, on one thread, with tables of
- * `containerCount` × 192 bytes and three replicas a container. Takes some 30 s and 1 GB for 2 M
- * containers. */
+ * `containerCount` × 192 bytes, 64 of which are used only where replicas differ, and three replicas a
+ * container. Takes some 30 s and 1 GB for 2 M containers. */
 export function fullReportTimes(containerCount: number): FullReportTimes {
   const plan = new ReportPlan(containerCount, NODES);
   const path = new ReportPath(containerCount);

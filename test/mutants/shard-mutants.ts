@@ -2,6 +2,7 @@ import { type Mutant, tests } from "./mutant.js";
 
 const HISTORIES = tests("test/unit/workers/shard/shards-differ-never.test.ts");
 const CASES = tests("test/unit/workers/shard/worked-cases.test.ts");
+const VALUES = tests("test/unit/workers/shard/row-values.test.ts");
 const TABLE = tests("test/unit/engine/cluster/containers/replica-rules.test.ts");
 const BUDGET_SECONDS = 120;
 
@@ -201,6 +202,90 @@ export const SHARD_MUTANTS: readonly Mutant[] = [
       },
     ],
     catchers: [CASES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "head-moves-with-others",
+    bug: "replicas that are as the head seem to change with it when another one moves it",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if (others !== 0) unfold(stripe, offset, others);",
+        replace: "",
+      },
+    ],
+    catchers: [VALUES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "head-moves-with-new-one",
+    bug: "replicas that are as the head seem to change with it when a new one moves it",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/in-place.ts",
+        find: "if ((flags & AS_HEAD_EVERYWHERE) !== 0) unfold(stripe, offset, flags);",
+        replace: "",
+      },
+    ],
+    catchers: [VALUES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "head-moves-with-container",
+    bug: "replicas that are as the head seem to change with it when the container's sequence id rises",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/accounting.ts",
+        find: "if (numbers[sequenceAt(offset)] === sequenceId) return;\n  unfold(stripe, offset, -1);",
+        replace: "if (numbers[sequenceAt(offset)] === sequenceId) return;",
+      },
+    ],
+    catchers: [VALUES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "as-head-for-ever",
+    bug: "a replica written the long way is taken for one that is as the head",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/replica-table.ts",
+        find: "this.setFlags(stripe, offset, this.flags(stripe, offset) & ~REPLICA_FLAG.AS_HEAD);",
+        replace: "",
+      },
+    ],
+    catchers: [VALUES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "values-stay-behind",
+    bug: "a replica that moves to another place of its row leaves its numbers behind",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/replica-table.ts",
+        find: "if ((flags & REPLICA_FLAG.AS_HEAD) === 0) {",
+        replace: "if ((flags & REPLICA_FLAG.AS_HEAD) !== 0) {",
+      },
+    ],
+    catchers: [VALUES],
+    budgetSeconds: BUDGET_SECONDS,
+  },
+  {
+    name: "values-lost-with-state",
+    bug: "the numbers of a replica are lost when its container enters a state in which something is due",
+    source: "spec 02 §7: a replica is what its node said last",
+    edits: [
+      {
+        file: "workers/shard/replica-keeper.ts",
+        find: "if ((settledFlags & REPLICA_FLAG.AS_HEAD) === 0) table.unfold(stripe, offset);",
+        replace: "",
+      },
+    ],
+    catchers: [VALUES],
     budgetSeconds: BUDGET_SECONDS,
   },
 ];

@@ -3,7 +3,7 @@ import { StrataError } from "../../engine/core/errors.js";
 import type { ContainerId, NodeSlot } from "../../engine/core/ids.js";
 import type { Scheduler, Timer } from "../../engine/core/scheduler.js";
 import { CONTAINER_ROW, STRIPE_ROWS, stripeOf } from "../shared/container-layout.js";
-import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_ROW } from "../shared/replica-layout.js";
+import { allocateReplicaStripe, OVERFLOW_BLOCK, REPLICA_STRIPE_BYTES } from "../shared/replica-layout.js";
 import { REPLICATION_ROW, REPLICATIONS_BYTES } from "../shared/shard-layout.js";
 import {
   type LiveUsage,
@@ -231,7 +231,7 @@ export class ShardSet implements ReplicaStore {
     const sum = { ...this.#past, ...NO_CURRENT_FIGURES, overflowBlockCount: 0, listBytes: 0 };
     for (const client of this.#clients) client.addStatistics(sum);
     const { overflowBlockCount, listBytes, ...figures } = sum;
-    const rowBytes = this.#stripes.size * STRIPE_ROWS * (CONTAINER_ROW.rowBytes + REPLICA_ROW.rowBytes);
+    const rowBytes = this.#stripes.size * (STRIPE_ROWS * CONTAINER_ROW.rowBytes + REPLICA_STRIPE_BYTES);
     return { ...figures, tableBytes: rowBytes + overflowBlockCount * OVERFLOW_BLOCK.rowBytes + listBytes };
   }
 

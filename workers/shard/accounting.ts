@@ -2,6 +2,7 @@ import { CONTAINER_STATE } from "../../engine/core/enums.js";
 import { REPLICA_FLAG } from "../shared/replica-layout.js";
 import { beginWrite, endWrite } from "../shared/version-word.js";
 import type { ReplicaTable } from "./replica-table.js";
+import { unfold } from "./row-values.js";
 import {
   containerState,
   keyCountAt,
@@ -30,8 +31,8 @@ export function combine(table: ReplicaTable, stripe: Stripe, offset: number, int
   for (let index = 0; index < count; index++) {
     table.locate(stripe, offset, index);
     if ((table.flags(stripe, offset) & REPLICA_FLAG.COUNTS) === 0) continue;
-    const usedBytes = table.usedBytes();
-    const keyCount = table.keyCount();
+    const usedBytes = table.usedBytes(stripe, offset);
+    const keyCount = table.keyCount(stripe, offset);
     if (!into.exists || usedBytes < into.usedBytes === isOpen) into.usedBytes = usedBytes;
     if (!into.exists || keyCount < into.keyCount === isOpen) into.keyCount = keyCount;
     into.exists = true;
@@ -53,6 +54,7 @@ export function liveSequenceId({ numbers }: Stripe, offset: number): number {
 export function setLiveUsage(stripe: Stripe, offset: number, usedBytes: number, keyCount: number): void {
   const { numbers, words } = stripe;
   if (usedBytes === numbers[usedAt(offset)] && (keyCount | 0) === words[keyCountAt(offset)]) return;
+  unfold(stripe, offset, -1);
   beginWrite(words, versionAt(offset));
   numbers[usedAt(offset)] = usedBytes;
   words[keyCountAt(offset)] = keyCount;
@@ -62,6 +64,7 @@ export function setLiveUsage(stripe: Stripe, offset: number, usedBytes: number, 
 export function setLiveSequenceId(stripe: Stripe, offset: number, sequenceId: number): void {
   const { numbers, words } = stripe;
   if (numbers[sequenceAt(offset)] === sequenceId) return;
+  unfold(stripe, offset, -1);
   beginWrite(words, versionAt(offset));
   numbers[sequenceAt(offset)] = sequenceId;
   endWrite(words, versionAt(offset));

@@ -5,10 +5,11 @@ import {
   SEQUENCE_ORDER,
 } from "../../engine/cluster/containers/replica-rules.js";
 import { CONTAINER_STATE } from "../../engine/core/enums.js";
-import { CONTAINER_STATE_SHIFT, joinUint48, REPLICA_FLAG, SHAPE } from "../shared/replica-layout.js";
+import { CONTAINER_STATE_SHIFT, REPLICA_FLAG } from "../shared/replica-layout.js";
 import { beginWrite, endWrite } from "../shared/version-word.js";
 import type { ContainerFacts } from "./container-facts.js";
 import type { MergeCursor } from "./merge-cursor.js";
+import { AS_HEAD_EVERYWHERE, sequenceOf, unfold, usedOf, VALUES, writeValues } from "./row-values.js";
 import { isEmptyReplica, isUsable, replicaIndexOf, type Stripe, stateOf } from "./stripe.js";
 
 /* The short way for what nearly every changed row is: other numbers of a replica that is known and settled,
@@ -18,10 +19,10 @@ import { isEmptyReplica, isUsable, replicaIndexOf, type Stripe, stateOf } from "
  *
  * Literal numbers are words of REPLICA_ROW and of report rows, as in merge.ts. */
 
-const TWO_32 = 2 ** 32;
 const SETTLED_COUNTING_PLACE = REPLICA_FLAG.SETTLED | REPLICA_FLAG.COUNTS;
 const SETTLED_COUNTING = SETTLED_COUNTING_PLACE * 0x01010101;
-const AS_HEAD_EVERYWHERE = REPLICA_FLAG.AS_HEAD * 0x01010101;
+/** Added to where a row begins: keys of the first place. */
+const KEYS = VALUES | 2;
 /** Flags of the first 0 … 4 places. */
 const PLACES = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1);
 
@@ -44,7 +45,7 @@ export function placeOf(difference01: number, difference23: number): number {
 export function updateInPlace(cursor: MergeCursor, stripe: Stripe, offset: number): InPlace {
   const { rows, rowWords, row, node } = cursor;
   const { words, numbers } = stripe;
-  const at = offset << 5;
+  const at = offset << 4;
   const nodes = (node + 1) | ((node + 1) << 16);
   const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
   if (place > 3) return IN_PLACE.NOT;
@@ -59,39 +60,76 @@ export function updateInPlace(cursor: MergeCursor, stripe: Stripe, offset: numbe
   const sequence = rows[(row + 2) | 0] as number;
   const keys = (rowWords[(rowWord + 6) | 0] as number) >>> 0;
 
-  const number = offset << 4;
+  const number = offset << 3;
   const usedHead = numbers[number | 1] as number;
   const sequenceHead = numbers[number | 2] as number;
   const keysHead = (words[at | 8] as number) >>> 0;
-  const values = (at | 16) + (place << 2);
-  const wasAsHead = (placeFlags & REPLICA_FLAG.AS_HEAD) !== 0;
-  const usedBefore = wasAsHead ? usedHead : usedOf(words, values);
-  const keysBefore = wasAsHead ? keysHead : (words[values | 2] as number) >>> 0;
-  const sequenceBefore = wasAsHead ? sequenceHead : sequenceOf(words, values);
-  if (used === usedBefore && keys === keysBefore && sequence === sequenceBefore) return IN_PLACE.UNCHANGED;
-
+  const own = REPLICA_FLAG.AS_HEAD << (place << 3);
   const state = flags >>> CONTAINER_STATE_SHIFT;
   const shape = words[at | 1] as number;
+  if (used === usedHead && keys === keysHead && sequence === sequenceHead) {
+    // It has been another one: what it was does not matter, nor the line in which that stands.
+    if ((flags & own) !== 0) return IN_PLACE.UNCHANGED;
+    if (!settlesInPlace(state, identity, flags, shape)) return IN_PLACE.NOT;
+    words[at | 9] = flags | own;
+    return IN_PLACE.CHANGED;
+  }
+  const values = (at | VALUES) + (place << 2);
+  let usedBefore = usedHead;
+  let keysBefore = keysHead;
+  if ((flags & own) === 0) {
+    usedBefore = usedOf(words, values);
+    keysBefore = (words[values | 2] as number) >>> 0;
+    if (used === usedBefore && keys === keysBefore && sequence === sequenceOf(words, values)) {
+      return IN_PLACE.UNCHANGED;
+    }
+  }
   if (!settlesInPlace(state, identity, flags, shape)) return IN_PLACE.NOT;
-  writeValues(words, values, used, sequence, keys);
+  const others = flags & AS_HEAD_EVERYWHERE & ~own;
   let usedNext = nextInHead(used, usedBefore, usedHead, state);
   let keysNext = nextInHead(keys, keysBefore, keysHead, state);
-  const isFromOthers = usedNext < 0 || keysNext < 0;
-  if (usedNext < 0) usedNext = combinedUsed(words, at, shape & SHAPE.COUNT_MASK, state);
-  if (keysNext < 0) keysNext = combinedKeys(words, at, shape & SHAPE.COUNT_MASK, state);
+  if (others !== 0) {
+    // Another one holds the head where it is.
+    if (usedNext < 0) usedNext = usedHead;
+    if (keysNext < 0) keysNext = keysHead;
+  }
   const sequenceNext = nextSequence(sequence, sequenceHead, state);
-  const isHeadSame = usedNext === usedHead && keysNext === keysHead && sequenceNext === sequenceHead;
-  if (!isHeadSame) writeHead(stripe, offset, usedNext, keysNext, sequenceNext);
-  if (isFromOthers || sequenceNext !== sequenceHead) {
-    words[at | 9] = (flags & ~AS_HEAD_EVERYWHERE) | asHeadFlags(stripe, offset, shape & SHAPE.COUNT_MASK);
+  if (usedNext === usedHead && keysNext === keysHead && sequenceNext === sequenceHead) {
+    words[at | 9] = flags & ~own;
+    writeValues(words, values, used, sequence, keys);
+    return IN_PLACE.CHANGED;
+  }
+  if (others !== 0) unfold(stripe, offset, others);
+  if (usedNext < 0 || keysNext < 0 || sequenceNext !== sequenceHead) {
+    writeValues(words, values, used, sequence, keys);
+    headFromAll(stripe, offset, usedNext, keysNext, sequenceNext);
+    return IN_PLACE.CHANGED;
+  }
+  writeHead(stripe, offset, usedNext, keysNext, sequenceHead);
+  // Used bytes and keys that this replica alone has moved, no other one has.
+  if (used === usedNext && keys === keysNext && sequence === sequenceHead) {
+    words[at | 9] = (flags & ~AS_HEAD_EVERYWHERE) | own;
   } else {
-    // Used bytes and keys that this replica alone has moved, no other one has. A sequence id may be: that of
-    // a replica that is not usable raises nothing.
-    const others = isHeadSame ? flags & ~(REPLICA_FLAG.AS_HEAD << (place << 3)) : flags & ~AS_HEAD_EVERYWHERE;
-    const isAsHead = used === usedNext && keys === keysNext && sequence === sequenceNext;
-    words[at | 9] = others | ((isAsHead ? REPLICA_FLAG.AS_HEAD : 0) << (place << 3));
+    words[at | 9] = flags & ~AS_HEAD_EVERYWHERE;
+    writeValues(words, values, used, sequence, keys);
   }
   return IN_PLACE.CHANGED;
+}
+
+/** The head where one replica does not tell it alone: from the values of all, none of which is as the head
+ * any more; −1: what the replicas say together. Any of them may be as the new head: the one with the largest
+ * number now, or another that the sequence id is raised to, as that of a replica that is not usable raises
+ * nothing. */
+function headFromAll(stripe: Stripe, offset: number, used: number, keys: number, sequence: number): void {
+  const { words } = stripe;
+  const at = offset << 4;
+  const flags = (words[at | 9] as number) & ~AS_HEAD_EVERYWHERE;
+  const state = flags >>> CONTAINER_STATE_SHIFT;
+  const count = words[at | 1] as number;
+  const usedNext = used < 0 ? combinedUsed(words, at, count, state) : used;
+  const keysNext = keys < 0 ? combinedKeys(words, at, count, state) : keys;
+  writeHead(stripe, offset, usedNext, keysNext, sequence);
+  words[at | 9] = flags | asHeadFlags(stripe, offset, count);
 }
 
 /** As `updateInPlace` for a replica that is new, in the row's next free place. True when it was added. */
@@ -103,14 +141,14 @@ export function addInPlace(
 ): boolean {
   const { rows, rowWords, row, node } = cursor;
   const { words, numbers } = stripe;
-  const at = offset << 5;
+  const at = offset << 4;
   const count = (words[at | 1] as number) >>> 0;
   const identity = rowWords[((row << 1) + 7) | 0] as number;
   if (count > 3 || !hasSameChecksum(cursor, words, at, 0)) return false;
   const sequence = rows[(row + 2) | 0] as number;
   const flags = words[at | 9] as number;
   let state = flags >>> CONTAINER_STATE_SHIFT;
-  let sequenceHead = numbers[(offset << 4) | 2] as number;
+  let sequenceHead = numbers[(offset << 3) | 2] as number;
   if (isKnownWithoutEc(words, at, count, state)) {
     if (!meansNothing(state, identity)) return false;
   } else {
@@ -127,20 +165,23 @@ export function addInPlace(
   const used = rows[(row + 1) | 0] as number;
   const keys = (rowWords[((row << 1) + 6) | 0] as number) >>> 0;
 
-  const usedHead = count === 0 ? used : (numbers[(offset << 4) | 1] as number);
+  const usedHead = count === 0 ? used : (numbers[(offset << 3) | 1] as number);
   const keysHead = count === 0 ? keys : (words[at | 8] as number) >>> 0;
   const usedNext = nextInHead(used, Number.NaN, usedHead, state);
   const keysNext = nextInHead(keys, Number.NaN, keysHead, state);
   const sequenceNext = nextSequence(sequence, sequenceHead, state);
   const isHeadSame =
     count !== 0 && usedNext === usedHead && keysNext === keysHead && sequenceNext === sequenceHead;
-  if (!isHeadSame) writeHead(stripe, offset, usedNext, keysNext, sequenceNext);
-  writeValues(words, (at | 16) + (count << 2), used, sequence, keys);
+  if (!isHeadSame) {
+    if ((flags & AS_HEAD_EVERYWHERE) !== 0) unfold(stripe, offset, flags);
+    writeHead(stripe, offset, usedNext, keysNext, sequenceNext);
+  }
   words[(at | 10) + (count >> 1)] =
     (words[(at | 10) + (count >> 1)] as number) | ((node + 1) << ((count & 1) << 4));
   words[(at | 12) + count] = identity;
   words[at | 1] = count + 1;
   const isAsHead = used === usedNext && keys === keysNext && sequence === sequenceNext;
+  if (!isAsHead) writeValues(words, (at | VALUES) + (count << 2), used, sequence, keys);
   const placeFlags = SETTLED_COUNTING_PLACE | (isAsHead ? REPLICA_FLAG.AS_HEAD : 0);
   let others = isHeadSame ? flags : flags & ~AS_HEAD_EVERYWHERE;
   if (sequenceNext !== sequenceHead) others |= asHeadFlags(stripe, offset, count);
@@ -215,13 +256,6 @@ function hasSameChecksum(
   return flags === REPLICA_FLAG.CHECKSUM_SHARED && words[at | 6] === low && words[at | 7] === high;
 }
 
-function writeValues(words: Int32Array, at: number, used: number, sequence: number, keys: number): void {
-  words[at] = used | 0;
-  words[at | 1] = sequence | 0;
-  words[at | 2] = keys;
-  words[at | 3] = (used / TWO_32) | ((sequence / TWO_32) << 16);
-}
-
 function writeHead(
   { words, numbers }: Stripe,
   offset: number,
@@ -229,27 +263,27 @@ function writeHead(
   keys: number,
   sequence: number,
 ): void {
-  const at = offset << 5;
+  const at = offset << 4;
   beginWrite(words, at);
-  numbers[(offset << 4) | 1] = used;
-  numbers[(offset << 4) | 2] = sequence;
+  numbers[(offset << 3) | 1] = used;
+  numbers[(offset << 3) | 2] = sequence;
   words[at | 8] = keys;
   endWrite(words, at);
 }
 
 function combinedUsed(words: Int32Array, at: number, count: number, state: number): number {
-  let combined = usedOf(words, at | 16);
+  let combined = usedOf(words, at | VALUES);
   for (let place = 1; place < count; place++) {
-    const used = usedOf(words, (at | 16) + (place << 2));
+    const used = usedOf(words, (at | VALUES) + (place << 2));
     if (used < combined === (state === CONTAINER_STATE.OPEN)) combined = used;
   }
   return combined;
 }
 
 function combinedKeys(words: Int32Array, at: number, count: number, state: number): number {
-  let combined = (words[at | 18] as number) >>> 0;
+  let combined = (words[at | KEYS] as number) >>> 0;
   for (let place = 1; place < count; place++) {
-    const keys = (words[(at | 18) + (place << 2)] as number) >>> 0;
+    const keys = (words[(at | KEYS) + (place << 2)] as number) >>> 0;
     if (keys < combined === (state === CONTAINER_STATE.OPEN)) combined = keys;
   }
   return combined;
@@ -257,12 +291,12 @@ function combinedKeys(words: Int32Array, at: number, count: number, state: numbe
 
 /** AS_HEAD for each of `count` settled places. */
 function asHeadFlags({ words, numbers }: Stripe, offset: number, count: number): number {
-  const at = offset << 5;
-  const used = numbers[(offset << 4) | 1] as number;
-  const sequence = numbers[(offset << 4) | 2] as number;
+  const at = offset << 4;
+  const used = numbers[(offset << 3) | 1] as number;
+  const sequence = numbers[(offset << 3) | 2] as number;
   let flags = 0;
   for (let place = 0; place < count; place++) {
-    const values = (at | 16) + (place << 2);
+    const values = (at | VALUES) + (place << 2);
     const isAsHead =
       words[values | 2] === words[at | 8] &&
       usedOf(words, values) === used &&
@@ -270,13 +304,4 @@ function asHeadFlags({ words, numbers }: Stripe, offset: number, count: number):
     if (isAsHead) flags |= REPLICA_FLAG.AS_HEAD << (place << 3);
   }
   return flags;
-}
-
-/** Used bytes of the REPLICA_VALUES at `at`. */
-export function usedOf(words: Int32Array, at: number): number {
-  return joinUint48(words[at] as number, (words[at + 3] as number) & 0xffff);
-}
-
-export function sequenceOf(words: Int32Array, at: number): number {
-  return joinUint48(words[at + 1] as number, (words[at + 3] as number) >>> 16);
 }

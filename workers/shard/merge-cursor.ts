@@ -33,7 +33,8 @@ export interface MergeCursor {
   listEnd: number;
   /** Rows before this index have been touched. */
   touchedEnd: number;
-  /** Whether to touch the values too: changed replicas need them. */
+  /** Whether to touch values next time: since then, a replica was changed, or had other numbers than the
+   * head. */
   touchesValues: boolean;
   /** Whether to touch the containers' rows too: new replicas need them. */
   touchesContainers: boolean;

@@ -1,7 +1,8 @@
 import { CONTAINER_ROW, STRIPE_ROWS } from "../shared/container-layout.js";
-import { REPLICA_ROW } from "../shared/replica-layout.js";
+import { REPLICA_FLAG, REPLICA_ROW } from "../shared/replica-layout.js";
 import { IN_PLACE, placeOf, updateInPlace } from "./in-place.js";
 import type { MergeCursor } from "./merge-cursor.js";
+import { AS_HEAD_EVERYWHERE, VALUES } from "./row-values.js";
 
 /* The merge-join: rows of a report against the sorted list of the node, both ascending.
  *
@@ -14,7 +15,6 @@ import type { MergeCursor } from "./merge-cursor.js";
 
 const ROW_SHIFT = Math.log2(REPLICA_ROW.rowBytes / 4);
 const CONTAINER_SHIFT = Math.log2(CONTAINER_ROW.rowBytes / 4);
-const VALUES_WORD = REPLICA_ROW.fields.values.offset / 4;
 const OFFSET_MASK = STRIPE_ROWS - 1;
 /** Rows whose memory is asked for at once. The loads do not depend on one another, so the processor waits
  * for them together: one cold row after the other costs several times as much. */
@@ -35,11 +35,9 @@ export function mergeKnown(cursor: MergeCursor): void {
     if (cursor.list[cursor.listAt] !== offset) return;
     const outcome = updateInPlace(cursor, cursor.stripe, offset);
     if (outcome === IN_PLACE.NOT) return;
-    if (outcome === IN_PLACE.CHANGED) {
-      cursor.updatedCount++;
-      // Changes come in company: the next rows' values will be wanted too.
-      cursor.touchesValues = true;
-    }
+    if (outcome === IN_PLACE.CHANGED) cursor.updatedCount++;
+    // Such replicas come in company: the next rows' values will be wanted too.
+    cursor.touchesValues = true;
     cursor.row += rowStep;
     cursor.listAt++;
   }
@@ -53,7 +51,7 @@ function advance(cursor: MergeCursor, row: number): void {
 /** Index of the first row before `end` that is not listed, or does not have the values of the row's head.
  * A loop without calls and stores, so that the compiler checks the columns once and not in each step.
  * Literal numbers are words of REPLICA_ROW and of report rows (`merge.test.ts` compares them); replica
- * rows begin at multiples of 32 words, so `|` adds, and needs no check for overflow. */
+ * rows begin at multiples of 16 words, so `|` adds, and needs no check for overflow. */
 function skipAsHead(cursor: MergeCursor, end: number): number {
   const { rows, rowWords, rowStep, list, stripe } = cursor;
   const { words, numbers, firstId } = stripe;
@@ -62,13 +60,13 @@ function skipAsHead(cursor: MergeCursor, end: number): number {
   for (; row < end; row += rowStep, listAt++) {
     const offset = list[listAt] as number;
     if (rows[row] !== firstId + offset) break;
-    const at = offset << 5;
+    const at = offset << 4;
     const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes);
     if (place > 3) break;
     const rowWord = row << 1;
     if (words[(at | 12) + place] !== rowWords[(rowWord + 7) | 0]) break;
     if (words[at | 8] !== rowWords[(rowWord + 6) | 0]) break;
-    const number = offset << 4;
+    const number = offset << 3;
     if (numbers[number | 1] !== rows[(row + 1) | 0] || numbers[number | 2] !== rows[(row + 2) | 0]) break;
     const flags = ((words[at | 9] as number) >>> (place << 3)) & 7;
     if (flags === 1) {
@@ -97,11 +95,10 @@ export function touch(cursor: MergeCursor): void {
     const listEnd = Math.min(cursor.listEnd, listAt + TOUCH_ROWS);
     for (let at = listAt; at < listEnd; at++) touched ^= words[(list[at] as number) << ROW_SHIFT] as number;
   }
-  if (listAt === cursor.listEnd || cursor.touchesValues) {
+  if (listAt === cursor.listEnd || cursor.touchesContainers) {
     for (let at = row; at < end; at += rowStep) {
       const offset = ((rows[at] as number) - firstId) & OFFSET_MASK;
       touched ^= words[offset << ROW_SHIFT] as number;
-      touched ^= words[(offset << ROW_SHIFT) | VALUES_WORD] as number;
     }
   }
   if (cursor.touchesContainers) {
@@ -111,6 +108,29 @@ export function touch(cursor: MergeCursor): void {
       touched ^= containers[(offset << CONTAINER_SHIFT) & isEmpty] as number;
     }
   }
+  if (cursor.touchesValues) touched ^= touchValues(cursor, end);
+  cursor.touchesValues = false;
   cursor.touched = touched;
   cursor.touchedEnd = end;
+}
+
+/** Loads the values of the rows before `end` that will want them, as their heads say now: where the node's
+ * replica has values of its own, or moves the head away from others that have none. */
+function touchValues(cursor: MergeCursor, end: number): number {
+  const { rows, rowStep, stripe } = cursor;
+  const { words, numbers, firstId } = stripe;
+  const nodes = (cursor.node + 1) | ((cursor.node + 1) << 16);
+  let touched = 0;
+  for (let row = cursor.row; row < end; row += rowStep) {
+    const offset = ((rows[row] as number) - firstId) & OFFSET_MASK;
+    const at = offset << 4;
+    const place = placeOf((words[at | 10] as number) ^ nodes, (words[at | 11] as number) ^ nodes) & 3;
+    const own = REPLICA_FLAG.AS_HEAD << (place << 3);
+    const asHead = (words[at | 9] as number) & AS_HEAD_EVERYWHERE;
+    const number = offset << 3;
+    const isAsHead = numbers[number | 1] === rows[row + 1] && numbers[number | 2] === rows[row + 2];
+    // Equal when the replica alone is as the head: it has no values yet, and there is nobody to give any.
+    if (!isAsHead && asHead !== own) touched ^= words[at | VALUES] as number;
+  }
+  return touched;
 }

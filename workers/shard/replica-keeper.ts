@@ -273,7 +273,7 @@ export class ReplicaKeeper {
     for (let index = 0; index < replicaCount(stripe, offset); index++) {
       table.locate(stripe, offset, index);
       if (!isUsable(table.identity(stripe, offset))) continue;
-      sequenceId = Math.max(sequenceId, table.sequenceId());
+      sequenceId = Math.max(sequenceId, table.sequenceId(stripe, offset));
       if ((table.flags(stripe, offset) & REPLICA_FLAG.COUNTS) !== 0) hasCounting = true;
     }
     if (this.#facts.sequenceRises) setLiveSequenceId(stripe, offset, sequenceId);
@@ -289,8 +289,10 @@ export class ReplicaKeeper {
     const count = replicaCount(stripe, offset);
     for (let index = 0; index < count; index++) {
       table.locate(stripe, offset, index);
+      const settledFlags = this.#settledFlags(stripe, offset);
+      if ((settledFlags & REPLICA_FLAG.AS_HEAD) === 0) table.unfold(stripe, offset);
       const otherFlags = table.flags(stripe, offset) & ~(REPLICA_FLAG.AS_HEAD | REPLICA_FLAG.SETTLED);
-      table.setFlags(stripe, offset, otherFlags | this.#settledFlags(stripe, offset));
+      table.setFlags(stripe, offset, otherFlags | settledFlags);
     }
   }
 
@@ -300,7 +302,7 @@ export class ReplicaKeeper {
     const state = containerState(stripe, offset);
     if (state === 0) return 0;
     const identity = table.identity(stripe, offset);
-    const sequenceId = table.sequenceId();
+    const sequenceId = table.sequenceId(stripe, offset);
     const live = liveSequenceId(stripe, offset);
     const usedBytes = liveUsedBytes(stripe, offset);
     const keyCount = liveKeyCount(stripe, offset);
@@ -313,8 +315,8 @@ export class ReplicaKeeper {
     if (this.#facts.actionOf(identity, sequenceId, live) !== REPLICA_ACTION.NONE) return 0;
     const isAsHead =
       table.isInRow &&
-      table.usedBytes() === usedBytes &&
-      table.keyCount() === keyCount &&
+      table.usedBytes(stripe, offset) === usedBytes &&
+      table.keyCount(stripe, offset) === keyCount &&
       sequenceId === live;
     return isAsHead ? REPLICA_FLAG.SETTLED | REPLICA_FLAG.AS_HEAD : REPLICA_FLAG.SETTLED;
   }

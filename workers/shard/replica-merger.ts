@@ -241,6 +241,7 @@ export class ReplicaMerger {
     cursor.rowStep = header.rowBytes / 8;
     cursor.recordEnd = cursor.row + header.rowCount * cursor.rowStep;
     cursor.node = header.node;
+    cursor.touchesValues = false;
     cursor.updatedCount = 0;
     return cursor;
   }
@@ -274,7 +275,6 @@ export class ReplicaMerger {
     cursor.listAt = lists.start + from;
     cursor.listEnd = lists.start + end;
     cursor.touchedEnd = 0;
-    cursor.touchesValues = from === end;
     cursor.touchesContainers = from === end;
     let isListChanged = false;
     for (;;) {
@@ -298,8 +298,7 @@ export class ReplicaMerger {
     if (isListed) {
       cursor.listAt++;
     } else {
-      // So do new ones, and they need their containers' rows.
-      cursor.touchesValues = true;
+      // New ones come in company too, and need their containers' rows.
       cursor.touchesContainers = true;
       if (!isDeleted && this.#keeper.addInPlace(cursor, stripe, offset)) return true;
     }

@@ -12,24 +12,26 @@ import {
   SHAPE,
 } from "../shared/replica-layout.js";
 import { ChecksumTable } from "./checksum-table.js";
-import { sequenceOf, usedOf } from "./in-place.js";
 import { OverflowPool } from "./overflow-pool.js";
+import { sequenceOf, unfold, usedOf, writeValues } from "./row-values.js";
 import {
   CHECKSUM_FLAGS,
   checksumAt,
   containerState,
   flagsAt,
   identityAt,
+  keyCountAt,
   nodeAt,
   replicaCount,
   type Stripe,
+  sequenceAt,
   shapeAt,
   stateOf,
+  usedAt,
   valuesAt,
   versionAt,
 } from "./stripe.js";
 
-const TWO_32 = 2 ** 32;
 const ENTRY_WORDS = OVERFLOW_ENTRY.rowBytes / 4;
 const FIRST_ENTRY = OVERFLOW_HEAD_BYTES / 4;
 const ENTRY_IDENTITY = OVERFLOW_ENTRY.fields.identity.offset / 4;
@@ -98,13 +100,8 @@ export class ReplicaTable {
     } else if (this.isSame(stripe, offset, values)) {
       return PUT.SAME;
     }
-    const { usedBytes, sequenceId } = values;
-    const words = this.#words;
-    const at = this.#at;
-    words[at] = usedBytes | 0;
-    words[at + 1] = sequenceId | 0;
-    words[at + 2] = values.keyCount;
-    words[at + 3] = (usedBytes / TWO_32) | ((sequenceId / TWO_32) << 16);
+    this.setFlags(stripe, offset, this.flags(stripe, offset) & ~REPLICA_FLAG.AS_HEAD);
+    writeValues(this.#words, this.#at, values.usedBytes, values.sequenceId, values.keyCount);
     this.#setIdentity(stripe, offset, values.identity);
     if ((values.checksumLow | values.checksumHigh | (this.flags(stripe, offset) & CHECKSUM_FLAGS)) !== 0) {
       this.#setChecksum(stripe, offset, values);
@@ -134,9 +131,9 @@ export class ReplicaTable {
     assert(index < replicaCount(stripe, offset), "no such replica in the row");
     this.locate(stripe, offset, index);
     into.node = this.node(stripe, offset);
-    into.usedBytes = usedOf(this.#words, this.#at);
-    into.sequenceId = sequenceOf(this.#words, this.#at);
-    into.keyCount = this.#words[this.#at + 2] as number;
+    into.usedBytes = this.usedBytes(stripe, offset);
+    into.sequenceId = this.sequenceId(stripe, offset);
+    into.keyCount = this.keyCount(stripe, offset) | 0;
     into.identity = this.identity(stripe, offset);
     const flags = this.flags(stripe, offset);
     into.checksumLow = 0;
@@ -279,16 +276,28 @@ export class ReplicaTable {
     return this.#index < ROW_REPLICA_COUNT;
   }
 
-  usedBytes(): number {
+  usedBytes(stripe: Stripe, offset: number): number {
+    if (this.#isAsHead(stripe, offset)) return stripe.numbers[usedAt(offset)] as number;
     return usedOf(this.#words, this.#at);
   }
 
-  sequenceId(): number {
+  sequenceId(stripe: Stripe, offset: number): number {
+    if (this.#isAsHead(stripe, offset)) return stripe.numbers[sequenceAt(offset)] as number;
     return sequenceOf(this.#words, this.#at);
   }
 
-  keyCount(): number {
+  keyCount(stripe: Stripe, offset: number): number {
+    if (this.#isAsHead(stripe, offset)) return (stripe.words[keyCountAt(offset)] as number) >>> 0;
     return (this.#words[this.#at + 2] as number) >>> 0;
+  }
+
+  /** Gives the replica stopped at values of its own, if it is as the head. */
+  unfold(stripe: Stripe, offset: number): void {
+    if (this.#isAsHead(stripe, offset)) unfold(stripe, offset, REPLICA_FLAG.AS_HEAD << (this.#index * 8));
+  }
+
+  #isAsHead(stripe: Stripe, offset: number): boolean {
+    return (this.flags(stripe, offset) & REPLICA_FLAG.AS_HEAD) !== 0;
   }
 
   #setNodeAndFlags(stripe: Stripe, offset: number, node: number, flags: number): void {
@@ -310,13 +319,14 @@ export class ReplicaTable {
     const identity = this.identity(stripe, offset);
     const flags = this.flags(stripe, offset);
     this.locate(stripe, offset, to);
-    for (let word = 0; word < 4; word++) this.#words[this.#at + word] = words[at + word] as number;
+    if ((flags & REPLICA_FLAG.AS_HEAD) === 0) {
+      for (let word = 0; word < 4; word++) this.#words[this.#at + word] = words[at + word] as number;
+    }
     this.#setIdentity(stripe, offset, identity);
     this.#setNodeAndFlags(stripe, offset, node, flags);
   }
 
   #clear(stripe: Stripe, offset: number): void {
-    this.#words.fill(0, this.#at, this.#at + 4);
     this.#setIdentity(stripe, offset, 0);
     this.#setNodeAndFlags(stripe, offset, -1, 0);
   }
@@ -365,12 +375,9 @@ export class ReplicaTable {
   /** Whether the replica stopped at has these values. */
   isSame(stripe: Stripe, offset: number, values: Readonly<ReplicaWords>): boolean {
     if (this.identity(stripe, offset) !== values.identity) return false;
-    if (this.#words[this.#at + 2] !== values.keyCount) return false;
-    if (
-      usedOf(this.#words, this.#at) !== values.usedBytes ||
-      sequenceOf(this.#words, this.#at) !== values.sequenceId
-    )
-      return false;
+    if (this.keyCount(stripe, offset) !== values.keyCount >>> 0) return false;
+    if (this.usedBytes(stripe, offset) !== values.usedBytes) return false;
+    if (this.sequenceId(stripe, offset) !== values.sequenceId) return false;
     const { checksumLow: low, checksumHigh: high } = values;
     const flags = this.flags(stripe, offset);
     if ((flags & REPLICA_FLAG.CHECKSUM_SHARED) !== 0) return isRowChecksum(stripe, offset, low, high);

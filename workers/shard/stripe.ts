@@ -8,6 +8,8 @@ import {
   REPLICA_ROW,
   REPLICA_STRIPE_BYTES,
   REPLICA_VALUES,
+  REPLICA_VALUES_OFFSET,
+  ROW_REPLICA_COUNT,
   SHAPE,
   STATE_EMPTY_FLAG,
   STATE_MASK,
@@ -78,6 +80,7 @@ const ROW_WORDS = REPLICA_ROW.rowBytes / 4;
 const ROW_NUMBERS = REPLICA_ROW.rowBytes / 8;
 const ROW_HALVES = REPLICA_ROW.rowBytes / 2;
 const VALUE_WORDS = REPLICA_VALUES.rowBytes / 4;
+const VALUES_BEGIN = REPLICA_VALUES_OFFSET / 4;
 const { fields } = REPLICA_ROW;
 
 export function versionAt(offset: number): number {
@@ -113,12 +116,12 @@ export function identityAt(offset: number, index: number): number {
   return offset * ROW_WORDS + fields.identities.offset / 4 + index;
 }
 export function valuesAt(offset: number, index: number): number {
-  return offset * ROW_WORDS + fields.values.offset / 4 + index * VALUE_WORDS;
+  return VALUES_BEGIN + (offset * ROW_REPLICA_COUNT + index) * VALUE_WORDS;
 }
 
-/** Whether all of the row is zeros, as in fresh memory. */
+/** Whether all of the row's head is zeros, as in fresh memory. */
 export function isUntouched({ words }: Stripe, offset: number): boolean {
-  for (let word = offset * ROW_WORDS; word < (offset + 1) * ROW_WORDS; word++) {
+  for (let word = versionAt(offset); word < versionAt(offset + 1); word++) {
     if (words[word] !== 0) return false;
   }
   return true;

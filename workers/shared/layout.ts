@@ -3,7 +3,7 @@ import { assert } from "../../engine/core/assert.js";
 /** Layouts of shared memory are declared here and in the `*-layout.ts` files beside this one, as data. Both
  * sides derive their offsets from the same declaration and compare the hash at start. */
 export type LayoutType = "u8" | "u16" | "u32" | "i32" | "f64" | "u48" | LayoutBytes;
-type LayoutBytes = "bytes8" | "bytes16" | "bytes24" | "bytes64" | "bytes96";
+type LayoutBytes = "bytes8" | "bytes16" | "bytes24" | "bytes96";
 
 const BYTES_OF: Readonly<Record<LayoutType, number>> = {
   u8: 1,
@@ -15,7 +15,6 @@ const BYTES_OF: Readonly<Record<LayoutType, number>> = {
   bytes8: 8,
   bytes16: 16,
   bytes24: 24,
-  bytes64: 64,
   bytes96: 96,
 };
 
@@ -29,7 +28,6 @@ const ALIGNMENT_OF: Readonly<Record<LayoutType, number>> = {
   bytes8: 8,
   bytes16: 8,
   bytes24: 8,
-  bytes64: 8,
   bytes96: 8,
 };
 

@@ -3,23 +3,27 @@ import { layout } from "./layout.js";
 
 /* Replicas of one container:
  *
- *   replica row, 128 B, dense by id in its stripe            overflow block, 200 B, memory of the shard
- *   ┌────────────────────────────┬──────────────────────┐    ┌──────┬─────────┬─────┬──────────┐
- *   │ head, identities of 0 … 3  │ values of 0 … 3      │ ─► │ next │ entry 4 │ ... │ entry 11 │ ─► …
- *   │ 64 B                       │ 4 × 16 B             │    │ 8 B  │ 24 B    │     │ 24 B     │
- *   └────────────────────────────┴──────────────────────┘    └──────┴─────────┴─────┴──────────┘
+ *   replica row, 64 + 64 B, both dense by id in the stripe   overflow block, 200 B, memory of the shard
+ *   ┌────────────────────────────┐ ┌────────────────────┐    ┌──────┬─────────┬─────┬──────────┐
+ *   │ head, identities of 0 … 3  │ │ values of 0 … 3    │ ─► │ next │ entry 4 │ ... │ entry 11 │ ─► …
+ *   │ 64 B                       │ │ 4 × 16 B           │    │ 8 B  │ 24 B    │     │ 24 B     │
+ *   └────────────────────────────┘ └────────────────────┘    └──────┴─────────┴─────┴──────────┘
+ *
+ *   a stripe:  head of row 0, of row 1, … of row 65,535; values of row 0, of row 1, …
  *
  * Places have no gaps: the first `count` are taken, in no order. More than four replicas happen with EC (up
  * to 14) and with over-replication.
  *
  * A full report compares each of its rows with a replica, and the time goes into waiting for cold memory. So
- * all that is needed to see "as before" stands in the first half, one cache line: who holds the replica, its
- * state and origin, and whether its numbers are those of the head, as they are in a closed container. The
- * numbers always stand in the second half as well. Rows must begin at multiples of 64 in memory, see
+ * all that is needed to see "as before" stands in the head, one cache line: who holds the replica, its state
+ * and origin, and whether its numbers are those of the head, as they are in a closed container. Only others
+ * have values: most values are never written, and take no memory. Heads lie close together, without the
+ * values between them: nearly each is alone in its page among those of a report, and the processor looks for
+ * the addresses of half as many pages. They must begin at multiples of 64 in memory, see
  * `allocateReplicaStripe`. */
 export const REPLICA_ROW = layout({
   name: "replica row",
-  rowBytes: 128,
+  rowBytes: 64,
   writer: "the shard",
   readers: "main and admin: the live usage, under the version word",
   fields: {
@@ -37,7 +41,6 @@ export const REPLICA_ROW = layout({
     },
     nodes: { type: "bytes8", offset: 40, doc: "slots of the datanodes + 1, u16 for each place; 0 = free" },
     identities: { type: "bytes16", offset: 48, doc: "REPLICA_IDENTITY, u32 for each place" },
-    values: { type: "bytes64", offset: 64, doc: "REPLICA_VALUES for each place" },
   },
 });
 
@@ -95,7 +98,8 @@ export const REPLICA_COUNT_MAX = SHAPE.COUNT_MASK;
 export const OVERFLOW_BLOCK_COUNT_MAX = 2 ** (32 - SHAPE.OVERFLOW_SHIFT) - 1;
 
 export const REPLICA_FLAG = {
-  /** Settled, and used bytes, sequence id and keys equal those of the head. Places of the row only. */
+  /** Settled, and used bytes, sequence id and keys are those of the head: its values mean nothing. Places of
+   * the row only. */
   AS_HEAD: 1,
   /** The data checksum stands in the row. */
   CHECKSUM_SHARED: 2,
@@ -118,11 +122,14 @@ export const CONTAINER_STATE_SHIFT = 29;
 export const STATE_MASK = 0x0f;
 export const STATE_EMPTY_FLAG = 0x80;
 
+/** Where the values begin in a stripe's memory, ROW_REPLICA_COUNT a row. */
+export const REPLICA_VALUES_OFFSET = STRIPE_ROWS * REPLICA_ROW.rowBytes;
 /** A stripe's replica rows. */
-export const REPLICA_STRIPE_BYTES = STRIPE_ROWS * REPLICA_ROW.rowBytes;
+export const REPLICA_STRIPE_BYTES =
+  REPLICA_VALUES_OFFSET + STRIPE_ROWS * ROW_REPLICA_COUNT * REPLICA_VALUES.rowBytes;
 
 /** Memory for a stripe's rows, zeros. A growable buffer begins at a page, a plain one 16 bytes behind it,
- * where each half row would lie in two cache lines: a third more time for an unchanged replica. It is
+ * where each head would lie in two cache lines: a third more time for an unchanged replica. It is
  * never grown; views with an explicit length are as fast as those of a plain buffer. */
 export function allocateReplicaStripe(): SharedArrayBuffer {
   return new SharedArrayBuffer(REPLICA_STRIPE_BYTES, { maxByteLength: REPLICA_STRIPE_BYTES });

@@ -19,6 +19,7 @@ import {
   REPLICA_FLAG,
   REPLICA_ROW,
   REPLICA_VALUES,
+  REPLICA_VALUES_OFFSET,
   ROW_REPLICA_COUNT,
   SHAPE,
   STATE_EMPTY_FLAG,
@@ -38,16 +39,17 @@ test("only rows without overflow go the short way, whatever the number of their 
 
 test("the words that the merge names by number are those of the layouts", () => {
   const { fields, rowBytes } = REPLICA_ROW;
-  assert.equal(rowBytes, 4 << 5);
+  assert.equal(rowBytes, 4 << 4);
   assert.deepEqual(
     [fields.shape, fields.checksumLow, fields.checksumHigh, fields.keyCount, fields.flags, fields.nodes].map(
       ({ offset }) => offset / 4,
     ),
     [1, 6, 7, 8, 9, 10],
   );
-  assert.deepEqual([fields.identities.offset / 4, fields.values.offset / 4], [12, 16]);
+  assert.equal(fields.identities.offset / 4, 12);
   assert.deepEqual([fields.usedBytes.offset / 8, fields.sequenceId.offset / 8], [1, 2]);
-  assert.equal(fields.identities.offset + 16, fields.values.offset);
+  assert.equal(fields.identities.offset + 16, rowBytes);
+  assert.deepEqual([REPLICA_VALUES_OFFSET / 4, REPLICA_VALUES.rowBytes * ROW_REPLICA_COUNT], [0x100000, 64]);
   assert.equal(REPLICA_VALUES.rowBytes, 4 << 2);
   const values = REPLICA_VALUES.fields;
   assert.deepEqual(
