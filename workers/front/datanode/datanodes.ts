@@ -73,7 +73,8 @@ export class Datanodes {
   #closeDead(): void {
     const deadMs = this.#clock.nowMs() - this.#context.settings.deadIntervalMs;
     for (const datanode of this.#byUuid.values()) {
-      if (datanode.heardMs < deadMs) this.#close(datanode, silent());
+      // A registration that waits would open a connection for one that nobody knows any more.
+      if (datanode.isIdle && datanode.heardMs < deadMs) this.#close(datanode, silent());
     }
   }
 

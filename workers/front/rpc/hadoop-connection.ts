@@ -86,11 +86,6 @@ export class HadoopConnection implements FrameSink {
     return this.#stage !== "closed" && this.#stage !== "ending";
   }
 
-  /** It has said who it is. */
-  get isEstablished(): boolean {
-    return this.#stage === "calls";
-  }
-
   get isEnding(): boolean {
     return this.#stage === "ending";
   }
@@ -98,10 +93,6 @@ export class HadoopConnection implements FrameSink {
   /** Whether it only waits for the client. */
   get isIdle(): boolean {
     return this.#callCount === 0 && (this.#pauses & ~PAUSE.BACKLOG) === 0;
-  }
-
-  get callCount(): number {
-    return this.#callCount;
   }
 
   nowMs(): number {

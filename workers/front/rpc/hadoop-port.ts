@@ -9,6 +9,8 @@ const PROTOCOL_VERSION = 1;
 const NO_PROTOCOL = "unknown";
 /** Names that a client made up come back in the text. */
 const MESSAGE_LENGTH_MAX = 1000;
+/** Of a header that is kept, to know it again. */
+const HEADER_BYTES_MAX = 1024;
 
 export interface Refusal {
   readonly className: string;
@@ -52,7 +54,7 @@ export class HadoopPort {
     if (!this.#header.read(bytes, start, end)) return undefined;
     const route = this.#find(this.#header);
     // What no protocol has may be different each time.
-    if (route.protocol !== undefined) {
+    if (route.protocol !== undefined && end - start <= HEADER_BYTES_MAX) {
       this.#lastHeader = new Uint8Array(bytes.subarray(start, end));
       this.#lastRoute = route;
     }

@@ -239,6 +239,20 @@ test("nothing stays of a datanode that was never accepted, all of one that was",
   assert.equal(stage.protocol.counters["datanodes"], 1);
 });
 
+test("a silent datanode is forgotten when its last call has ended, not in the middle of one", () => {
+  const stage = new Stage().registered();
+  stage.beat();
+  stage.register({}, "10.0.0.8");
+  stage.passMs(stage.context.settings.deadIntervalMs + 2000);
+  stage.answerBeat();
+  stage.acceptRegistration();
+  stage.mergeFull();
+  assert.equal(stage.protocol.counters["datanodes"], 1);
+  stage.passMs(stage.context.settings.deadIntervalMs + 2000);
+  assert.equal(stage.protocol.counters["datanodes"], 0);
+  assert(stage.main.connections.every(({ isOpen }) => !isOpen));
+});
+
 test("all commands carry the answer's term, token and deadline are there", () => {
   const stage = new Stage().registered();
   const outcome = stage.beat();
