@@ -93,7 +93,7 @@ export class OzoneCluster {
   /** Waits until the SCM says that `count` datanodes are healthy. */
   async whenHealthy(count: number): Promise<void> {
     const ask = async () => {
-      const { out } = await this.admin("datanode", "list", "--json");
+      const { out } = await this.admin("datanode", "list", "--all", "--json");
       return healthyIn(out) >= count ? true : undefined;
     };
     await soon(`${count} datanodes are healthy`, ask, 120_000);
