@@ -82,7 +82,7 @@ export function containerFrame(): Buffer {
   return frameOf(LOCATION_PROTOCOL, METHOD, encodeMessage(ScmContainerLocationRequestSchema, request));
 }
 
-function datanodeFrame(body: Uint8Array): Buffer {
+export function datanodeFrame(body: Uint8Array): Buffer {
   return frameOf(DATANODE_PROTOCOL, METHOD, body);
 }
 

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BenchContext } from "../harness/bench.js";
-import { type Figure, median } from "../harness/figure.js";
+import type { Figure } from "../harness/figure.js";
 import { type LoadSummary, loadLine } from "../load/run-load.js";
 import type { LoopCall } from "./hadoop-load.js";
 import { LoadClient } from "./load-client.js";
 import { openPipelines } from "./open-pipelines.js";
+import { figuresOf, type Round } from "./ratios.js";
 import { type HadoopServer, processCpuSeconds } from "./servers.js";
 
 const REGISTERING_CALLERS = 16;
@@ -32,11 +33,6 @@ const MEASUREMENTS: readonly Measurement[] = [
   { name: "heartbeat", call: "heartbeat", callers: 16, ratio: 2 },
   { name: "allocate-container", call: "allocateContainer", callers: 16, ratio: 8 },
 ];
-
-interface Round {
-  readonly perSecond: number;
-  readonly perCpuSecond: number;
-}
 
 /** Calls in closed loops on each server in turns, round by round. */
 export async function measureCalls(
@@ -105,32 +101,4 @@ async function measured(
 function roundLine(summary: LoadSummary, cpuSeconds: number): string {
   const perCpu = (summary.count / cpuSeconds).toFixed(0);
   return `${loadLine(summary)}; CPU ${cpuSeconds.toFixed(2)} s, ${perCpu} per CPU second`;
-}
-
-/** Of Strata, of the reference if it ran, and how many times the one is the other. */
-export function figuresOf(
-  name: string,
-  unit: string,
-  [ours = [], theirs]: readonly (readonly Round[])[],
-  ratio: number | undefined,
-): Figure[] {
-  const rate = (rounds: readonly Round[]): number => median(rounds.map(({ perSecond }) => perSecond));
-  const work = (rounds: readonly Round[]): number => median(rounds.map(({ perCpuSecond }) => perCpuSecond));
-  const figures: Figure[] = [
-    { name: `${name}.rate`, value: rate(ours), unit: `${unit}/s` },
-    { name: `${name}.work`, value: work(ours), unit: `${unit} per CPU second` },
-  ];
-  if (theirs === undefined) return figures;
-  return [
-    ...figures,
-    { name: `${name}.reference.rate`, value: rate(theirs), unit: `${unit}/s` },
-    { name: `${name}.reference.work`, value: work(theirs), unit: `${unit} per CPU second` },
-    { name: `${name}.rate.ratio`, value: rate(ours) / rate(theirs), unit: "×" },
-    {
-      name: `${name}.work.ratio`,
-      value: work(ours) / work(theirs),
-      unit: "×",
-      ...(ratio === undefined ? {} : { target: { comparison: "≥", value: ratio } as const }),
-    },
-  ];
 }

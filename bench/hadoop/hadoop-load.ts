@@ -1,7 +1,12 @@
+/** Of each container. */
+export const REPLICAS = 3;
+
 /** What a load process is started with. */
 export interface LoadTarget {
   readonly ports: LoadPorts;
   readonly nodeCount: number;
+  /** Of the datanodes' full reports, where there are any. */
+  readonly shape?: ReportShape;
 }
 
 export interface LoadPorts {
@@ -10,11 +15,21 @@ export interface LoadPorts {
   readonly datanode: number;
 }
 
+/** Datanodes in groups, each with containers of its own, so that several times something is reported for the
+ * first time. */
+export interface ReportShape {
+  readonly groups: number;
+  readonly nodesPerGroup: number;
+  /** Three times as many replicas. */
+  readonly containersPerNode: number;
+}
+
 export type LoopCall = "allocateBlock" | "allocateContainer" | "heartbeat";
 
-/** `register`: each datanode once. Otherwise for `seconds`. */
+/** `register`: each datanode once; `report`: each of some groups once. Others for `seconds`. */
 export type LoadCommand =
   | { readonly call: "register"; readonly callers: number }
+  | { readonly call: "report"; readonly callers: number; readonly groups: readonly number[] }
   | { readonly call: LoopCall; readonly callers: number; readonly seconds: number };
 
 export interface LoadReply {

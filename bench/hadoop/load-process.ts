@@ -9,8 +9,9 @@ import {
   LOCATION_PROTOCOL,
   registrationFrame,
 } from "./call-frames.js";
-import type { LoadCommand, LoadReply, LoadTarget } from "./hadoop-load.js";
+import type { LoadCommand, LoadReply, LoadTarget, LoopCall } from "./hadoop-load.js";
 import { PipelinedConnection } from "./pipelined-connection.js";
+import { reportFrames } from "./report-frames.js";
 
 /** The load's process, started by `LoadClient`: does what each message says, and answers it. */
 const target = JSON.parse(process.argv[2] ?? "null") as LoadTarget | null;
@@ -18,6 +19,11 @@ assert(target !== null, "a load process is started with its target");
 const { ports } = target;
 const fleet = fleetOf(target.nodeCount);
 const known = new Map<string, Calls>();
+const { shape } = target;
+/** By group. */
+const reports = Array.from({ length: shape?.groups ?? 0 }, (_, group) =>
+  shape === undefined ? [] : reportFrames(fleet, group, shape),
+);
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (command) => {
@@ -47,6 +53,10 @@ async function run(command: LoadCommand): Promise<LoadReply> {
 }
 
 function callsOf(command: LoadCommand): Calls {
+  if (command.call === "report") {
+    const frames = command.groups.flatMap((group) => reports[group] ?? []);
+    return { port: ports.datanode, protocol: DATANODE_PROTOCOL, frames };
+  }
   let calls = known.get(command.call);
   if (calls === undefined) {
     calls = newCalls(command.call);
@@ -55,7 +65,7 @@ function callsOf(command: LoadCommand): Calls {
   return calls;
 }
 
-function newCalls(call: LoadCommand["call"]): Calls {
+function newCalls(call: "register" | LoopCall): Calls {
   switch (call) {
     case "register":
       return { port: ports.datanode, protocol: DATANODE_PROTOCOL, frames: fleet.map(registrationFrame) };

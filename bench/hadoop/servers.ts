@@ -1,11 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { JavaProcess } from "../../scripts/interop/java-process.js";
 import { createReferenceService } from "../../scripts/interop/reference-scm.js";
-import type { Keys } from "../../scripts/interop/site.js";
+import { type Keys, writeSite } from "../../scripts/interop/site.js";
 import { freePort } from "../../test/support/process/scm-home.js";
+import { FleetPlan } from "../fleet/plan.js";
+import { populate } from "../harness/population.js";
+import { readMetrics } from "../harness/prom.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
-import type { LoadPorts } from "./hadoop-load.js";
+import { type LoadPorts, REPLICAS } from "./hadoop-load.js";
 
 /** What simulated datanodes ask for: nobody is dead who is silent, and pipelines come soon. */
 const KEYS: Keys = {
@@ -23,6 +27,7 @@ const REFERENCE_KEYS: Keys = {
   "hdds.scm.safemode.enabled": "false",
 };
 const NAME = "reference";
+const FILL = "org.apache.hadoop.ozone.freon.Vapor";
 const MIB = 1024 * 1024;
 const HEAP_MB_MAX = 8192;
 /** Java as an operator runs it, unlike in the interop runs: its default collector and both compilers. */
@@ -37,10 +42,19 @@ export interface HadoopServer {
   readonly pid: number;
   /** Uncounted seconds before the first counted ones: a JVM compiles meanwhile. */
   readonly warmUpSeconds: number;
+  metrics(): Promise<ReadonlyMap<string, number>>;
+  /** Full reports worked through, by its own count, those that failed included. */
+  processedReports(): Promise<number>;
   stop(): Promise<void>;
 }
 
-export async function startStrata(directory: string): Promise<HadoopServer> {
+export interface ServerOptions {
+  readonly directory: string;
+  /** Closed containers that it has from the beginning: 1 … this. */
+  readonly containerCount: number;
+}
+
+export async function startStrata({ directory, containerCount }: ServerOptions): Promise<HadoopServer> {
   const ports = { client: await freePort(), block: await freePort(), datanode: await freePort() };
   const own: Keys = {
     ...KEYS,
@@ -51,23 +65,78 @@ export async function startStrata(directory: string): Promise<HadoopServer> {
   };
   const settings = Object.entries(own).map(([key, value]) => `${key}=${value}`);
   const scm = await ScmUnderTest.start({ directory, settings });
-  return { name: "strata", ports, pid: scm.pid, warmUpSeconds: 3, stop: () => scm.stop() };
+  const metrics = () => scm.metrics();
+  if (containerCount > 0) await importContainers(scm, containerCount);
+  return {
+    name: "strata",
+    ports,
+    pid: scm.pid,
+    warmUpSeconds: 3,
+    metrics,
+    processedReports: () => sumOf(metrics, "strata_container_num_container_reports_processed_"),
+    stop: () => scm.stop(),
+  };
 }
 
-export async function startReference(directory: string, classpath: string): Promise<HadoopServer> {
+/** Their pipelines are of datanodes that are not there: closed containers need none. */
+async function importContainers(scm: ScmUnderTest, containerCount: number): Promise<void> {
+  const plan = new FleetPlan({ nodeCount: REPLICAS, containersPerNode: containerCount, seed: 1 });
+  await populate(scm.endpoint, plan, () => undefined);
+}
+
+export async function startReference(
+  { directory, containerCount }: ServerOptions,
+  classpath: string,
+): Promise<HadoopServer> {
   const service = await createReferenceService(directory, classpath, [NAME], REFERENCE_KEYS, FULL_SPEED);
   const [server] = service.servers;
   if (server === undefined) throw new Error("the reference has a server");
+  const home = join(directory, `scm-${NAME}`);
   // Counters of its /prom that are a second old at most.
-  writeFileSync(join(directory, `scm-${NAME}`, "hadoop-metrics2.properties"), "*.period=1\n");
+  writeFileSync(join(home, "hadoop-metrics2.properties"), "*.period=1\n");
   try {
     await service.start();
+    if (containerCount > 0) {
+      await server.stop();
+      await writeContainers(directory, join(home, "db"), classpath, containerCount);
+      await server.start();
+    }
   } catch (error) {
     await service.end();
     throw error;
   }
   const { ports, pid } = server;
-  return { name: NAME, ports, pid, warmUpSeconds: 10, stop: () => service.end() };
+  const metrics = () => readMetrics(`http://127.0.0.1:${ports.http}`);
+  return {
+    name: NAME,
+    ports,
+    pid,
+    warmUpSeconds: 10,
+    metrics,
+    processedReports: () => sumOf(metrics, "scm_container_manager_metrics_num_container_reports_processed_"),
+    stop: () => service.end(),
+  };
+}
+
+/** Straight into the table of the stopped SCM, by the release's own tool. */
+async function writeContainers(
+  directory: string,
+  tables: string,
+  classpath: string,
+  containerCount: number,
+): Promise<void> {
+  const home = join(directory, "fill");
+  writeSite(home, { "ozone.metadata.dirs": join(home, "meta"), "ozone.scm.db.dirs": tables }, "WARN");
+  const args = ["cgscm", "--from", "1", "-n", String(containerCount), "-t", "2"];
+  const tool = new JavaProcess({ mainClass: FILL, args, directory: home, classpath, heapMb: 2048 });
+  const { code } = await tool.ended;
+  if (code !== 0) throw new Error(`cgscm ended with ${code}: ${tool.log.slice(-2000)}`);
+}
+
+async function sumOf(metrics: () => Promise<ReadonlyMap<string, number>>, prefix: string): Promise<number> {
+  let sum = 0;
+  for (const [name, value] of await metrics()) if (name.startsWith(prefix)) sum += value;
+  return sum;
 }
 
 /** User and system time of a process, all threads that it has or had (Linux). */

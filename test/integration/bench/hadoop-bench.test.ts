@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runHadoop } from "../../../bench/scenarios/hadoop.js";
 
+const CALLS = ["allocate-block", "allocate-block.single", "heartbeat", "allocate-container"];
+
 let directory: string;
 before(() => {
   directory = mkdtempSync(join(tmpdir(), "strata-bench-test-"));
@@ -20,17 +22,19 @@ test("the hadoop bench answers its figures, and says when the reference is not t
   };
   const figures = await runHadoop(context, {
     calls: { nodeCount: 3, seconds: 0.2, rounds: 1, warmUpShare: 0.01 },
+    reports: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
   });
   assert.match(lines.join("\n"), /^the reference: skipped \(no /m);
   assert.match(lines.join("\n"), /^strata: 3 datanodes \(0 refused\)/m);
   assert.deepEqual(
     figures.map(({ name }) => name),
-    ["allocate-block", "allocate-block.single", "heartbeat", "allocate-container"].flatMap((name) => [
+    [...CALLS, "report.first", "report.repeated"].flatMap((name) => [
       `hadoop.${name}.rate`,
       `hadoop.${name}.work`,
     ]),
   );
-  for (const line of lines.filter((text) => text.includes("round"))) assert.match(line, /failed 0,/);
+  for (const line of lines.filter((text) => text.includes("callers, round"))) assert.match(line, /failed 0,/);
+  assert.match(lines.join("\n"), /nothing new, round 3, strata: 900 replicas of 6 datanodes/);
   for (const { name, value } of figures.filter((figure) => figure.name.endsWith("rate")))
     assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
 });
