@@ -4,6 +4,16 @@ import type { Uuid } from "../../engine/core/uuid.js";
 import { parseUuid, uuidFromHalves } from "../../engine/core/uuid.js";
 import type { PipelineID, UUID } from "../../protocol/hadoop/generated/hdds_pb.js";
 
+/** The generated code makes an object of every two bytes, at worst. */
+const DECODED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What the generated code is to read.
+ * @throws StrataError FRAME_TOO_LARGE */
+export function requireDecodable({ length: bytes }: Uint8Array): void {
+  if (bytes > DECODED_BYTES_MAX)
+    throw new StrataError("FRAME_TOO_LARGE", { bytes, limit: DECODED_BYTES_MAX });
+}
+
 /** Ids as requests carry them. All throw INVALID_ARGUMENT for what cannot be one. */
 
 /** The part of a request that its type promises.

@@ -13,7 +13,7 @@ import { type CallerConnection, MainConnections } from "../main-connections.js";
 import { writeDetails } from "../rendered-details.js";
 import { knownPipelines } from "../rendered-pipelines.js";
 import { writeTree } from "../rendered-tree.js";
-import { bodyOf, uuidOfText } from "../request-parts.js";
+import { bodyOf, requireDecodable, uuidOfText } from "../request-parts.js";
 import { requireLeader } from "../require-leader.js";
 import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { AllocatedBlocks } from "./allocated-blocks.js";
@@ -67,6 +67,7 @@ export class BlockProtocol implements HadoopProtocol {
         call.type = typeName(envelope);
         throw notSupported(call.type);
       }
+      requireDecodable(call.body);
       const request = decodeMessage(SCMBlockLocationRequestSchema, call.body);
       envelope = { type: request.cmdType, traceID: request.traceID };
       call.type = typeName(envelope);

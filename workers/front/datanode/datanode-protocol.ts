@@ -4,7 +4,7 @@ import { SCMDatanodeRequestSchema } from "../../../protocol/hadoop/generated/dat
 import { decodeMessage } from "../../../protocol/hadoop/message.js";
 import { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import type { FrontContext } from "../front-context.js";
-import { bodyOf } from "../request-parts.js";
+import { bodyOf, requireDecodable } from "../request-parts.js";
 import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { GET_VERSION, REGISTER, SEND_HEARTBEAT, writeVersionAnswer } from "./answers.js";
 import { ContainerReportReader, type ContainerReports } from "./container-reports.js";
@@ -17,8 +17,6 @@ import { datanodeOfPart, RequestScan } from "./request-scan.js";
 import { isSame } from "./same-bytes.js";
 import { heartbeatRequest } from "./small-reports.js";
 
-/** The generated code makes an object of every two bytes, at worst. */
-const ENVELOPE_BYTES_MAX = 4 * 1024 * 1024;
 /** Of a heartbeat that is kept, to know it again. */
 const BARE_BYTES_MAX = 16 * 1024;
 const HEARTBEAT_CODEC = operationNamed("heartbeat").request;
@@ -91,9 +89,7 @@ export class DatanodeProtocol implements HadoopProtocol {
     this.#scan.scan(body);
     const envelope = this.#scan.envelope(body);
     if (this.#scan.isBare && this.#repeatedHeartbeat(call, envelope)) return;
-    if (envelope.length > ENVELOPE_BYTES_MAX) {
-      throw new StrataError("FRAME_TOO_LARGE", { bytes: envelope.length, limit: ENVELOPE_BYTES_MAX });
-    }
+    requireDecodable(envelope);
     const request = decodeMessage(SCMDatanodeRequestSchema, envelope);
     switch (request.cmdType) {
       case GET_VERSION:

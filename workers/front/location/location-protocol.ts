@@ -11,6 +11,7 @@ import type { FrontContext } from "../front-context.js";
 import { exceptionOf, failureOf, notSupported } from "../hadoop-errors.js";
 import { MainConnections } from "../main-connections.js";
 import { knownPipelines } from "../rendered-pipelines.js";
+import { requireDecodable } from "../request-parts.js";
 import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { clusterHandlers } from "./cluster.js";
 import { CONTAINER_CHANGES } from "./container-changes.js";
@@ -62,6 +63,7 @@ export class LocationProtocol implements HadoopProtocol {
   async #answer(call: HadoopCall): Promise<void> {
     const body = this.#spare.pop() ?? new ProtoWriter();
     try {
+      requireDecodable(call.body);
       const message = decodeMessage(ScmContainerLocationRequestSchema, call.body);
       const { cmdType, version } = message;
       const type = nameOf(Type, cmdType) as keyof typeof Type;

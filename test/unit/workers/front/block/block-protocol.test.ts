@@ -444,3 +444,12 @@ test("of many callers those that rest are closed, and a busy crowd is told to co
   assert.equal(refused.length, 300 - 256);
   assert.match(JSON.stringify(refused[0]), /ServerNotLeaderException.*Suggested leader is Server:scm1/);
 });
+
+test("a request that is too long to be decoded fails at once", async () => {
+  const { protocol } = setUp();
+  const body = Buffer.alloc(4 * 1024 * 1024 + 1);
+  // A body of an allocation, which ends the look for the type.
+  body.set(Buffer.from("080b5a", "hex"));
+  const outcome = await callOf(protocol, body);
+  assert.match(JSON.stringify(outcome), /exceptions\.SCMException.*FRAME_TOO_LARGE/);
+});

@@ -687,3 +687,9 @@ test("requests without body, of unknown types, and what is no message are errors
     assert.equal("className" in outcome && outcome.className, unreadable, hex);
   }
 });
+
+test("a request that is too long to be decoded fails at once", async () => {
+  const protocol = new LocationProtocol(contextOf(setUp().main));
+  const outcome = await callOf(protocol, Buffer.alloc(4 * 1024 * 1024 + 1));
+  assert.match(JSON.stringify(outcome), /exceptions\.SCMException.*FRAME_TOO_LARGE/);
+});
