@@ -46,8 +46,8 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "engine/services/container-creation.ts",
-        find: "if (created === undefined) room.release(reserved);",
-        replace: "if (created === undefined) return;",
+        find: "else room.release(reserved);",
+        replace: "else return;",
       },
     ],
     catchers: [CREATION],

@@ -158,14 +158,15 @@ export function drawOptions(random: SeededRandom, size?: number): SimOptions {
   const blocks = random.stream("blocks");
   const room = random.stream("room");
   // What one does costs as much for each SCM.
-  const [rounds, roundMs] = [2 + random.below(2), 8_000 + random.below(10_000)];
+  const loneRun = [2 + random.below(2), 8_000 + random.below(10_000)] as const;
+  const [rounds, roundMs] = isLone ? loneRun : [1 + group.below(2), 4_000 + group.below(8_000)];
   const entryCountMax = pick(random, [1_000, 1_000_000]);
   const datanodeCount = isLone ? 20 : 3 + group.below(8);
   const smallShare = pick(room, [0, 0, 0.4, 1]);
   return {
     groupSize,
-    rounds: isLone ? rounds : 1 + group.below(2),
-    roundMs: isLone ? roundMs : 4_000 + group.below(8_000),
+    rounds,
+    roundMs,
     datanodeCount,
     adminCount: isLone ? 2 : 2 + group.below(2),
     writerCount: 1 + blocks.below(3),
