@@ -6,6 +6,7 @@ import {
   type ResponseOf,
 } from "../../protocol/schema/messages.js";
 import type { Command, DatanodeDetails } from "../../protocol/schema/records.js";
+import type { Writable } from "../../protocol/schema/types.js";
 import type { LeaderView, PeerAddress } from "../cluster/nodes/node-types.js";
 import { assert } from "../core/assert.js";
 import { StrataError } from "../core/errors.js";
@@ -48,9 +49,7 @@ export class DatanodeGateway {
   readonly #metrics: GatewayMetrics;
   readonly #live = new Map<NodeSlot, DatanodeSession>();
   readonly #deadlines: ReportDeadlines<DatanodeSession>;
-  readonly #heartbeatResponse: {
-    -readonly [K in keyof ResponseOf<"heartbeat">]: ResponseOf<"heartbeat">[K];
-  } = {
+  readonly #heartbeatResponse: Writable<ResponseOf<"heartbeat">> = {
     term: 0,
     fullReportWanted: false,
     commands: [],

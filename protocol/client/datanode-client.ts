@@ -3,6 +3,7 @@ import type { Timer } from "../../engine/core/scheduler.js";
 import { RemoteError } from "../codec/errors.js";
 import type { OperationName, RequestOf, ResponseOf } from "../schema/messages.js";
 import { DATANODE_PATH } from "../schema/messages.js";
+import type { Writable } from "../schema/types.js";
 import type { BackoffOptions } from "./backoff.js";
 import { Backoff } from "./backoff.js";
 import type { Completion, RpcError } from "./completion.js";
@@ -333,7 +334,7 @@ class HeartbeatCompletion implements Completion<HeartbeatResponse> {
 }
 
 function withTermSeen(request: HeartbeatRequest, termSeen: number): HeartbeatRequest {
-  const beat: { -readonly [K in keyof HeartbeatRequest]: HeartbeatRequest[K] } = { ...request };
+  const beat: Writable<HeartbeatRequest> = { ...request };
   beat.termSeen = termSeen;
   return beat;
 }

@@ -34,3 +34,6 @@ export type ValueOfRecord<R extends RecordSchema> = {
 } & {
   readonly [K in OptionalKeys<R>]?: ValueOf<R["fields"][K]["type"]>;
 };
+
+/** A message while it is being filled in. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -23,10 +23,14 @@ export function bodyOf<T>(body: T | undefined, field: string): T {
   return body;
 }
 
-/** From either field: the newer one first (spec 12 §4). */
-export function pipelineIdOf({ id, uuid128 }: PipelineID): Uuid {
-  if (uuid128 !== undefined) return uuidOf(uuid128);
-  return uuidOfText("pipelineID", id);
+/** From either field: the newer one first (spec 12 §4). Undefined when its text is no UUID. */
+export function readPipelineId({ id, uuid128 }: PipelineID): Uuid | undefined {
+  return uuid128 === undefined ? parseUuid(id) : uuidOf(uuid128);
+}
+
+export function pipelineIdOf(sent: PipelineID): Uuid {
+  // Which throws, since the text is no UUID then.
+  return readPipelineId(sent) ?? uuidOfText("pipelineID", sent.id);
 }
 
 export function uuidOf({ mostSigBits, leastSigBits }: UUID): Uuid {

@@ -1,16 +1,13 @@
-import { isMainThread, type MessagePort } from "node:worker_threads";
-import { assert } from "../../engine/core/assert.js";
+import type { MessagePort } from "node:worker_threads";
 import type { Scheduler } from "../../engine/core/scheduler.js";
 import type { ChannelSender, RecordHandler } from "../../engine/core/shared-channel.js";
-import { SharedWords } from "./atomic-words.js";
-import { PortBell, PortBellReceiver } from "./doorbell.js";
-import { kernelThreadId } from "./kernel-thread.js";
+import { PortBellReceiver } from "./doorbell.js";
 import { RecordPump } from "./record-pump.js";
-import { RING_WORD, RingReceiver, RingSender, ringMemory } from "./ring.js";
-import { CONTROL_WORD } from "./worker-control.js";
-import { describeFailure, type WorkerFailure } from "./worker-failure.js";
+import { RING_WORD, RingReceiver } from "./ring.js";
+import type { WorkerFailure } from "./worker-failure.js";
 import type { RecordMemory } from "./worker-link.js";
-import { checkLayouts, startupLayouts, WORKER_MESSAGE, type WorkerStartup } from "./worker-startup.js";
+import { WORKER_MESSAGE, type WorkerStartup } from "./worker-startup.js";
+import { openWorkerEnds, workerEntry } from "./worker-thread.js";
 
 /** What a worker that lives by its event loop is given. */
 export interface EventedContext {
@@ -43,33 +40,17 @@ export function runEventedWorker(
   scheduler: Scheduler,
   createRole: (context: EventedContext) => EventedRole,
 ): (startup: WorkerStartup) => Promise<WorkerFailure | undefined> {
-  return async (startup) => {
-    try {
-      await run(startup, scheduler, createRole);
-      return undefined;
-    } catch (error) {
-      return describeFailure(error);
-    } finally {
-      startup.port.close();
-    }
-  };
+  return workerEntry((startup) => run(startup, scheduler, createRole));
 }
 
 async function run(
-  { toWorker, toMain, control, port, layouts, data }: WorkerStartup,
+  startup: WorkerStartup,
   scheduler: Scheduler,
   createRole: (context: EventedContext) => EventedRole,
 ): Promise<void> {
-  assert(!isMainThread, "a worker's entry runs in a thread of its own");
-  checkLayouts(layouts, startupLayouts([]));
-  const incoming = ringMemory(toWorker);
-  const outgoing = ringMemory(toMain);
-  const bellToMain = new PortBell(outgoing.words, RING_WORD.FLAG, () =>
-    port.postMessage(WORKER_MESSAGE.BELL),
-  );
-  new SharedWords(new Int32Array(control)).store(CONTROL_WORD.THREAD_ID, kernelThreadId());
+  const { port, data } = startup;
+  const { incoming, sender } = openWorkerEnds(startup, []);
   const receiver = new RingReceiver(incoming);
-  const sender = new RingSender(outgoing, bellToMain);
   const role = createRole({
     scheduler,
     receiver,

@@ -1,15 +1,12 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
-import { isMainThread, receiveMessageOnPort } from "node:worker_threads";
-import { assert } from "../../engine/core/assert.js";
-import { SharedWords } from "./atomic-words.js";
-import { PortBell, SLEEP_MS_MAX, SleepBell } from "./doorbell.js";
-import { kernelThreadId } from "./kernel-thread.js";
-import { RING_WORD, RingReceiver, RingSender, ringMemory } from "./ring.js";
-import { CONTROL_WORD } from "./worker-control.js";
+import { receiveMessageOnPort } from "node:worker_threads";
+import { SLEEP_MS_MAX, SleepBell } from "./doorbell.js";
+import { RING_WORD, RingReceiver } from "./ring.js";
 import { WorkerDriver } from "./worker-driver.js";
-import { describeFailure, type WorkerFailure } from "./worker-failure.js";
+import type { WorkerFailure } from "./worker-failure.js";
 import type { SharedLayout, WorkerContext, WorkerLoop } from "./worker-link.js";
-import { checkLayouts, startupLayouts, WORKER_MESSAGE, type WorkerStartup } from "./worker-startup.js";
+import { WORKER_MESSAGE, type WorkerStartup } from "./worker-startup.js";
+import { openWorkerEnds, workerEntry } from "./worker-thread.js";
 
 /** A busy loop turns its event loop this often, for its own promises and timers. */
 const STEPS_PER_TURN = 64;
@@ -24,37 +21,21 @@ export function runWorker(
   createLoop: (context: WorkerContext) => WorkerLoop,
   layouts: readonly SharedLayout[] = [],
 ): (startup: WorkerStartup) => Promise<WorkerFailure | undefined> {
-  return async (startup) => {
-    try {
-      await run(startup, createLoop, layouts);
-      return undefined;
-    } catch (error) {
-      return describeFailure(error);
-    } finally {
-      startup.port.close();
-    }
-  };
+  return workerEntry((startup) => run(startup, createLoop, layouts));
 }
 
 async function run(
-  { toWorker, toMain, control, port, layouts, data }: WorkerStartup,
+  startup: WorkerStartup,
   createLoop: (context: WorkerContext) => WorkerLoop,
   ownLayouts: readonly SharedLayout[],
 ): Promise<void> {
-  assert(!isMainThread, "a worker's entry runs in a thread of its own");
-  checkLayouts(layouts, startupLayouts(ownLayouts));
-  const incoming = ringMemory(toWorker);
-  const outgoing = ringMemory(toMain);
+  const { port, data } = startup;
+  const { incoming, sender, control } = openWorkerEnds(startup, ownLayouts);
   const bell = new SleepBell(incoming.words, RING_WORD.FLAG);
-  const bellToMain = new PortBell(outgoing.words, RING_WORD.FLAG, () =>
-    port.postMessage(WORKER_MESSAGE.BELL),
-  );
-  const controlWords = new SharedWords(new Int32Array(control));
-  controlWords.store(CONTROL_WORD.THREAD_ID, kernelThreadId());
   const driver = new WorkerDriver({
     receiver: new RingReceiver(incoming),
-    sender: new RingSender(outgoing, bellToMain),
-    control: controlWords,
+    sender,
+    control,
     takeMessage: () => receiveMessageOnPort(port)?.message,
     data,
   });

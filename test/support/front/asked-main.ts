@@ -3,6 +3,7 @@ import type { RpcError } from "../../../protocol/client/completion.js";
 import { operationNamed } from "../../../protocol/codec/operations.js";
 import type { OperationName, RequestOf, ResponseOf } from "../../../protocol/schema/messages.js";
 import type { MainConnection, MainLink } from "../../../workers/front/main-connection.js";
+import { EncodingConnection } from "./encoding-connection.js";
 
 /** A request that waits until the test answers it. */
 export interface Asked<N extends OperationName = OperationName> {
@@ -12,7 +13,7 @@ export interface Asked<N extends OperationName = OperationName> {
 }
 
 /** Main, as one connection of the front sees it. Requests go through the real encoders. */
-export class AskedConnection implements MainConnection {
+export class AskedConnection extends EncodingConnection {
   readonly path: string;
   readonly remoteAddress: string;
   /** Without an answer. */
@@ -21,6 +22,7 @@ export class AskedConnection implements MainConnection {
   isOpen = true;
 
   constructor(path: string, remoteAddress: string, onClosed: (error: RpcError) => void) {
+    super();
     this.path = path;
     this.remoteAddress = remoteAddress;
     this.#onClosed = onClosed;
@@ -35,50 +37,25 @@ export class AskedConnection implements MainConnection {
     return first as unknown as Asked<N>;
   }
 
-  request<N extends OperationName>(
-    name: N,
-    request: RequestOf<N>,
-    done: (answer: ResponseOf<N> | RpcError) => void,
-  ): void {
-    this.requestRaw(name, request, (body) => {
-      if (body instanceof Error) done(body);
-      else done(operationNamed(name).response.decode(body, 0, body.length) as ResponseOf<N>);
-    });
-  }
-
-  requestRaw<N extends OperationName>(
-    name: N,
-    request: RequestOf<N>,
-    done: (body: Uint8Array | RpcError) => void,
-  ): void {
-    let body: Uint8Array;
-    try {
-      body = operationNamed(name).request.encodeValue(request);
-    } catch (error) {
-      // An outcome like all others, as the contract says.
-      const asked: Asked = {
-        name,
-        request,
-        answer: () => {
-          this.asked.splice(this.asked.indexOf(asked), 1);
-          done(error as StrataError);
-        },
-      };
-      this.asked.push(asked);
-      return;
-    }
-    this.requestEncoded(name, body, done);
-  }
-
   requestEncoded(name: OperationName, body: Uint8Array, done: (body: Uint8Array | RpcError) => void): void {
     const { request, response } = operationNamed(name);
     const bytes = body.slice();
+    this.#ask(name, request.decode(bytes, 0, bytes.length) as RequestOf<OperationName>, (value) => {
+      done(value instanceof Error ? value : response.encodeValue(value));
+    });
+  }
+
+  protected refuse(name: OperationName, request: RequestOf<OperationName>, done: () => void): void {
+    this.#ask(name, request, done);
+  }
+
+  #ask(name: OperationName, request: RequestOf<OperationName>, onAnswer: Asked["answer"]): void {
     const asked: Asked = {
       name,
-      request: request.decode(bytes, 0, bytes.length) as RequestOf<OperationName>,
+      request,
       answer: (value) => {
         this.asked.splice(this.asked.indexOf(asked), 1);
-        done(value instanceof Error ? value : response.encodeValue(value));
+        onAnswer(value);
       },
     };
     this.asked.push(asked);

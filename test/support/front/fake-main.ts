@@ -9,6 +9,7 @@ import type { FrontContext } from "../../../workers/front/front-context.js";
 import type { MainConnection, MainLink } from "../../../workers/front/main-connection.js";
 import type { HadoopCall, HadoopProtocol } from "../../../workers/front/rpc/call.js";
 import { uuidOf } from "../records.js";
+import { EncodingConnection } from "./encoding-connection.js";
 
 type Answers = {
   [N in OperationName]?: (request: RequestOf<N>) => ResponseOf<N> | RpcError;
@@ -54,45 +55,24 @@ export class FakeMain implements MainLink {
   }
 }
 
-class FakeConnection implements MainConnection {
+class FakeConnection extends EncodingConnection {
   readonly #main: FakeMain;
   readonly #onClosed: (error: RpcError) => void;
   isOpen = true;
 
   constructor(main: FakeMain, onClosed: (error: RpcError) => void) {
+    super();
     this.#main = main;
     this.#onClosed = onClosed;
-  }
-
-  request<N extends OperationName>(
-    name: N,
-    request: RequestOf<N>,
-    done: (answer: ResponseOf<N> | RpcError) => void,
-  ): void {
-    this.requestRaw(name, request, (body) => {
-      if (body instanceof Error) done(body);
-      else done(operationNamed(name).response.decode(body, 0, body.length) as ResponseOf<N>);
-    });
-  }
-
-  requestRaw<N extends OperationName>(
-    name: N,
-    request: RequestOf<N>,
-    done: (body: Uint8Array | RpcError) => void,
-  ): void {
-    let body: Uint8Array;
-    try {
-      body = operationNamed(name).request.encodeValue(request);
-    } catch (error) {
-      queueMicrotask(() => done(error as StrataError));
-      return;
-    }
-    this.requestEncoded(name, body, done);
   }
 
   requestEncoded(name: OperationName, body: Uint8Array, done: (body: Uint8Array | RpcError) => void): void {
     const answer = this.#main.answer(name, body);
     queueMicrotask(() => done(answer));
+  }
+
+  protected refuse(_name: OperationName, _request: RequestOf<OperationName>, done: () => void): void {
+    queueMicrotask(done);
   }
 
   close(reason: StrataError): void {

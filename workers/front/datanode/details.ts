@@ -8,6 +8,7 @@ import {
   type ExtendedDatanodeDetailsProtoValid,
 } from "../../../protocol/hadoop/generated/hdds_pb.js";
 import type { DatanodeDetails } from "../../../protocol/schema/records.js";
+import type { Writable } from "../../../protocol/schema/types.js";
 import { uuidOf } from "../request-parts.js";
 import { countWithin, integerWithin } from "./numbers.js";
 
@@ -16,8 +17,6 @@ export function uuidOfDetails({ id, uuid128, uuid }: DatanodeDetailsProtoValid):
   if (id !== undefined) return uuidOf(id.uuid);
   return uuid128 === undefined ? parseUuid(uuid) : uuidOf(uuid128);
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Every field as it came, absent ones absent (spec 12 §8.2 H4). */
 export function registeredDetails(extended: ExtendedDatanodeDetailsProtoValid, uuid: Uuid): DatanodeDetails {

@@ -6,7 +6,6 @@ import {
   OPERATIONAL_STATE,
   STORAGE_TYPE,
 } from "../../../engine/core/enums.js";
-import { parseUuid, type Uuid } from "../../../engine/core/uuid.js";
 import {
   ClosePipelineInfo_Reason as CloseReason,
   CommandStatus_Status as CommandOutcome,
@@ -22,7 +21,6 @@ import {
   StorageReportProtoSchema as Storage,
   type StorageReportProto,
 } from "../../../protocol/hadoop/generated/datanode_pb.js";
-import type { PipelineID } from "../../../protocol/hadoop/generated/hdds_pb.js";
 import type { RequestOf } from "../../../protocol/schema/messages.js";
 import type {
   LayoutVersion,
@@ -31,14 +29,14 @@ import type {
   PipelineReport,
   StorageReport,
 } from "../../../protocol/schema/records.js";
-import { uuidOf } from "../request-parts.js";
+import type { Writable } from "../../../protocol/schema/types.js";
+import { readPipelineId } from "../request-parts.js";
 import { countWithin, integerWithin } from "./numbers.js";
 
 /** What registrations and heartbeats tell besides containers, as Strata's records. One bad entry must not
  * keep a datanode from beating: what is beyond the limit of a list, or names nothing, is left out. */
 
 type HeartbeatRequest = RequestOf<"heartbeat">;
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Limits of protocol/schema/messages.ts and records.ts. */
 const ACTIONS_MAX = 20;
@@ -119,7 +117,7 @@ function storageReportOf(sent: StorageReportProto): StorageReport {
 export function pipelineReportsOf({ pipelineReport }: PipelineReportsProtoValid): PipelineReport[] {
   const reports: PipelineReport[] = [];
   for (const { pipelineID, isLeader, bytesWritten } of pipelineReport) {
-    const pipelineId = pipelineIdOf(pipelineID);
+    const pipelineId = readPipelineId(pipelineID);
     if (pipelineId === undefined) continue;
     reports.push({ pipelineId, isLeader, bytesWritten: countWithin(bytesWritten) });
     if (reports.length === PIPELINES_MAX) break;
@@ -132,7 +130,7 @@ function pipelineActionsOf({
 }: PipelineActionsProtoValid): HeartbeatRequest["pipelineActions"] {
   const actions: NonNullable<HeartbeatRequest["pipelineActions"]>[number][] = [];
   for (const { closePipeline } of pipelineActions) {
-    const pipelineId = closePipeline && pipelineIdOf(closePipeline.pipelineID);
+    const pipelineId = closePipeline && readPipelineId(closePipeline.pipelineID);
     if (closePipeline === undefined || pipelineId === undefined) continue;
     const reason = nameOf(CloseReason, closePipeline.reason) ?? "PIPELINE_FAILED";
     const detailedReason = closePipeline.detailedReason.slice(0, REASON_TEXT_MAX);
@@ -184,9 +182,4 @@ function commandStatuses(reports: readonly CommandStatusReportsProto[]): Heartbe
     });
   }
   return statuses;
-}
-
-/** From either field: the newer one first (spec 12 §4). */
-function pipelineIdOf({ uuid128, id }: PipelineID): Uuid | undefined {
-  return uuid128 === undefined ? parseUuid(id) : uuidOf(uuid128);
 }
