@@ -99,9 +99,15 @@ describe(`streams that break the rules of Hadoop RPC (seed ${SEED})`, () => {
     equal(world.server.counters.callsInProgress, 0);
     equal(world.server.budget.used, 0);
     honest.close();
+    await waitFor("the honest one is gone", () => world.server.connectionCount === 0);
   });
 
   it("and then are silent lose their connection in time", async () => {
+    const half = new RawConnection(world.port);
+    half.send(preamble(), context(location), call(0, location, IN_SAFE_MODE));
+    await half.answer();
+    half.send(call(1, location, Buffer.alloc(100_000)).subarray(0, 50_000));
+    await waitFor("the half frame is there", () => world.server.budget.used > 0);
     const streams = [
       preamble().subarray(0, 3),
       preamble(),
@@ -113,10 +119,7 @@ describe(`streams that break the rules of Hadoop RPC (seed ${SEED})`, () => {
       socket.write(bytes);
       return socket;
     });
-    const half = new RawConnection(world.port);
-    half.send(preamble(), context(location), call(0, location, Buffer.alloc(100_000)).subarray(0, 50_000));
     await waitFor("all are there", () => world.server.connectionCount === sockets.length + 1);
-    await waitFor("the half frame is there", () => world.server.budget.used > 0);
     world.time.advance(6000);
     await waitFor("the strangers are gone", () => world.server.connectionCount === 1);
     world.time.advance(60_000);
