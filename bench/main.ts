@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { loadConfig } from "../engine/config/load.js";
 import { DEFAULT_CACHE } from "../scripts/interop/release.js";
 import type { Bench } from "./harness/bench.js";
 import { type Figure, figureLine, yardstickLine } from "./harness/figure.js";
+import { temporaryDirectory } from "./harness/temporary-directory.js";
 import { runVersus } from "./harness/versus.js";
 import { describeYardsticks, measureYardsticks, yardstickSink } from "./harness/yardsticks.js";
 import { allocateBlock } from "./scenarios/allocate-block.js";
@@ -89,16 +90,7 @@ const { json, vs, withReference, cache, ...choices } = program.opts<{
 const chosen = name === "all" ? BENCHES : BENCHES.filter((bench) => bench.name === name);
 if (chosen.length === 0) program.error(`no bench is called ${name}`);
 if (vs !== undefined) runVersus(String(name), vs, (line) => console.log(line));
-else await withDirectory(runBenches);
-
-async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "strata-bench-"));
-  try {
-    await run(directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
+else await runBenches(temporaryDirectory());
 
 async function runBenches(directory: string): Promise<void> {
   const settings = describeMachine(directory);

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
+import { endWithUs } from "../../test/support/process/end-with-us.js";
 import { GcPauses, gcTraceOptions } from "./gc-pauses.js";
 import { readMetrics } from "./prom.js";
 import { residentBytes, residentPeakBytes } from "./thread-cpu.js";
@@ -25,7 +26,7 @@ export interface ScmSettings {
 }
 
 /** An SCM in a process of its own, as an operator runs it; what is measured of it comes from its own
- * /prom. */
+ * /prom. It does not outlive this one, unless that is killed itself. */
 export class ScmUnderTest {
   readonly endpoint: string;
   readonly startedMs: number;
@@ -68,6 +69,7 @@ export class ScmUnderTest {
       stdio: ["ignore", "ignore", "pipe", ...(entry === MAIN ? [] : ["ipc" as const])],
       ...(gcTrace === undefined ? {} : { env: { NODE_OPTIONS: gcTraceOptions(gcTrace) } }),
     });
+    endWithUs(child);
     const found = await ports(child);
     return new ScmUnderTest(child, found, performance.now() - beganMs, gcTrace);
   }

@@ -14,7 +14,8 @@ export function endWithUs(child: ChildProcess): void {
 function watch(): void {
   if (isWatching) return;
   isWatching = true;
-  process.on("exit", () => {
+  // Before those who remove what the children use.
+  process.prependListener("exit", () => {
     for (const child of alive) child.kill("SIGKILL");
   });
   // Without a listener these would end us without "exit".
