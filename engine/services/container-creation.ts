@@ -1,7 +1,11 @@
 import type { PipelineRecord } from "../../protocol/schema/records.js";
 import { checkOwner } from "../cluster/blocks/block-request.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
-import { printReplication, type ReplicationConfig } from "../cluster/containers/replication-config.js";
+import {
+  isSameReplication,
+  printReplication,
+  type ReplicationConfig,
+} from "../cluster/containers/replication-config.js";
 import { type CreateContainers, OPERATION, type SessionStamp } from "../cluster/operation.js";
 import { bodyOfOutcome, readFirstContainerId } from "../cluster/operation-result.js";
 import type { OperationResult } from "../cluster/state-machine.js";
@@ -41,7 +45,7 @@ export interface PreparedContainer {
 type Prepared = PreparedContainer | StrataError;
 
 /** One more container, because somebody asks for it (spec 02 §5.3): on an open pipeline with room on every
- * member, or on a new one. */
+ * member, or on a new one, or, when there can be none, on one that is about to open. */
 export class ContainerCreation<R> {
   readonly #parts: ContainerCreationParts<R>;
 
@@ -122,7 +126,32 @@ export class ContainerCreation<R> {
   #newPipeline({ replication }: ContainerRequest, done: (refusal: StrataError | undefined) => void): void {
     const { pipelines, waitMs } = this.#parts;
     createOpenPipeline(pipelines, { replication }, waitMs, (outcome) => {
-      done(outcome instanceof StrataError ? outcome : undefined);
+      if (!(outcome instanceof StrataError)) done(undefined);
+      else if (outcome.code === "NOT_LEADER") done(outcome);
+      else this.#anyToCome(replication, outcome, done);
+    });
+  }
+
+  /** Datanodes that have just registered may have all the pipelines that they have room for, none of them
+   * open yet. The reference waits for these only where it is asked for a block (spec 03 §10.2). */
+  #anyToCome(
+    replication: ReplicationConfig,
+    refusal: StrataError,
+    done: (refusal: StrataError | undefined) => void,
+  ): void {
+    const { cluster, pipelines, waitMs } = this.#parts;
+    const ids = [...cluster.pipelines.rows.values()]
+      .filter(
+        (pipeline) => pipeline.state === "ALLOCATED" && isSameReplication(pipeline.replication, replication),
+      )
+      .map(({ pipelineId }) => pipelineId);
+    if (ids.length === 0) {
+      done(refusal);
+      return;
+    }
+    pipelines.whenOpen(ids, waitMs, (outcome) => {
+      if (!(outcome instanceof StrataError)) done(undefined);
+      else done(outcome.code === "NOT_LEADER" ? outcome : refusal);
     });
   }
 }

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { refusalOf } from "../../../../engine/admin/mutations.js";
-import { parseReplication, ratis } from "../../../../engine/cluster/containers/replication-config.js";
+import {
+  parseReplication,
+  ratis,
+  standAlone,
+} from "../../../../engine/cluster/containers/replication-config.js";
 import { NO_SESSION, OPERATION } from "../../../../engine/cluster/operation.js";
 import {
   errorOfResult,
@@ -25,6 +29,7 @@ class World {
   readonly asked: Created[] = [];
   /** Pipelines that were to be opened. */
   readonly opened: string[] = [];
+  readonly waitedFor: (readonly string[])[] = [];
   readonly waits: ((outcome: ReturnType<typeof pipelineRecord> | StrataError) => void)[] = [];
   safeMode = false;
   readonly creation = new ContainerCreation<object>({
@@ -44,7 +49,10 @@ class World {
     pipelines: {
       create: (...created) => void this.asked.push(created),
       open: (id) => void this.opened.push(id),
-      whenOpen: (_ids, _limitMs, done) => void this.waits.push(done),
+      whenOpen: (ids, _limitMs, done) => {
+        this.waitedFor.push(ids);
+        this.waits.push(done);
+      },
     },
     check: () => undefined,
     isInSafeMode: () => this.safeMode,
@@ -131,6 +139,30 @@ test("without a pipeline to come the refusal says why", () => {
   assert.ok(error instanceof StrataError);
   assert.equal(error.code, "FAILED_TO_ALLOCATE_CONTAINER");
   assert.match(error.message, /RATIS\/THREE.*no datanode is free/);
+});
+
+test("when there can be no other pipeline, one that its members have not reported yet is waited for", () => {
+  const world = new World();
+  const pipelines = [
+    pipelineRecord(1, { state: "ALLOCATED" }),
+    pipelineRecord(2, { state: "ALLOCATED", replication: standAlone(3) }),
+  ];
+  world.applied.done(importBatch([], pipelines));
+  const refused = new StrataError("OVERLOADED", { reason: "no datanode is free" });
+  const [opened, late, ended] = [world.prepare(), world.prepare(), world.prepare()];
+  for (const [, done] of world.asked) done(refused);
+  assert.deepEqual([opened.length, late.length, ended.length], [0, 0, 0]);
+  assert.deepEqual(
+    world.waitedFor,
+    Array.from({ length: 3 }, () => [uuidOf(1_000_001)]),
+  );
+  world.waits[1]?.(new StrataError("PIPELINE_NOT_READY", { limitMs: 60_000 }));
+  assert.match((late[0] as StrataError).message, /no datanode is free/);
+  world.waits[2]?.(new StrataError("NOT_LEADER"));
+  assert.equal((ended[0] as StrataError).code, "NOT_LEADER");
+  world.add(3);
+  world.waits[0]?.(pipelineRecord(1));
+  assert.equal(typeof world.settle(opened[0]), "number");
 });
 
 test("safe mode, nobody as owner: refused at once", () => {
