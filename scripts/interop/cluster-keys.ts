@@ -24,8 +24,9 @@ export const COMMON_KEYS: Keys = {
   "ozone.scm.close.container.wait.duration": "3s",
   "hdds.scm.replication.thread.interval": "5s",
   "ozone.scm.heartbeat.thread.interval": "1s",
-  "ozone.scm.stale.node.interval": "20s",
-  "ozone.scm.dead.node.interval": "60s",
+  // A datanode on a busy machine may be silent for long.
+  "ozone.scm.stale.node.interval": "90s",
+  "ozone.scm.dead.node.interval": "180s",
   "ozone.scm.pipeline.creation.interval": "3s",
   "hdds.scm.wait.time.after.safemode.exit": "3s",
 };

@@ -16,7 +16,7 @@ const OPENED_MODULES = [
 const SMALL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData"];
 /** What they print must not depend on the machine. */
 const NEUTRAL = ["-Duser.timezone=UTC", "-Duser.language=en", "-Duser.country=US"];
-const STOP_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 60_000;
 
 export interface JavaProgram {
   readonly mainClass: string;

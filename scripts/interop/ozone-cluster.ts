@@ -23,8 +23,12 @@ type Tool = keyof typeof TOOLS;
 const DATANODE_HEAP_MB = 384;
 const OM_HEAP_MB = 384;
 const TOOL_HEAP_MB = 384;
-const TOOL_LIMIT_MS = 120_000;
-const OM_INIT_LIMIT_MS = 90_000;
+/** Also for keys of 300 MB on a machine that does something else. */
+const TOOL_LIMIT_MS = 600_000;
+const OM_INIT_LIMIT_MS = 600_000;
+const LED_LIMIT_MS = 300_000;
+const ANSWER_LIMIT_MS = 300_000;
+const HEALTHY_LIMIT_MS = 600_000;
 
 /** What a command has printed, and how it ended. */
 export interface Told {
@@ -56,7 +60,7 @@ export class OzoneCluster {
   }
 
   /** The server that leads; waits until there is one. */
-  whenLed(limitMs = 60_000): Promise<ScmServer> {
+  whenLed(limitMs = LED_LIMIT_MS): Promise<ScmServer> {
     const look = async () => {
       for (const server of this.scm.servers) if (await leads(server)) return server;
       return undefined;
@@ -69,7 +73,7 @@ export class OzoneCluster {
     const exit = message([1, 15], [2, ""], [3, 3], [20, []]);
     for (const { name, ports } of this.scm.servers) {
       const attempt = () => ask(ports.client, PROTOCOLS.location, exit).catch(() => undefined);
-      await soon(`${name} answers`, attempt, 60_000);
+      await soon(`${name} answers`, attempt, ANSWER_LIMIT_MS);
     }
   }
 
@@ -96,7 +100,7 @@ export class OzoneCluster {
       const { out } = await this.admin("datanode", "list", "--all", "--json");
       return healthyIn(out) >= count ? true : undefined;
     };
-    await soon(`${count} datanodes are healthy`, ask, 120_000);
+    await soon(`${count} datanodes are healthy`, ask, HEALTHY_LIMIT_MS);
   }
 
   /** The Ozone Manager runs. */

@@ -7,7 +7,7 @@ import type { Keys } from "./site.js";
  * when both are equal as text (spec 12 §3.3). */
 export const HOST = LOOPBACK;
 const SERVICE = "s";
-const START_LIMIT_MS = 180_000;
+const START_LIMIT_MS = 600_000;
 
 /** An SCM that can be started, ended and started again on the same directory and ports. */
 export interface ScmServer {

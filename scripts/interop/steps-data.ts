@@ -8,7 +8,7 @@ import { sha256Of, TestFile } from "./test-file.js";
 const MB = 1 << 20;
 const SIZES = [0, 1, 4 * MB, 300 * MB];
 const DATANODES = 5;
-const RECOVERY_LIMIT_MS = 120_000;
+const RECOVERY_LIMIT_MS = 300_000;
 
 interface Redundancy {
   readonly name: string;

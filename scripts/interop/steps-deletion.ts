@@ -6,7 +6,7 @@ import { TestFile } from "./test-file.js";
 
 const KEY = `${BUCKET}/deleted`;
 const KEY_BYTES = 1_000;
-const STATE_LIMIT_MS = 90_000;
+const STATE_LIMIT_MS = 300_000;
 
 /** Only for recordings so far: it shows commands and reports that Strata's core does not decide yet. */
 export const DELETION: Step = {

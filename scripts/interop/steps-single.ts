@@ -4,7 +4,7 @@ import type { OzoneCluster } from "./ozone-cluster.js";
 import type { Step, StepBench } from "./step.js";
 import { sha256Of, TestFile } from "./test-file.js";
 
-const STATE_LIMIT_MS = 60_000;
+const STATE_LIMIT_MS = 300_000;
 export const VOLUME = "vol1";
 export const BUCKET = "/vol1/bucket1";
 const KEY = `${BUCKET}/key1`;

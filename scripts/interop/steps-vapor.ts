@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
-import { soon, waitFor } from "../../test/support/wait.js";
+import { setTimeout as pause } from "node:timers/promises";
+import { soon } from "../../test/support/wait.js";
+import type { JavaProcess } from "./java-process.js";
 import type { OzoneCluster } from "./ozone-cluster.js";
+import { ask, PROTOCOLS } from "./raw-connection.js";
 import { HOST } from "./scm-service.js";
 import type { Keys } from "./site.js";
 import type { Step, StepBench } from "./step.js";
-import { whenContainer } from "./steps-single.js";
+import { message } from "./wire-text.js";
 
 /** The tools' datanodes beat once, or seldom; pipelines must come while `stb` waits for them. */
 const QUIET_KEYS: Keys = {
@@ -14,7 +17,7 @@ const QUIET_KEYS: Keys = {
   "ozone.scm.dead.node.interval": "2h",
   "ozone.scm.heartbeat.rpc-retry-count": "1",
 };
-const BENCHMARK_LIMIT_MS = 300_000;
+const BENCHMARK_LIMIT_MS = 900_000;
 const BLOCKS = 100_000;
 const CONTAINERS = 2_000;
 const THREADS = 8;
@@ -24,7 +27,14 @@ const CLOCK_TICKS_PER_SECOND = 100;
 const NODES = 200;
 const CONTAINERS_PER_NODE = 2_000;
 const REPLICAS = 3;
-const SIMULATION_LIMIT_MS = 1_800_000;
+/** Of the tool, which makes a container for the datanodes of one pipeline at a time. */
+const SIMULATED_CONTAINERS = Math.ceil((NODES * CONTAINERS_PER_NODE) / REPLICAS);
+const NOTES = 10;
+const LOOK_MS = 1_000;
+/** The tool makes containers one after the other, each with two flushes: that takes as long as the disk
+ * wants, but it goes on. */
+const STALL_LIMIT_MS = 600_000;
+const CLOSED = 4;
 
 export const BENCHMARKS: Step = {
   name: "stb",
@@ -69,30 +79,106 @@ export const SIMULATED: Step = {
   surroundings: "own",
   keys: {
     ...QUIET_KEYS,
+    // There is no Recon.
+    "hdds.heartbeat.recon.interval": "1d",
     "hdds.node.report.interval": "5s",
     "hdds.pipeline.report.interval": "5s",
-    "hdds.container.report.interval": "20s",
+    "hdds.container.report.interval": "60s",
   },
   run: simulate,
 };
 
-async function simulate({ cluster, check }: StepBench): Promise<void> {
+async function simulate(bench: StepBench): Promise<void> {
+  const { cluster, check } = bench;
   const args = ["-n", String(NODES), "-c", String(CONTAINERS_PER_NODE), "-t", "8"];
   // The tool insists on a Recon, and waits where there is none; the SCM says at once that it is no Recon.
   const recon = { "ozone.recon.address": `${HOST}:${cluster.scm.servers[0]?.ports.datanode}` };
-  const tool = cluster.spawn("vapor", ["simulate-datanode", ...args], recon);
-  const says = (text: string) => async () => {
-    const isSaid = () => tool.process.log.includes(text) || !tool.process.isAlive;
-    await waitFor(`the tool says "${text}"`, isSaid, SIMULATION_LIMIT_MS);
-    if (!tool.process.log.includes(text)) throw new Error(tool.process.log.slice(-4_000));
-  };
-  await check(`${NODES} datanodes register`, says(`${NODES} datanodes have been created and registered`));
-  await check("all containers are closed", says("All datanodes have been transitioned to read-only"));
+  const { process: tool } = cluster.spawn("vapor", ["simulate-datanode", ...args], recon);
+  const made = () => containerCount(cluster);
+  await check(`${NODES} datanodes register`, () =>
+    whenSaid(bench, tool, `${NODES} datanodes have been created and registered`, () => registeredIn(tool)),
+  );
+  await check(`${SIMULATED_CONTAINERS} containers are made`, () =>
+    whenSaid(bench, tool, `containers from ${SIMULATED_CONTAINERS} created containers`, made),
+  );
+  await check("the tool's datanodes take no more", () =>
+    whenSaid(bench, tool, "All datanodes have been transitioned to read-only", made),
+  );
   await check("all datanodes are healthy", () => cluster.whenHealthy(NODES));
-  const last = Math.floor((NODES * CONTAINERS_PER_NODE) / REPLICAS);
-  await check(`container ${last} is closed`, () => whenContainer(cluster, last, /"state" : "CLOSED"/));
-  await check("its replicas are reported", () => whenReplicas(cluster, last));
-  await tool.process.kill();
+  await check("all containers are closed", () => whenClosed(bench));
+  await check("replicas of the last one are reported", () => whenReplicas(cluster, SIMULATED_CONTAINERS));
+  await tool.kill();
+}
+
+/** Waits until the tool says `text`, for as long as `progress` grows towards the number of containers. */
+async function whenSaid(
+  { note }: StepBench,
+  tool: JavaProcess,
+  text: string,
+  progress: () => Promise<number> | number,
+): Promise<void> {
+  const goOn = new Progress(note);
+  while (!tool.log.includes(text)) {
+    if (!tool.isAlive) throw new Error(tool.log.slice(-4_000));
+    goOn.look(await progress());
+    await pause(LOOK_MS);
+  }
+}
+
+async function whenClosed({ cluster, note }: StepBench): Promise<void> {
+  const goOn = new Progress(note);
+  for (;;) {
+    const count = await containerCount(cluster, CLOSED);
+    if (count >= SIMULATED_CONTAINERS) return;
+    goOn.look(count);
+    await pause(LOOK_MS);
+  }
+}
+
+/** Something that takes minutes: tells how far it is, and notices when it stands still. */
+class Progress {
+  readonly #note: (text: string) => void;
+  readonly #startedMs = performance.now();
+  #first: number | undefined;
+  #count = 0;
+  #grownMs = performance.now();
+  #nextPart = 1;
+
+  constructor(note: (text: string) => void) {
+    this.#note = note;
+  }
+
+  look(count: number): void {
+    const nowMs = performance.now();
+    this.#first ??= count;
+    if (count > this.#count) {
+      this.#count = count;
+      this.#grownMs = nowMs;
+    }
+    if (nowMs - this.#grownMs > STALL_LIMIT_MS)
+      throw new Error(`stands still at ${count} for ${STALL_LIMIT_MS / 1000} s`);
+    if (count * NOTES < this.#nextPart * SIMULATED_CONTAINERS) return;
+    this.#nextPart = Math.floor((count * NOTES) / SIMULATED_CONTAINERS) + 1;
+    const seconds = (nowMs - this.#startedMs) / 1000;
+    const perSecond = (count - this.#first) / seconds;
+    const leftSeconds = (SIMULATED_CONTAINERS - count) / perSecond;
+    const rest = `${Math.round(perSecond)} a second, some ${Math.ceil(leftSeconds / 60)} min to go`;
+    this.#note(`${count} of ${SIMULATED_CONTAINERS} containers, ${rest}`);
+  }
+}
+
+function registeredIn(tool: JavaProcess): number {
+  return tool.log.split("Successfully registered datanode").length - 1;
+}
+
+/** All that the SCM has, or those in one state; asked without a Java program. */
+async function containerCount(cluster: OzoneCluster, state?: number): Promise<number> {
+  const request = state === undefined ? [] : ([[1, state]] as const);
+  const body = message([1, 33], [2, ""], [3, 3], [38, request]);
+  const answer = await ask(cluster.scm.servers[0]?.ports.client ?? 0, PROTOCOLS.location, body);
+  const count = /^ {2}38:\n {4}1: (\d+)$/m.exec(answer)?.[1];
+  if (count === undefined) throw new Error(answer);
+  return Number(count);
 }
 
 async function whenReplicas(cluster: OzoneCluster, container: number): Promise<void> {
@@ -100,5 +186,5 @@ async function whenReplicas(cluster: OzoneCluster, container: number): Promise<v
     const { out } = await cluster.admin("container", "info", String(container));
     return out.split("State: CLOSED; ReplicaIndex").length - 1 === REPLICAS ? true : undefined;
   };
-  await soon(`container ${container} has ${REPLICAS} replicas`, look, SIMULATION_LIMIT_MS);
+  await soon(`container ${container} has ${REPLICAS} replicas`, look, STALL_LIMIT_MS);
 }

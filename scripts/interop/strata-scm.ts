@@ -13,7 +13,7 @@ import {
 } from "./scm-service.js";
 import type { Keys } from "./site.js";
 
-const STOP_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 60_000;
 
 /** One `strata` with its gateway for the released programs. */
 export async function createStrataService(
