@@ -95,7 +95,7 @@ function renderConfiguration(): string {
 # Configuration
 
 Keys that this release reads, with Ozone's names, units and defaults; \`strata.*\` is what Ozone has no key
-for. The source of this page is \`engine/config/schema.ts\`.
+for. The source of this page is \`engine/config/keys\`.
 
 ${CONFIGURATION_RULES}
 ${groups.join("\n\n")}

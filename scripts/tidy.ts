@@ -21,6 +21,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
 
 /** A table whose names must all be in use. */
 type UseRule = {
+  /** The file, or the folder whose files it is made of. */
   readonly path: string;
   readonly what: string;
   /** Finds the names: the first group, or the second where a name has two forms. */
@@ -36,9 +37,9 @@ const ERROR_TABLE: UseRule = {
 };
 /** As the program says it, and as the file does. */
 const KEY_TABLE: UseRule = {
-  path: "engine/config/schema.ts",
+  path: "engine/config/keys",
   what: "configuration key",
-  pattern: /^ {4}(\w+): key\(\s*"([\w.-]+)"/gm,
+  pattern: /^ {2}(\w+): key\(\s*"([\w.-]+)"/gm,
   notUsers: ["engine/config/check.ts"],
 };
 
@@ -229,16 +230,17 @@ function checkDeadFiles(sources: readonly Source[], packageJson: string): Findin
 
 /** Every name that stands in the table must stand in code elsewhere; tests do not count. */
 function checkUse(sources: readonly Source[], { path, what, pattern, notUsers }: UseRule): Finding[] {
-  const table = sources.find((source) => source.path === path);
-  if (table === undefined) return [];
-  const users = sources.filter((source) => source !== table && !isOneOf(source.path, ["test", ...notUsers]));
+  const tables = sources.filter((source) => isWithin(source.path, path));
+  const users = sources.filter((source) => !isOneOf(source.path, [path, "test", ...notUsers]));
   const words = new Set(users.flatMap(({ withStrings }) => withStrings.match(/[\w.-]*\w/g) ?? []));
   const parts = new Set([...words].flatMap((word) => word.split(".")));
-  return [...table.withStrings.matchAll(pattern)].flatMap((match) => {
-    const [, name = "", alias = name] = match;
-    if (words.has(name) || parts.has(name) || words.has(alias)) return [];
-    return [finding(path, lineOf(table.raw, match.index), `${what} ${alias} is used nowhere`)];
-  });
+  return tables.flatMap((table) =>
+    [...table.withStrings.matchAll(pattern)].flatMap((match) => {
+      const [, name = "", alias = name] = match;
+      if (words.has(name) || parts.has(name) || words.has(alias)) return [];
+      return [finding(table.path, lineOf(table.raw, match.index), `${what} ${alias} is used nowhere`)];
+    }),
+  );
 }
 
 function isOneOf(path: string, folders: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 /** Rules between keys. Each broken one is a problem as text that says what would be allowed; nothing is
  * changed silently (the reference clamps the node intervals, spec 11 §4). */
 import { sep } from "node:path";
-import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/datanode-messages.js";
 import { type Address, type KeyDeclaration, SECOND_MS } from "./fields.js";
 import { type HadoopEndpoint, hadoopEndpoints } from "./hadoop-endpoints.js";
 import { type ConfigValues, SCHEMA } from "./schema.js";

@@ -150,18 +150,17 @@ test("a module that nothing imports is dead unless something starts it", () => {
 test("every error code and configuration key is used outside of its table and of tests", () => {
   const errors = "export const ERRORS = {\n  USED_CODE: a(1),\n  DEAD_CODE: a(2),\n};\n";
   const schema =
-    'export const SCHEMA = {\n  raft: {\n    tickMs: key("raft.tick", a),\n' +
-    '    size: key(\n      "raft.size",\n' +
-    '      a),\n    deadKey: key("raft.dead", a),\n  },\n};\n';
+    'export const RAFT = {\n  tickMs: key("raft.tick", a),\n' +
+    '  size: key(\n    "raft.size",\n    a),\n  deadKey: key("raft.dead", a),\n};\n';
   const user = 'throw new E("USED_CODE", config.raft.tickMs, get("raft.size")); // deadKey\n';
   const files = {
     "engine/core/errors.ts": errors,
-    "engine/config/schema.ts": schema,
+    "engine/config/keys/raft-keys.ts": schema,
     "engine/config/check.ts": "check(config.raft.deadKey);\n",
     "engine/scm.ts": user,
   };
   assert.deepEqual(tidyFiles({ ...files, "test/unit/a.test.ts": 'const a = "DEAD_CODE";\n' }), [
-    "engine/config/schema.ts:7: configuration key raft.dead is used nowhere",
+    "engine/config/keys/raft-keys.ts:6: configuration key raft.dead is used nowhere",
     "engine/core/errors.ts:3: error code DEAD_CODE is used nowhere",
   ]);
 });
