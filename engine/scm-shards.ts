@@ -1,4 +1,4 @@
-import { REPORT_CHUNK_BYTES_MAX } from "../protocol/schema/messages.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../protocol/schema/datanode-messages.js";
 import type { AwaitedContainers } from "../workers/pool/awaited-containers.js";
 import { ReportIntake } from "../workers/pool/report-intake.js";
 import { ShardSet, type ShardSetOptions } from "../workers/pool/shard-set.js";

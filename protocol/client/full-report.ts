@@ -2,8 +2,9 @@ import { StrataError } from "../../engine/core/errors.js";
 import { SAFE_INTEGER_MAX } from "../../engine/core/ids.js";
 import { FRAME_HEADER_BYTES } from "../codec/frame.js";
 import { ROW_ID } from "../codec/report-rows.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../schema/datanode-messages.js";
 import type { RequestOf, ResponseOf } from "../schema/messages.js";
-import { FRAME_BYTES_MAX, REPORT_CHUNK_BYTES_MAX } from "../schema/messages.js";
+import { FRAME_BYTES_MAX } from "../schema/messages.js";
 import type { Completion, RpcError } from "./completion.js";
 import type { ReportSource } from "./report-source.js";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { SeededRandom } from "../../engine/core/random.js";
-import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/datanode-messages.js";
 import { type ReportingPeer, ReportWorld } from "../support/gateway/report-world.js";
 import { type TestRow, testRows } from "../support/workers/report-rows.js";
 

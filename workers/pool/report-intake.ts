@@ -5,7 +5,7 @@ import { type NodeSlot, SAFE_INTEGER_MAX } from "../../engine/core/ids.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 import { Histogram } from "../../engine/telemetry/histogram.js";
 import { ROW_BYTES, ROW_BYTES_WITH_CHECKSUM } from "../../protocol/codec/report-rows.js";
-import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/datanode-messages.js";
 import { type AwaitedContainers, confirmAwaited } from "./awaited-containers.js";
 import { emptyNodeQueue, type NodeQueue, NodeQueues, type QueuedRows } from "./node-queue.js";
 import { OriginDictionary, type OriginIntroducer } from "./origin-dictionary.js";

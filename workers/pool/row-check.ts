@@ -7,7 +7,7 @@ import {
   ROW_ORIGIN,
   ROW_STATE_MASK,
 } from "../../protocol/codec/report-rows.js";
-import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/messages.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/datanode-messages.js";
 
 /** Replica tables keep these numbers in 48 bits. */
 const UINT48_END = 2 ** 48;

@@ -1,8 +1,8 @@
 import type { Completion } from "../../../protocol/client/completion.js";
 import { FullReport, type ReportLink } from "../../../protocol/client/full-report.js";
 import { BufferReportSource, type ReportRows } from "../../../protocol/client/report-source.js";
+import { REPORT_CHUNK_BYTES_MAX } from "../../../protocol/schema/datanode-messages.js";
 import type { RequestOf, ResponseOf } from "../../../protocol/schema/messages.js";
-import { REPORT_CHUNK_BYTES_MAX } from "../../../protocol/schema/messages.js";
 import type { MainConnection } from "../main-connection.js";
 import type { HeldRows } from "./held-reports.js";
 

@@ -38,7 +38,7 @@ import { countWithin, integerWithin } from "./numbers.js";
 
 type HeartbeatRequest = RequestOf<"heartbeat">;
 
-/** Limits of protocol/schema/messages.ts and records.ts. */
+/** Limits of protocol/schema/datanode-messages.ts and records.ts. */
 const ACTIONS_MAX = 20;
 const COMMAND_COUNTS_MAX = 64;
 const STATUSES_MAX = 1024;

@@ -5,8 +5,9 @@ import { Packr } from "msgpackr/pack";
 import { BodyReader, UNKNOWN_DEPTH_MAX } from "../../../../protocol/codec/body-reader.js";
 import { untypedCodecOf } from "../../../../protocol/codec/codec.js";
 import { FRAME_HEADER_BYTES } from "../../../../protocol/codec/frame.js";
+import { HEARTBEAT_REQUEST } from "../../../../protocol/schema/datanode-messages.js";
 import { record } from "../../../../protocol/schema/fields.js";
-import { FRAME_BYTES_MAX, HEARTBEAT_REQUEST } from "../../../../protocol/schema/messages.js";
+import { FRAME_BYTES_MAX } from "../../../../protocol/schema/messages.js";
 
 const SEED = 20_250_101;
 const packr = new Packr({ useRecords: false, int64AsType: "auto" } as never);

@@ -11,6 +11,7 @@ import {
   untypedCodecOf,
 } from "../../../../protocol/codec/codec.js";
 import { FRAME_HEADER_BYTES, readFrame } from "../../../../protocol/codec/frame.js";
+import * as datanodes from "../../../../protocol/schema/datanode-messages.js";
 import type { FieldType, RecordSchema } from "../../../../protocol/schema/fields.js";
 import {
   bool,
@@ -31,7 +32,6 @@ import {
   u64,
   uuid,
 } from "../../../../protocol/schema/fields.js";
-import * as messages from "../../../../protocol/schema/messages.js";
 import { MESSAGES, recordArbitrary } from "../../../support/message-arbitrary.js";
 
 const RUNS_PER_MESSAGE = 60;
@@ -79,7 +79,7 @@ test(`every message comes back as it was sent, ${RUNS_PER_MESSAGE} values each (
 });
 
 test("a record travels as an array of its fields, absent ones at the end left out", () => {
-  const body = encodeBody(messages.HEARTBEAT_REQUEST, {
+  const body = encodeBody(datanodes.HEARTBEAT_REQUEST, {
     persistedOpState: "DECOMMISSIONED",
     persistedOpStateExpiry: -1,
     commandCounts: [{ type: "closeContainerCommand", count: 2 ** 33 }],
@@ -270,27 +270,27 @@ test("messages above the size of the scratch buffer are decoded too", () => {
 
 test("a frame is the caller's to keep, a view lasts until the next frame", () => {
   const value = { persistedOpState: "IN_SERVICE", persistedOpStateExpiry: 0 } as const;
-  const kept = encodeMessage(3, 0, 1, messages.HEARTBEAT_REQUEST, value);
+  const kept = encodeMessage(3, 0, 1, datanodes.HEARTBEAT_REQUEST, value);
   const before = Uint8Array.from(kept);
-  const view = encodeMessageView(3, 0, 2, messages.HEARTBEAT_REQUEST, value);
+  const view = encodeMessageView(3, 0, 2, datanodes.HEARTBEAT_REQUEST, value);
   equal(readFrame(view).requestId, 2);
-  for (let i = 0; i < 2000; i++) encodeMessage(3, 0, 3 + i, messages.HEARTBEAT_REQUEST, value);
+  for (let i = 0; i < 2000; i++) encodeMessage(3, 0, 3 + i, datanodes.HEARTBEAT_REQUEST, value);
   deepEqual(Uint8Array.from(kept), before);
-  const again = encodeMessageView(3, 0, 9, messages.HEARTBEAT_REQUEST, value);
-  const last = encodeMessageView(3, 0, 10, messages.HEARTBEAT_REQUEST, value);
+  const again = encodeMessageView(3, 0, 9, datanodes.HEARTBEAT_REQUEST, value);
+  const last = encodeMessageView(3, 0, 10, datanodes.HEARTBEAT_REQUEST, value);
   equal(again.byteOffset, last.byteOffset);
   notEqual(kept.byteOffset, last.byteOffset);
 });
 
 test("a frame above the limit is not encoded", () => {
-  const row = new Uint8Array(messages.REPORT_CHUNK_BYTES_MAX);
+  const row = new Uint8Array(datanodes.REPORT_CHUNK_BYTES_MAX);
   const origins = new Array<Uuid>(8000).fill("0f6d2f3e-9c1a-4a86-8a4e-3f2d0b7a9c11" as Uuid);
   const chunk = { reportId: 1, last: true, fromId: 0, toId: 9, rowBytes: 32, rows: row, origins };
-  throws(() => encodeMessage(5, 0, 1, messages.FULL_REPORT_CHUNK_REQUEST, chunk), {
+  throws(() => encodeMessage(5, 0, 1, datanodes.FULL_REPORT_CHUNK_REQUEST, chunk), {
     code: "FRAME_TOO_LARGE",
   });
   const small = { ...chunk, origins: origins.slice(0, 7000) };
-  equal(encodeMessage(5, 0, 1, messages.FULL_REPORT_CHUNK_REQUEST, small).length < 256 * 1024, true);
+  equal(encodeMessage(5, 0, 1, datanodes.FULL_REPORT_CHUNK_REQUEST, small).length < 256 * 1024, true);
 });
 
 test("a schema is compiled once", () => {
