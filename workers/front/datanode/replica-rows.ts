@@ -33,7 +33,7 @@ const UINT32_MAX = 2 ** 32 - 1;
 const INDEX_MAX = 14;
 const WORD = 2 ** 32;
 /** Origins beyond these count as not known: the dictionary of a full report shares a frame with its first
- * rows, and that of an incremental one has a limit of its own (protocol/schema/messages.ts). */
+ * rows, and that of an incremental one has a limit of its own (protocol/schema/datanode-messages.ts). */
 const ORIGINS_OF_FULL_MAX = 8192;
 const ORIGINS_OF_INCREMENTAL_MAX = 4096;
 
