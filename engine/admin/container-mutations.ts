@@ -149,7 +149,7 @@ export class ContainerMutations {
     };
     return {
       operation: transition(stamp, container, "DELETE", live),
-      respond: outcome(done, new StrataError("CONTAINER_INELIGIBLE", earlier)),
+      respond: outcome(done, () => new StrataError("CONTAINER_INELIGIBLE", earlier)),
     };
   }
 
@@ -186,7 +186,7 @@ function closing(
       return {
         operation: transition(stamp, container, "FINALIZE", live),
         // Nothing becomes open again: an earlier attempt can only have come before there was a container.
-        respond: outcome(done, notFound(id)),
+        respond: outcome(done, () => notFound(id)),
       };
     case "CLOSING":
       return refused(stamp, done, { status: "CONTAINER_ALREADY_CLOSING" });
@@ -201,13 +201,13 @@ function closing(
 
 /** Nothing is done, unless an earlier attempt has done it. */
 function refused<R>(stamp: SessionStamp, done: () => R, refusal: R | StrataError): Decision<R> {
-  return { operation: refusalOf(stamp), respond: outcome(done, refusal) };
+  return { operation: refusalOf(stamp), respond: outcome(done, () => refusal) };
 }
 
 /** The attempt that was the first one in the log counts for all of them: it was carried out when its result
- * is empty. */
-function outcome<R>(done: () => R, refusal: R | StrataError): (body: Uint8Array) => R | StrataError {
-  return ({ length }) => (length === 0 ? done() : refusal);
+ * is empty. Otherwise no error is made: its stack costs more than the rest of the answer. */
+function outcome<R>(done: () => R, refusal: () => R | StrataError): (body: Uint8Array) => R | StrataError {
+  return ({ length }) => (length === 0 ? done() : refusal());
 }
 
 /** With the figures that the replicas tell, where some have been reported (spec 02 §18 rule 2). */
