@@ -15,6 +15,8 @@ const HOLDERS = [
   `${SCM}.ScmBlockLocationProtocolProtos`,
   `${SCM}.StorageContainerLocationProtocolProtos`,
   `${SCM}.ReconfigureProtocolProtos`,
+  `${SCM}.SCMSecurityProtocolProtos`,
+  `${SCM}.SCMSecretKeyProtocolProtos`,
 ];
 
 /** The descriptors in the jars of a release: a FileDescriptorSet. */

@@ -18,6 +18,8 @@ import {
 } from "../../../protocol/hadoop/generated/location_pb.js";
 import { file_reconfigure } from "../../../protocol/hadoop/generated/reconfigure_pb.js";
 import { file_rpc } from "../../../protocol/hadoop/generated/rpc_pb.js";
+import { file_secret_key } from "../../../protocol/hadoop/generated/secret-key_pb.js";
+import { file_security } from "../../../protocol/hadoop/generated/security_pb.js";
 
 /** All .proto files of protocol/hadoop. */
 export const HADOOP_FILES: readonly DescFile[] = [
@@ -27,6 +29,8 @@ export const HADOOP_FILES: readonly DescFile[] = [
   file_block,
   file_location,
   file_reconfigure,
+  file_security,
+  file_secret_key,
 ];
 
 /** All messages in them. */
