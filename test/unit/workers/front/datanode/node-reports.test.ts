@@ -31,8 +31,8 @@ interface Asked {
 type Table = Map<number, number>;
 
 /** What main makes of one datanode's reports (protocol/schema/datanode-messages.ts,
- * workers/pool/report-intake.ts), said as plainly as it can be: requests are taken in their order, answers and
- * credit come when the test says so. */
+ * workers/pool/report-intake.ts), said as plainly as it can be: requests are taken in their order, answers
+ * and credit come when the test says so. */
 class NaiveMain implements MainConnection {
   readonly isOpen = true;
   readonly table: Table = new Map();
