@@ -15,7 +15,7 @@ import type { CallOutcome } from "./fake-main.js";
 import { callOf, contextOf, FakeMain } from "./fake-main.js";
 
 type Message = MessageInitShape<typeof ScmContainerLocationRequestSchema>;
-type Request = Partial<Message>;
+export type Request = Partial<Message>;
 
 export const SCM_EXCEPTION = "org.apache.hadoop.hdds.scm.exceptions.SCMException";
 export const EC: ReplicationRecord = {
