@@ -1,7 +1,9 @@
 import { FrontTransport } from "../workers/pool/front-transport.js";
+import type { FrontBug } from "../workers/shared/front-bug.js";
 import { type FrontFigures, NO_FIGURES } from "../workers/shared/front-figures.js";
 import type { FrontPorts } from "../workers/shared/front-records.js";
 import type { FrontSettings } from "../workers/shared/front-settings.js";
+import { reviveFailure } from "../workers/shared/worker-failure.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import type { Config } from "./config/config.js";
 import { hadoopEndpoints } from "./config/hadoop-endpoints.js";
@@ -46,6 +48,11 @@ export class ScmFront {
       onPorts: (ports) => this.#opened(ports),
       onFigures: (json) => {
         this.figures = JSON.parse(json) as FrontFigures;
+      },
+      onBug: (json) => {
+        const { protocol, type, failure, leftOut } = JSON.parse(json) as FrontBug;
+        const error = reviveFailure(failure);
+        parts.logger.error("a Hadoop call met a bug and has failed", { protocol, type, error, leftOut });
       },
     });
   }

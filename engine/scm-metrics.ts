@@ -295,6 +295,7 @@ export function addFrontMetrics(metrics: Metrics, front: Pick<ScmFront, "figures
   gauge("receivedBytes", "Bytes received.");
   gauge("bufferedBytes", "Memory for requests that have not come whole.");
   gauge("callsInProgress", "Calls without an answer.");
+  gauge("bugs", "Calls that met a bug of the gateway: the log has its stack.");
   const ofCalls = (name: string, help: string, read: (call: CallFigures) => number) => {
     metrics.addLabelledGauge("hadoop", name, help, CALL_LABELS, () =>
       front.figures.calls.map((call) => [labelsOf(call), read(call)] as const),

@@ -72,7 +72,8 @@ for (const [name, face] of Object.entries(FACES)) {
   test(`${name}: every request has one answer that its client understands (seed ${SEED})`, async () => {
     const random = new SeededRandom(SEED);
     const state = failingMain();
-    const protocol = face.create(contextOf(state.main));
+    const context = contextOf(state.main);
+    const protocol = face.create(context);
     for (let i = 0; i < CASES; i++) {
       state.code = CODES[random.below(CODES.length)] as ErrorCode;
       const bytes = toBinary(face.request, randomMessage(random, face.request));
@@ -88,5 +89,6 @@ for (const [name, face] of Object.entries(FACES)) {
         assert.ok(mayTryAgain, where);
       } else assert.ok(FINAL.includes(outcome.className), `${where}: ${outcome.className}`);
     }
+    assert.deepEqual(context.toldBugs, []);
   });
 }

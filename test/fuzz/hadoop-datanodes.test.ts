@@ -101,7 +101,7 @@ test(`whatever datanodes send, each call has one answer and nothing stays held (
       method: "submitRequest",
       body,
       type: "",
-      isWanted: true,
+      isAnswered: false,
       onUndelivered: undefined,
       reply: (message) => {
         decodeMessage(SCMDatanodeResponseSchema, message.slice());
@@ -128,6 +128,7 @@ test(`whatever datanodes send, each call has one answer and nothing stays held (
   while (answerOne(main, random));
   assert.equal(unanswered, 0, "every call has been answered");
   assert.equal(protocol.counters["reportBytesHeld"], 0, "nothing is held when all is told");
+  assert.deepEqual(context.toldBugs, [], "no bug was met");
   protocol.stop();
   assert.deepEqual(
     main.connections.filter(({ isOpen }) => isOpen),

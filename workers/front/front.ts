@@ -1,9 +1,12 @@
 import type { Clock } from "../../engine/core/clock.js";
 import type { Random } from "../../engine/core/random.js";
 import type { Timer } from "../../engine/core/scheduler.js";
+import type { FrontBug } from "../shared/front-bug.js";
+import type { FrontFigures } from "../shared/front-figures.js";
 import { FRONT_RECORD, sendFrontPorts, sendFrontRecord } from "../shared/front-records.js";
 import type { FrontPort, FrontSettings } from "../shared/front-settings.js";
 import type { EventedContext, EventedRole } from "../shared/run-evented-worker.js";
+import { BugReports } from "./bug-reports.js";
 import { figuresOf } from "./front-figures.js";
 import { RingMainLink } from "./main-link.js";
 import { PROTOCOLS } from "./protocols.js";
@@ -20,6 +23,7 @@ export class Front implements EventedRole {
   readonly #worker: EventedContext;
   readonly #ring: RingLink;
   readonly #server: HadoopServer;
+  readonly #bugs: BugReports;
   /** Filled in as the ports are opened. */
   readonly #ports: Record<FrontPort, number> = { client: 0, datanode: 0, block: 0 };
   readonly #protocols: Readonly<Record<FrontPort, readonly HadoopProtocol[]>>;
@@ -31,8 +35,9 @@ export class Front implements EventedRole {
     this.#worker = worker;
     this.#server = new HadoopServer({ settings, clock, scheduler });
     this.#ring = new RingLink(worker, (isBlocked) => this.#server.setPaused(isBlocked));
+    this.#bugs = new BugReports(clock, (bug) => this.#tell(FRONT_RECORD.BUG, bug));
     const main = new RingMainLink({ clock, random, scheduler }, this.#ring, settings.clusterId);
-    const context = { settings, clock, scheduler, random, main, ports: this.#ports };
+    const context = { settings, clock, scheduler, random, main, bugs: this.#bugs, ports: this.#ports };
     const create = (port: FrontPort) => PROTOCOLS[port].map((make) => make(context));
     this.#protocols = { client: create("client"), datanode: create("datanode"), block: create("block") };
   }
@@ -65,7 +70,14 @@ export class Front implements EventedRole {
 
   /** Without room in the ring the next ones will tell. */
   #sendFigures(): void {
-    const json = Buffer.from(JSON.stringify(figuresOf(this.#server, this.#allProtocols)));
-    if (sendFrontRecord(this.#worker.sender, FRONT_RECORD.FIGURES, 0, 0, json)) this.#worker.publishLater();
+    this.#tell(FRONT_RECORD.FIGURES, figuresOf(this.#server, this.#allProtocols, this.#bugs));
+  }
+
+  /** False without room in the ring. */
+  #tell(kind: number, what: FrontFigures | FrontBug): boolean {
+    const json = Buffer.from(JSON.stringify(what));
+    const isSent = sendFrontRecord(this.#worker.sender, kind, 0, 0, json);
+    if (isSent) this.#worker.publishLater();
+    return isSent;
   }
 }

@@ -56,8 +56,21 @@ export type Failure =
 /** The ports that speak a protocol which only the leader answers. */
 export type RedirectedPort = "client" | "block";
 
-export function failureOf(error: unknown, port: RedirectedPort, context: FrontContext): Failure {
+/** Which call has failed. */
+export interface FailedCall {
+  readonly port: RedirectedPort;
+  readonly protocol: string;
+  readonly type: string;
+}
+
+/** Whatever is no error of ours is a bug, and is told. */
+export function failureOf(
+  error: unknown,
+  { port, protocol, type }: FailedCall,
+  context: FrontContext,
+): Failure {
   if (!(error instanceof StrataError || error instanceof RemoteError)) {
+    context.bugs.met(protocol, type, error);
     const message = error instanceof Error ? error.message : String(error);
     return { kind: "refusal", status: "INTERNAL_ERROR", name: "INTERNAL_ERROR", message };
   }

@@ -41,6 +41,8 @@ export interface FrontTransportOptions {
   onPorts(ports: FrontPorts): void;
   /** What the front has counted. */
   onFigures(json: string): void;
+  /** A call met a bug (`FrontBug`). */
+  onBug(json: string): void;
 }
 
 /** Message connections to the front over the rings of its worker: clients of the SCM like any other, but for
@@ -155,6 +157,9 @@ export class FrontTransport implements Transport {
         return;
       case FRONT_RECORD.FIGURES:
         this.#options.onFigures(frontText(receiver, offset, payloadBytes));
+        return;
+      case FRONT_RECORD.BUG:
+        this.#options.onBug(frontText(receiver, offset, payloadBytes));
         return;
       default:
         assert(false, `the front sent a record of kind ${kind}`);

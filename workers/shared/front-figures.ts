@@ -10,6 +10,8 @@ export interface FrontFigures {
   readonly bufferedBytes: number;
   /** Connections that wait for room in it. */
   readonly connectionsWaiting: number;
+  /** Calls that met a bug of ours. */
+  readonly bugs: number;
   readonly calls: readonly CallFigures[];
   /** What protocols count beside their calls. */
   readonly counters: readonly (readonly [protocol: string, counters: Readonly<Record<string, number>>])[];
@@ -24,6 +26,7 @@ export const NO_FIGURES: FrontFigures = {
   connections: 0,
   bufferedBytes: 0,
   connectionsWaiting: 0,
+  bugs: 0,
   calls: [],
   counters: [],
 };

@@ -7,11 +7,12 @@ import type { ChannelReceiver, ChannelSender } from "../../engine/core/shared-ch
  *   CLOSE   connection u32 │ code u32 │ reason, UTF-8                                  both
  *   PORTS   client u32 │ datanode u32 │ block u32 │ 0 u32: where it listens            front → main
  *   FIGURES what it has counted, JSON                                                  front → main
+ *   BUG     one that a call met (front-bug.ts), JSON                                   front → main
  *
  * The front numbers the connections. CLOSE is the last of a connection from each side; what the other has
  * sent meanwhile is dropped. Nothing else is lost: who finds the ring full keeps the record and reads no more
  * from its sockets until there is room. */
-export const FRONT_RECORD = { OPEN: 1, FRAME: 2, CLOSE: 3, PORTS: 4, FIGURES: 5 } as const;
+export const FRONT_RECORD = { OPEN: 1, FRAME: 2, CLOSE: 3, PORTS: 4, FIGURES: 5, BUG: 6 } as const;
 
 const HEADER_BYTES = 8;
 const PORTS_BYTES = 16;

@@ -5,9 +5,11 @@ import { RemoteError } from "../../../protocol/codec/errors.js";
 import { operationNamed } from "../../../protocol/codec/operations.js";
 import type { OperationName, RequestOf, ResponseOf } from "../../../protocol/schema/messages.js";
 import type { ScmAddress } from "../../../protocol/schema/records.js";
+import { BugReports } from "../../../workers/front/bug-reports.js";
 import type { FrontContext } from "../../../workers/front/front-context.js";
 import type { MainConnection, MainLink } from "../../../workers/front/main-connection.js";
 import type { HadoopCall, HadoopProtocol } from "../../../workers/front/rpc/call.js";
+import type { FrontBug } from "../../../workers/shared/front-bug.js";
 import { uuidOf } from "../records.js";
 import { EncodingConnection } from "./encoding-connection.js";
 
@@ -98,12 +100,22 @@ export function remoteError(
   });
 }
 
+type TestContext = FrontContext & {
+  readonly timers: (() => void)[];
+  /** Those that were told. */
+  readonly toldBugs: readonly FrontBug[];
+  nowMs: number;
+};
+
 /** A context around `main`; its timers run when a test calls them. */
-export function contextOf(main: MainLink): FrontContext & { readonly timers: (() => void)[]; nowMs: number } {
+export function contextOf(main: MainLink): TestContext {
   const timers: (() => void)[] = [];
+  const bugs: FrontBug[] = [];
+  const now = (): number => context.nowMs;
   const address = { host: "127.0.0.1", port: 0 };
   const context = {
     timers,
+    toldBugs: bugs,
     nowMs: 1_000_000,
     settings: {
       clusterId: "CID-1",
@@ -118,7 +130,7 @@ export function contextOf(main: MainLink): FrontContext & { readonly timers: (()
       deadIntervalMs: 600_000,
       heldReportBytesMax: 2 ** 29,
     },
-    clock: { monotonicMs: () => context.nowMs, wallMs: () => context.nowMs },
+    clock: { monotonicMs: now, wallMs: now },
     scheduler: {
       after: () => ({ cancel: () => undefined }),
       every: (_: number, task: () => void) => {
@@ -129,9 +141,10 @@ export function contextOf(main: MainLink): FrontContext & { readonly timers: (()
     },
     random: { unit: () => 0, below: () => 0, fill: () => undefined },
     main,
+    bugs: new BugReports({ monotonicMs: now }, (bug) => bugs.push(bug) > 0),
     ports: { client: 9860, datanode: 9861, block: 9863 },
   };
-  return context as unknown as FrontContext & { readonly timers: (() => void)[]; nowMs: number };
+  return context as unknown as TestContext;
 }
 
 /** What a call was answered. */
@@ -153,7 +166,7 @@ export function callOf(
       method,
       body,
       type: method,
-      isWanted: true,
+      isAnswered: false,
       reply: (message) => {
         resolve({ reply: message.slice() });
         return true;

@@ -63,6 +63,7 @@ export function pipelineOf(number: number, changes: Partial<PipelineRecord> = {}
 
 interface SetUp {
   readonly main: FakeMain;
+  readonly context: ReturnType<typeof contextOf>;
   outcome(type: Type, request?: Request): Promise<CallOutcome>;
   answer(type: Type, request?: Request): Promise<ScmContainerLocationResponse>;
   refusal(type: Type, request?: Request): Promise<string>;
@@ -72,7 +73,8 @@ interface SetUp {
 export function setUp(): SetUp {
   const main = new FakeMain();
   main.answers.findLeader = () => ({ term: 3, isLeader: true });
-  const protocol = new LocationProtocol(contextOf(main));
+  const context = contextOf(main);
+  const protocol = new LocationProtocol(context);
   const outcome = (cmdType: Type, request: Request = {}): Promise<CallOutcome> => {
     const message = { cmdType, traceID: "", version: 3, ...request } as Message;
     const body = encodeMessage(ScmContainerLocationRequestSchema, message);
@@ -80,6 +82,7 @@ export function setUp(): SetUp {
   };
   return {
     main,
+    context,
     outcome,
     async answer(type, request) {
       const answered = await outcome(type, request);

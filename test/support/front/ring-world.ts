@@ -23,7 +23,8 @@ export class RingWorld {
   constructor(ringBytes: number) {
     this.#toMain = openRing(ringBytes);
     this.#toFront = openRing(ringBytes);
-    this.transport = new FrontTransport({ scheduler: this.time, onPorts: () => {}, onFigures: () => {} });
+    const dropped = { onPorts: () => {}, onFigures: () => {}, onBug: () => {} };
+    this.transport = new FrontTransport({ scheduler: this.time, ...dropped });
     const publishLater = () => this.#toMain.sender.publish();
     this.link = new RingLink(
       { scheduler: this.time, receiver: this.#toFront.receiver, sender: this.#toMain.sender, publishLater },

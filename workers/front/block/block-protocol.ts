@@ -162,7 +162,8 @@ export class BlockProtocol implements HadoopProtocol {
 
   /** Without an envelope there is nothing to put the failure into. */
   #fail(call: HadoopCall, envelope: Envelope | undefined, error: unknown): void {
-    const failure = failureOf(error, "block", this.#context);
+    const { name: protocol } = this;
+    const failure = failureOf(error, { port: "block", protocol, type: call.type }, this.#context);
     if (failure.kind !== "refusal" || envelope === undefined) {
       const { className, message } = exceptionOf(failure);
       call.fail(className, message);

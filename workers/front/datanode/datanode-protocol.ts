@@ -9,7 +9,7 @@ import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { GET_VERSION, REGISTER, SEND_HEARTBEAT, writeVersionAnswer } from "./answers.js";
 import { ContainerReportReader, type ContainerReports } from "./container-reports.js";
 import { Datanodes } from "./datanodes.js";
-import { fail, nameless } from "./failures.js";
+import { DATANODE_PROTOCOL, failWith, nameless } from "./failures.js";
 import { Heartbeats } from "./heartbeats.js";
 import { Registrations, registerRequest } from "./registrations.js";
 import { ReportOrders } from "./report-orders.js";
@@ -24,7 +24,7 @@ const HEARTBEAT_CODEC = operationNamed("heartbeat").request;
 /** StorageContainerDatanodeProtocol: registrations, heartbeats, reports and commands of Java datanodes (spec
  * 12 §5). To main each of them is a datanode that speaks Strata's own protocol. */
 export class DatanodeProtocol implements HadoopProtocol {
-  readonly name = "org.apache.hadoop.ozone.protocol.StorageContainerDatanodeProtocol";
+  readonly name = DATANODE_PROTOCOL;
   readonly methods: ReadonlySet<string> = new Set(["submitRequest"]);
   readonly #context: FrontContext;
   readonly #datanodes: Datanodes;
@@ -36,12 +36,12 @@ export class DatanodeProtocol implements HadoopProtocol {
   readonly #writer = new ProtoWriter();
 
   constructor(context: FrontContext) {
-    const { settings, clock, random, main } = context;
+    const { settings, clock, random } = context;
     this.#context = context;
     this.#datanodes = new Datanodes(context);
-    this.#registrations = new Registrations(this.#datanodes, settings.clusterId, this.#writer);
+    this.#registrations = new Registrations(context, this.#datanodes, this.#writer);
     this.#orders = new ReportOrders(clock);
-    this.#heartbeats = new Heartbeats(main, this.#datanodes, this.#orders, this.#writer);
+    this.#heartbeats = new Heartbeats(context, this.#datanodes, this.#orders, this.#writer);
     this.#reports = new ContainerReportReader(settings.heldReportBytesMax, random);
   }
 
@@ -65,8 +65,7 @@ export class DatanodeProtocol implements HadoopProtocol {
     try {
       this.#handle(call);
     } catch (error) {
-      if (!(error instanceof StrataError)) throw error;
-      fail(call, error);
+      failWith(call, error, this.#context.bugs);
     }
   }
 

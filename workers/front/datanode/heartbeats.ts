@@ -4,13 +4,14 @@ import { operationNamed } from "../../../protocol/codec/operations.js";
 import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import { DATANODE_PATH, type ResponseOf } from "../../../protocol/schema/messages.js";
 import type { Command } from "../../../protocol/schema/records.js";
-import type { MainConnection, MainLink } from "../main-connection.js";
+import type { FrontContext } from "../front-context.js";
+import type { MainConnection } from "../main-connection.js";
 import type { HadoopCall } from "../rpc/call.js";
 import { writeHeartbeatAnswer } from "./answers.js";
 import { type ContainerReports, releaseReports } from "./container-reports.js";
 import type { Datanode, DatanodeLink } from "./datanode.js";
 import type { Datanodes } from "./datanodes.js";
-import { fail, tooManyCalls } from "./failures.js";
+import { fail, failWith, tooManyCalls } from "./failures.js";
 import type { ReportOrders } from "./report-orders.js";
 import { isSame } from "./same-bytes.js";
 
@@ -25,7 +26,7 @@ const REREGISTER: Command = { type: "reregisterCommand", commandId: 0, term: 0, 
 export class Heartbeats {
   /** Commands that went back to main since their answer did not arrive. */
   takenBackCount = 0;
-  readonly #main: MainLink;
+  readonly #context: FrontContext;
   readonly #datanodes: Datanodes;
   readonly #orders: ReportOrders;
   readonly #writer: ProtoWriter;
@@ -34,8 +35,8 @@ export class Heartbeats {
   #idleTerm = 0;
   #strangers: MainConnection | undefined;
 
-  constructor(main: MainLink, datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
-    this.#main = main;
+  constructor(context: FrontContext, datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
+    this.#context = context;
     this.#datanodes = datanodes;
     this.#orders = orders;
     this.#writer = writer;
@@ -53,7 +54,7 @@ export class Heartbeats {
   /** Of a datanode that has no connection to main: after a start of ours, or a long silence of its own. Main
    * tells the term, and a connection that nobody registered on that all such datanodes must register. */
   stranger(call: HadoopCall, uuid: Uuid, request: Uint8Array): void {
-    this.#strangers ??= this.#main.connect(DATANODE_PATH, "", "hadoop-strangers", () => {
+    this.#strangers ??= this.#context.main.connect(DATANODE_PATH, "", "hadoop-strangers", () => {
       this.#strangers = undefined;
     });
     this.#strangers.requestEncoded("heartbeat", request, (body) => {
@@ -61,9 +62,13 @@ export class Heartbeats {
         fail(call, body);
         return;
       }
-      const { term, commands } = decodeAnswer(body);
-      writeHeartbeatAnswer(this.#writer, uuid, term, commands);
-      call.reply(this.#writer.view());
+      try {
+        const { term, commands } = decodeAnswer(body);
+        writeHeartbeatAnswer(this.#writer, uuid, term, commands);
+        call.reply(this.#writer.view());
+      } catch (error) {
+        failWith(call, error, this.#context.bugs);
+      }
     });
   }
 
@@ -72,6 +77,16 @@ export class Heartbeats {
   }
 
   #send(call: HadoopCall, datanode: Datanode, request: Uint8Array, reports: ContainerReports): void {
+    try {
+      this.#ask(call, datanode, request, reports);
+    } catch (error) {
+      this.#lose(datanode, reports);
+      failWith(call, error, this.#context.bugs);
+      datanode.finished();
+    }
+  }
+
+  #ask(call: HadoopCall, datanode: Datanode, request: Uint8Array, reports: ContainerReports): void {
     const { link } = datanode;
     if (link === undefined) {
       // The full report that comes with the registration makes up for these.
@@ -81,10 +96,16 @@ export class Heartbeats {
       return;
     }
     link.connection.requestEncoded("heartbeat", request, (body) => {
-      if (body instanceof Error) {
+      try {
+        if (body instanceof Error) {
+          this.#lose(datanode, reports);
+          fail(call, body);
+        } else this.#answer(call, datanode, link, body, reports);
+      } catch (error) {
+        // Its commands are not given back: they may be what it failed on.
         this.#lose(datanode, reports);
-        fail(call, body);
-      } else this.#answer(call, datanode, link, body, reports);
+        failWith(call, error, this.#context.bugs);
+      }
       datanode.finished();
     });
   }

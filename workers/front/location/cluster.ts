@@ -6,7 +6,7 @@ import type { FrontContext } from "../front-context.js";
 import { exceptionOf, failureOf, notSupported } from "../hadoop-errors.js";
 import { bodyOf, uuidOfText } from "../request-parts.js";
 import { requireLeader } from "../require-leader.js";
-import type { LocationHandler, LocationHandlers } from "./location-call.js";
+import { LOCATION_PROTOCOL, type LocationHandler, type LocationHandlers } from "./location-call.js";
 
 type Peer = ResponseOf<"scmRoles">["peers"][number];
 
@@ -27,7 +27,8 @@ export function clusterHandlers(context: FrontContext): LocationHandlers {
       await main.ask<"decommissionScm">("decommissionScm", { scmId, force: false });
       body.boolean(1, true);
     } catch (error) {
-      const failure = failureOf(error, "client", context);
+      const call = { port: "client", protocol: LOCATION_PROTOCOL, type: "DecommissionScm" } as const;
+      const failure = failureOf(error, call, context);
       if (failure.kind !== "refusal") throw error;
       body.boolean(1, false);
       body.text(2, exceptionOf(failure).message);

@@ -6,6 +6,8 @@ import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import type { PortChoice } from "../client-version.js";
 import type { CallerConnection } from "../main-connections.js";
 
+export const LOCATION_PROTOCOL = "org.apache.hadoop.hdds.scm.protocol.StorageContainerLocationProtocol";
+
 /** A request that was decoded. */
 export interface LocationCall {
   readonly message: ScmContainerLocationRequestValid;

@@ -18,7 +18,7 @@ import { CONTAINER_CHANGES } from "./container-changes.js";
 import { CONTAINER_LISTS } from "./container-lists.js";
 import { containerReads } from "./container-reads.js";
 import { LocatedContainers } from "./located-containers.js";
-import type { LocationHandlers } from "./location-call.js";
+import { LOCATION_PROTOCOL, type LocationHandlers } from "./location-call.js";
 import { NODE_HANDLERS } from "./nodes.js";
 import { pipelineHandlers } from "./pipelines.js";
 
@@ -30,7 +30,7 @@ const SPARE_BYTES_MAX = 256 * 1024;
  * goes wrong is an exception that makes clients fail at once, unless another SCM could do better (spec 12
  * §3.2). */
 export class LocationProtocol implements HadoopProtocol {
-  readonly name = "org.apache.hadoop.hdds.scm.protocol.StorageContainerLocationProtocol";
+  readonly name = LOCATION_PROTOCOL;
   readonly methods: ReadonlySet<string> = new Set(["submitRequest"]);
   readonly #context: FrontContext;
   readonly #connections: MainConnections;
@@ -78,7 +78,8 @@ export class LocationProtocol implements HadoopProtocol {
       );
       this.#reply(call, cmdType, body);
     } catch (error) {
-      const { className, message } = exceptionOf(failureOf(error, "client", this.#context));
+      const failed = { port: "client", protocol: this.name, type: call.type } as const;
+      const { className, message } = exceptionOf(failureOf(error, failed, this.#context));
       call.fail(className, message);
     }
     if (this.#spare.length < SPARE_MAX && body.capacity <= SPARE_BYTES_MAX) this.#spare.push(body);

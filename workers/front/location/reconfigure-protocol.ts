@@ -32,7 +32,8 @@ export class ReconfigureProtocol implements HadoopProtocol {
       call.reply(answer);
       return;
     }
-    const failure = failureOf(notSupported("startReconfigure"), "client", this.#context);
+    const failed = { port: "client", protocol: this.name, type: call.type } as const;
+    const failure = failureOf(notSupported("startReconfigure"), failed, this.#context);
     const { className, message } = exceptionOf(failure);
     call.fail(className, message);
   }

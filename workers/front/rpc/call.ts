@@ -30,8 +30,8 @@ export interface HadoopCall {
   /** What the call is counted as in the metrics of its protocol; at first the method. Handlers of protocols
    * with an envelope set the envelope's type. */
   type: string;
-  /** Whether somebody still waits for the answer. */
-  readonly isWanted: boolean;
+  /** Whether `reply` or `fail` was called. */
+  readonly isAnswered: boolean;
   /** The response message, without its length; copied. False: the client is gone. */
   reply(message: Uint8Array): boolean;
   /** An error frame. `className` is one of Java's (hadoop-errors.ts), `detail` APPLICATION unless given. */

@@ -46,12 +46,8 @@ export class PooledCall implements HadoopCall, Caller {
     return this.#remoteAddress;
   }
 
-  get isFree(): boolean {
+  get isAnswered(): boolean {
     return this.#connection === undefined;
-  }
-
-  get isWanted(): boolean {
-    return this.#connection?.isOpen === true;
   }
 
   begin(connection: HadoopConnection, stats: ProtocolStats, method: string, startedMs: number): void {
@@ -116,7 +112,7 @@ export class CallPool {
     const next = this.#next;
     this.#next = (next + 1) % POOL_SIZE;
     const pooled = this.#ring[next];
-    if (pooled !== undefined) return pooled.isFree ? pooled : new PooledCall();
+    if (pooled !== undefined) return pooled.isAnswered ? pooled : new PooledCall();
     const call = new PooledCall();
     this.#ring[next] = call;
     return call;

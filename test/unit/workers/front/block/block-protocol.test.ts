@@ -318,6 +318,17 @@ test("datanodes are sorted by main, and a name that is no uuid is an error", asy
   assert.equal((await send(protocol, wrong)).status, Status.INTERNAL_ERROR);
 });
 
+test("a bug fails its call at once and is told, with where it was", async () => {
+  const { main, protocol, context } = setUp();
+  const request: Request = { cmdType: Type.GetClusterTree, version: 3, getClusterTreeRequest: {} };
+  main.answers.getClusterTree = () => new TypeError("a bug") as never;
+  const { status, message } = await send(protocol, request);
+  assert.deepEqual([status, message], [Status.INTERNAL_ERROR, "a bug"]);
+  const [told] = context.toldBugs;
+  assert.deepEqual([told?.protocol, told?.type], [protocol.name, "GetClusterTree"]);
+  assert.match(told?.failure.stack ?? "", /TypeError: a bug\n\s+at .*block-protocol.test/);
+});
+
 test("the cluster tree is that of the reference: root, racks, datanodes by uuid", async () => {
   const { main, protocol } = setUp();
   const levels = ["", "/rack", "/node"].map((prefix, i) => ({

@@ -68,7 +68,9 @@ class Stage {
       method: "submitRequest",
       body,
       type: "",
-      isWanted: true,
+      get isAnswered() {
+        return outcome.answer !== undefined || outcome.error !== undefined;
+      },
       onUndelivered: undefined,
       reply: (message) => settle({ answer: decodeMessage(SCMDatanodeResponseSchema, message.slice()) }),
       fail: (className, message) => settle({ error: `${className}: ${message}` }),
@@ -182,6 +184,54 @@ test("calls of one datanode are made one after the other, from whatever connecti
   assert.deepEqual([begin?.name, heartbeat?.name], ["fullReportBegin", "heartbeat"]);
   heartbeat?.answer(IDLE);
   assert(third.answer !== undefined);
+});
+
+test("a bug fails its call, is told once, and harms no other call", () => {
+  const stage = new Stage(100 * 1024);
+  const oops = (): never => {
+    throw new TypeError("oops");
+  };
+  const { main, context } = stage;
+  const BUG = "java.io.IOException: INTERNAL_ERROR: oops";
+  const report = { containerReport: { reports: replicas(1) } };
+
+  Object.assign(main, { connect: oops });
+  assert.equal(stage.register(report).error, BUG);
+  Reflect.deleteProperty(main, "connect");
+  stage.registered();
+
+  // While main's answer is looked at, with a call that waits behind.
+  const { clock } = context;
+  const { monotonicMs } = clock;
+  for (let i = 0; i < 3; i++) {
+    const broken = stage.beat({ incrementalContainerReport: [{ report: replicas(1) }] });
+    const next = stage.beat();
+    Object.assign(clock, { monotonicMs: oops });
+    stage.answerBeat(WANTED);
+    Object.assign(clock, { monotonicMs });
+    assert.equal(broken.error, BUG);
+    stage.answerBeat();
+    assert.deepEqual(commandsOf(next), []);
+  }
+
+  // After the answer has gone.
+  const answered = stage.beat(report);
+  Object.assign(main.last, { request: oops });
+  stage.answerBeat();
+  Reflect.deleteProperty(main.last, "request");
+  assert.deepEqual(commandsOf(answered), []);
+  assert.deepEqual(stage.commands(), []);
+
+  const kinds = context.toldBugs.map(({ protocol, type, leftOut }) => [protocol, type, leftOut]);
+  const { name } = stage.protocol;
+  assert.deepEqual(kinds, [
+    [name, "Register", 0],
+    [name, "SendHeartbeat", 0],
+    [name, "SendHeartbeat", 2],
+  ]);
+  assert.match(context.toldBugs[0]?.failure.stack ?? "", /oops[\s\S]*registrations/);
+  assert.equal(context.bugs.count, 5);
+  assert.equal(stage.protocol.counters["reportBytesHeld"], 0);
 });
 
 test("calls that wait are bounded", () => {

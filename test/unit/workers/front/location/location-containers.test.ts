@@ -154,7 +154,7 @@ test("a batch that is larger than an answer of main is put together from several
 });
 
 test("what is not found has its own class and the reference's text, the rest a code in front", async () => {
-  const { main, refusal } = setUp();
+  const { main, context, refusal } = setUp();
   const missing = new StrataError("CONTAINER_NOT_FOUND", { containerId: 77 });
   main.answers.closeContainer = () => remoteError("CONTAINER_NOT_FOUND", missing.message);
   const close = { scmCloseContainerRequest: { containerID: 77n } };
@@ -176,7 +176,12 @@ test("what is not found has its own class and the reference's text, the rest a c
   main.answers.closeContainer = () => remoteError("OUTCOME_UNKNOWN", "lost");
   assert.match(await refusal(Type.CloseContainer, close), /SCMException OUTCOME_UNKNOWN: lost; .* applied/);
   main.answers.closeContainer = () => new TypeError("a bug") as never;
+  assert.deepEqual(context.toldBugs, []);
   assert.match(await refusal(Type.CloseContainer, close), /SCMException INTERNAL_ERROR: a bug/);
+  assert.deepEqual(
+    context.toldBugs.map(({ protocol, type, failure: { message } }) => [protocol, type, message]),
+    [["org.apache.hadoop.hdds.scm.protocol.StorageContainerLocationProtocol", "CloseContainer", "a bug"]],
+  );
 });
 
 test("closing leaves OK out and tells what was closed before", async () => {

@@ -132,7 +132,6 @@ describe("calls", () => {
       const [first, second] = await callsOf(world, 2);
       connection.close();
       await waitFor("the connection is gone", () => world.server.connectionCount === 0);
-      equal(first?.isWanted, false);
       equal(first?.reply(ANSWER), false);
       equal(second?.fail("c", "m"), false);
       equal(world.server.counters.callsInProgress, 0);
