@@ -126,6 +126,8 @@ test(`whatever datanodes send, each call has one answer and nothing stays held (
     assert((protocol.counters["reportBytesHeld"] as number) <= HELD_BYTES_MAX, "the limit holds");
   }
   while (answerOne(main, random));
+  context.nowMs += 5000;
+  for (const tick of context.timers) tick();
   assert.equal(unanswered, 0, "every call has been answered");
   assert.equal(protocol.counters["reportBytesHeld"], 0, "nothing is held when all is told");
   assert.deepEqual(context.toldBugs, [], "no bug was met");

@@ -6,6 +6,7 @@ import { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import type { FrontContext } from "../front-context.js";
 import { bodyOf, requireDecodable } from "../request-parts.js";
 import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
+import { Admissions } from "./admissions.js";
 import { GET_VERSION, REGISTER, SEND_HEARTBEAT, writeVersionAnswer } from "./answers.js";
 import { ContainerReportReader, type ContainerReports } from "./container-reports.js";
 import { Datanodes } from "./datanodes.js";
@@ -31,6 +32,7 @@ export class DatanodeProtocol implements HadoopProtocol {
   readonly #registrations: Registrations;
   readonly #heartbeats: Heartbeats;
   readonly #orders: ReportOrders;
+  readonly #admissions: Admissions;
   readonly #reports: ContainerReportReader;
   readonly #scan = new RequestScan();
   readonly #writer = new ProtoWriter();
@@ -41,14 +43,17 @@ export class DatanodeProtocol implements HadoopProtocol {
     this.#datanodes = new Datanodes(context);
     this.#registrations = new Registrations(context, this.#datanodes, this.#writer);
     this.#orders = new ReportOrders(clock);
-    this.#heartbeats = new Heartbeats(context, this.#datanodes, this.#orders, this.#writer);
     this.#reports = new ContainerReportReader(settings.heldReportBytesMax, random);
+    this.#admissions = new Admissions(context, this.#reports.held);
+    const [datanodes, orders, admissions] = [this.#datanodes, this.#orders, this.#admissions];
+    this.#heartbeats = new Heartbeats(context, { datanodes, orders, admissions }, this.#writer);
   }
 
   get counters(): Readonly<Record<string, number>> {
     const { replicas, leftOut, mended, sorted } = this.#reports.counters;
     return {
       datanodes: this.#datanodes.count,
+      registrationsPutOff: this.#admissions.putOffCount,
       registrationsRefused: this.#registrations.refusedCount,
       replicas,
       replicasLeftOut: leftOut,
@@ -78,6 +83,7 @@ export class DatanodeProtocol implements HadoopProtocol {
 
   stop(): void {
     const reason = new StrataError("CONNECTION_LOST", { reason: "the front stops" });
+    this.#admissions.stop();
     this.#datanodes.stop(reason);
     this.#heartbeats.stop(reason);
   }
@@ -98,7 +104,9 @@ export class DatanodeProtocol implements HadoopProtocol {
       case REGISTER: {
         call.type = "Register";
         const register = registerRequest(bodyOf(request.registerRequest, "registerRequest"));
-        this.#registrations.register(call, register, this.#reportsIn(body, "registerRequest"));
+        const reports = this.#reportsIn(body, "registerRequest");
+        this.#admissions.done(register.details.uuid);
+        this.#registrations.register(call, register, reports);
         break;
       }
       case SEND_HEARTBEAT: {

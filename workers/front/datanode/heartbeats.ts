@@ -7,6 +7,7 @@ import type { Command } from "../../../protocol/schema/records.js";
 import type { FrontContext } from "../front-context.js";
 import type { MainConnection } from "../main-connection.js";
 import type { HadoopCall } from "../rpc/call.js";
+import type { Admissions } from "./admissions.js";
 import { writeHeartbeatAnswer } from "./answers.js";
 import { type ContainerReports, releaseReports } from "./container-reports.js";
 import type { Datanode, DatanodeLink } from "./datanode.js";
@@ -29,16 +30,22 @@ export class Heartbeats {
   readonly #context: FrontContext;
   readonly #datanodes: Datanodes;
   readonly #orders: ReportOrders;
+  readonly #admissions: Admissions;
   readonly #writer: ProtoWriter;
   /** The last answer of main that gave no orders, as it came: most are the same. */
   #idleBody: Uint8Array = new Uint8Array(0);
   #idleTerm = 0;
   #strangers: MainConnection | undefined;
 
-  constructor(context: FrontContext, datanodes: Datanodes, orders: ReportOrders, writer: ProtoWriter) {
+  constructor(
+    context: FrontContext,
+    parts: { readonly datanodes: Datanodes; readonly orders: ReportOrders; readonly admissions: Admissions },
+    writer: ProtoWriter,
+  ) {
     this.#context = context;
-    this.#datanodes = datanodes;
-    this.#orders = orders;
+    this.#datanodes = parts.datanodes;
+    this.#orders = parts.orders;
+    this.#admissions = parts.admissions;
     this.#writer = writer;
   }
 
@@ -52,7 +59,7 @@ export class Heartbeats {
   }
 
   /** Of a datanode that has no connection to main: after a start of ours, or a long silence of its own. Main
-   * tells the term, and a connection that nobody registered on that all such datanodes must register. */
+   * tells the term, and a connection that nobody registered on that such a datanode must register. */
   stranger(call: HadoopCall, uuid: Uuid, request: Uint8Array): void {
     this.#strangers ??= this.#context.main.connect(DATANODE_PATH, "", "hadoop-strangers", () => {
       this.#strangers = undefined;
@@ -64,8 +71,11 @@ export class Heartbeats {
       }
       try {
         const { term, commands } = decodeAnswer(body);
-        writeHeartbeatAnswer(this.#writer, uuid, term, commands);
-        call.reply(this.#writer.view());
+        this.#admissions.ask(uuid, (isAdmitted) => {
+          writeHeartbeatAnswer(this.#writer, uuid, term, isAdmitted ? commands : NO_COMMANDS);
+          if (isAdmitted) call.onUndelivered = () => this.#admissions.done(uuid);
+          if (!call.reply(this.#writer.view()) && isAdmitted) this.#admissions.done(uuid);
+        });
       } catch (error) {
         failWith(call, error, this.#context.bugs);
       }

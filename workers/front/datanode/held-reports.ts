@@ -17,6 +17,11 @@ export class HeldBytes {
     return this.#bytesMax - this.#bytes;
   }
 
+  /** Of 1. */
+  get freePart(): number {
+    return this.free / this.#bytesMax;
+  }
+
   /** Undefined when there is no room for them. */
   hold(rows: ReportRows): HeldRows | undefined {
     if (rows.rows.length > this.free) return undefined;

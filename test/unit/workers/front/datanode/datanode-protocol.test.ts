@@ -234,6 +234,28 @@ test("a bug fails its call, is told once, and harms no other call", () => {
   assert.equal(stage.protocol.counters["reportBytesHeld"], 0);
 });
 
+test("datanodes that are not known register some at a time, whether those before come or are not reached", () => {
+  const stage = new Stage();
+  const outcomes = Array.from({ length: 67 }, (_, i) => {
+    const sendHeartbeatRequest = new HadoopDatanode(0, uuidOf(1 + i)).beat();
+    return stage.call(encodeMessage(SCMDatanodeRequestSchema, { cmdType: 3, sendHeartbeatRequest }));
+  });
+  const told = () => outcomes.filter((each) => each.answer && commandsOf(each).length > 0).length;
+  const strangers = stage.main.last;
+  for (const { answer } of [...strangers.asked]) {
+    answer({ ...IDLE, commands: [{ ...CLOSE, type: "reregisterCommand" }] });
+  }
+  assert.equal(told(), 64);
+  stage.registered();
+  assert.equal(told(), 65);
+  outcomes[1]?.onUndelivered?.();
+  assert.equal(told(), 66);
+  assert.deepEqual(outcomes[66], {});
+  stage.passMs(4000);
+  assert.deepEqual(commandsOf(outcomes[66] ?? {}), []);
+  assert.equal(stage.protocol.counters["registrationsPutOff"], 1);
+});
+
 test("calls that wait are bounded", () => {
   const stage = new Stage().registered();
   const outcomes = Array.from({ length: 18 }, () => stage.beat());

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Uuid } from "../../../../../engine/core/uuid.js";
+import { Admissions } from "../../../../../workers/front/datanode/admissions.js";
+import { HeldBytes } from "../../../../../workers/front/datanode/held-reports.js";
+import { ManualScheduler } from "../../../../support/consensus/manual-scheduler.js";
+import { eachSeed } from "../../../../support/each-seed.js";
+import { uuidOf } from "../../../../support/records.js";
+
+const AT_A_TIME = 64;
+/** A Java datanode waits five seconds for the answer to a heartbeat (spec 12 §7.1). */
+const ANSWER_LIMIT_MS = 5000;
+
+function setUp() {
+  const time = new ManualScheduler();
+  const held = new HeldBytes(1000);
+  const admissions = new Admissions({ clock: time, scheduler: time }, held);
+  const admitted: Uuid[] = [];
+  const putOff: Uuid[] = [];
+  const ask = (number: number): void => {
+    const uuid = uuidOf(number);
+    admissions.ask(uuid, (isAdmitted) => (isAdmitted ? admitted : putOff).push(uuid));
+  };
+  return { time, held, admissions, admitted, putOff, ask };
+}
+
+function uuids(from: number, to: number): Uuid[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => uuidOf(from + i));
+}
+
+test("so many datanodes are on their way at a time, the next one when one has come", () => {
+  const { admissions, admitted, putOff, ask } = setUp();
+  for (let number = 1; number <= 5000; number++) ask(number);
+  assert.deepEqual(admitted, uuids(1, AT_A_TIME));
+  admissions.done(uuidOf(7));
+  admissions.done(uuidOf(7));
+  admissions.done(uuidOf(4000));
+  assert.deepEqual(admitted, uuids(1, AT_A_TIME + 1));
+  for (let number = 1; admitted.length < 5000; number++) admissions.done(uuidOf(number));
+  assert.deepEqual(admitted, uuids(1, 5000));
+  assert.deepEqual(putOff, []);
+});
+
+test("who waits is answered before it gives up, and asks again", () => {
+  const { time, admitted, putOff, ask, admissions } = setUp();
+  for (let number = 1; number <= 100; number++) ask(number);
+  time.advance(ANSWER_LIMIT_MS / 2 - 1);
+  assert.deepEqual(putOff, []);
+  time.advance(ANSWER_LIMIT_MS / 2 - 1000);
+  assert.deepEqual(putOff, uuids(AT_A_TIME + 1, 100));
+  assert.equal(admissions.putOffCount, 100 - AT_A_TIME);
+  admissions.done(uuidOf(1));
+  ask(100);
+  assert.equal(admitted.at(-1), uuidOf(100));
+});
+
+test("who was told and did not come keeps nobody out for long, and may ask again at any time", () => {
+  const { time, admitted, ask } = setUp();
+  for (let number = 1; number <= AT_A_TIME; number++) ask(number);
+  time.advance(9000);
+  ask(1);
+  assert.equal(admitted.length, AT_A_TIME + 1);
+  time.advance(2000);
+  for (let number = 101; number <= 200; number++) ask(number);
+  assert.equal(admitted.length, AT_A_TIME + 1 + (AT_A_TIME - 1));
+});
+
+test("nobody is told while reports fill the memory for them", () => {
+  const { time, held, admitted, ask } = setUp();
+  held.add(600);
+  ask(1);
+  assert.deepEqual(admitted, []);
+  held.add(-200);
+  time.advance(300);
+  assert.deepEqual(admitted, [uuidOf(1)]);
+});
+
+test("each is told once, whatever comes when", () =>
+  eachSeed(50, async (random) => {
+    const { time, held, admissions, admitted, putOff, ask } = setUp();
+    let asked = 0;
+    for (let step = 0; step < 2000; step++) {
+      if (random.below(3) > 0) ask(++asked);
+      if (random.below(4) === 0) admissions.done(uuidOf(1 + random.below(asked + 1)));
+      if (random.below(10) === 0) time.advance(random.below(2000));
+      if (random.below(50) === 0) held.add(held.bytes > 0 ? -held.bytes : random.below(1000));
+    }
+    admissions.stop();
+    const told = [...admitted, ...putOff];
+    assert.equal(told.length, asked);
+    assert.equal(new Set(told).size, asked);
+  }));
