@@ -23,7 +23,7 @@ import { uuidOf } from "../support/records.js";
 const REPLAY_SEED: number | undefined = undefined;
 const SEED = REPLAY_SEED ?? randomInt(2 ** 31);
 const CALLS = 6000;
-const HELD_BYTES_MAX = 2000;
+const HELD_BYTES_MAX = 4000;
 
 const NAMES = { hostName: "dn1", ipAddress: "10.1.1.1", networkName: "n", networkLocation: "/r" };
 const ANSWERS: { [N in OperationName]?: (random: SeededRandom) => ResponseOf<N> } = {

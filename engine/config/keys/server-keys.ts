@@ -121,8 +121,8 @@ export const HADOOP = {
     "strata.hadoop.held.reports.max",
     "size",
     "512MB",
-    "Memory for reports of datanodes over Hadoop RPC that wait for credit; a datanode whose report finds " +
-      "no room is asked for it again later.",
+    "Memory for reports of datanodes over Hadoop RPC that wait for credit, an eighth of it at most for one " +
+      "report; a datanode whose report finds no room is asked for it again later.",
     { min: 16 * MIB, max: 64 * GIB },
   ),
   ringBytes: key(

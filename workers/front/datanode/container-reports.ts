@@ -52,11 +52,12 @@ export class ContainerReportReader {
     let incremental: ReportRows | undefined;
     // Both are read before one is held: a request that cannot be read leaves nothing behind.
     if (hasFull) {
-      full = this.#rows.readFull(body, fullReports, `${message}.containerReport.reports`, held.free);
+      full = this.#rows.readFull(body, fullReports, `${message}.containerReport.reports`, held.roomForOne(0));
     }
     if (hasIncremental) {
       const path = `${message}.incrementalContainerReport`;
-      incremental = this.#rows.readIncremental(body, incrementalReports, path, held.free);
+      const room = held.roomForOne(full?.rows.length ?? 0);
+      incremental = this.#rows.readIncremental(body, incrementalReports, path, room);
     }
     const heldFull = full && held.hold(full);
     const heldIncremental = incremental && held.hold(incremental);

@@ -1,5 +1,10 @@
 import type { ReportRows } from "../../../protocol/client/report-source.js";
 
+/** Part of all that one report may take: 2 million replicas of 512 MB, when a large datanode has 40,000. */
+const REPORT_PART = 1 / 8;
+/** Part of what is free: while a report is read its rows lie there twice, beside their order. */
+const READING_PART = 0.4;
+
 /** Bytes of report rows that all datanodes together may have waiting here (spec 12 §8.2 H2). */
 export class HeldBytes {
   readonly #bytesMax: number;
@@ -20,6 +25,11 @@ export class HeldBytes {
   /** Of 1. */
   get freePart(): number {
     return this.free / this.#bytesMax;
+  }
+
+  /** Of rows of a report that is to be read, with `takenBytes` of the same request not held yet. */
+  roomForOne(takenBytes: number): number {
+    return Math.min(this.#bytesMax * REPORT_PART, (this.free - takenBytes) * READING_PART);
   }
 
   /** Undefined when there is no room for them. */

@@ -68,12 +68,16 @@ export class ReplicaRowReader {
    * @throws StrataError PROTOBUF_MALFORMED, PROTOBUF_INCOMPLETE */
   readFull(message: Uint8Array, ranges: Ranges, path: string, bytesMax: number): ReportRows | undefined {
     this.#begin(ORIGINS_OF_FULL_MAX, bytesMax);
-    let count = 0;
-    for (let range = 0; range < ranges.length; range += 2) {
-      count = this.#readRange(message, ranges, range, path, count);
+    try {
+      let count = 0;
+      for (let range = 0; range < ranges.length; range += 2) {
+        count = this.#readRange(message, ranges, range, path, count);
+      }
+      if (!this.#rows.isAscending) this.counters.sorted++;
+      return this.#isTooMuch ? undefined : this.#taken(this.#rows.sortedCopy());
+    } finally {
+      this.#rows.end();
     }
-    if (!this.#rows.isAscending) this.counters.sorted++;
-    return this.#isTooMuch ? undefined : this.#taken(this.#rows.sortedCopy());
   }
 
   /** The rows of incremental reports in their order; `path` leads to the reports. Otherwise as `readFull`. */
@@ -84,14 +88,18 @@ export class ReplicaRowReader {
     bytesMax: number,
   ): ReportRows | undefined {
     this.#begin(ORIGINS_OF_INCREMENTAL_MAX, bytesMax);
-    for (let range = 0; range < ranges.length; range += 2) {
-      this.#readRange(message, ranges, range, `${path}[${range / 2}].report`, 0);
+    try {
+      for (let range = 0; range < ranges.length; range += 2) {
+        this.#readRange(message, ranges, range, `${path}[${range / 2}].report`, 0);
+      }
+      return this.#isTooMuch ? undefined : this.#taken(this.#rows.copy());
+    } finally {
+      this.#rows.end();
     }
-    return this.#isTooMuch ? undefined : this.#taken(this.#rows.copy());
   }
 
   #begin(originCountMax: number, bytesMax: number): void {
-    this.#rows.begin();
+    this.#rows.begin(bytesMax);
     this.#origins.clear(originCountMax);
     this.#bytesMax = bytesMax;
   }

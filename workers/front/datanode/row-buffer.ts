@@ -26,6 +26,7 @@ export class RowBuffer {
   #bytes = new Uint8Array(FIRST_BYTES);
   #numbers = new Float64Array(this.#bytes.buffer);
   #words = new Int32Array(this.#bytes.buffer);
+  #bytesMax = 0;
   #rowCount = 0;
   #rowCountMax = 0;
   #lastId = 0;
@@ -45,8 +46,9 @@ export class RowBuffer {
     return this.#isAscending;
   }
 
-  begin(): void {
-    if (this.#bytes.length > KEPT_BYTES_MAX) this.#resize(FIRST_BYTES);
+  /** `bytesMax`: rows of more will not be added, but for one. */
+  begin(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
     this.#rowCount = 0;
     this.#lastId = 0;
     this.#isAscending = true;
@@ -54,9 +56,20 @@ export class RowBuffer {
     this.#hasChecksum = false;
   }
 
+  /** What was read has been copied, or is dropped. */
+  end(): void {
+    this.#rowCount = 0;
+    if (this.capacity > KEPT_BYTES_MAX) this.#resize(FIRST_BYTES);
+  }
+
+  /** Bytes of the buffer. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** `identity`: origin, state byte and replica index as in the row. */
   add(id: number, used: number, sequenceId: number, keyCount: number, identity: number): void {
-    if (this.#rowCount === this.#rowCountMax) this.#resize(this.#bytes.length * 2);
+    if (this.#rowCount === this.#rowCountMax) this.#grow((this.#rowCount + 1) * this.#rowBytes);
     const at = (this.#rowCount * this.#rowBytes) / NUMBER_BYTES;
     this.#numbers[at] = id;
     this.#numbers[at + 1] = used;
@@ -98,6 +111,11 @@ export class RowBuffer {
     this.#rowCountMax = Math.floor(this.#bytes.length / rowBytes);
   }
 
+  #grow(neededBytes: number): void {
+    const limit = Math.floor(this.#bytesMax / ROW_BYTES) * ROW_BYTES;
+    this.#resize(Math.max(neededBytes, Math.min(this.capacity * 2, limit)));
+  }
+
   #resize(byteLength: number): void {
     const bytes = new Uint8Array(byteLength);
     bytes.set(this.#bytes.subarray(0, Math.min(this.byteLength, byteLength)));
@@ -111,7 +129,7 @@ export class RowBuffer {
   #widen(): void {
     const rowCount = this.#rowCount;
     const neededBytes = rowCount * ROW_BYTES_WITH_CHECKSUM;
-    if (this.#bytes.length < neededBytes) this.#resize(this.#bytes.length * 2);
+    if (this.capacity < neededBytes) this.#grow(neededBytes);
     this.#setRowBytes(ROW_BYTES_WITH_CHECKSUM);
     const words = this.#words;
     for (let row = rowCount - 1; row >= 0; row--) {

@@ -256,6 +256,22 @@ test("datanodes that are not known register some at a time, whether those before
   assert.equal(stage.protocol.counters["registrationsPutOff"], 1);
 });
 
+test("a report of more than an eighth of the memory for reports is given up, and ordered at the pace", () => {
+  const ROWS_HELD_MAX = 800;
+  const stage = new Stage(ROWS_HELD_MAX * 32).registered();
+  const sent = (count: number) => replicas(...Array.from({ length: count }, (_, at) => at + 1));
+  stage.commands(IDLE, { containerReport: { reports: sent(ROWS_HELD_MAX / 8) } });
+  assert.equal(stage.mergeFull().length, ROWS_HELD_MAX / 8);
+  stage.commands(IDLE, { containerReport: { reports: sent(ROWS_HELD_MAX / 8 + 1) } });
+  assert.deepEqual(stage.main.last.asked, []);
+  assert.equal(stage.protocol.counters["reportsLost"], 1);
+  assert.equal(stage.protocol.counters["reportBytesHeld"], 0);
+  assert.deepEqual(stage.commands(), REREGISTER);
+  assert.deepEqual(stage.commands(), []);
+  stage.commands(IDLE, { incrementalContainerReport: [{ report: sent(ROWS_HELD_MAX / 8 + 1) }] });
+  assert.equal(stage.protocol.counters["reportsLost"], 2);
+});
+
 test("calls that wait are bounded", () => {
   const stage = new Stage().registered();
   const outcomes = Array.from({ length: 18 }, () => stage.beat());
@@ -414,25 +430,35 @@ test("a full report that failed with its heartbeat is ordered anew", () => {
 });
 
 test("reports that find no room are given up as a whole, and ordered anew", () => {
-  const stage = new Stage(100).registered();
-  stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3) } });
+  const stage = new Stage(1600).registered();
+  stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3, 4, 5, 6) } });
   const begin = stage.main.last.only("fullReportBegin");
-  // 96 of 100 bytes are held; one more row has no room.
-  const outcome = stage.beat({ incrementalContainerReport: [{ report: replicas(4) }] });
-  stage.main.last.asked.find(({ name }) => name === "heartbeat")?.answer(IDLE);
-  assert.deepEqual(commandsOf(outcome), []);
+  const more = (count: number) => {
+    const report = replicas(...Array.from({ length: count }, (_, at) => 10 + at));
+    const outcome = stage.beat({ incrementalContainerReport: [{ report }] });
+    stage.main.last.asked.find(({ name }) => name === "heartbeat")?.answer(IDLE);
+    assert.deepEqual(commandsOf(outcome), []);
+  };
+  // Six rows are an eighth of all; the last ones two fifths of what is free then.
+  for (const count of [6, 6, 6, 6, 6, 5, 3, 2, 1, 1]) more(count);
+  assert.deepEqual(heldAndLost(stage), [1536, 0]);
+  more(1);
+  assert.deepEqual(heldAndLost(stage), [192, 1]);
   begin.answer({ reportId: 1, chunksInFlightMax: 1 });
   stage.main.last.only("fullReportChunk").answer({});
   assert.deepEqual(stage.main.last.asked, [], "the incremental report is gone");
   assert.deepEqual(stage.commands(), REREGISTER);
-  assert.deepEqual(stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3, 4) } }), []);
+  assert.deepEqual(stage.commands(IDLE, { containerReport: { reports: replicas(1, 2, 3, 4, 5, 6, 7) } }), []);
   assert.deepEqual(stage.main.last.asked, [], "a full report beyond the limit is not fed");
-  const { datanodes, replicas: read, reportBytesHeld, reportsLost, reportsOrdered } = stage.protocol.counters;
-  assert.deepEqual(
-    { datanodes, read, reportBytesHeld, reportsLost, reportsOrdered },
-    { datanodes: 1, read: 8, reportBytesHeld: 0, reportsLost: 2, reportsOrdered: 1 },
-  );
+  assert.deepEqual(heldAndLost(stage), [0, 2]);
+  const { datanodes, reportsOrdered } = stage.protocol.counters;
+  assert.deepEqual({ datanodes, reportsOrdered }, { datanodes: 1, reportsOrdered: 1 });
 });
+
+function heldAndLost({ protocol }: Stage): unknown[] {
+  const { reportBytesHeld, reportsLost } = protocol.counters;
+  return [reportBytesHeld, reportsLost];
+}
 
 test("a datanode at another address is another connection to main, when it registers", () => {
   const stage = new Stage().registered();
