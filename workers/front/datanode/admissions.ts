@@ -22,10 +22,11 @@ interface Waiting {
   readonly told: (isAdmitted: boolean) => void;
 }
 
-/** Which datanodes that the front does not know are told to register. After a start of ours that is all of them,
- * each with a full report, some thousands at once when their heartbeats were refused meanwhile; who is not
- * served within five seconds gives up, and what was read of its report was in vain. So some are on their way at
- * a time, the next ones wait with the answer to their heartbeat, and the rest ask again with the next one. */
+/** Which datanodes that the front does not know are told to register. After a start of ours that is all of
+ * them, each with a full report, some thousands at once when their heartbeats were refused meanwhile; who is
+ * not served within five seconds gives up, and what was read of its report was in vain. So some are on their
+ * way at a time, the next ones wait with the answer to their heartbeat, and the rest ask again with the next
+ * one. */
 export class Admissions {
   readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #held: HeldBytes;

@@ -2,6 +2,7 @@ import { StrataError } from "../../../engine/core/errors.js";
 import { Fifo } from "../../../engine/core/fifo.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import { DATANODE_PATH } from "../../../protocol/schema/messages.js";
+import type { Command } from "../../../protocol/schema/records.js";
 import type { MainConnection, MainLink } from "../main-connection.js";
 import { type ContainerReports, releaseReports } from "./container-reports.js";
 import { NodeReports } from "./node-reports.js";
@@ -10,6 +11,7 @@ const CLIENT_NAME = "hadoop-datanode";
 /** Calls of one datanode that wait for an earlier one. It makes one at a time, and gives up what takes too
  * long. */
 const WAITING_CALLS_MAX = 16;
+const NOTHING: readonly Undone[] = [];
 const EMPTY = new Uint8Array(0);
 
 /** The way to main of one datanode. */
@@ -18,6 +20,15 @@ export interface DatanodeLink {
   readonly reports: NodeReports;
   /** As main sees the datanode. */
   readonly remoteAddress: string;
+  /** Main has accepted the datanode on it. */
+  isRegistered: boolean;
+}
+
+/** Commands of an answer that did not reach the datanode. */
+interface Undone {
+  /** The place of the answer among those of the datanode. */
+  readonly answer: number;
+  readonly commands: readonly Command[];
 }
 
 /** A datanode behind the front. Its connection to main lives on across its TCP connections: a Java datanode
@@ -37,6 +48,8 @@ export class Datanode {
   bareRequest: Uint8Array = EMPTY;
   readonly #main: MainLink;
   readonly #waiting = new Fifo<() => void>();
+  #undone: Undone[] = [];
+  #answerCount = 0;
   #isBusy = false;
   #link: DatanodeLink | undefined;
 
@@ -74,6 +87,24 @@ export class Datanode {
     else next();
   }
 
+  /** Numbers the answers with commands. */
+  nextAnswer(): number {
+    return ++this.#answerCount;
+  }
+
+  /** They are kept until main can have them. */
+  keepUndone(answer: number, commands: readonly Command[]): void {
+    this.#undone.push({ answer, commands });
+  }
+
+  /** What is to go back to main now, the newest answer first: each goes to the front of main's queue. */
+  takeUndone(): readonly Undone[] {
+    if (this.#undone.length === 0 || this.#link?.isRegistered !== true) return NOTHING;
+    const undone = this.#undone.sort((a, b) => b.answer - a.answer);
+    this.#undone = [];
+    return undone;
+  }
+
   /** The link of a datanode at `remoteAddress`, which a registration records: from another address it is a
    * new one. */
   linkFrom(remoteAddress: string): DatanodeLink {
@@ -85,7 +116,7 @@ export class Datanode {
     const reports = new NodeReports(connection, (isComplete) => {
       if (isComplete) this.lacksReport = false;
     });
-    this.#link = { connection, reports, remoteAddress };
+    this.#link = { connection, reports, remoteAddress, isRegistered: false };
     return this.#link;
   }
 

@@ -40,6 +40,7 @@ export class Datanodes {
 
   registered(datanode: Datanode): void {
     datanode.isRegistered = true;
+    if (datanode.link !== undefined) datanode.link.isRegistered = true;
     this.#heard(datanode);
   }
 

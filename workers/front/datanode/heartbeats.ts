@@ -105,6 +105,7 @@ export class Heartbeats {
       datanode.finished();
       return;
     }
+    this.#giveBack(datanode, link);
     link.connection.requestEncoded("heartbeat", request, (body) => {
       try {
         if (body instanceof Error) {
@@ -142,23 +143,30 @@ export class Heartbeats {
     const isWanted = (fullReportWanted || datanode.lacksReport) && !link.reports.isReporting;
     const isOrdered = isWanted && !isUnknown && !reports.hasFull && this.#orders.take(datanode);
     writeHeartbeatAnswer(this.#writer, datanode.uuid, term, isOrdered ? [...commands, REREGISTER] : commands);
-    const takeBack = (): void => this.#takeBack(datanode, commands, isOrdered);
+    const answer = datanode.nextAnswer();
+    const takeBack = (): void => this.#takeBack(datanode, answer, commands, isOrdered);
     if (commands.length > 0 || isOrdered) call.onUndelivered = takeBack;
     if (!call.reply(this.#writer.view())) takeBack();
     if (isUnknown) releaseReports(reports);
     else datanode.feed(reports, false);
   }
 
-  /** The answer did not reach the datanode, which acknowledges nothing (spec 12 §8.2 H5). */
-  #takeBack(datanode: Datanode, commands: readonly Command[], isOrdered: boolean): void {
+  /** The answer did not reach the datanode, which acknowledges nothing (spec 12 §8.2 H5). Its commands are
+   * wanted with the next heartbeat, and go back to main before that: several answers that failed then keep
+   * their order, and main knows the datanode, on whatever connection. */
+  #takeBack(datanode: Datanode, answer: number, commands: readonly Command[], isOrdered: boolean): void {
     if (isOrdered) this.#orders.takeBack(datanode);
     const undone = commands.filter(({ type }) => type !== "reregisterCommand");
-    if (undone.length === 0) return;
-    this.takenBackCount += undone.length;
-    // On another connection than they came from, when it has registered from another address meanwhile: main
-    // has one queue for both.
-    const connection = datanode.link?.connection;
-    connection?.requestEncoded("takeBackCommands", TAKE_BACK.encodeValue({ commands: undone }), () => {});
+    if (undone.length > 0) datanode.keepUndone(answer, undone);
+  }
+
+  #giveBack(datanode: Datanode, { connection }: DatanodeLink): void {
+    for (const { answer, commands } of datanode.takeUndone()) {
+      this.takenBackCount += commands.length;
+      connection.requestEncoded("takeBackCommands", TAKE_BACK.encodeValue({ commands }), (outcome) => {
+        if (outcome instanceof Error) datanode.keepUndone(answer, commands);
+      });
+    }
   }
 
   /** The datanode sends again what it keeps of a heartbeat that failed: no full report (spec 12 §7.1). */

@@ -234,7 +234,7 @@ test("a bug fails its call, is told once, and harms no other call", () => {
   assert.equal(stage.protocol.counters["reportBytesHeld"], 0);
 });
 
-test("datanodes that are not known register some at a time, whether those before come or are not reached", () => {
+test("datanodes that are not known register some at a time, whether others come or are not reached", () => {
   const stage = new Stage();
   const outcomes = Array.from({ length: 67 }, (_, i) => {
     const sendHeartbeatRequest = new HadoopDatanode(0, uuidOf(1 + i)).beat();
@@ -281,31 +281,69 @@ test("calls that wait are bounded", () => {
   assert(outcomes.slice(0, 17).every(({ answer }) => answer !== undefined));
 });
 
-test("commands whose answer did not arrive are given back, in order", () => {
+test("commands whose answer did not arrive are given back before the next heartbeat, in order", () => {
   for (const isThere of [false, true]) {
     const stage = new Stage().registered();
     stage.isClientThere = isThere;
     const outcome = stage.beat();
     stage.answerBeat({ ...IDLE, commands: [CLOSE, DELETE] });
     assert.deepEqual(commandsOf(outcome), [Type.closeContainerCommand, Type.deleteContainerCommand]);
-    if (isThere) {
-      assert.deepEqual(stage.main.last.asked, []);
-      outcome.onUndelivered?.();
-    }
-    assert.deepEqual(stage.main.last.only("takeBackCommands").request, { commands: [CLOSE, DELETE] });
+    if (isThere) outcome.onUndelivered?.();
+    assert.deepEqual(stage.main.last.asked, []);
+    assert.deepEqual(takenBack(stage), [[CLOSE, DELETE]]);
+    assert.deepEqual(takenBack(stage), [], "once");
+    assert.equal(stage.protocol.counters["commandsTakenBack"], 2);
   }
 });
 
-test("commands come back to main when the datanode has registered from another address meanwhile", () => {
+test("commands of several answers that failed come back in the order in which they were given", () => {
+  const given = [CLOSE, DELETE, { ...CLOSE, commandId: 3, containerId: 3 }];
+  for (const order of [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 0, 2],
+  ]) {
+    const stage = new Stage().registered();
+    const outcomes = given.map((command) => {
+      const outcome = stage.beat();
+      stage.answerBeat({ ...IDLE, commands: [command] });
+      return outcome;
+    });
+    for (const each of order) outcomes[each]?.onUndelivered?.();
+    // Main puts what comes back in front of what it has.
+    assert.deepEqual(takenBack(stage).reverse().flat(), given);
+  }
+});
+
+test("commands come back to main over whatever connection it knows the datanode on", () => {
   const stage = new Stage().registered();
   const outcome = stage.beat();
   stage.answerBeat({ ...IDLE, commands: [CLOSE] });
   stage.register({}, "10.0.0.8");
+  outcome.onUndelivered?.();
+  stage.main.last.only("register").answer(new StrataError("NODE_LIMIT", { limit: 1 }));
+  assert.deepEqual(takenBack(stage), [], "the registration has failed");
+  stage.register({}, "10.0.0.8");
   stage.acceptRegistration();
   stage.mergeFull();
-  outcome.onUndelivered?.();
-  assert.deepEqual(stage.main.last.only("takeBackCommands").request, { commands: [CLOSE] });
+  assert.deepEqual(takenBack(stage, new StrataError("CONNECTION_LOST", { reason: "a test" })), [[CLOSE]]);
+  assert.deepEqual(takenBack(stage), [[CLOSE]], "what main may not have had");
+  assert.deepEqual(takenBack(stage), []);
 });
+
+/** What comes back to main with a heartbeat: before it, in that order. */
+function takenBack(stage: Stage, failure?: StrataError): Command[][] {
+  stage.beat();
+  const asked = [...stage.main.last.asked];
+  const heartbeat = asked.pop();
+  assert.equal(heartbeat?.name, "heartbeat");
+  heartbeat?.answer(IDLE);
+  return asked.map((each) => {
+    assert.equal(each.name, "takeBackCommands");
+    each.answer(failure ?? {});
+    return (each.request as { readonly commands: Command[] }).commands;
+  });
+}
 
 test("nothing stays of a datanode that was never accepted, all of one that was", () => {
   const stage = new Stage();
