@@ -238,26 +238,33 @@ export class RingReceiver implements ChannelReceiver {
     return this.#headSeen !== this.#tail;
   }
 
-  drain(handler: RecordHandler, recordCountMax: number): number {
+  /** @param bytesMax no further record after so many bytes of payload */
+  drain(handler: RecordHandler, recordCountMax: number, bytesMax: number = Number.POSITIVE_INFINITY): number {
     this.refresh();
-    return this.drainSeen(handler, recordCountMax);
+    return this.drainSeen(handler, recordCountMax, bytesMax);
   }
 
   /** `drain` of what the last `refresh` saw. When the handler throws, its record and those since the last
    * release stay in the ring. Throws AssertionError when the memory is damaged. */
-  drainSeen(handler: RecordHandler, recordCountMax: number): number {
+  drainSeen(
+    handler: RecordHandler,
+    recordCountMax: number,
+    bytesMax: number = Number.POSITIVE_INFINITY,
+  ): number {
     assert(!this.#isDraining, "a handler must not drain its own ring");
     this.#isDraining = true;
     let count = 0;
+    let bytes = 0;
     let unreleasedCount = 0;
     try {
-      while (count < recordCountMax && this.#tail !== this.#headSeen) {
+      while (count < recordCountMax && bytes < bytesMax && this.#tail !== this.#headSeen) {
         const position = this.#tail & this.#mask;
         const payloadBytes = this.#headers[position >> 2] as number;
         const kind = this.#checkHeader(position, payloadBytes);
         if (kind !== KIND_MARKER) {
           handler(kind, position + RECORD_HEADER_BYTES, payloadBytes);
           count++;
+          bytes += payloadBytes;
           unreleasedCount++;
         }
         this.#tail = (this.#tail + RECORD_HEADER_BYTES + ((payloadBytes + 7) & ~7)) | 0;
