@@ -1,11 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BenchContext } from "../harness/bench.js";
-import type { Figure } from "../harness/figure.js";
 import { type LoadSummary, loadLine } from "../load/run-load.js";
 import type { LoopCall } from "./hadoop-load.js";
 import { LoadClient } from "./load-client.js";
 import { openPipelines } from "./open-pipelines.js";
-import { figuresOf, type Round } from "./ratios.js";
+import type { Comparison, Round } from "./ratios.js";
 import { type HadoopServer, processCpuSeconds } from "./servers.js";
 
 const REGISTERING_CALLERS = 16;
@@ -39,16 +38,16 @@ export async function measureCalls(
   servers: readonly HadoopServer[],
   context: BenchContext,
   sizes: CallSizes,
-): Promise<Figure[]> {
+): Promise<Comparison[]> {
   const loads: LoadClient[] = [];
   try {
     for (const server of servers) loads.push(await prepared(server, context, sizes));
-    const figures: Figure[] = [];
+    const comparisons: Comparison[] = [];
     for (const measurement of MEASUREMENTS) {
       if (context.only !== undefined && !measurement.name.includes(context.only)) continue;
-      figures.push(...(await measured(measurement, servers, loads, context, sizes)));
+      comparisons.push(await measured(measurement, servers, loads, context, sizes));
     }
-    return figures;
+    return comparisons;
   } finally {
     for (const load of loads) load.end();
   }
@@ -78,7 +77,7 @@ async function measured(
   loads: readonly LoadClient[],
   { print }: BenchContext,
   { seconds, rounds, warmUpShare }: CallSizes,
-): Promise<Figure[]> {
+): Promise<Comparison> {
   const { name, call, callers } = measurement;
   for (const [i, { warmUpSeconds }] of servers.entries())
     await loads[i]?.run({ call, callers, seconds: warmUpSeconds * warmUpShare });
@@ -95,7 +94,8 @@ async function measured(
       await pause(200);
     }
   }
-  return figuresOf(`hadoop.${name}`, "calls", results, measurement.ratio);
+  const [ours = [], theirs] = results;
+  return { name: `hadoop.${name}`, unit: "calls", ours, theirs, ratio: measurement.ratio };
 }
 
 function roundLine(summary: LoadSummary, cpuSeconds: number): string {

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { assert } from "../../engine/core/assert.js";
 import type { BenchContext } from "../harness/bench.js";
-import type { Figure } from "../harness/figure.js";
 import { REPLICAS, type ReportShape } from "./hadoop-load.js";
 import { LoadClient } from "./load-client.js";
-import { figuresOf, type Round } from "./ratios.js";
+import type { Comparison, Round } from "./ratios.js";
 import { type HadoopServer, processCpuSeconds } from "./servers.js";
 
 const REGISTERING_CALLERS = 16;
@@ -23,13 +22,13 @@ export async function measureReports(
   servers: readonly HadoopServer[],
   { print }: BenchContext,
   shape: ReportShape,
-): Promise<Figure[]> {
+): Promise<Comparison[]> {
   const loads: LoadClient[] = [];
   const first: Round[][] = servers.map(() => []);
   const repeated: Round[][] = servers.map(() => []);
   const groups = Array.from({ length: shape.groups }, (_, group) => group);
   try {
-    for (const server of servers) loads.push(await prepared(server, shape));
+    for (const server of servers) loads.push(await preparedForReports(server, shape));
     const round = async (name: string, i: number, some: readonly number[]): Promise<Round> => {
       const server = servers[i] as HadoopServer;
       const { line, result } = await reported(server, loads[i] as LoadClient, some, shape);
@@ -49,10 +48,12 @@ export async function measureReports(
   } finally {
     for (const load of loads) load.end();
   }
-  return [
-    ...figuresOf("hadoop.report.first", "replicas", first, 20),
-    ...figuresOf("hadoop.report.repeated", "replicas", repeated, 25),
-  ];
+  return [comparison("hadoop.report.first", first, 20), comparison("hadoop.report.repeated", repeated, 25)];
+}
+
+function comparison(name: string, rounds: readonly Round[][], ratio: number): Comparison {
+  const [ours = [], theirs] = rounds;
+  return { name, unit: "replicas", ours, theirs, ratio };
 }
 
 export function containerCountOf({ groups, nodesPerGroup, containersPerNode }: ReportShape): number {
@@ -60,7 +61,7 @@ export function containerCountOf({ groups, nodesPerGroup, containersPerNode }: R
 }
 
 /** Its datanodes have registered, and their empty first reports are through. */
-async function prepared(server: HadoopServer, shape: ReportShape): Promise<LoadClient> {
+export async function preparedForReports(server: HadoopServer, shape: ReportShape): Promise<LoadClient> {
   const nodeCount = shape.groups * shape.nodesPerGroup;
   const load = new LoadClient({ ports: server.ports, nodeCount, shape });
   try {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { JavaProcess } from "../../scripts/interop/java-process.js";
 import { createReferenceService } from "../../scripts/interop/reference-scm.js";
 import { type Keys, writeSite } from "../../scripts/interop/site.js";
@@ -9,6 +10,7 @@ import { FleetPlan } from "../fleet/plan.js";
 import { populate } from "../harness/population.js";
 import { readMetrics } from "../harness/prom.js";
 import { ScmUnderTest } from "../harness/scm-under-test.js";
+import type { WatchOrder, WatchReply } from "../load/watched-scm.js";
 import { type LoadPorts, REPLICAS } from "./hadoop-load.js";
 
 /** What simulated datanodes ask for: nobody is dead who is silent, and pipelines come soon. */
@@ -26,6 +28,7 @@ const REFERENCE_KEYS: Keys = {
   ...KEYS,
   "hdds.scm.safemode.enabled": "false",
 };
+const WATCHED = fileURLToPath(new URL("../load/watched-scm-process.js", import.meta.url));
 const NAME = "reference";
 const FILL = "org.apache.hadoop.ozone.freon.Vapor";
 const MIB = 1024 * 1024;
@@ -48,13 +51,30 @@ export interface HadoopServer {
   stop(): Promise<void>;
 }
 
+export interface WatchedServer extends HadoopServer {
+  ask(order: WatchOrder): Promise<WatchReply>;
+}
+
 export interface ServerOptions {
   readonly directory: string;
   /** Closed containers that it has from the beginning: 1 … this. */
   readonly containerCount: number;
+  print(line: string): void;
 }
 
-export async function startStrata({ directory, containerCount }: ServerOptions): Promise<HadoopServer> {
+export function startStrata(options: ServerOptions): Promise<HadoopServer> {
+  return strataOf(options);
+}
+
+/** Its main thread measures its own turns. */
+export async function startWatchedStrata(options: ServerOptions): Promise<WatchedServer> {
+  return await strataOf(options, WATCHED);
+}
+
+async function strataOf(
+  { directory, containerCount, print }: ServerOptions,
+  entry?: string,
+): Promise<HadoopServer & WatchedServer> {
   const ports = { client: await freePort(), block: await freePort(), datanode: await freePort() };
   const own: Keys = {
     ...KEYS,
@@ -64,9 +84,10 @@ export async function startStrata({ directory, containerCount }: ServerOptions):
     "ozone.scm.datanode.address": `127.0.0.1:${ports.datanode}`,
   };
   const settings = Object.entries(own).map(([key, value]) => `${key}=${value}`);
-  const scm = await ScmUnderTest.start({ directory, settings });
+  const scm = await ScmUnderTest.start({ directory, settings, ...(entry === undefined ? {} : { entry }) });
   const metrics = () => scm.metrics();
-  if (containerCount > 0) await importContainers(scm, containerCount);
+  print(`strata: started in ${(scm.startedMs / 1000).toFixed(1)} s`);
+  if (containerCount > 0) await importContainers(scm, containerCount, print);
   return {
     name: "strata",
     ports,
@@ -75,17 +96,22 @@ export async function startStrata({ directory, containerCount }: ServerOptions):
     metrics,
     processedReports: () => sumOf(metrics, "strata_container_num_container_reports_processed_"),
     stop: () => scm.stop(),
+    ask: async (order) => (await scm.ask({ order })) as WatchReply,
   };
 }
 
 /** Their pipelines are of datanodes that are not there: closed containers need none. */
-async function importContainers(scm: ScmUnderTest, containerCount: number): Promise<void> {
+async function importContainers(
+  scm: ScmUnderTest,
+  containerCount: number,
+  print: (line: string) => void,
+): Promise<void> {
   const plan = new FleetPlan({ nodeCount: REPLICAS, containersPerNode: containerCount, seed: 1 });
-  await populate(scm.endpoint, plan, () => undefined);
+  await populate(scm.endpoint, plan, (line) => print(`strata: ${line}`));
 }
 
 export async function startReference(
-  { directory, containerCount }: ServerOptions,
+  { directory, containerCount, print }: ServerOptions,
   classpath: string,
 ): Promise<HadoopServer> {
   const service = await createReferenceService(directory, classpath, [NAME], REFERENCE_KEYS, FULL_SPEED);
@@ -94,12 +120,16 @@ export async function startReference(
   const home = join(directory, `scm-${NAME}`);
   // Counters of its /prom that are a second old at most.
   writeFileSync(join(home, "hadoop-metrics2.properties"), "*.period=1\n");
+  const startMs = performance.now();
+  const seconds = (): string => ((performance.now() - startMs) / 1000).toFixed(1);
   try {
     await service.start();
+    print(`${NAME}: started in ${seconds()} s`);
     if (containerCount > 0) {
       await server.stop();
       await writeContainers(directory, join(home, "db"), classpath, containerCount);
       await server.start();
+      print(`${NAME}: started again with ${containerCount} containers after ${seconds()} s`);
     }
   } catch (error) {
     await service.end();

@@ -76,11 +76,19 @@ export class ScmUnderTest {
 
   /** What another program than the binary answers to a message. */
   async ask(message: object): Promise<unknown> {
-    const ended = once(this.#child, "exit").then(() => Promise.reject(new Error("the SCM ended")));
-    this.#child.send(message);
-    const [answer] = await Promise.race([once(this.#child, "message"), ended]);
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const ended = once(this.#child, "exit", { signal }).then(() =>
+      Promise.reject(new Error("the SCM ended")),
+    );
     ended.catch(() => undefined);
-    return answer;
+    this.#child.send(message);
+    try {
+      const [answer] = await Promise.race([once(this.#child, "message", { signal }), ended]);
+      return answer;
+    } finally {
+      waiting.abort();
+    }
   }
 
   get pid(): number {

@@ -38,19 +38,42 @@ function statusBytes(pid: number, name: string): number {
   return match === null ? 0 : Number(match[1]) * 1024;
 }
 
-/** How long this process's main thread has waited for a core while it had work, in µs: what its turns took
- * longer because others ran (Linux: second field of schedstat). Exact, unlike its CPU time, which grows with
- * the kernel's ticks. */
-export class CoreWait {
+/** This process's main thread as the kernel accounts for it (Linux: schedstat), in µs. */
+class MainTimes {
   readonly #file = openSync(`/proc/self/task/${process.pid}/schedstat`, "r");
   readonly #bytes = Buffer.alloc(128);
 
-  us(): number {
+  us(field: number): number {
     const length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, 0);
-    return Number(this.#bytes.toString("latin1", 0, length).split(" ")[1]) / 1000;
+    return Number(this.#bytes.toString("latin1", 0, length).split(" ")[field]) / 1000;
   }
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+/** How long this process's main thread has waited for a core while it had work, in µs: what its turns took
+ * longer because others ran. */
+export class CoreWait {
+  readonly #times = new MainTimes();
+
+  us(): number {
+    return this.#times.us(1);
+  }
+
+  close(): void {
+    this.#times.close();
+  }
+}
+
+/** CPU time of this process's main thread, asked by itself, in µs. The kernel's file by itself grows with its
+ * ticks only; asking for the process's times (getrusage) brings the asking thread's up to date. */
+export class MainCpu {
+  readonly #times = new MainTimes();
+
+  us(): number {
+    process.cpuUsage();
+    return this.#times.us(0);
   }
 }

@@ -3,22 +3,32 @@ import { join } from "node:path";
 import { findRelease } from "../../scripts/interop/release.js";
 import { type CallSizes, measureCalls } from "../hadoop/calls.js";
 import type { ReportShape } from "../hadoop/hadoop-load.js";
+import { measurePauses } from "../hadoop/pauses.js";
+import { type Comparison, figuresOf, ratioTable } from "../hadoop/ratios.js";
 import { containerCountOf, measureReports } from "../hadoop/reports.js";
-import { type HadoopServer, startReference, startStrata } from "../hadoop/servers.js";
+import { type HadoopServer, startReference, startStrata, startWatchedStrata } from "../hadoop/servers.js";
 import type { Bench, BenchContext } from "../harness/bench.js";
 import type { Figure } from "../harness/figure.js";
+import { decodingFigures } from "./hadoop-report.js";
 
 const SIZES: HadoopSizes = {
   calls: { nodeCount: 300, seconds: 4, rounds: 3, warmUpShare: 1 },
   reports: { groups: 4, nodesPerGroup: 50, containersPerNode: 3400 },
+  pauses: { groups: 4, nodesPerGroup: 6, containersPerNode: 13_334 },
+  decodingRuns: 3,
 };
 
-/** The part that is about reports, for `--only`. */
+/** Parts beside the calls, for `--only`. */
 const REPORTS = "reports";
+const PAUSES = "pauses";
+const DECODING = "decoding";
 
 export interface HadoopSizes {
   readonly calls: CallSizes;
   readonly reports: ReportShape;
+  /** Of 40,000 replicas a report. */
+  readonly pauses: ReportShape;
+  readonly decodingRuns: number;
 }
 
 /** What Ozone's own programs ask of an SCM, over Hadoop RPC, on Strata and on the released SCM. */
@@ -29,24 +39,42 @@ export const hadoop: Bench = {
 };
 
 export async function runHadoop(context: BenchContext, sizes: HadoopSizes): Promise<readonly Figure[]> {
+  const { print, only } = context;
   const classpath = referenceClasspath(context);
   mkdirSync(context.directory, { recursive: true });
-  const figures: Figure[] = [];
-  if (!REPORTS.includes(context.only ?? "calls"))
-    figures.push(
+  const isWanted = (part: string): boolean => only === undefined || part.includes(only);
+  const comparisons: Comparison[] = [];
+  if (only === undefined || ![REPORTS, PAUSES, DECODING].some(isWanted))
+    comparisons.push(
       ...(await withServers(context, { part: "calls", classpath, containerCount: 0 }, (servers) =>
         measureCalls(servers, context, sizes.calls),
       )),
     );
-  if (REPORTS.includes(context.only ?? REPORTS))
-    figures.push(
+  if (isWanted(REPORTS))
+    comparisons.push(
       ...(await withServers(
         context,
-        { part: "reports", classpath, containerCount: containerCountOf(sizes.reports) },
+        { part: REPORTS, classpath, containerCount: containerCountOf(sizes.reports) },
         (servers) => measureReports(servers, context, sizes.reports),
       )),
     );
+  const figures = comparisons.flatMap(figuresOf);
+  if (isWanted(PAUSES)) figures.push(...(await pauses(context, sizes.pauses)));
+  if (isWanted(DECODING)) figures.push(...decodingFigures(sizes.decodingRuns, print));
+  for (const line of ratioTable(comparisons)) print(line);
   return figures;
+}
+
+/** Of Strata alone. */
+async function pauses(context: BenchContext, shape: ReportShape): Promise<Figure[]> {
+  const { directory, print } = context;
+  const containerCount = containerCountOf(shape);
+  const server = await startWatchedStrata({ directory: join(directory, PAUSES), containerCount, print });
+  try {
+    return await measurePauses(server, context, shape);
+  } finally {
+    await server.stop();
+  }
 }
 
 /** Undefined when Strata runs alone. */
@@ -66,13 +94,17 @@ interface Part {
 
 /** Servers of their own for each part: what one leaves behind is no burden for the next. */
 async function withServers(
-  { directory }: BenchContext,
+  { directory, print }: BenchContext,
   { part, classpath, containerCount }: Part,
-  measure: (servers: readonly HadoopServer[]) => Promise<Figure[]>,
-): Promise<Figure[]> {
+  measure: (servers: readonly HadoopServer[]) => Promise<Comparison[]>,
+): Promise<Comparison[]> {
   const servers: HadoopServer[] = [];
   try {
-    const options = (name: string) => ({ directory: join(directory, `${part}-${name}`), containerCount });
+    const options = (name: string) => ({
+      directory: join(directory, `${part}-${name}`),
+      containerCount,
+      print,
+    });
     servers.push(await startStrata(options("strata")));
     if (classpath !== undefined) servers.push(await startReference(options("reference"), classpath));
     return await measure(servers);

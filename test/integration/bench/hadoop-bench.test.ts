@@ -23,18 +23,21 @@ test("the hadoop bench answers its figures, and says when the reference is not t
   const figures = await runHadoop(context, {
     calls: { nodeCount: 3, seconds: 0.2, rounds: 1, warmUpShare: 0.01 },
     reports: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
+    pauses: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
+    decodingRuns: 1,
   });
   assert.match(lines.join("\n"), /^the reference: skipped \(no /m);
   assert.match(lines.join("\n"), /^strata: 3 datanodes \(0 refused\)/m);
   assert.deepEqual(
     figures.map(({ name }) => name),
-    [...CALLS, "report.first", "report.repeated"].flatMap((name) => [
-      `hadoop.${name}.rate`,
-      `hadoop.${name}.work`,
-    ]),
+    [
+      ...[...CALLS, "report.first", "report.repeated"].flatMap((name) => [`${name}.rate`, `${name}.work`]),
+      ...["report.pause.first", "report.pause.repeated", "report.ascending", "report.shuffled"],
+    ].map((name) => `hadoop.${name}`),
   );
   for (const line of lines.filter((text) => text.includes("callers, round"))) assert.match(line, /failed 0,/);
   assert.match(lines.join("\n"), /nothing new, round 3, strata: 900 replicas of 6 datanodes/);
+  assert.match(lines.join("\n"), /^pauses, nothing new, round 3, 6 reports of 150 replicas/m);
   for (const { name, value } of figures.filter((figure) => figure.name.endsWith("rate")))
     assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
 });
