@@ -149,6 +149,8 @@ describe("a container", () => {
     await lives.rest();
     lives.datanodes[0]?.wishClose(id);
     await lives.reaches("CLOSING");
+    // It would ask the next leader, too, which would know of it then.
+    lives.datanodes[0]?.forgetWishes();
     const former = stage.leader;
     former.crash("machine");
     await stage.untilOther(former);
