@@ -163,6 +163,8 @@ export class ChaosLoad {
   }
 
   close(): void {
+    // After a failure they are at work still, and would try again for ever.
+    for (const client of this.#working) client.stop().catch(() => {});
     for (const client of [...this.#working, this.#checker]) client.close();
     this.#datanodes.stop();
   }

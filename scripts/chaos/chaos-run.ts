@@ -2,7 +2,7 @@ import { SeededRandom } from "../../engine/core/random.js";
 import type { ChaosGroup } from "./chaos-group.js";
 import type { Fault } from "./fault.js";
 import { FAULTS } from "./faults.js";
-import { type Seen, Site } from "./site.js";
+import { RECOVERY_MS_MAX, type Seen, Site } from "./site.js";
 import { Summary } from "./summary.js";
 
 export interface ChaosOptions {
@@ -16,6 +16,8 @@ export interface ChaosOptions {
   readonly only: string | undefined;
   /** Names of faults: of the first round, of the second one …; left out: they are drawn. */
   readonly inOrder?: readonly string[];
+  /** How long a group may take to serve again; left out: what is promised. */
+  readonly recoveryMsMax?: number;
   /** One line a round. */
   readonly print: (line: string) => void;
 }
@@ -95,9 +97,9 @@ class ChaosRun {
 
   /** Undefined, and the round has failed, when no group can be started. */
   async #open(round: number, seed: number): Promise<Site | undefined> {
-    const { print, clients } = this.#options;
+    const { print, clients, recoveryMsMax = RECOVERY_MS_MAX } = this.#options;
     try {
-      return await Site.open({ seed, clients });
+      return await Site.open({ seed, clients, recoveryMsMax });
     } catch (error) {
       const text = error instanceof Error ? `${error.message}: ${error.cause}` : String(error);
       print(`round ${round} FAILED: ${text}`);

@@ -8,7 +8,7 @@ import { operate } from "./operator.js";
 
 const ELECTION_TIMEOUT_MS = 1_000;
 /** Until a mutation that is begun after a fault, or after its end, is acknowledged (verification.md §4). */
-const RECOVERY_MS_MAX = 3 * ELECTION_TIMEOUT_MS;
+export const RECOVERY_MS_MAX = 3 * ELECTION_TIMEOUT_MS;
 /** Before the fault and after it. */
 const CALM_MS = 700;
 /** For an operator to notice that the round is over. */
@@ -26,18 +26,26 @@ export interface Seen {
   readonly isVerified: boolean;
 }
 
+export interface SiteOptions {
+  readonly seed: number;
+  readonly clients: number;
+  /** In place of the promise; a machine that is busy with other things cannot keep it. */
+  readonly recoveryMsMax: number;
+}
+
 /** A group and its load, for one round after the other. */
 export class Site {
   readonly group: ChaosGroup;
   readonly #load: ChaosLoad;
+  readonly #recoveryMsMax: number;
   /** At work in the present round. */
   #operator: { readonly scene: Scene; readonly settled: Promise<void> } | undefined;
 
-  static async open({ seed, clients }: { seed: number; clients: number }): Promise<Site> {
+  static async open({ seed, clients, recoveryMsMax }: SiteOptions): Promise<Site> {
     const group = await ChaosGroup.start();
     const endpoints = group.group.endpoints;
     const load = new ChaosLoad({ endpoints, seed, clients, memberCount: () => group.active.size });
-    const site = new Site(group, load);
+    const site = new Site(group, load, recoveryMsMax);
     try {
       await load.prepare();
       return site;
@@ -47,9 +55,10 @@ export class Site {
     }
   }
 
-  private constructor(group: ChaosGroup, load: ChaosLoad) {
+  private constructor(group: ChaosGroup, load: ChaosLoad, recoveryMsMax: number) {
     this.group = group;
     this.#load = load;
+    this.#recoveryMsMax = recoveryMsMax;
   }
 
   scene(random: SeededRandom): Scene {
@@ -78,7 +87,7 @@ export class Site {
     await sleep(CALM_MS);
     const gapMs = acknowledgements.longestGapMs();
     // A change of membership may cost an election of its own.
-    const gapMsMax = RECOVERY_MS_MAX * (hasOperator ? 2 : 1);
+    const gapMsMax = this.#recoveryMsMax * (hasOperator ? 2 : 1);
     if (fault.isSurvivable && gapMs > gapMsMax) {
       throw new Error(`nothing was acknowledged for ${gapMs.toFixed(0)} ms`);
     }
@@ -113,10 +122,10 @@ export class Site {
   }
 
   async #recovered(sinceMs: number): Promise<number> {
-    const ms = await this.#load.acknowledgements.nextAfter(sinceMs, RECOVERY_MS_MAX);
+    const ms = await this.#load.acknowledgements.nextAfter(sinceMs, this.#recoveryMsMax);
     this.#load.throwProblem();
     if (ms === undefined)
-      throw new Error(`nothing is acknowledged ${RECOVERY_MS_MAX} ms after all is well again`);
+      throw new Error(`nothing is acknowledged ${this.#recoveryMsMax} ms after all is well again`);
     return ms;
   }
 }
