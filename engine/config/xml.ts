@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { createRequire } from "node:module";
 import { MIB } from "./fields.js";
 
 /** An element of a configuration file. */
@@ -14,6 +14,7 @@ export interface XmlElement {
 }
 
 const FILE_BYTES_MAX = 4 * MIB;
+const require = createRequire(import.meta.url);
 const ATTRIBUTES = ":@";
 const ATTRIBUTE_PREFIX = "@_";
 
@@ -41,6 +42,8 @@ export function parseXml(xml: string): readonly XmlElement[] | string {
       forbidden[0] === "&" ? "an & that starts no known entity" : `${forbidden[0]}, which is not supported`;
     return `line ${lineAt(xml, forbidden.index)}: has ${what}`;
   }
+  // Loaded with the first file: most commands read none.
+  const { XMLParser, XMLValidator } = require("fast-xml-parser") as typeof import("fast-xml-parser");
   const valid = XMLValidator.validate(xml);
   if (valid !== true) return describeInvalid(xml, valid.err);
   const options = {
