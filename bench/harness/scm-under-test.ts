@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { assert } from "../../engine/core/assert.js";
 import { endWithUs } from "../../test/support/process/end-with-us.js";
+import { runCommand } from "../../test/support/process/strata-process.js";
 import { GcPauses, gcTraceOptions } from "./gc-pauses.js";
 import { readMetrics } from "./prom.js";
 import { residentBytes, residentPeakBytes } from "./thread-cpu.js";
@@ -62,7 +63,8 @@ export class ScmUnderTest {
     ].flatMap((setting) => ["-D", setting]);
     if (!existsSync(directory)) {
       const init = ["scm", "--init", "--local-id-floor", "0", "--term-floor", "0", ...words];
-      execFileSync(process.execPath, [MAIN, ...init], { stdio: ["ignore", "ignore", "inherit"] });
+      const { code, text } = await runCommand(init);
+      assert(code === 0, `--init ended with ${code}: ${text}`);
     }
     const beganMs = performance.now();
     const child = spawn(process.execPath, [...nodeOptions, entry, "scm", ...words], {

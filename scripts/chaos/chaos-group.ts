@@ -6,7 +6,7 @@ import { FaultyNetwork } from "../../test/support/chaos/faulty-network.js";
 import { type ProcessShims, ShimLibraries } from "../../test/support/chaos/process-shims.js";
 import { SmallDisk } from "../../test/support/disk-faults/small-disk.js";
 import { ScmGroup, type ScmMember } from "../../test/support/process/scm-group.js";
-import { runStrata } from "../../test/support/process/strata-process.js";
+import { runCommand } from "../../test/support/process/strata-process.js";
 import { soon } from "../../test/support/wait.js";
 import { MemberLink } from "./member-link.js";
 
@@ -204,7 +204,7 @@ export class ChaosGroup {
   async verify(): Promise<void> {
     for (const member of this.members) await this.stop(member);
     for (const { name, directory } of this.members) {
-      const { code, text } = await runStrata(["verify", directory]);
+      const { code, text } = await runCommand(["verify", directory]);
       if (code !== 0) throw new Error(`verify of ${name} ended with ${code}: ${text}`);
     }
     await Promise.all(this.members.map((member) => member.start()));

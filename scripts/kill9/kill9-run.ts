@@ -21,7 +21,6 @@ export interface Kill9Result {
   readonly directory: string;
 }
 
-const FLUSH_LIMIT_MS = 5_000;
 const LOAD_MS_MAX = 600;
 
 /** Kills an SCM again and again, and compares what is left with what it had answered. Ends at the first round
@@ -133,7 +132,7 @@ class Kill9Run {
   async #awaitFlush(): Promise<void> {
     const bytes = stateLogBytes(this.#home.metadataDir);
     const hasGrown = (): boolean => stateLogBytes(this.#home.metadataDir) !== bytes;
-    await waitFor("the state is written", hasGrown, FLUSH_LIMIT_MS);
+    await waitFor("the state is written", hasGrown);
   }
 
   async #verify(): Promise<void> {

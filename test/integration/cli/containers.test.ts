@@ -6,7 +6,7 @@ import { createAdminClient, type ReportRow } from "../../../protocol/client/inde
 import { uuidOf } from "../../support/cluster/builders.js";
 import { ObedientDatanode } from "../../support/process/obedient-datanode.js";
 import { ScmHome } from "../../support/process/scm-home.js";
-import { runStrata, type StrataProcess } from "../../support/process/strata-process.js";
+import { runCommand, type StrataProcess } from "../../support/process/strata-process.js";
 import { soon, waitFor } from "../../support/wait.js";
 
 /** What an operator does to containers, with the real program and datanodes on real sockets. */
@@ -74,7 +74,7 @@ after(async () => {
 });
 
 function admin(...words: string[]) {
-  return runStrata(["admin", ...words, "--scm", home.endpoint.replace("ws://", "")]);
+  return runCommand(["admin", ...words, "--scm", home.endpoint.replace("ws://", "")]);
 }
 
 function container(...words: string[]) {
@@ -112,7 +112,7 @@ test("list, report and the containers of a datanode", async () => {
 });
 
 test("an open container is closed by its datanodes, once", async () => {
-  assert.deepEqual(await container("close", "1"), { code: 0, signal: null, text: "" });
+  assert.deepEqual(await container("close", "1"), { code: 0, text: "" });
   await reaches(1, "CLOSED");
   const again = await container("close", "1");
   assert.deepEqual([again.code, again.text], [0, "Container 1 is closed already.\n"]);

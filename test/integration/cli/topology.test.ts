@@ -11,7 +11,7 @@ import {
 } from "../../../protocol/client/index.js";
 import { uuidOf } from "../../support/cluster/builders.js";
 import { ScmHome } from "../../support/process/scm-home.js";
-import { runStrata, type StrataProcess } from "../../support/process/strata-process.js";
+import { runCommand, runStrata, type StrataProcess } from "../../support/process/strata-process.js";
 import { soon, waitFor } from "../../support/wait.js";
 
 /** Racks with the real program: node groups, a script, and datanodes on real sockets. */
@@ -89,7 +89,7 @@ test("datanodes are told their racks; one on a path of another depth is refused 
 
 test("printTopology shows the racks", async () => {
   const scmOption = ["--scm", home.endpoint.replace("ws://", "")];
-  const { code, text } = await runStrata(["admin", "printTopology", "--order", ...scmOption]);
+  const { code, text } = await runCommand(["admin", "printTopology", "--order", ...scmOption]);
   assert.equal(code, 0, text);
   assert.deepEqual(text.trimEnd().split("\n"), [
     "State = HEALTHY",

@@ -8,7 +8,7 @@ import { waitFor } from "../../support/wait.js";
 const BREAKABLE = fileURLToPath(new URL("../../support/process/breakable-scm.js", import.meta.url));
 const SEED = 11;
 /** Of the end of a process, which waits for nothing but its other threads. */
-const END_LIMIT_MS = 3_000;
+const END_LIMIT_MS = 15_000;
 
 for (const role of ["log", "state"]) {
   test(`a dead ${role} thread ends the SCM, the next start has all of it (seed ${SEED})`, async () => {

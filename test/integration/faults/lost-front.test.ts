@@ -76,7 +76,7 @@ test("with Kerberos wanted Hadoop RPC is not served at all", async () => {
     ...ANY_PORTS,
   ]);
   try {
-    const { code, text } = await home.run("scm");
+    const { code, text } = await home.startRefused();
     assert.equal(code, 78, text);
     assert.match(text, /HADOOP_SECURITY/);
     assert.match(text, /ozone\.security\.enabled/);
@@ -95,7 +95,7 @@ test("a port that is taken ends the start with a coded error", async () => {
     `ozone.scm.block.client.address=127.0.0.1:${port}`,
   ]);
   try {
-    const { code, text } = await home.run("scm");
+    const { code, text } = await home.startRefused();
     assert.equal(code, 69, text);
     assert.match(text, new RegExp(`:${port}.*LISTEN_FAILED`));
   } finally {

@@ -5,7 +5,7 @@ import { CHECKED_LOAD_SETTINGS, CheckedLoad } from "../../../scripts/kill9/check
 import { ScmHome } from "../../support/process/scm-home.js";
 import { waitFor } from "../../support/wait.js";
 
-const STOP_LIMIT_MS = 5_000;
+const STOP_LIMIT_MS = 15_000;
 
 test("a directory in use is refused with 74, same ports or not, and its user is not disturbed", async () => {
   const home = await ScmHome.create();
@@ -13,7 +13,7 @@ test("a directory in use is refused with 74, same ports or not, and its user is 
   try {
     const scm = await home.start();
     const { term } = await client.scmInfo();
-    const second = await home.run("scm");
+    const second = await home.startRefused();
     assert.equal(second.code, 74, second.text);
     assert.match(second.text, /is in use by another process \(STORAGE_LOCKED\)/);
     assert.equal((await home.verify()).code, 74);
@@ -40,7 +40,7 @@ test("a port in use ends the start with 69 and names the address", async () => {
       [other, home.wsPort],
       [third, home.httpPort],
     ] as const) {
-      const { code, text } = await blocked.run("scm");
+      const { code, text } = await blocked.startRefused();
       assert.equal(code, 69, text);
       assert.match(text, new RegExp(`cannot listen on 127.0.0.1:${port}: .* \\(LISTEN_FAILED\\)`));
     }
@@ -54,7 +54,7 @@ test("a port in use ends the start with 69 and names the address", async () => {
 test("a wrong configuration ends with 78 and tells all problems", async () => {
   const home = await ScmHome.createEmpty(["strata.shard.count=99", "strata.no.such.key=1"]);
   try {
-    const { code, text } = await home.run("scm");
+    const { code, text } = await home.startRefused();
     assert.equal(code, 78, text);
     assert.match(text, /strata.shard.count/);
     assert.match(text, /strata.no.such.key/);

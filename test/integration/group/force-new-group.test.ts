@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { containerRecord } from "../../support/cluster/builders.js";
 import { ScmGroup, type ScmMember } from "../../support/process/scm-group.js";
-import { runStrata } from "../../support/process/strata-process.js";
+import { runCommand } from "../../support/process/strata-process.js";
 
 const COUNT = 50;
 const IDS = Array.from({ length: COUNT }, (_, i) => i + 1);
@@ -14,7 +14,7 @@ const SKIPPED_TERMS = 2 ** 20;
 const SKIPPED_NODE_IDS = 1000;
 
 async function verified({ directory }: ScmMember): Promise<string> {
-  const { code, text } = await runStrata(["verify", directory]);
+  const { code, text } = await runCommand(["verify", directory]);
   assert.equal(code, 0, text);
   return text;
 }

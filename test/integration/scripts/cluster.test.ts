@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ClusterEvent } from "../../../scripts/cluster/events.js";
-import { runStrata, StrataProcess } from "../../support/process/strata-process.js";
+import { runCommand, runStrata, StrataProcess } from "../../support/process/strata-process.js";
 import { waitFor } from "../../support/wait.js";
 
 const SCRIPT = fileURLToPath(new URL("../../../scripts/cluster.js", import.meta.url));
@@ -62,7 +62,7 @@ test("a newcomer gets three SCMs, may kill the leader and see the next; Ctrl-C l
     await cluster.until("a leads", (events) =>
       events.some((event) => event.event === "leader" && event.name === "a"),
     );
-    const roles = await runStrata(["admin", "scm", "roles", "--config", config]);
+    const roles = await runCommand(["admin", "scm", "roles", "--config", config]);
     assert.equal(roles.code, 0, roles.text);
     assert.equal(roles.text.match(/LEADER/g)?.length, 1, roles.text);
     assert.equal(roles.text.match(/FOLLOWER/g)?.length, 2, roles.text);

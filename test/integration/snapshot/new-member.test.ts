@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createAdminClient } from "../../../protocol/client/index.js";
 import { containerRecord } from "../../support/cluster/builders.js";
 import { ScmGroup, type ScmMember } from "../../support/process/scm-group.js";
-import { runStrata } from "../../support/process/strata-process.js";
+import { runCommand } from "../../support/process/strata-process.js";
 
 /** More than the leader keeps of its log. */
 const MUTATIONS = 1_300;
@@ -58,7 +58,7 @@ test("a new member gets what the log has dropped as a snapshot, and outlives its
     await mutation;
     await whenEqual(a, b);
     await b.kill();
-    const { code, text } = await runStrata(["verify", b.directory]);
+    const { code, text } = await runCommand(["verify", b.directory]);
     assert.equal(code, 0, text);
   } finally {
     client.close();

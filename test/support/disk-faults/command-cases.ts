@@ -14,7 +14,7 @@ import type { WholeScm } from "./whole-scm.js";
 
 /** `strata`'s exit code for a disk, or what is on it. */
 const EXIT_STORAGE = 74;
-const END_LIMIT_MS = 30_000;
+const END_LIMIT_MS = 120_000;
 
 /** What an operator sees of a damaged SCM: `strata scm` and `strata verify` end with 74, name the code and
  * say what to do. */

@@ -6,7 +6,7 @@ import { FURTHER, type Job, type Said } from "./subject-jobs.js";
 
 const SUBJECT = fileURLToPath(new URL("./subject.js", import.meta.url));
 /** A start takes some ten milliseconds; this allows for a machine that is busy with other things. */
-const JOB_LIMIT_MS = 20_000;
+const JOB_LIMIT_MS = 60_000;
 
 export interface SubjectOptions {
   readonly env?: Readonly<Record<string, string>>;

@@ -7,9 +7,9 @@ import type { WholeScm } from "./whole-scm.js";
 
 /** `strata`'s exit code for a disk, or what is on it. */
 const EXIT_STORAGE = 74;
-const STALL_MS = 3_000;
+const STALL_MS = 6_000;
 /** A read that is answered after this has waited for the stall. */
-const READ_LIMIT_MS = 2_000;
+const READ_LIMIT_MS = 4_000;
 const KIB = 1024;
 const FULL_LIMIT_MS = 60_000;
 

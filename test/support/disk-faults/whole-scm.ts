@@ -17,7 +17,7 @@ const SETTINGS = [
 ];
 const CLIENTS = 4;
 /** Of the end of a process that cannot go on. */
-const END_LIMIT_MS = 20_000;
+const END_LIMIT_MS = 60_000;
 
 /** A whole SCM with datanodes and administrators at work, whose answers are kept in a ledger; for faults
  * between starts. One for many cases, one after the other. */

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { createAdminClient, type ResponseOf } from "../../../protocol/client/index.js";
 import { soon } from "../wait.js";
 import { freePort, LOOPBACK, serving } from "./scm-home.js";
-import { type Ending, runStrata, StrataProcess, type StrataProcessOptions } from "./strata-process.js";
+import {
+  type CommandEnding,
+  runCommand,
+  StrataProcess,
+  type StrataProcessOptions,
+} from "./strata-process.js";
 
 const SERVICE = "s";
 const NAMES: readonly string[] = ["a", "b", "c"];
@@ -76,9 +81,9 @@ export class ScmMember {
     ].map((setting) => `-D${setting}`);
   }
 
-  /** Runs a command of `strata` on this member's directory to its end. */
-  run(...words: readonly string[]): Promise<Ending & { readonly text: string }> {
-    return runStrata([...words, ...this.options()]);
+  /** Runs a command of `strata` that starts no SCM on this member's directory. */
+  run(...words: readonly string[]): Promise<CommandEnding> {
+    return runCommand([...words, ...this.options()]);
   }
 
   /** Makes it the first of a new group, without starting it. */

@@ -3,7 +3,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SeededRandom } from "../../../engine/core/random.js";
-import { type Ending, runStrata, StrataProcess, type StrataProcessOptions } from "./strata-process.js";
+import {
+  type CommandEnding,
+  type Ending,
+  runCommand,
+  StrataProcess,
+  type StrataProcessOptions,
+} from "./strata-process.js";
 
 export const LOOPBACK = "127.0.0.1";
 
@@ -65,9 +71,9 @@ export class ScmHome {
     ].map((setting) => `-D${setting}`);
   }
 
-  /** Runs a command of `strata` on this directory to its end. */
-  run(...words: readonly string[]): Promise<Ending & { readonly text: string }> {
-    return runStrata([...words, ...this.options()]);
+  /** Runs a command of `strata` that starts no SCM on this directory. */
+  run(...words: readonly string[]): Promise<CommandEnding> {
+    return runCommand([...words, ...this.options()]);
   }
 
   /** Starts the SCM's process; it serves when `serving` resolves. */
@@ -85,8 +91,14 @@ export class ScmHome {
     return scm;
   }
 
-  verify(): Promise<Ending & { readonly text: string }> {
-    return runStrata(["verify", this.metadataDir]);
+  /** A start that ends by itself. */
+  async startRefused(): Promise<Ending & { readonly text: string }> {
+    const scm = this.spawn();
+    return { ...(await scm.ended), text: scm.text };
+  }
+
+  verify(): Promise<CommandEnding> {
+    return runCommand(["verify", this.metadataDir]);
   }
 
   /** Ends what still runs on it, as after a test that failed, and removes it. */

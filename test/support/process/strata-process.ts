@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { waitFor } from "../wait.js";
+import { run } from "../../../engine/cli/program.js";
+import { realParts } from "../../../engine/cli/real-parts.js";
 import { endWithUs } from "./end-with-us.js";
 
 export const STRATA = fileURLToPath(new URL("../../../engine/main.js", import.meta.url));
@@ -27,6 +29,8 @@ export interface StrataProcessOptions {
 export class StrataProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<Ending>;
+  /** "news" when it has printed something or ended. */
+  readonly #events = new EventEmitter();
   #text = "";
   #ending: Ending | undefined;
 
@@ -40,6 +44,7 @@ export class StrataProcess {
     const take = (bytes: Buffer): void => {
       this.#text += String(bytes);
       if (options.logFile !== undefined) appendFileSync(options.logFile, bytes);
+      this.#events.emit("news");
     };
     this.child.stdout?.on("data", take);
     this.child.stderr?.on("data", take);
@@ -47,6 +52,7 @@ export class StrataProcess {
       this.child.once("error", reject);
       this.child.once("close", (code, signal) => {
         this.#ending = { code, signal };
+        this.#events.emit("news");
         resolve(this.#ending);
       });
     });
@@ -71,11 +77,17 @@ export class StrataProcess {
 
   /** Waits until it has printed what `pattern` matches, and answers with the match. Throws when it ends
    * before, or after `limitMs`. */
-  async said(pattern: RegExp, limitMs = 30_000): Promise<RegExpExecArray> {
-    await waitFor(`it prints ${pattern}`, () => pattern.test(this.#text) || !this.isAlive, limitMs);
-    const match = pattern.exec(this.#text);
-    if (match !== null) return match;
-    throw new Error(`ended (${JSON.stringify(this.#ending)}) without printing ${pattern}:\n${this.#text}`);
+  async said(pattern: RegExp, limitMs = 120_000): Promise<RegExpExecArray> {
+    const signal = AbortSignal.timeout(limitMs);
+    for (;;) {
+      const match = pattern.exec(this.#text);
+      if (match !== null) return match;
+      if (!this.isAlive || signal.aborted) {
+        const state = this.isAlive ? `lives ${limitMs} ms` : `ended (${JSON.stringify(this.#ending)})`;
+        throw new Error(`${state} without printing ${pattern}:\n${this.#text}`);
+      }
+      await once(this.#events, "news", { signal }).catch(() => undefined);
+    }
   }
 
   /** Ends it where it stands. */
@@ -87,12 +99,38 @@ export class StrataProcess {
 
 const PIPES = ["ignore", "pipe", "pipe"] as const;
 
-/** Runs a command to its end. */
+/** What a command left behind. */
+export interface CommandEnding {
+  readonly code: number;
+  /** All that it printed on both streams. */
+  readonly text: string;
+}
+
+/** Runs a command of `strata` that starts no SCM, in this process: most take less than a start of Node.js. */
+export async function runCommand(words: readonly string[]): Promise<CommandEnding> {
+  const lines: string[] = [];
+  const code = await run(
+    words,
+    {
+      out: (line) => lines.push(line),
+      err: (line) => lines.push(line),
+      drained: async () => {},
+      progress: () => {},
+      inputLines: async function* () {},
+      // Nothing of the environment: it could hold a configuration.
+      env: {},
+    },
+    realParts,
+  );
+  return { code, text: lines.map((line) => `${line}\n`).join("") };
+}
+
+/** Runs a program, `strata` by default, to the end of its process. */
 export async function runStrata(
   words: readonly string[],
   options: StrataProcessOptions = {},
 ): Promise<Ending & { readonly text: string }> {
-  const run = new StrataProcess(words, options);
-  const ending = await run.ended;
-  return { ...ending, text: run.text };
+  const program = new StrataProcess(words, options);
+  const ending = await program.ended;
+  return { ...ending, text: program.text };
 }
