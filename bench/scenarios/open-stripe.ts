@@ -6,7 +6,6 @@ import { ScmUnderTest } from "../harness/scm-under-test.js";
 import { leaveFilledScm } from "../load/filled-scm.js";
 import { loadLine, runLoad } from "../load/run-load.js";
 
-const SHARDS = 5;
 const NODES = 100;
 /** Three pipelines on each of 5,000 datanodes, each with one open container. */
 const OPEN_CONTAINERS = 15_000;
@@ -15,12 +14,13 @@ const RUNS = 3;
 
 /** The tests make them small. */
 export interface OpenStripeSizes {
+  readonly shards: number;
   readonly seconds: number;
   readonly rowsPerReport: number;
 }
 
 /** Many rows a report, so that the shards have as much to do as can be, beside the sockets. */
-const SIZES: OpenStripeSizes = { seconds: 4, rowsPerReport: 64 };
+const SIZES: OpenStripeSizes = { shards: 5, seconds: 4, rowsPerReport: 64 };
 
 /** Ids ascend, so the open containers are often neighbours: then one of the shards has all their reports. */
 export const openStripe: Bench = {
@@ -31,14 +31,14 @@ export const openStripe: Bench = {
 
 export async function runOpenStripe(
   { print, directory }: BenchContext,
-  { seconds, rowsPerReport }: OpenStripeSizes,
+  { shards, seconds, rowsPerReport }: OpenStripeSizes,
 ): Promise<readonly Figure[]> {
-  const spread = Array.from({ length: SHARDS }, (_, i) => openIn(i, OPEN_CONTAINERS / SHARDS));
-  const together = [openIn(SHARDS, OPEN_CONTAINERS)];
-  const containersPerNode = Math.ceil(((SHARDS + 1) * STRIPE_ROWS * 3) / NODES);
+  const spread = Array.from({ length: shards }, (_, i) => openIn(i, OPEN_CONTAINERS / shards));
+  const together = [openIn(shards, OPEN_CONTAINERS)];
+  const containersPerNode = Math.ceil(((shards + 1) * STRIPE_ROWS * 3) / NODES);
   const plan = { nodeCount: NODES, containersPerNode, seed: 1, openIds: [...spread, ...together] };
   await leaveFilledScm({ directory, plan });
-  const scm = await ScmUnderTest.start({ directory, settings: [`strata.shard.count=${SHARDS}`] });
+  const scm = await ScmUnderTest.start({ directory, settings: [`strata.shard.count=${shards}`] });
   try {
     const rate = async (name: string, ids: readonly IdRange[]): Promise<number> => {
       const { endpoint } = scm;

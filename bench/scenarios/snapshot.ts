@@ -11,6 +11,7 @@ import { type LoadSummary, loadLine, RunningLoad } from "../load/run-load.js";
 const CONTAINERS = 1_000_000;
 const NODES = 100;
 const CLIENTS = 16;
+/** Before the member starts, and after it is filled. */
 const BASE_SECONDS = 8;
 const WARM_UP_SECONDS = 3;
 /** Between the member's last step and what counts as afterwards. */
@@ -23,8 +24,14 @@ const LOG_ENTRIES = 1000;
 export const snapshot: Bench = {
   name: "snapshot",
   doc: "a new member is filled with 1 M containers while 16 clients mutate the leader's, on loopback",
-  run: (context) => fill(context, CONTAINERS),
+  run: (context) => fill(context, { containerCount: CONTAINERS, baseSeconds: BASE_SECONDS }),
 };
+
+/** The tests make them small. */
+export interface SnapshotSizes {
+  readonly containerCount: number;
+  readonly baseSeconds: number;
+}
 
 /** One load from beginning to end, in pieces: nothing that happens falls between two of them. */
 interface Pieces {
@@ -39,7 +46,8 @@ interface Pieces {
   readonly after: LoadSummary;
 }
 
-export async function fill({ print }: BenchContext, containerCount: number): Promise<readonly Figure[]> {
+export async function fill({ print }: BenchContext, sizes: SnapshotSizes): Promise<readonly Figure[]> {
+  const { containerCount } = sizes;
   const settings = [`strata.raft.log.entries.max=${LOG_ENTRIES}`];
   const group = await ScmGroup.create({ names: ["a"], laterNames: ["b"], takesImports: true, settings });
   try {
@@ -48,7 +56,7 @@ export async function fill({ print }: BenchContext, containerCount: number): Pro
     const containersPerNode = (containerCount * 3) / NODES;
     await populate(leader.endpoint, new FleetPlan({ nodeCount: NODES, containersPerNode, seed: 1 }), print);
     await pushLogOut(leader);
-    const pieces = await fillUnderLoad(leader, member, containerCount);
+    const pieces = await fillUnderLoad(leader, member, sizes);
     for (const [name, piece] of Object.entries(pieces) as [string, LoadSummary][]) {
       print(`${name}: ${piece.seconds.toFixed(2)} s, ${piece.count} operations, ${loadLine(piece)}`);
     }
@@ -90,20 +98,24 @@ async function pushLogOut({ endpoint }: ScmMember): Promise<void> {
   client.close();
 }
 
-async function fillUnderLoad(leader: ScmMember, member: ScmMember, lastId: number): Promise<Pieces> {
+async function fillUnderLoad(
+  leader: ScmMember,
+  member: ScmMember,
+  { containerCount, baseSeconds }: SnapshotSizes,
+): Promise<Pieces> {
   const load = new RunningLoad({
     kind: "suppress",
     endpoints: [leader.endpoint],
     clients: CLIENTS,
     firstId: 1,
-    lastId,
+    lastId: containerCount,
     seconds: LIMIT_MS / 1000,
     seed: 1,
   });
   try {
-    await sleep(WARM_UP_SECONDS);
+    await sleep(Math.min(WARM_UP_SECONDS, baseSeconds));
     await load.cut();
-    await sleep(BASE_SECONDS);
+    await sleep(baseSeconds);
     const before = await load.cut();
     await member.bootstrap();
     const committed = await numberOf(leader, "strata_raft_commit_index");
@@ -118,7 +130,7 @@ async function fillUnderLoad(leader: ScmMember, member: ScmMember, lastId: numbe
     const installed = await load.cut();
     await sleep(SETTLE_SECONDS);
     await load.cut();
-    await sleep(BASE_SECONDS);
+    await sleep(baseSeconds);
     return { before, start, sent, installed, after: await load.cut() };
   } finally {
     load.end();

@@ -5,7 +5,7 @@ import { MUTANTS } from "../mutants/all-mutants.js";
 import type { Mutant } from "../mutants/mutant.js";
 
 /** The cheapest; `npm run mutants` takes all. */
-const NAMES = ["lone-voter-acks-before-own-fsync", "ids-before-commit", "session-answer-forgotten"];
+const NAMES = ["ids-before-commit"];
 
 const HARMLESS: Mutant = {
   name: "harmless",

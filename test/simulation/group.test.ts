@@ -101,7 +101,7 @@ function codeOfRead(read: Promise<boolean>): Promise<boolean | string> {
 describe("a partition", () => {
   for (const kind of PARTITION_KINDS) {
     test(`(${kind}) of five leaves a leader where a quorum hears each other (20)`, async () => {
-      for (const seed of [1, 2, 3]) {
+      for (const seed of [1, 2]) {
         const { stage, client } = await withFlag(5, {}, seed);
         const { present } = stage.group;
         const cuts = new Set<string>();

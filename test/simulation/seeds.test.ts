@@ -4,9 +4,11 @@ import { FAULT_NAMES, type SimOptions } from "../support/simulation/system/optio
 import { runSeed, type SimOutcome } from "../support/simulation/system/run-seed.js";
 
 const FIXED_SEEDS = [1, 2, 3, 14];
+/** Short ones: a run that differs from itself does so on any seed (`npm run sim -- --twice` for more). */
+const PLAYED_TWICE = [2, 3];
 /** Often enough that each kind happens. */
 const FAULT_RATE = 0.4;
-const RANDOM_SEEDS = 8;
+const RANDOM_SEEDS = 3;
 
 /** The outcome of a seed that must go well; says how to play it again when it does not. */
 async function play(seed: number, changes: Partial<SimOptions> = {}): Promise<SimOutcome> {
@@ -20,12 +22,13 @@ describe("a simulated cluster", () => {
   const digests = new Set<string>();
 
   for (const seed of FIXED_SEEDS) {
-    test(`seed ${seed} keeps every invariant, and plays the same twice`, async () => {
+    test(`seed ${seed} keeps every invariant`, async () => {
       const first = await play(seed);
+      digests.add(first.digest);
+      if (!PLAYED_TWICE.includes(seed)) return;
       const second = await play(seed);
       assert.equal(second.digest, first.digest);
       assert.equal(second.ticks, first.ticks);
-      digests.add(first.digest);
     });
   }
 
@@ -35,9 +38,9 @@ describe("a simulated cluster", () => {
 
   test("a group keeps every invariant when every kind of fault happens", async () => {
     const faults = Object.fromEntries(FAULT_NAMES.map((name) => [name, FAULT_RATE])) as unknown;
-    const { faultCounts } = await play(1, {
+    const { faultCounts } = await play(2, {
       groupSize: 3,
-      rounds: 3,
+      rounds: 2,
       roundMs: 10_000,
       faults: faults as SimOptions["faults"],
     });

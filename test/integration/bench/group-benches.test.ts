@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { failover } from "../../../bench/scenarios/failover.js";
 import { fill } from "../../../bench/scenarios/snapshot.js";
 
-/** A run of each is enough to see that they work; on a busy machine the times mean nothing. */
-for (const only of ["kill9", "deaf", "transfer"]) {
+/** A run of two is enough to see that they work; on a busy machine the times mean nothing. */
+for (const only of ["deaf", "transfer"]) {
   test(`real processes go on without their leader (${only}), and all answers are right`, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), "strata-bench-test-"));
     try {
@@ -24,7 +24,9 @@ for (const only of ["kill9", "deaf", "transfer"]) {
 
 test("a new member of real processes is filled while its leader takes mutations", async (t) => {
   const context = { directory: "", print: (line: string): void => t.diagnostic(line) };
-  const values = new Map((await fill(context, 20_000)).map(({ name, value }) => [name, value]));
+  const values = new Map(
+    (await fill(context, { containerCount: 5_000, baseSeconds: 1 })).map(({ name, value }) => [name, value]),
+  );
   assert.ok((values.get("snapshot.fill") ?? 0) > 0);
   assert.equal(values.get("snapshot.leader.failed"), 0);
 });
