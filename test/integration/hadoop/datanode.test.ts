@@ -322,7 +322,7 @@ test("numbers that cannot be keep nobody from registering, beating and reporting
 test("two thousand datanodes that come back at once are all served, and others meanwhile", async () => {
   const healthy = new HadoopDatanode(port);
   await healthy.register();
-  const datanodes = Array.from({ length: 2000 }, () => new HadoopDatanode(port));
+  const datanodes = Array.from({ length: 5000 }, () => new HadoopDatanode(port));
   let isOver = false;
   let beatCount = 0;
   const beats = (async () => {
