@@ -26,8 +26,10 @@ export interface ReportShape {
 
 export type LoopCall = "allocateBlock" | "allocateContainer" | "heartbeat";
 
-/** `register`: each datanode once; `report`: each of some groups once. Others for `seconds`. */
+/** `register`: each datanode once; `report`: each of some groups once; `connect`: opens connections without a
+ * call, and keeps them. Others for `seconds`. */
 export type LoadCommand =
+  | { readonly call: "connect"; readonly connections: number }
   | { readonly call: "register"; readonly callers: number }
   | { readonly call: "report"; readonly callers: number; readonly groups: readonly number[] }
   | { readonly call: LoopCall; readonly callers: number; readonly seconds: number };

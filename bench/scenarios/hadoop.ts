@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { findRelease } from "../../scripts/interop/release.js";
 import { type CallSizes, measureCalls } from "../hadoop/calls.js";
+import { type ConnectionSizes, measureConnections } from "../hadoop/connections.js";
 import type { ReportShape } from "../hadoop/hadoop-load.js";
 import { measurePauses } from "../hadoop/pauses.js";
 import { type Comparison, figuresOf, ratioTable } from "../hadoop/ratios.js";
@@ -15,12 +16,14 @@ const SIZES: HadoopSizes = {
   calls: { nodeCount: 300, seconds: 4, rounds: 3, warmUpShare: 1 },
   reports: { groups: 4, nodesPerGroup: 50, containersPerNode: 3400 },
   pauses: { groups: 4, nodesPerGroup: 6, containersPerNode: 13_334 },
+  connections: { count: 20_000, seconds: 3 },
   decodingRuns: 3,
 };
 
 /** Parts beside the calls, for `--only`. */
 const REPORTS = "reports";
 const PAUSES = "pauses";
+const CONNECTIONS = "connections";
 const DECODING = "decoding";
 
 export interface HadoopSizes {
@@ -28,6 +31,7 @@ export interface HadoopSizes {
   readonly reports: ReportShape;
   /** Of 40,000 replicas a report. */
   readonly pauses: ReportShape;
+  readonly connections: ConnectionSizes;
   readonly decodingRuns: number;
 }
 
@@ -44,7 +48,7 @@ export async function runHadoop(context: BenchContext, sizes: HadoopSizes): Prom
   mkdirSync(context.directory, { recursive: true });
   const isWanted = (part: string): boolean => only === undefined || part.includes(only);
   const comparisons: Comparison[] = [];
-  if (only === undefined || ![REPORTS, PAUSES, DECODING].some(isWanted))
+  if (only === undefined || ![REPORTS, PAUSES, CONNECTIONS, DECODING].some(isWanted))
     comparisons.push(
       ...(await withServers(context, { part: "calls", classpath, containerCount: 0 }, (servers) =>
         measureCalls(servers, context, sizes.calls),
@@ -60,6 +64,7 @@ export async function runHadoop(context: BenchContext, sizes: HadoopSizes): Prom
     );
   const figures = comparisons.flatMap(figuresOf);
   if (isWanted(PAUSES)) figures.push(...(await pauses(context, sizes.pauses)));
+  if (isWanted(CONNECTIONS)) figures.push(...(await connections(context, sizes.connections)));
   if (isWanted(DECODING)) figures.push(...decodingFigures(sizes.decodingRuns, print));
   for (const line of ratioTable(comparisons)) print(line);
   return figures;
@@ -72,6 +77,17 @@ async function pauses(context: BenchContext, shape: ReportShape): Promise<Figure
   const server = await startWatchedStrata({ directory: join(directory, PAUSES), containerCount, print });
   try {
     return await measurePauses(server, context, shape);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Of Strata alone. */
+async function connections(context: BenchContext, sizes: ConnectionSizes): Promise<Figure[]> {
+  const { directory, print } = context;
+  const server = await startStrata({ directory: join(directory, CONNECTIONS), containerCount: 0, print });
+  try {
+    return await measureConnections(server, context, sizes);
   } finally {
     await server.stop();
   }

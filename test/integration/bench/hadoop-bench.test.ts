@@ -24,6 +24,7 @@ test("the hadoop bench answers its figures, and says when the reference is not t
     calls: { nodeCount: 3, seconds: 0.2, rounds: 1, warmUpShare: 0.01 },
     reports: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
     pauses: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
+    connections: { count: 50, seconds: 0.2 },
     decodingRuns: 1,
   });
   assert.match(lines.join("\n"), /^the reference: skipped \(no /m);
@@ -32,12 +33,15 @@ test("the hadoop bench answers its figures, and says when the reference is not t
     figures.map(({ name }) => name),
     [
       ...[...CALLS, "report.first", "report.repeated"].flatMap((name) => [`${name}.rate`, `${name}.work`]),
-      ...["report.pause.first", "report.pause.repeated", "report.ascending", "report.shuffled"],
+      ...["report.pause.first", "report.pause.repeated"],
+      ...["", ".resident", ".heartbeat.rate", ".heartbeat.p99"].map((name) => `connections${name}`),
+      ...["report.ascending", "report.shuffled"],
     ].map((name) => `hadoop.${name}`),
   );
   for (const line of lines.filter((text) => text.includes("callers, round"))) assert.match(line, /failed 0,/);
   assert.match(lines.join("\n"), /nothing new, round 3, strata: 900 replicas of 6 datanodes/);
   assert.match(lines.join("\n"), /^pauses, nothing new, round 3, 6 reports of 150 replicas/m);
+  assert.match(lines.join("\n"), /^connections: 50 opened in /m);
   for (const { name, value } of figures.filter((figure) => figure.name.endsWith("rate")))
     assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
 });
