@@ -139,10 +139,10 @@ async function whenClosed({ cluster, note }: StepBench): Promise<void> {
 class Progress {
   readonly #note: (text: string) => void;
   readonly #startedMs = performance.now();
-  #first: number | undefined;
+  #first = 0;
   #count = 0;
   #grownMs = performance.now();
-  #nextPart = 1;
+  #nextPart = 0;
 
   constructor(note: (text: string) => void) {
     this.#note = note;
@@ -150,18 +150,22 @@ class Progress {
 
   look(count: number): void {
     const nowMs = performance.now();
-    this.#first ??= count;
+    const part = Math.floor((count * NOTES) / SIMULATED_CONTAINERS);
+    if (this.#nextPart === 0) {
+      this.#first = count;
+      this.#nextPart = part + 1;
+    }
     if (count > this.#count) {
       this.#count = count;
       this.#grownMs = nowMs;
     }
     if (nowMs - this.#grownMs > STALL_LIMIT_MS)
       throw new Error(`stands still at ${count} for ${STALL_LIMIT_MS / 1000} s`);
-    if (count * NOTES < this.#nextPart * SIMULATED_CONTAINERS) return;
-    this.#nextPart = Math.floor((count * NOTES) / SIMULATED_CONTAINERS) + 1;
+    if (part < this.#nextPart) return;
+    this.#nextPart = part + 1;
     const seconds = (nowMs - this.#startedMs) / 1000;
     const perSecond = (count - this.#first) / seconds;
-    const leftSeconds = (SIMULATED_CONTAINERS - count) / perSecond;
+    const leftSeconds = Math.max(0, SIMULATED_CONTAINERS - count) / perSecond;
     const rest = `${Math.round(perSecond)} a second, some ${Math.ceil(leftSeconds / 60)} min to go`;
     this.#note(`${count} of ${SIMULATED_CONTAINERS} containers, ${rest}`);
   }

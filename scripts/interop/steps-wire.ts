@@ -42,7 +42,7 @@ const NODE_REPORT = [
 const GET_VERSION = message([1, 1], [3, []]);
 const IN_SAFE_MODE = message([1, 14], [2, ""], [3, 3], [19, []]);
 /** A command that tries again goes on for ten minutes. */
-const AT_ONCE_MS = 60_000;
+const AT_ONCE_MS = 240_000;
 
 export const HANDSHAKE: Step = {
   number: 2,
