@@ -82,7 +82,9 @@ export const SIMULATED: Step = {
     // There is no Recon.
     "hdds.heartbeat.recon.interval": "1d",
     "hdds.node.report.interval": "5s",
-    "hdds.pipeline.report.interval": "5s",
+    // As long as the SCM waits for a pipeline: the tool's datanodes hear of one with a heartbeat, and report
+    // it with the next.
+    "hdds.pipeline.report.interval": "60s",
     "hdds.container.report.interval": "60s",
   },
   run: simulate,
