@@ -1,5 +1,9 @@
 import { Fifo } from "../../../engine/core/fifo.js";
 
+/** Of those who wait, how many are asked for each frame that ends: with thousands in line and little room most
+ * would only wait again. */
+const ASKED_COUNT_MAX = 16;
+
 /** Who holds bytes of a budget and may have to wait for more. */
 export interface BudgetHolder {
   /** There are bytes again, or nobody else is left to wait for: ask again. False: it has no use for them. */
@@ -51,7 +55,8 @@ export class ByteBudget {
     this.#used -= bytes;
     if (this.#privileged === holder) this.#privileged = undefined;
     // Who gets too little waits again, at the end.
-    for (let left = this.#waiting.length; left > 0 && this.#used < this.#limit; left--) {
+    const count = Math.min(this.#waiting.length, ASKED_COUNT_MAX);
+    for (let left = count; left > 0 && this.#used < this.#limit; left--) {
       this.#waiting.shift()?.budgetFreed();
     }
     if (this.#privileged === undefined) this.#promote();

@@ -128,4 +128,60 @@ describe("memory for frames that have not come whole", () => {
     budget.release(busy, 0);
     equal(last.freedCount, 1);
   });
+
+  it("a frame that ends asks a few of those who wait, however many there are", () => {
+    const budget = new ByteBudget(MIB);
+    const busy = new Sink();
+    equal(budget.take(busy, MIB), true);
+    let askedCount = 0;
+    // It needs more than there will be.
+    const patient = {
+      budgetFreed: () => {
+        askedCount++;
+        budget.wait(patient);
+        return true;
+      },
+    };
+    budget.wait(new Sink());
+    const WAITING_COUNT = 5000;
+    for (let i = 0; i < WAITING_COUNT; i++) budget.wait(patient);
+    for (let i = 0; i < WAITING_COUNT; i++) budget.release(busy, 1);
+    ok(askedCount <= 20 * WAITING_COUNT, `${askedCount} asked`);
+    equal(budget.waitingCount, WAITING_COUNT);
+  });
+
+  it("comes to everybody in the end, whatever their frames need", () =>
+    eachSeed(20, async (random) => {
+      const budget = new ByteBudget(5 * MIB);
+      const peers = Array.from({ length: 60 }, () => {
+        const stream = framed(Buffer.alloc(random.below([100_000, 6 * MIB][random.below(2)] ?? 1)));
+        const peer = {
+          at: 0,
+          stream,
+          frameCount: 0,
+          isPaused: false,
+          onFrame: () => ++peer.frameCount > 0,
+          budgetFreed: () => {
+            peer.isPaused = assembler.retry() === "wait";
+            if (peer.isPaused) budget.wait(peer);
+            return true;
+          },
+        };
+        const assembler = new FrameAssembler(peer, budget, FRAME_BYTES_MAX);
+        return { peer, assembler };
+      });
+      const isReading = ({ peer }: (typeof peers)[number]) => !peer.isPaused && peer.frameCount === 0;
+      for (let open = peers; open.length > 0; open = peers.filter(isReading)) {
+        const { peer, assembler } = open[random.below(open.length)] as (typeof peers)[number];
+        const chunk = peer.stream.subarray(peer.at, peer.at + 65_536);
+        peer.at += chunk.length;
+        peer.isPaused = assembler.push(chunk, 0) === "wait";
+        if (peer.isPaused) budget.wait(peer);
+      }
+      deepEqual(
+        peers.map(({ peer }) => peer.frameCount),
+        peers.map(() => 1),
+      );
+      deepEqual([budget.used, budget.waitingCount], [0, 0]);
+    }));
 });
