@@ -4,13 +4,17 @@ import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
 import type { Uuid } from "../../../engine/core/uuid.js";
 import type { HeldBytes } from "./held-reports.js";
 
-/** Datanodes that may be on their way to a registration: 64 reports of 40,000 replicas are 240 MB and half a
- * second of this thread, and a datanode gives up after five (spec 12 §7.1). */
-const ADMITTED_COUNT_MAX = 64;
+/** What may be on its way with registrations: half a second of this thread, as a datanode gives up after five
+ * (spec 12 §7.1). By the sizes of the last ones; the first are taken for a report of 40,000 replicas. */
+const ADMITTED_BYTES_MAX = 256 * 1024 * 1024;
+const FIRST_BYTES = 4 * 1024 * 1024;
+const AVERAGED_COUNT = 16;
+/** However small they are: connections and main take a millisecond for each. */
+const ADMITTED_COUNT_MAX = 1024;
 /** A datanode registers at once when it is told to. One that has not come after this time does not count. */
 const ADMITTED_MS = 10_000;
 /** How long a heartbeat may wait for its answer: with less than its limit of 5 s, and a tick. */
-const WAIT_MS = 2500;
+const WAIT_MS = 3000;
 const WAITING_COUNT_MAX = 8192;
 const TICK_MS = 250;
 /** Part of the memory for reports that must be free: those who come fill it. */
@@ -33,6 +37,7 @@ export class Admissions {
   readonly #timer: Timer;
   /** When they were told, oldest first. */
   readonly #admitted = new Map<Uuid, number>();
+  #averageBytes = FIRST_BYTES;
   readonly #waiting = new Fifo<Waiting>();
   /** Those that had to wait for another heartbeat. */
   putOffCount = 0;
@@ -57,8 +62,14 @@ export class Admissions {
     } else this.#putOff(told);
   }
 
-  /** The datanode has come with its report, or was not reached. */
-  done(uuid: Uuid): void {
+  /** A datanode has come to register, whether it was told or not. */
+  came(uuid: Uuid, requestBytes: number): void {
+    this.#averageBytes += (requestBytes - this.#averageBytes) / AVERAGED_COUNT;
+    this.notReached(uuid);
+  }
+
+  /** What it was told did not reach it. */
+  notReached(uuid: Uuid): void {
     if (this.#admitted.delete(uuid)) this.#admitWaiting();
   }
 
@@ -68,7 +79,8 @@ export class Admissions {
   }
 
   get #hasRoom(): boolean {
-    return this.#admitted.size < ADMITTED_COUNT_MAX && this.#held.freePart >= FREE_PART;
+    const countMax = Math.min(ADMITTED_COUNT_MAX, ADMITTED_BYTES_MAX / this.#averageBytes);
+    return this.#admitted.size < countMax && this.#held.freePart >= FREE_PART;
   }
 
   #admit(uuid: Uuid): void {

@@ -105,7 +105,7 @@ export class DatanodeProtocol implements HadoopProtocol {
         call.type = "Register";
         const register = registerRequest(bodyOf(request.registerRequest, "registerRequest"));
         const reports = this.#reportsIn(body, "registerRequest");
-        this.#admissions.done(register.details.uuid);
+        this.#admissions.came(register.details.uuid, body.length);
         this.#registrations.register(call, register, reports);
         break;
       }

@@ -73,8 +73,8 @@ export class Heartbeats {
         const { term, commands } = decodeAnswer(body);
         this.#admissions.ask(uuid, (isAdmitted) => {
           writeHeartbeatAnswer(this.#writer, uuid, term, isAdmitted ? commands : NO_COMMANDS);
-          if (isAdmitted) call.onUndelivered = () => this.#admissions.done(uuid);
-          if (!call.reply(this.#writer.view()) && isAdmitted) this.#admissions.done(uuid);
+          if (isAdmitted) call.onUndelivered = () => this.#admissions.notReached(uuid);
+          if (!call.reply(this.#writer.view()) && isAdmitted) this.#admissions.notReached(uuid);
         });
       } catch (error) {
         failWith(call, error, this.#context.bugs);

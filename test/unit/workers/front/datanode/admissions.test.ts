@@ -7,6 +7,8 @@ import { ManualScheduler } from "../../../../support/consensus/manual-scheduler.
 import { eachSeed } from "../../../../support/each-seed.js";
 import { uuidOf } from "../../../../support/records.js";
 
+/** A report of 40,000 replicas, and how many of these are on their way at a time. */
+const LARGE_BYTES = 4 * 1024 * 1024;
 const AT_A_TIME = 64;
 /** A Java datanode waits five seconds for the answer to a heartbeat (spec 12 §7.1). */
 const ANSWER_LIMIT_MS = 5000;
@@ -32,24 +34,36 @@ test("so many datanodes are on their way at a time, the next one when one has co
   const { admissions, admitted, putOff, ask } = setUp();
   for (let number = 1; number <= 5000; number++) ask(number);
   assert.deepEqual(admitted, uuids(1, AT_A_TIME));
-  admissions.done(uuidOf(7));
-  admissions.done(uuidOf(7));
-  admissions.done(uuidOf(4000));
+  admissions.came(uuidOf(7), LARGE_BYTES);
+  admissions.came(uuidOf(7), LARGE_BYTES);
+  admissions.notReached(uuidOf(4000));
   assert.deepEqual(admitted, uuids(1, AT_A_TIME + 1));
-  for (let number = 1; admitted.length < 5000; number++) admissions.done(uuidOf(number));
+  for (let number = 1; admitted.length < 5000; number++) admissions.came(uuidOf(number), LARGE_BYTES);
   assert.deepEqual(admitted, uuids(1, 5000));
   assert.deepEqual(putOff, []);
+});
+
+test("many more small ones are on their way, and fewer again when they grow", () => {
+  const { admissions, admitted, ask } = setUp();
+  for (let number = 1; number <= 10_000; number++) ask(number);
+  for (let number = 1; number <= AT_A_TIME; number++) admissions.came(uuidOf(number), 40_000);
+  assert.equal(admitted.length, AT_A_TIME + 1024);
+  for (let number = AT_A_TIME + 1; number <= AT_A_TIME + 1024; number++) {
+    admissions.came(uuidOf(number), LARGE_BYTES);
+  }
+  assert(admitted.length > 1024 + AT_A_TIME);
+  assert(admitted.length <= 1024 + 3 * AT_A_TIME);
 });
 
 test("who waits is answered before it gives up, and asks again", () => {
   const { time, admitted, putOff, ask, admissions } = setUp();
   for (let number = 1; number <= 100; number++) ask(number);
-  time.advance(ANSWER_LIMIT_MS / 2 - 1);
+  time.advance(ANSWER_LIMIT_MS / 2);
   assert.deepEqual(putOff, []);
   time.advance(ANSWER_LIMIT_MS / 2 - 1000);
   assert.deepEqual(putOff, uuids(AT_A_TIME + 1, 100));
   assert.equal(admissions.putOffCount, 100 - AT_A_TIME);
-  admissions.done(uuidOf(1));
+  admissions.notReached(uuidOf(1));
   ask(100);
   assert.equal(admitted.at(-1), uuidOf(100));
 });
@@ -81,7 +95,8 @@ test("each is told once, whatever comes when", () =>
     let asked = 0;
     for (let step = 0; step < 2000; step++) {
       if (random.below(3) > 0) ask(++asked);
-      if (random.below(4) === 0) admissions.done(uuidOf(1 + random.below(asked + 1)));
+      if (random.below(4) === 0)
+        admissions.came(uuidOf(1 + random.below(asked + 1)), random.below(LARGE_BYTES));
       if (random.below(10) === 0) time.advance(random.below(2000));
       if (random.below(50) === 0) held.add(held.bytes > 0 ? -held.bytes : random.below(1000));
     }
