@@ -7,6 +7,7 @@ import { reviveFailure } from "../workers/shared/worker-failure.js";
 import type { WorkerLink, WorkerStarter } from "../workers/shared/worker-link.js";
 import type { Config } from "./config/config.js";
 import { hadoopEndpoints } from "./config/hadoop-endpoints.js";
+import { StrataError } from "./core/errors.js";
 import type { Scheduler, Timer } from "./core/scheduler.js";
 import type { Listener } from "./core/transport.js";
 import type { RpcServer } from "./gateway/rpc-server.js";
@@ -16,6 +17,9 @@ import type { Logger } from "./telemetry/logger.js";
 /** A front that ends is started again after this, and after twice as long each time until it runs. */
 const RESTART_MS = 500;
 const RESTART_MS_MAX = 30_000;
+
+/** In a second, or at once: more is logged. */
+const PAUSED_MS_MAX = 500;
 
 export interface ScmFrontParts {
   readonly config: Config;
@@ -47,7 +51,9 @@ export class ScmFront {
       scheduler: parts.scheduler,
       onPorts: (ports) => this.#opened(ports),
       onFigures: (json) => {
+        const before = this.figures.pausedMs;
         this.figures = JSON.parse(json) as FrontFigures;
+        this.#warnOfPauses(this.figures.pausedMs - before);
       },
       onBug: (json) => {
         const { protocol, type, failure, leftOut } = JSON.parse(json) as FrontBug;
@@ -110,6 +116,13 @@ export class ScmFront {
     logger.error("the Hadoop RPC gateway was lost: it is started again", { error, inMs: this.#restartMs });
     this.#restart = scheduler.after(this.#restartMs, () => this.#startWorker());
     this.#restartMs = Math.min(RESTART_MS_MAX, 2 * this.#restartMs);
+  }
+
+  /** Clients see nothing but that they wait. */
+  #warnOfPauses(pausedMs: number): void {
+    if (pausedMs < PAUSED_MS_MAX) return;
+    const error = new StrataError("OVERLOADED", { reason: "the ring from the Hadoop RPC gateway was full" });
+    this.#parts.logger.warn("nothing was read from Hadoop clients for a while", { pausedMs, error });
   }
 
   /** A port that was any free one stays the same over restarts: clients know it. */

@@ -295,6 +295,8 @@ export function addFrontMetrics(metrics: Metrics, front: Pick<ScmFront, "figures
   gauge("receivedBytes", "Bytes received.");
   gauge("bufferedBytes", "Memory for requests that have not come whole.");
   gauge("callsInProgress", "Calls without an answer.");
+  gauge("pauses", "Times that nothing was read since the main thread could not take more.");
+  metrics.addGauge("hadoop", "pausedSeconds", "How long these lasted.", () => front.figures.pausedMs / 1000);
   gauge("bugs", "Calls that met a bug of the gateway: the log has its stack.");
   const ofCalls = (name: string, help: string, read: (call: CallFigures) => number) => {
     metrics.addLabelledGauge("hadoop", name, help, CALL_LABELS, () =>

@@ -5,6 +5,9 @@ export interface FrontFigures {
   readonly connectionsTimedOut: number;
   readonly receivedBytes: number;
   readonly callsInProgress: number;
+  /** How often and how long nothing was read since main could not take more. */
+  readonly pauses: number;
+  readonly pausedMs: number;
   readonly connections: number;
   /** Of frames that have not come whole. */
   readonly bufferedBytes: number;
@@ -23,6 +26,8 @@ export const NO_FIGURES: FrontFigures = {
   connectionsTimedOut: 0,
   receivedBytes: 0,
   callsInProgress: 0,
+  pauses: 0,
+  pausedMs: 0,
   connections: 0,
   bufferedBytes: 0,
   connectionsWaiting: 0,

@@ -4,6 +4,7 @@ import { loadConfig } from "../../../engine/config/load.js";
 import { ScmFront } from "../../../engine/scm-front.js";
 import { type LogDetails, silentLogger } from "../../../engine/telemetry/logger.js";
 import { BugReports } from "../../../workers/front/bug-reports.js";
+import { NO_FIGURES } from "../../../workers/shared/front-figures.js";
 import { FRONT_RECORD, sendFrontRecord } from "../../../workers/shared/front-records.js";
 import { allocateLocalRing, RingReceiver, RingSender, ringMemory } from "../../../workers/shared/ring.js";
 import type { WorkerLink } from "../../../workers/shared/worker-link.js";
@@ -20,6 +21,7 @@ interface Line {
 /** Main's side of a front that does what the test sends in its place. */
 async function setUp() {
   const errors: Line[] = [];
+  const warnings: Line[] = [];
   const ring = ringMemory(allocateLocalRing(64 * 1024));
   const sender = new RingSender(ring, SILENT_BELL);
   const receiver = new RingReceiver(ring);
@@ -45,6 +47,7 @@ async function setUp() {
     logger: {
       ...silentLogger,
       error: (message, details = {}) => void errors.push({ message, details }),
+      warn: (message, details = {}) => void warnings.push({ message, details }),
     },
     identity: { clusterId: "CID-1", scmId: uuidOf(1) } as never,
   });
@@ -55,7 +58,7 @@ async function setUp() {
     receiver.drain(link.onRecord, 100);
     return isSent;
   };
-  return { errors, tell };
+  return { errors, warnings, tell };
 }
 
 test("a bug that a call met is in the log, with its class and where it was", async () => {
@@ -69,4 +72,18 @@ test("a bug that a call met is in the log, with its class and where it was", asy
   assert(error instanceof Error);
   assert.deepEqual([error.name, error.message], ["RangeError", "odd"]);
   assert.match(error.stack ?? "", /scm-front\.test/);
+});
+
+test("when nothing was read for long since main was busy, the log says so with a code", async () => {
+  const { warnings, tell } = await setUp();
+  const pausedFor = (pausedMs: number) => tell(FRONT_RECORD.FIGURES, { ...NO_FIGURES, pausedMs });
+  pausedFor(400);
+  pausedFor(800);
+  assert.deepEqual(warnings, []);
+  pausedFor(1900);
+  pausedFor(1900);
+  const [{ details } = assert.fail("it is logged"), ...others] = warnings;
+  assert.deepEqual(others, []);
+  assert.equal(details["pausedMs"], 1100);
+  assert.equal((details["error"] as { readonly code: string }).code, "OVERLOADED");
 });

@@ -1,7 +1,7 @@
 import { Fifo } from "../../../engine/core/fifo.js";
 
-/** Of those who wait, how many are asked for each frame that ends: with thousands in line and little room most
- * would only wait again. */
+/** Of those who wait, how many are asked for each frame that ends: with thousands in line and little room
+ * most would only wait again. */
 const ASKED_COUNT_MAX = 16;
 
 /** Who holds bytes of a budget and may have to wait for more. */

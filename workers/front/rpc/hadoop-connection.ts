@@ -48,7 +48,8 @@ export class HadoopConnection implements FrameSink {
   readonly remoteAddress: string;
   user = "";
   realUser: string | undefined;
-  readonly openedMs: number;
+  /** Since when its context could have come. */
+  awaitedMs: number;
   /** When the client was last heard, or took an answer. */
   activeMs: number;
   readonly #socket: Socket;
@@ -68,8 +69,8 @@ export class HadoopConnection implements FrameSink {
     this.#port = port;
     this.#host = host;
     this.remoteAddress = normalAddress(socket.remoteAddress ?? "");
-    this.openedMs = host.nowMs();
-    this.activeMs = this.openedMs;
+    this.awaitedMs = host.nowMs();
+    this.activeMs = this.awaitedMs;
     this.#assembler = new FrameAssembler(this, host.budget, host.frameBytesMax);
     this.#output = new Output(socket, (isAll) => this.#written(isAll));
     socket.on("data", (chunk) => this.#read(chunk));
@@ -132,7 +133,10 @@ export class HadoopConnection implements FrameSink {
   resume(reason: number): void {
     if ((this.#pauses & reason) === 0) return;
     this.#pauses &= ~reason;
-    if (this.#pauses === 0 && this.#stage !== "closed") this.#socket.resume();
+    if (this.#pauses !== 0 || this.#stage === "closed") return;
+    // What came meanwhile is yet to be read.
+    this.activeMs = this.#host.nowMs();
+    this.#socket.resume();
   }
 
   /** Ends it without a word. */

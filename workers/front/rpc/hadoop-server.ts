@@ -43,6 +43,9 @@ export interface ServerCounters {
   connectionsTimedOut: number;
   receivedBytes: number;
   callsInProgress: number;
+  /** How often and how long nothing was read since main could not take more. */
+  pauses: number;
+  pausedMs: number;
 }
 
 export interface HadoopServerOptions {
@@ -63,6 +66,8 @@ export class HadoopServer implements ConnectionHost {
     connectionsTimedOut: 0,
     receivedBytes: 0,
     callsInProgress: 0,
+    pauses: 0,
+    pausedMs: 0,
   };
   readonly #options: HadoopServerOptions;
   readonly #servers: Server[] = [];
@@ -72,7 +77,7 @@ export class HadoopServer implements ConnectionHost {
   readonly #strangers = new Set<HadoopConnection>();
   #dirty: HadoopConnection[] = [];
   #isFlushScheduled = false;
-  #isPaused = false;
+  #pausedMs: number | undefined;
   #sweep: Timer | undefined;
 
   constructor(options: HadoopServerOptions) {
@@ -123,13 +128,18 @@ export class HadoopServer implements ConnectionHost {
     await Promise.all(closed);
   }
 
-  /** Reads no socket for as long as main cannot take more. */
+  /** Reads no socket for as long as main cannot take more. That is no silence of the clients. */
   setPaused(isPaused: boolean): void {
-    this.#isPaused = isPaused;
+    const nowMs = this.nowMs();
+    const { counters } = this;
+    if (isPaused) counters.pauses++;
+    else counters.pausedMs += nowMs - (this.#pausedMs ?? nowMs);
+    this.#pausedMs = isPaused ? nowMs : undefined;
     for (const connection of this.#connections) {
       if (isPaused) connection.pause(PAUSE.MAIN);
       else connection.resume(PAUSE.MAIN);
     }
+    if (!isPaused) for (const connection of this.#strangers) connection.awaitedMs = nowMs;
   }
 
   /** Writes the answers that have gathered, each connection's at once. */
@@ -179,13 +189,13 @@ export class HadoopServer implements ConnectionHost {
     const connection = new HadoopConnection(socket, port, this);
     this.#connections.add(connection);
     this.#strangers.add(connection);
-    if (this.#isPaused) connection.pause(PAUSE.MAIN);
+    if (this.#pausedMs !== undefined) connection.pause(PAUSE.MAIN);
   }
 
   #sweepConnections(): void {
     const nowMs = this.nowMs();
     for (const connection of this.#strangers) {
-      if (nowMs - connection.openedMs < CONTEXT_LIMIT_MS) break;
+      if (this.#pausedMs !== undefined || nowMs - connection.awaitedMs < CONTEXT_LIMIT_MS) break;
       this.#timeOut(connection);
     }
     for (const connection of this.#connections) {

@@ -339,6 +339,27 @@ describe("the life of a connection", () => {
       for (const each of [connection, late]) each.close();
     }));
 
+  it("does not end since main could take no more for a while, which is counted", () =>
+    inWorld(async (world) => {
+      const known = connect(world);
+      known.send(call(0, location, BODY));
+      (await callsOf(world, 1))[0]?.reply(ANSWER);
+      await known.answer();
+      world.server.setPaused(true);
+      const late = connect(world);
+      late.send(call(0, location, BODY));
+      known.send(call(1, location, BODY));
+      await waitFor("the late one is there", () => world.server.connectionCount === 2);
+      world.time.advance(70_000);
+      equal(world.server.connectionCount, 2);
+      world.server.setPaused(false);
+      world.time.advance(1000);
+      await callsOf(world, 3);
+      const { connectionsTimedOut, pauses, pausedMs } = world.server.counters;
+      deepEqual([connectionsTimedOut, pauses, pausedMs], [0, 1, 70_000]);
+      for (const each of [known, late]) each.close();
+    }));
+
   it("of who reads nothing holds a bounded number of answers, and the others go on", () =>
     inWorld(async (world) => {
       world.protocol.answer = () => Buffer.alloc(100_000);
