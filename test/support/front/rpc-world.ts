@@ -3,7 +3,7 @@ import type { Scheduler } from "../../../engine/core/scheduler.js";
 import { NodeScheduler } from "../../../engine/host/node-scheduler.js";
 import type { HadoopCall, HadoopProtocol } from "../../../workers/front/rpc/call.js";
 import { HadoopServer } from "../../../workers/front/rpc/hadoop-server.js";
-import type { FrontSettings } from "../../../workers/shared/front-settings.js";
+import type { FrontPort, FrontSettings } from "../../../workers/shared/front-settings.js";
 import { ManualScheduler } from "../consensus/manual-scheduler.js";
 
 export const LOOPBACK = "127.0.0.1";
@@ -71,9 +71,13 @@ export class RpcWorld {
     this.server = new HadoopServer({ settings: { ...SETTINGS, ...settings }, clock, scheduler });
   }
 
-  static async open(protocol: KeepingProtocol, settings: Partial<FrontSettings> = {}): Promise<RpcWorld> {
+  static async open(
+    protocol: KeepingProtocol,
+    settings: Partial<FrontSettings> = {},
+    name: FrontPort = "datanode",
+  ): Promise<RpcWorld> {
     const world = new RpcWorld(protocol, settings);
-    world.port = await world.server.listen("client", [protocol]);
+    world.port = await world.server.listen(name, [protocol]);
     return world;
   }
 

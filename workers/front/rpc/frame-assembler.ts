@@ -35,6 +35,11 @@ export class FrameAssembler {
     this.#frameBytesMax = frameBytesMax;
   }
 
+  /** A frame has begun and is not whole, be it a part of its length. */
+  get isWaiting(): boolean {
+    return this.#frame !== undefined || this.#headBytes > 0;
+  }
+
   /** What has come of a frame that is not whole; undefined when there is none. */
   get partial(): Uint8Array | undefined {
     return this.#frame?.subarray(0, this.#frameBytes);

@@ -52,6 +52,8 @@ export class HadoopConnection implements FrameSink {
   awaitedMs: number;
   /** When the client was last heard, or took an answer. */
   activeMs: number;
+  /** Since when the frame that has come in part could have come whole. */
+  #frameMs: number;
   readonly #socket: Socket;
   readonly #port: HadoopPort;
   readonly #host: ConnectionHost;
@@ -71,7 +73,8 @@ export class HadoopConnection implements FrameSink {
     this.remoteAddress = normalAddress(socket.remoteAddress ?? "");
     this.awaitedMs = host.nowMs();
     this.activeMs = this.awaitedMs;
-    this.#assembler = new FrameAssembler(this, host.budget, host.frameBytesMax);
+    this.#frameMs = this.awaitedMs;
+    this.#assembler = new FrameAssembler(this, host.budget, Math.min(host.frameBytesMax, port.frameBytesMax));
     this.#output = new Output(socket, (isAll) => this.#written(isAll));
     socket.on("data", (chunk) => this.#read(chunk));
     // Java closes whole sockets: who says that it sends no more reads no more either.
@@ -94,6 +97,12 @@ export class HadoopConnection implements FrameSink {
   /** Whether it only waits for the client. */
   get isIdle(): boolean {
     return this.#callCount === 0 && (this.#pauses & ~PAUSE.BACKLOG) === 0;
+  }
+
+  /** How long the client has had for the frame that has come in part; 0 when there is none, or this side does
+   * not read. */
+  frameAgeMs(nowMs: number): number {
+    return this.#assembler.isWaiting && this.#pauses === 0 ? nowMs - this.#frameMs : 0;
   }
 
   nowMs(): number {
@@ -136,6 +145,7 @@ export class HadoopConnection implements FrameSink {
     if (this.#pauses !== 0 || this.#stage === "closed") return;
     // What came meanwhile is yet to be read.
     this.activeMs = this.#host.nowMs();
+    this.#frameMs = this.activeMs;
     this.#socket.resume();
   }
 
@@ -154,6 +164,8 @@ export class HadoopConnection implements FrameSink {
   }
 
   onFrame(bytes: Uint8Array, start: number, end: number): boolean {
+    // What follows it begins now.
+    this.#frameMs = this.activeMs;
     const hasHeader = PART.read(bytes, start, end) && HEADER.read(bytes, PART.start, PART.end);
     if (!hasHeader) {
       this.#fatal(CALL_ID_INVALID, -1, RPC_ERROR_DETAIL.DESERIALIZING_REQUEST, "RPC header cannot be read");
@@ -173,6 +185,7 @@ export class HadoopConnection implements FrameSink {
     this.#host.counters.receivedBytes += chunk.length;
     const from = this.#stage === "preamble" ? this.#readPreamble(chunk) : 0;
     if (!this.isOpen || from >= chunk.length) return;
+    if (!this.#assembler.isWaiting) this.#frameMs = this.activeMs;
     const outcome = this.#assembler.push(chunk, from);
     if (!this.isOpen) return;
     // Answered by nothing, as the reference does (spec 12 §2.3).

@@ -6,6 +6,12 @@ import { EngineHeader } from "./request-header.js";
 
 /** The one version of every protocol of spec 12 §2.7. */
 const PROTOCOL_VERSION = 1;
+/** Of a frame, where that is less than the limit of all (spec 12 §8.3 rule 5): Ozone Manager sends deletions
+ * of keys of up to 32 MB (§6.1), administrators nothing that is large. */
+const FRAME_BYTES_MAX: { readonly [P in FrontPort]?: number } = {
+  client: 16 * 1024 * 1024,
+  block: 40 * 1024 * 1024,
+};
 const NO_PROTOCOL = "unknown";
 /** Names that a client made up come back in the text. */
 const MESSAGE_LENGTH_MAX = 1000;
@@ -27,6 +33,7 @@ export type Route = { readonly method: string; readonly stats: ProtocolStats } &
 /** The protocols of one port, and which of them a call is for. */
 export class HadoopPort {
   readonly name: FrontPort;
+  readonly frameBytesMax: number;
   readonly stats: readonly ProtocolStats[];
   readonly #protocols = new Map<
     string,
@@ -41,6 +48,7 @@ export class HadoopPort {
 
   constructor(name: FrontPort, protocols: readonly HadoopProtocol[], classes: RpcClasses) {
     this.name = name;
+    this.frameBytesMax = FRAME_BYTES_MAX[name] ?? Number.POSITIVE_INFINITY;
     this.#classes = classes;
     for (const protocol of protocols) {
       this.#protocols.set(protocol.name, { protocol, stats: new ProtocolStats(protocol.name) });

@@ -17,6 +17,8 @@ const SWEEP_MS = 1000;
 const CONTEXT_LIMIT_MS = 5000;
 /** Silence after which a connection without a call in progress is closed (spec 12 §2.6). */
 const IDLE_LIMIT_MS = 60_000;
+/** For a frame to come whole, from its first byte: 128 MiB at 2 MB/s. Who drips holds no buffer longer. */
+const FRAME_LIMIT_MS = 60_000;
 /** For the client to take its last answer and go. */
 const ENDING_LIMIT_MS = 5000;
 /** Connections that may wait to be accepted: all datanodes come back at once. */
@@ -201,7 +203,8 @@ export class HadoopServer implements ConnectionHost {
     for (const connection of this.#connections) {
       const limitMs = connection.isEnding ? ENDING_LIMIT_MS : IDLE_LIMIT_MS;
       const isOver = nowMs - connection.activeMs >= limitMs;
-      if (isOver && (connection.isEnding || connection.isIdle)) this.#timeOut(connection);
+      const isSilent = isOver && (connection.isEnding || connection.isIdle);
+      if (isSilent || connection.frameAgeMs(nowMs) >= FRAME_LIMIT_MS) this.#timeOut(connection);
     }
   }
 

@@ -14,7 +14,7 @@ import {
 import { delimited, delimitedMessages, message } from "../../../../../scripts/interop/wire-text.js";
 import type { HadoopCall } from "../../../../../workers/front/rpc/call.js";
 import type { FrontSettings } from "../../../../../workers/shared/front-settings.js";
-import { KeepingProtocol, RpcWorld } from "../../../../support/front/rpc-world.js";
+import { KeepingProtocol, RpcWorld, SETTINGS } from "../../../../support/front/rpc-world.js";
 import { waitFor } from "../../../../support/wait.js";
 
 const { location } = PROTOCOLS;
@@ -337,6 +337,68 @@ describe("the life of a connection", () => {
       world.server.setPaused(false);
       await callsOf(world, 3);
       for (const each of [connection, late]) each.close();
+    }));
+
+  it("ends with a frame that is longer than its port takes", async () => {
+    const LIMITS = [
+      ["client", 16 * MIB],
+      ["block", 40 * MIB],
+      ["datanode", SETTINGS.frameBytesMax],
+    ] as const;
+    for (const [name, bytesMax] of LIMITS) {
+      const world = await RpcWorld.open(new KeepingProtocol(location.name, location.method), {}, name);
+      const [fitting, longer] = [connect(world), connect(world)];
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(bytesMax + 1);
+      longer.send(length);
+      equal((await longer.untilClosed()).length, 0);
+      length.writeInt32BE(bytesMax);
+      fitting.send(length);
+      await waitFor("it has begun", () => world.server.budget.used > 0);
+      equal(world.server.connectionCount, 1);
+      fitting.close();
+      await world.close();
+    }
+  });
+
+  it("ends when a frame has not come whole in 60 s, however it drips, and not while main takes no more", () =>
+    inWorld(async (world) => {
+      const [dripping, honest] = [connect(world), connect(world)];
+      const whole = call(0, location, Buffer.alloc(1000));
+      dripping.send(call(0, location, BODY));
+      honest.send(call(0, location, BODY));
+      for (const each of await callsOf(world, 2)) each.reply(ANSWER);
+      await Promise.all([dripping.answer(), honest.answer()]);
+      // A frame each that takes 50 s: the time of one does not count for the next.
+      const drip = async (connection: RawConnection, bytes: Uint8Array) => {
+        const { receivedBytes } = world.server.counters;
+        connection.send(bytes);
+        await waitFor(
+          "it has come",
+          () => world.server.counters.receivedBytes === receivedBytes + bytes.length,
+        );
+      };
+      const half = Math.floor(whole.length / 2);
+      await drip(honest, whole.subarray(0, half));
+      world.time.advance(50_000);
+      await drip(honest, Buffer.concat([whole.subarray(half), whole.subarray(0, 100)]));
+      await drip(dripping, whole.subarray(0, 2));
+      world.time.advance(30_000);
+      equal(world.server.connectionCount, 2);
+      await drip(dripping, whole.subarray(2, 3));
+      world.server.setPaused(true);
+      world.time.advance(100_000);
+      world.server.setPaused(false);
+      world.time.advance(50_000);
+      equal(world.server.connectionCount, 2);
+      await drip(dripping, whole.subarray(3, 4));
+      await drip(honest, whole.subarray(100));
+      await waitFor("the whole one is there", () => world.protocol.calls.length === 4);
+      world.time.advance(20_000);
+      await dripping.untilClosed();
+      equal(world.server.connectionCount, 1);
+      equal(world.server.counters.connectionsTimedOut, 1);
+      honest.close();
     }));
 
   it("does not end since main could take no more for a while, which is counted", () =>
