@@ -1,3 +1,4 @@
+import { isWildcard } from "./group.js";
 import { type ConfigValues, SCHEMA } from "./schema.js";
 
 /** A port of Hadoop RPC that this SCM opens. */
@@ -31,4 +32,26 @@ export function hadoopEndpoints(
       portKey: blockPort.key,
     },
   };
+}
+
+/** Why clients would not follow a redirect to this SCM, one of several: they compare it as text with host and
+ * port of their own configuration, which is taken for the same as this one's, and try the SCMs one after the
+ * other when none matches (spec 12 §3.3, §11). */
+export function redirectWarnings({ scm, hadoop }: Pick<ConfigValues, "scm" | "hadoop">): string[] {
+  const { hostName } = scm;
+  const { clientAddress, blockAddress } = SCHEMA.hadoop;
+  if (hostName.includes(":")) {
+    return [
+      `${SCHEMA.scm.hostName.key} = ${hostName}: Hadoop clients follow redirects to names and IPv4 only`,
+    ];
+  }
+  return [
+    { key: clientAddress.key, host: hadoop.clientAddress?.host },
+    { key: blockAddress.key, host: hadoop.blockAddress?.host },
+  ].flatMap(({ key, host }) => {
+    if (host === undefined || host === hostName || isWildcard(host)) return [];
+    return [
+      `${key} = ${host}: clients that know this SCM so do not follow redirects, which name it ${hostName}`,
+    ];
+  });
 }

@@ -5,6 +5,7 @@ import { checkTogether } from "./check.js";
 import type { Config, EffectiveEntry } from "./config.js";
 import type { Address, KeyDeclaration } from "./fields.js";
 import { type GroupNode, groupOf, isWildcard, readEndpoints, readOthers } from "./group.js";
+import { redirectWarnings } from "./hadoop-endpoints.js";
 import { findLocalNode, type HostFacts } from "./identity.js";
 import { misspelled, nearest } from "./names.js";
 import { type ConfigValues, SCHEMA } from "./schema.js";
@@ -62,7 +63,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   reader.throwProblems();
   const effective = deepFreeze(reader.effective(values));
   const hash = hashOf(values);
-  const warnings = [...new Set(reader.settings.warnings)];
+  const redirects = values.hadoop.isEnabled && others.length > 0 ? redirectWarnings(values) : [];
+  const warnings = [...new Set([...reader.settings.warnings, ...redirects])];
   const group = groupOf(reader, node, values, others);
   return deepFreeze({ ...values, group, warnings, effective: () => effective, hash: () => hash });
 }

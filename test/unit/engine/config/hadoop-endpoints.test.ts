@@ -66,3 +66,23 @@ test("two ports that are the same are a problem, as long as they are served", ()
     /both use port 9863/,
   );
 });
+
+test("a name by which clients would not know the SCM is warned of, where there are several", () => {
+  const enabled = "strata.hadoop.enabled=true";
+  const warnings = (...overrides: readonly string[]) => load(enabled, ...THREE, ...overrides).warnings;
+  const client = "ozone.scm.client.address.svc.b";
+  const block = "ozone.scm.block.client.address";
+  assert.deepEqual(warnings(), []);
+  assert.deepEqual(warnings(`${client}=b.example.com:9860`, `${block}=0.0.0.0`), []);
+  const both = warnings(`${client}=10.0.0.1:9860`, `${block}.svc.b=scm-b`);
+  const follow = "clients that know this SCM so do not follow redirects, which name it b.example.com";
+  assert.deepEqual(both, [
+    `ozone.scm.client.address = 10.0.0.1: ${follow}`,
+    `ozone.scm.block.client.address = scm-b: ${follow}`,
+  ]);
+  const [colons = "", ...others] = warnings("ozone.scm.address.svc.b=fe80::1");
+  assert.match(colons, /^ozone\.scm\.address = fe80::1: .*IPv4 only/);
+  assert.deepEqual(others, []);
+  assert.deepEqual(load(...THREE, `${client}=10.0.0.1:9860`).warnings, []);
+  assert.deepEqual(load(enabled, "ozone.scm.client.address=10.0.0.1").warnings, []);
+});
