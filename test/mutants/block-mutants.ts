@@ -221,7 +221,7 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
           "    this.#options.reserve(Math.min(",
       },
     ],
-    catchers: [{ kind: "systemSeeds", first: 16, count: 1 }],
+    catchers: [{ kind: "systemSeeds", first: 1, count: 20 }],
     budgetSeconds: 120,
   },
   {
@@ -235,7 +235,7 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
         replace: "containers.table.highestId + 1",
       },
     ],
-    catchers: [{ kind: "systemSeeds", first: 16, count: 1 }],
+    catchers: [{ kind: "systemSeeds", first: 1, count: 20 }],
     budgetSeconds: 120,
   },
   {
