@@ -106,6 +106,8 @@ async function simulate(bench: StepBench): Promise<void> {
   await check("the tool's datanodes take no more", () =>
     whenSaid(bench, tool, "All datanodes have been transitioned to read-only", made),
   );
+  // Without its datanodes nothing more would come.
+  if (!tool.isAlive) throw new Error("the tool has ended");
   await check("all datanodes are healthy", () => cluster.whenHealthy(NODES));
   await check("all containers are closed", () => whenClosed(bench));
   await check("replicas of the last one are reported", () => whenReplicas(cluster, SIMULATED_CONTAINERS));
