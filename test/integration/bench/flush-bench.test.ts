@@ -53,6 +53,9 @@ test("what the flush bench has flushed is the state as it was frozen", async () 
 test("the flush bench answers its figures", async () => {
   const sizes = { containerCount: CONTAINERS, pageCount: PAGES, largePageCount: 2 * PAGES, flushCount: 2 };
   const figures = await runFlushes({ print: () => undefined, directory: join(directory, "run") }, sizes);
-  for (const { name, value } of figures)
-    assert.ok(Number.isFinite(value) && value > 0, `${name} is ${value}`);
+  for (const { name, value } of figures) {
+    // What is left of a short turn when the time in which main waited for a core is taken out may be nothing.
+    const isWhole = Number.isFinite(value) && (value > 0 || (value === 0 && name.includes(".held.")));
+    assert.ok(isWhole, `${name} is ${value}`);
+  }
 });
