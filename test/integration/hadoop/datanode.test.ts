@@ -319,7 +319,7 @@ test("numbers that cannot be keep nobody from registering, beating and reporting
   await datanode.close();
 });
 
-test("two thousand datanodes that come back at once are all served, and others meanwhile", async () => {
+test("five thousand datanodes that come back at once are all served, and others meanwhile", async () => {
   const healthy = new HadoopDatanode(port);
   await healthy.register();
   const datanodes = Array.from({ length: 5000 }, () => new HadoopDatanode(port));

@@ -211,7 +211,8 @@ export class ScmGroup {
     await this.whenVoter(member);
   }
 
-  /** Who leads, by what the members that answer say; undefined when none knows, or they do not agree. */
+  /** Who leads, by what the members that answer say; undefined when none knows, they do not agree, or they
+   * have not noticed yet that it has ended. */
   async leader(): Promise<ScmMember | undefined> {
     const answers = await Promise.all(
       this.members.filter(({ isAlive }) => isAlive).map((each) => each.roles()),
@@ -221,7 +222,7 @@ export class ScmGroup {
     );
     leaders.delete(undefined);
     if (leaders.size !== 1) return undefined;
-    return this.members.find(({ raftPort }) => leaders.has(raftPort));
+    return this.members.find(({ raftPort, isAlive }) => isAlive && leaders.has(raftPort));
   }
 
   async whenLed(): Promise<ScmMember> {
