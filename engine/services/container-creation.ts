@@ -16,6 +16,9 @@ import type { Random } from "../core/random.js";
 import { createOpenPipeline, type PipelineSource } from "./container-growth.js";
 import type { Room } from "./container-supply.js";
 
+/** Pipelines that are waited for: one of them is enough, and each that changes costs a look at all. */
+const AWAITED_COUNT_MAX = 64;
+
 export interface ContainerCreationParts<R> {
   readonly clock: Clock;
   readonly random: Random;
@@ -124,11 +127,12 @@ export class ContainerCreation<R> {
 
   /** Calls back when there is one more, or why there is none. */
   #newPipeline({ replication }: ContainerRequest, done: (refusal: StrataError | undefined) => void): void {
-    const { pipelines, waitMs } = this.#parts;
+    const { pipelines, clock, waitMs } = this.#parts;
+    const untilMs = clock.monotonicMs() + waitMs;
     createOpenPipeline(pipelines, { replication }, waitMs, (outcome) => {
       if (!(outcome instanceof StrataError)) done(undefined);
       else if (outcome.code === "NOT_LEADER") done(outcome);
-      else this.#anyToCome(replication, outcome, done);
+      else this.#anyToCome(replication, untilMs, outcome, done);
     });
   }
 
@@ -136,20 +140,23 @@ export class ContainerCreation<R> {
    * open yet. The reference waits for these only where it is asked for a block (spec 03 §10.2). */
   #anyToCome(
     replication: ReplicationConfig,
+    untilMs: number,
     refusal: StrataError,
     done: (refusal: StrataError | undefined) => void,
   ): void {
-    const { cluster, pipelines, waitMs } = this.#parts;
+    const { cluster, pipelines, clock } = this.#parts;
+    const leftMs = untilMs - clock.monotonicMs();
     const ids = [...cluster.pipelines.rows.values()]
       .filter(
         (pipeline) => pipeline.state === "ALLOCATED" && isSameReplication(pipeline.replication, replication),
       )
-      .map(({ pipelineId }) => pipelineId);
-    if (ids.length === 0) {
+      .map(({ pipelineId }) => pipelineId)
+      .slice(0, AWAITED_COUNT_MAX);
+    if (ids.length === 0 || leftMs <= 0) {
       done(refusal);
       return;
     }
-    pipelines.whenOpen(ids, waitMs, (outcome) => {
+    pipelines.whenOpen(ids, leftMs, (outcome) => {
       if (!(outcome instanceof StrataError)) done(undefined);
       else done(outcome.code === "NOT_LEADER" ? outcome : refusal);
     });

@@ -31,9 +31,12 @@ class World {
   readonly opened: string[] = [];
   readonly waitedFor: (readonly string[])[] = [];
   readonly waits: ((outcome: ReturnType<typeof pipelineRecord> | StrataError) => void)[] = [];
+  /** How long each wait may take. */
+  readonly limitsMs: number[] = [];
+  readonly time = new ManualScheduler();
   safeMode = false;
   readonly creation = new ContainerCreation<object>({
-    clock: new ManualScheduler(),
+    clock: this.time,
     random: new SeededRandom(1),
     cluster: this.applied.state,
     room: {
@@ -49,7 +52,8 @@ class World {
     pipelines: {
       create: (...created) => void this.asked.push(created),
       open: (id) => void this.opened.push(id),
-      whenOpen: (ids, _limitMs, done) => {
+      whenOpen: (ids, limitMs, done) => {
+        this.limitsMs.push(limitMs);
         this.waitedFor.push(ids);
         this.waits.push(done);
       },
@@ -163,6 +167,30 @@ test("when there can be no other pipeline, one that its members have not reporte
   world.add(3);
   world.waits[0]?.(pipelineRecord(1));
   assert.equal(typeof world.settle(opened[0]), "number");
+});
+
+test("one time limit holds for all that is waited for, and few of many pipelines are watched", () => {
+  const world = new World();
+  const others = Array.from({ length: 100 }, (_, number) =>
+    pipelineRecord(number + 10, { state: "ALLOCATED" }),
+  );
+  world.applied.done(importBatch([], others));
+  const outcomes = world.prepare();
+  const late = new StrataError("PIPELINE_NOT_READY", { limitMs: 60_000 });
+  world.asked[0]?.[1](pipelineRecord(3, { state: "ALLOCATED" }));
+  world.time.advance(45_000);
+  world.waits[0]?.(late);
+  assert.deepEqual(world.limitsMs, [60_000, 15_000]);
+  assert.equal(world.waitedFor[1]?.length, 64);
+  world.time.advance(15_000);
+  world.waits[1]?.(late);
+  assert.ok(outcomes[0] instanceof StrataError);
+
+  world.prepare();
+  world.asked[1]?.[1](pipelineRecord(4, { state: "ALLOCATED" }));
+  world.time.advance(60_000);
+  world.waits[2]?.(late);
+  assert.equal(world.waits.length, 3, "no time is left for another wait");
 });
 
 test("safe mode, nobody as owner: refused at once", () => {
