@@ -104,8 +104,9 @@ export class DatanodeProtocol implements HadoopProtocol {
       case REGISTER: {
         call.type = "Register";
         const register = registerRequest(bodyOf(request.registerRequest, "registerRequest"));
-        const reports = this.#reportsIn(body, "registerRequest");
+        // Also when its reports cannot be read: it has come.
         this.#admissions.came(register.details.uuid, body.length);
+        const reports = this.#reportsIn(body, "registerRequest");
         this.#registrations.register(call, register, reports);
         break;
       }

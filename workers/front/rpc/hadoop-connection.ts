@@ -100,9 +100,10 @@ export class HadoopConnection implements FrameSink {
   }
 
   /** How long the client has had for the frame that has come in part; 0 when there is none, or this side does
-   * not read. */
+   * not read, but for a client that leaves its answers unread. */
   frameAgeMs(nowMs: number): number {
-    return this.#assembler.isWaiting && this.#pauses === 0 ? nowMs - this.#frameMs : 0;
+    const isOurs = (this.#pauses & ~PAUSE.BACKLOG) !== 0;
+    return this.#assembler.isWaiting && !isOurs ? nowMs - this.#frameMs : 0;
   }
 
   nowMs(): number {
