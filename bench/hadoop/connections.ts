@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { openFileLimit } from "../../engine/host/open-file-limit.js";
 import type { BenchContext } from "../harness/bench.js";
 import type { Figure } from "../harness/figure.js";
 import { residentBytes } from "../harness/thread-cpu.js";
@@ -24,7 +24,7 @@ export async function measureConnections(
   { print }: BenchContext,
   { count: wanted, seconds }: ConnectionSizes,
 ): Promise<Figure[]> {
-  const limit = openFilesMax();
+  const limit = openFileLimit() ?? Number.POSITIVE_INFINITY;
   const connections = Math.min(wanted, limit - OTHER_FILES);
   if (connections < wanted) print(`connections: ${connections} of ${wanted}, since ulimit -n is ${limit}`);
   const load = new LoadClient({ ports: server.ports, nodeCount: NODES });
@@ -60,10 +60,4 @@ export async function measureConnections(
     crowd.end();
     load.end();
   }
-}
-
-/** Of this process, and so of those that it starts. */
-function openFilesMax(): number {
-  const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
-  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
 }

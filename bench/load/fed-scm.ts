@@ -1,6 +1,5 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
-import { processIo } from "../../engine/cli/io.js";
-import { run } from "../../engine/cli/program.js";
+import { main } from "../../engine/cli/main.js";
 import { realParts } from "../../engine/cli/real-parts.js";
 import { assert } from "../../engine/core/assert.js";
 import { StrataError } from "../../engine/core/errors.js";
@@ -68,8 +67,7 @@ function linkOf({ intake }: Scm, slot: NodeSlot): ReportLink {
 }
 
 process.on("disconnect", () => process.exit(1));
-const io = processIo();
-process.exitCode = await run(process.argv.slice(2), io, {
+await main({
   ...realParts,
   startScm: async (options) => {
     const running = await startScm(options);
@@ -80,5 +78,3 @@ process.exitCode = await run(process.argv.slice(2), io, {
     return running;
   },
 });
-await io.flush();
-process.exit();

@@ -1,5 +1,4 @@
-import { processIo } from "../../engine/cli/io.js";
-import { run } from "../../engine/cli/program.js";
+import { main } from "../../engine/cli/main.js";
 import { realParts } from "../../engine/cli/real-parts.js";
 import type { Scm } from "../../engine/scm.js";
 import { startScm } from "../../engine/scm-process.js";
@@ -30,8 +29,7 @@ function obey({ intake }: Scm, order: WatchOrder): WatchReply {
 }
 
 process.on("disconnect", () => process.exit(1));
-const io = processIo();
-process.exitCode = await run(process.argv.slice(2), io, {
+await main({
   ...realParts,
   startScm: async (options) => {
     const running = await startScm(options);
@@ -39,5 +37,3 @@ process.exitCode = await run(process.argv.slice(2), io, {
     return running;
   },
 });
-await io.flush();
-process.exit();

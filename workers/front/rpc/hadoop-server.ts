@@ -79,7 +79,7 @@ export class HadoopServer implements ConnectionHost {
   readonly #strangers = new Set<HadoopConnection>();
   #dirty: HadoopConnection[] = [];
   #isFlushScheduled = false;
-  #pausedMs: number | undefined;
+  #pausedSinceMs: number | undefined;
   #sweep: Timer | undefined;
 
   constructor(options: HadoopServerOptions) {
@@ -135,8 +135,8 @@ export class HadoopServer implements ConnectionHost {
     const nowMs = this.nowMs();
     const { counters } = this;
     if (isPaused) counters.pauses++;
-    else counters.pausedMs += nowMs - (this.#pausedMs ?? nowMs);
-    this.#pausedMs = isPaused ? nowMs : undefined;
+    else counters.pausedMs += nowMs - (this.#pausedSinceMs ?? nowMs);
+    this.#pausedSinceMs = isPaused ? nowMs : undefined;
     for (const connection of this.#connections) {
       if (isPaused) connection.pause(PAUSE.MAIN);
       else connection.resume(PAUSE.MAIN);
@@ -191,13 +191,13 @@ export class HadoopServer implements ConnectionHost {
     const connection = new HadoopConnection(socket, port, this);
     this.#connections.add(connection);
     this.#strangers.add(connection);
-    if (this.#pausedMs !== undefined) connection.pause(PAUSE.MAIN);
+    if (this.#pausedSinceMs !== undefined) connection.pause(PAUSE.MAIN);
   }
 
   #sweepConnections(): void {
     const nowMs = this.nowMs();
     for (const connection of this.#strangers) {
-      if (this.#pausedMs !== undefined || nowMs - connection.awaitedMs < CONTEXT_LIMIT_MS) break;
+      if (this.#pausedSinceMs !== undefined || nowMs - connection.awaitedMs < CONTEXT_LIMIT_MS) break;
       this.#timeOut(connection);
     }
     for (const connection of this.#connections) {
