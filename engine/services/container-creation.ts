@@ -1,6 +1,7 @@
 import type { PipelineRecord } from "../../protocol/schema/records.js";
 import { checkOwner } from "../cluster/blocks/block-request.js";
 import type { ClusterState } from "../cluster/cluster-state.js";
+import type { ContainerTable } from "../cluster/containers/container-table.js";
 import {
   isSameReplication,
   printReplication,
@@ -13,6 +14,7 @@ import type { Clock } from "../core/clock.js";
 import { StrataError } from "../core/errors.js";
 import { type ContainerId, containerId } from "../core/ids.js";
 import type { Random } from "../core/random.js";
+import type { Uuid } from "../core/uuid.js";
 import { createOpenPipeline, type PipelineSource } from "./container-growth.js";
 import type { Room } from "./container-supply.js";
 
@@ -118,7 +120,7 @@ export class ContainerCreation<R> {
       settled: (outcome) => {
         const created = createdBy(outcome);
         // A session answers a repetition with what it was given first, which may be elsewhere.
-        const isHere = created !== undefined && cluster.containers.get(created)?.pipelineId === pipelineId;
+        const isHere = created !== undefined && isWrittenBy(cluster.containers.table, created, pipelineId);
         if (isHere) room.bind(reserved, created);
         else room.release(reserved);
       },
@@ -161,6 +163,10 @@ export class ContainerCreation<R> {
       else done(outcome.code === "NOT_LEADER" ? outcome : refusal);
     });
   }
+}
+
+function isWrittenBy(table: ContainerTable, id: ContainerId, pipelineId: Uuid): boolean {
+  return table.state(id) !== 0 && table.pipelineId(id) === pipelineId;
 }
 
 /** Undefined when there is none: refused, or by the session's own result of an attempt that was. */

@@ -1,4 +1,4 @@
-import { OPERATIONAL_STATE } from "../../engine/core/enums.js";
+import { OPERATIONAL_STATE, type OperationalState } from "../../engine/core/enums.js";
 import type { Uuid } from "../../engine/core/uuid.js";
 import type { ProtoWriter } from "../../protocol/hadoop/proto-writer.js";
 import type { DatanodeDetails } from "../../protocol/schema/records.js";
@@ -15,9 +15,7 @@ export function writeDetails(
   details: DatanodeDetails,
   ports: PortChoice,
 ): void {
-  const isTold = details.persistedOpState !== undefined;
-  const whole: DatanodeDetails = isTold ? details : { ...details, persistedOpState: "IN_SERVICE" };
-  writeToldDetails(writer, field, whole, ports);
+  writeAll(writer, field, details, ports, details.persistedOpState ?? "IN_SERVICE");
 }
 
 /** The same with what the datanode has told alone. */
@@ -27,8 +25,18 @@ export function writeToldDetails(
   details: DatanodeDetails,
   ports: PortChoice,
 ): void {
+  writeAll(writer, field, details, ports, details.persistedOpState);
+}
+
+function writeAll(
+  writer: ProtoWriter,
+  field: number,
+  details: DatanodeDetails,
+  ports: PortChoice,
+  opState: OperationalState | undefined,
+): void {
   writer.openMessage(field);
-  const { certSerialId, networkName, networkLocation, persistedOpState, level } = details;
+  const { certSerialId, networkName, networkLocation, level } = details;
   writer.text(1, details.uuid);
   writer.text(2, details.ipAddress);
   writer.text(3, details.hostName);
@@ -42,7 +50,7 @@ export function writeToldDetails(
   if (certSerialId !== undefined) writer.text(5, certSerialId);
   if (networkName !== undefined && networkName !== "") writer.text(6, networkName);
   if (networkLocation !== undefined && networkLocation !== "") writer.text(7, networkLocation);
-  if (persistedOpState !== undefined) writer.number(8, OPERATIONAL_STATE[persistedOpState]);
+  if (opState !== undefined) writer.number(8, OPERATIONAL_STATE[opState]);
   writer.number(9, details.persistedOpStateExpiry ?? 0);
   writer.number(10, details.currentVersion ?? OLDEST_DATANODE_VERSION);
   writer.uuid(100, details.uuid);

@@ -139,7 +139,7 @@ export class Stripe {
   }
 
   read(row: number): ContainerFields {
-    const fields = { ...emptyContainerNumbers(), pipelineId: this.pipelineId(row) };
+    const fields = { pipelineId: this.pipelineId(row), ...emptyContainerNumbers() };
     this.readNumbers(row, fields);
     return fields;
   }

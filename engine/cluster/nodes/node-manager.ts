@@ -470,8 +470,8 @@ export class NodeManager {
   #numbered(command: NodeCommand, term: number): Command {
     const { type, containerId } = command;
     const isNamedByContainer = type === "closeContainerCommand" || type === "reconcileContainerCommand";
-    if (isNamedByContainer && containerId !== undefined) return { ...command, commandId: containerId, term };
-    return { ...command, commandId: this.#nextCommandId++, term };
+    if (isNamedByContainer && containerId !== undefined) return { commandId: containerId, term, ...command };
+    return { commandId: this.#nextCommandId++, term, ...command };
   }
 
   #reregister(): Command {

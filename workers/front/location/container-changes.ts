@@ -1,9 +1,11 @@
+import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import { notSupported } from "../hadoop-errors.js";
-import { requireReadable, writeContainer } from "../rendered-containers.js";
-import { RenderedPipeline } from "../rendered-pipelines.js";
+import { requireReadable } from "../rendered-containers.js";
 import { replicationOf } from "../replication.js";
 import { bodyOf, containerIdOf, isContainerId } from "../request-parts.js";
-import type { LocationHandler, LocationHandlers } from "./location-call.js";
+import type { LocatedContainer, LocatedContainers } from "./located-containers.js";
+import { writeLocated } from "./located-containers.js";
+import type { LocationCall, LocationHandler, LocationHandlers } from "./location-call.js";
 import { AT_LEAST_ONCE } from "./location-call.js";
 
 const SUPPRESS_MAX = 1024;
@@ -11,22 +13,19 @@ const SUPPRESS_MAX = 1024;
 const SUCCESS = 1;
 const CLOSE_STATUS = { CONTAINER_ALREADY_CLOSED: 2, CONTAINER_ALREADY_CLOSING: 3 } as const;
 
-const allocate: LocationHandler = async ({ message, main, clientVersion, ioPorts }, body) => {
-  const request = bodyOf(message.containerRequest, "containerRequest");
+async function allocate(locations: LocatedContainers, call: LocationCall, body: ProtoWriter): Promise<void> {
+  const request = bodyOf(call.message.containerRequest, "containerRequest");
   const { replicationType: type, replicationFactor: factor, ecReplicationConfig: ec, owner } = request;
   const replication = replicationOf({ type, factor, ec });
-  requireReadable(replication, clientVersion);
-  const answer = await main.ask<"allocateContainer">("allocateContainer", {
-    ...AT_LEAST_ONCE,
-    replication,
-    owner,
-  });
+  requireReadable(replication, call.clientVersion);
+  const located = await call.main.askRaw<"allocateContainer", LocatedContainer>(
+    "allocateContainer",
+    { replication, owner, ...AT_LEAST_ONCE },
+    (answer) => locations.readAllocated(answer),
+  );
   body.number(1, SUCCESS);
-  body.openMessage(2);
-  writeContainer(body, 1, answer.container, clientVersion);
-  body.bytes(2, new RenderedPipeline(answer.pipeline).bytes(ioPorts));
-  body.closeMessage();
-};
+  writeLocated(body, 2, located, call);
+}
 
 /** The reference leaves OK out; the others make the client throw (spec 12 §6.2). */
 const close: LocationHandler = async ({ message, main }, body) => {
@@ -65,10 +64,12 @@ const suppress: LocationHandler = async ({ message, main }, body) => {
 };
 
 /** What changes containers (spec 09 §4.1). */
-export const CONTAINER_CHANGES: LocationHandlers = {
-  AllocateContainer: allocate,
-  CloseContainer: close,
-  DeleteContainer: remove,
-  ReconcileContainer: reconcile,
-  SuppressContainer: suppress,
-};
+export function containerChanges(locations: LocatedContainers): LocationHandlers {
+  return {
+    AllocateContainer: (call, body) => allocate(locations, call, body),
+    CloseContainer: close,
+    DeleteContainer: remove,
+    ReconcileContainer: reconcile,
+    SuppressContainer: suppress,
+  };
+}

@@ -6,7 +6,8 @@ import type { ReplicaRecord } from "../../../protocol/schema/records.js";
 import { writeContainer } from "../rendered-containers.js";
 import { writeDetails } from "../rendered-details.js";
 import { bodyOf, containerIdOf, isContainerId } from "../request-parts.js";
-import type { LocatedContainer, LocatedContainers } from "./located-containers.js";
+import type { LocatedContainers } from "./located-containers.js";
+import { writeLocated } from "./located-containers.js";
 import type { LocationCall, LocationHandler, LocationHandlers } from "./location-call.js";
 
 /** Single containers and where they are (spec 09 §4.1). */
@@ -63,20 +64,9 @@ async function writeAll(
     );
     if (coveredCount === 0)
       throw new StrataError("FRAME_TOO_LARGE", { bytes: "more", limit: FRAME_BYTES_MAX });
-    for (const each of located) writeLocated(body, each, call);
+    for (const each of located) writeLocated(body, 1, each, call);
     from += coveredCount;
   }
-}
-
-function writeLocated(
-  body: ProtoWriter,
-  { container, pipeline }: LocatedContainer,
-  { clientVersion, ioPorts }: LocationCall,
-): void {
-  body.openMessage(1);
-  writeContainer(body, 1, container, clientVersion);
-  body.bytes(2, pipeline.bytes(ioPorts));
-  body.closeMessage();
 }
 
 const replicas: LocationHandler = async ({ message, main, ports }, body) => {

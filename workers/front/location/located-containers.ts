@@ -5,11 +5,14 @@ import type { Uuid } from "../../../engine/core/uuid.js";
 import { readUuid } from "../../../engine/core/uuid.js";
 import { BodyReader } from "../../../protocol/codec/body-reader.js";
 import { compileRecordDecoder } from "../../../protocol/codec/decoders.js";
+import type { ProtoWriter } from "../../../protocol/hadoop/proto-writer.js";
 import { READ_CONTAINERS_MAX } from "../../../protocol/schema/read-messages.js";
 import type { ContainerRecord, DatanodeDetails, PipelineRecord } from "../../../protocol/schema/records.js";
 import { CONTAINER, DATANODE_DETAILS } from "../../../protocol/schema/records.js";
 import { KnownRecords } from "../known-records.js";
+import { writeContainer } from "../rendered-containers.js";
 import { type KnownPipelines, RenderedPipeline } from "../rendered-pipelines.js";
+import type { LocationCall } from "./location-call.js";
 
 /** A container with where it is written or read. */
 export interface LocatedContainer {
@@ -20,11 +23,13 @@ export interface LocatedContainer {
 type Member = PipelineRecord["members"][number];
 
 const MANY = 0xffff;
+const ALLOCATED_FIELDS = 2;
 const DATANODES_KNOWN_MAX = 16_384;
 const decodeContainer = compileRecordDecoder(CONTAINER) as (reader: BodyReader) => ContainerRecord;
 
-/** Reads encoded answers to getContainersWithPipelines, which Ozone Manager asks for each key that is not in
- * its cache: pipelines and datanodes of it are mostly known already. */
+/** Reads encoded answers about containers and their pipelines: to getContainersWithPipelines, which Ozone
+ * Manager asks for each key that is not in its cache, and to allocateContainer. Pipelines and datanodes of
+ * them are mostly known already. */
 export class LocatedContainers {
   readonly #clock: Pick<Clock, "wallMs">;
   readonly #pipelines: KnownPipelines;
@@ -61,6 +66,17 @@ export class LocatedContainers {
     return { located, coveredCount };
   }
 
+  /** The new container in an answer to allocateContainer. */
+  readAllocated(body: Uint8Array): LocatedContainer {
+    const reader = this.#reader;
+    reader.begin(body, 0, body.length);
+    assert(reader.arrayLength(MANY) === ALLOCATED_FIELDS, "an allocated container has a pipeline");
+    const container = decodeContainer(reader);
+    const pipeline = this.#pipelines.read(reader, body);
+    reader.finish();
+    return { container, pipeline };
+  }
+
   #place(): { readonly datanode: number; readonly replicaIndex: number } {
     this.#reader.arrayLength(2);
     const datanode = this.#reader.wholeNumber(0, MANY);
@@ -84,6 +100,19 @@ export class LocatedContainers {
       stateEnterTimeMs: nowMs,
     });
   }
+}
+
+/** ContainerWithPipeline as a field of an answer. */
+export function writeLocated(
+  body: ProtoWriter,
+  field: number,
+  { container, pipeline }: LocatedContainer,
+  { clientVersion, ioPorts }: Pick<LocationCall, "clientVersion" | "ioPorts">,
+): void {
+  body.openMessage(field);
+  writeContainer(body, 1, container, clientVersion);
+  body.bytes(2, pipeline.bytes(ioPorts));
+  body.closeMessage();
 }
 
 /** Clients keep their connections by the pipeline's id, which Strata's read pipelines do not have. One that

@@ -14,7 +14,7 @@ import { knownPipelines } from "../rendered-pipelines.js";
 import { requireDecodable } from "../request-parts.js";
 import type { HadoopCall, HadoopProtocol } from "../rpc/call.js";
 import { clusterHandlers } from "./cluster.js";
-import { CONTAINER_CHANGES } from "./container-changes.js";
+import { containerChanges } from "./container-changes.js";
 import { CONTAINER_LISTS } from "./container-lists.js";
 import { containerReads } from "./container-reads.js";
 import { LocatedContainers } from "./located-containers.js";
@@ -42,10 +42,11 @@ export class LocationProtocol implements HadoopProtocol {
     this.#context = context;
     this.#connections = new MainConnections(context);
     const pipelines = knownPipelines();
+    const locations = new LocatedContainers(context.clock, pipelines);
     this.#handlers = {
-      ...containerReads(new LocatedContainers(context.clock, pipelines)),
+      ...containerReads(locations),
       ...CONTAINER_LISTS,
-      ...CONTAINER_CHANGES,
+      ...containerChanges(locations),
       ...NODE_HANDLERS,
       ...pipelineHandlers(pipelines),
       ...clusterHandlers(context),
