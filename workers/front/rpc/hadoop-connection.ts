@@ -35,6 +35,8 @@ const CUT_OFF_BYTES_MAX = 4096;
 
 /** Why a socket is not read; all must be gone. */
 export const PAUSE = { MAIN: 1, BUDGET: 2, CALLS: 4, BACKLOG: 8 } as const;
+/** Those that are neither the client's doing nor, as main's, everybody's at once. */
+const PAUSES_OF_ITS_OWN = PAUSE.BUDGET | PAUSE.CALLS;
 
 type Stage = "preamble" | "negotiating" | "context" | "calls" | "ending" | "closed";
 
@@ -96,13 +98,13 @@ export class HadoopConnection implements FrameSink {
 
   /** Whether it only waits for the client. */
   get isIdle(): boolean {
-    return this.#callCount === 0 && (this.#pauses & ~PAUSE.BACKLOG) === 0;
+    return this.#callCount === 0 && (this.#pauses & PAUSES_OF_ITS_OWN) === 0;
   }
 
   /** How long the client has had for the frame that has come in part; 0 when there is none, or this side does
-   * not read, but for a client that leaves its answers unread. */
+   * not read it, but for a client that leaves its answers unread. */
   frameAgeMs(nowMs: number): number {
-    const isOurs = (this.#pauses & ~PAUSE.BACKLOG) !== 0;
+    const isOurs = (this.#pauses & PAUSES_OF_ITS_OWN) !== 0;
     return this.#assembler.isWaiting && !isOurs ? nowMs - this.#frameMs : 0;
   }
 
@@ -143,11 +145,22 @@ export class HadoopConnection implements FrameSink {
   resume(reason: number): void {
     if ((this.#pauses & reason) === 0) return;
     this.#pauses &= ~reason;
-    if (this.#pauses !== 0 || this.#stage === "closed") return;
-    // What came meanwhile is yet to be read.
-    this.activeMs = this.#host.nowMs();
-    this.#frameMs = this.activeMs;
-    this.#socket.resume();
+    if ((reason & PAUSES_OF_ITS_OWN) !== 0) {
+      // What came meanwhile is yet to be read.
+      this.activeMs = this.#host.nowMs();
+      this.#frameMs = this.activeMs;
+    }
+    if (this.#pauses === 0 && this.#stage !== "closed") this.#socket.resume();
+  }
+
+  /** Main takes more again, after a pause of `pausedMs`, in which no time has passed for the client: what began
+   * before it moves by so much, what began in it begins now. */
+  resumeAfterMain(pausedMs: number): void {
+    const nowMs = this.#host.nowMs();
+    this.awaitedMs = Math.min(this.awaitedMs + pausedMs, nowMs);
+    this.activeMs = Math.min(this.activeMs + pausedMs, nowMs);
+    this.#frameMs = Math.min(this.#frameMs + pausedMs, nowMs);
+    this.resume(PAUSE.MAIN);
   }
 
   /** Ends it without a word. */

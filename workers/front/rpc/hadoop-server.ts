@@ -130,18 +130,18 @@ export class HadoopServer implements ConnectionHost {
     await Promise.all(closed);
   }
 
-  /** Reads no socket for as long as main cannot take more. That is no silence of the clients. */
+  /** Reads no socket for as long as main cannot take more. That is no silence of the clients: their times
+   * stand still meanwhile. They do not begin anew, or with many short pauses they would never be over. */
   setPaused(isPaused: boolean): void {
     const nowMs = this.nowMs();
-    const { counters } = this;
-    if (isPaused) counters.pauses++;
-    else counters.pausedMs += nowMs - (this.#pausedSinceMs ?? nowMs);
+    const pausedMs = nowMs - (this.#pausedSinceMs ?? nowMs);
     this.#pausedSinceMs = isPaused ? nowMs : undefined;
+    if (isPaused) this.counters.pauses++;
+    else this.counters.pausedMs += pausedMs;
     for (const connection of this.#connections) {
       if (isPaused) connection.pause(PAUSE.MAIN);
-      else connection.resume(PAUSE.MAIN);
+      else connection.resumeAfterMain(pausedMs);
     }
-    if (!isPaused) for (const connection of this.#strangers) connection.awaitedMs = nowMs;
   }
 
   /** Writes the answers that have gathered, each connection's at once. */
@@ -195,9 +195,10 @@ export class HadoopServer implements ConnectionHost {
   }
 
   #sweepConnections(): void {
-    const nowMs = this.nowMs();
+    // A pause may be there whenever this looks: who had run out of time before it has.
+    const nowMs = this.#pausedSinceMs ?? this.nowMs();
     for (const connection of this.#strangers) {
-      if (this.#pausedSinceMs !== undefined || nowMs - connection.awaitedMs < CONTEXT_LIMIT_MS) break;
+      if (nowMs - connection.awaitedMs < CONTEXT_LIMIT_MS) break;
       this.#timeOut(connection);
     }
     for (const connection of this.#connections) {

@@ -40,6 +40,14 @@ function connect(world: RpcWorld): RawConnection {
   return connection;
 }
 
+/** And waits until it has been read. */
+async function sendWhole(world: RpcWorld, connection: RawConnection, bytes: Uint8Array): Promise<void> {
+  const { counters } = world.server;
+  const receivedBytes = counters.receivedBytes + bytes.length;
+  connection.send(bytes);
+  await waitFor("it has come", () => counters.receivedBytes === receivedBytes);
+}
+
 async function callsOf(world: RpcWorld, count: number): Promise<readonly HadoopCall[]> {
   const { calls } = world.protocol;
   await waitFor(`${count} calls`, () => calls.length >= count);
@@ -361,7 +369,7 @@ describe("the life of a connection", () => {
     }
   });
 
-  it("ends when a frame has not come whole in 60 s, however it drips, and not while main takes no more", () =>
+  it("ends when a frame has not come whole in 60 s, however it drips, while main took more", () =>
     inWorld(async (world) => {
       const [dripping, honest] = [connect(world), connect(world)];
       const whole = call(0, location, Buffer.alloc(1000));
@@ -369,15 +377,8 @@ describe("the life of a connection", () => {
       honest.send(call(0, location, BODY));
       for (const each of await callsOf(world, 2)) each.reply(ANSWER);
       await Promise.all([dripping.answer(), honest.answer()]);
+      const drip = (connection: RawConnection, bytes: Uint8Array) => sendWhole(world, connection, bytes);
       // A frame each that takes 50 s: the time of one does not count for the next.
-      const drip = async (connection: RawConnection, bytes: Uint8Array) => {
-        const { receivedBytes } = world.server.counters;
-        connection.send(bytes);
-        await waitFor(
-          "it has come",
-          () => world.server.counters.receivedBytes === receivedBytes + bytes.length,
-        );
-      };
       const half = Math.floor(whole.length / 2);
       await drip(honest, whole.subarray(0, half));
       world.time.advance(50_000);
@@ -389,12 +390,12 @@ describe("the life of a connection", () => {
       world.server.setPaused(true);
       world.time.advance(100_000);
       world.server.setPaused(false);
-      world.time.advance(50_000);
+      world.time.advance(29_000);
       equal(world.server.connectionCount, 2);
       await drip(dripping, whole.subarray(3, 4));
       await drip(honest, whole.subarray(100));
       await waitFor("the whole one is there", () => world.protocol.calls.length === 4);
-      world.time.advance(20_000);
+      world.time.advance(1000);
       await dripping.untilClosed();
       equal(world.server.connectionCount, 1);
       equal(world.server.counters.connectionsTimedOut, 1);
@@ -420,6 +421,41 @@ describe("the life of a connection", () => {
       const { connectionsTimedOut, pauses, pausedMs } = world.server.counters;
       deepEqual([connectionsTimedOut, pauses, pausedMs], [0, 1, 70_000]);
       for (const each of [known, late]) each.close();
+    }));
+
+  it("ends as late as main has paused, and no later, whenever that is looked at", () =>
+    inWorld(async (world) => {
+      // So that each look falls into a pause.
+      const live = (seconds: number): void => {
+        for (let second = 0; second < seconds; second++) {
+          world.time.advance(600);
+          world.server.setPaused(true);
+          world.time.advance(400);
+          world.server.setPaused(false);
+        }
+      };
+      const [dripping, stranger] = [new RawConnection(world.port), new RawConnection(world.port)];
+      const known = [preamble(), context(location), call(0, location, BODY)];
+      await sendWhole(world, dripping, Buffer.concat([...known, new Uint8Array(3)]));
+      await sendWhole(world, stranger, preamble());
+      (await callsOf(world, 1))[0]?.reply(ANSWER);
+      await dripping.answer();
+      // 0.6 s each: 4.8 s of the 5 that a context may take.
+      live(8);
+      equal(world.server.connectionCount, 2);
+      live(1);
+      await stranger.untilClosed();
+      const silent = new RawConnection(world.port);
+      await sendWhole(world, silent, Buffer.concat([preamble(), context(location), ping()]));
+      live(90);
+      equal(world.server.connectionCount, 2);
+      live(1);
+      await dripping.untilClosed();
+      live(8);
+      equal(world.server.connectionCount, 1);
+      live(1);
+      await silent.untilClosed();
+      equal(world.server.counters.connectionsTimedOut, 3);
     }));
 
   it("of who reads nothing holds a bounded number of answers, and the others go on", () =>
