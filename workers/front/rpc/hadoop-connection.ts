@@ -153,7 +153,7 @@ export class HadoopConnection implements FrameSink {
     if (this.#pauses === 0 && this.#stage !== "closed") this.#socket.resume();
   }
 
-  /** Main takes more again, after a pause of `pausedMs`, in which no time has passed for the client: what began
+  /** Main takes more again, after a pause of `pausedMs`, in which the client's time stood still: what began
    * before it moves by so much, what began in it begins now. */
   resumeAfterMain(pausedMs: number): void {
     const nowMs = this.#host.nowMs();
