@@ -25,6 +25,9 @@ const CHECKSUM_SECOND = 0x01;
 /** Bits that the tag of a varint with a number below 16 does not have. */
 const NO_SHORT_VARINT = 0x87;
 
+/** What a bit of a varint's fifth byte counts. */
+const FIFTH_BYTE = 2 ** 28;
+
 const REPLICA_MESSAGE = "ContainerReplicaProto";
 const STATE_MAX = 7;
 /** What the tables of replicas hold (workers/pool/row-check.ts). */
@@ -57,6 +60,12 @@ export class ReplicaRowReader {
   readonly #fields = new ProtoReader(REPLICA_MESSAGE);
   readonly #origins: OriginTable;
   readonly #rows = new RowBuffer();
+  /** Of the replica that is read, by field number: plain numbers in one place, so that the loop over its
+   * fields stores no objects. */
+  readonly #values = new Float64Array(16);
+  #origin = -1;
+  #checksum = 0;
+  #checksumAt = 0;
   #bytesMax = 0;
 
   constructor(random: Random) {
@@ -133,80 +142,96 @@ export class ReplicaRowReader {
     return index;
   }
 
-  /** Which required fields are missing. */
+  /** Which required fields are missing. Varints of up to five bytes are read here, offsets are numbers of 32
+   * bits and values lie in an array, since a call, an object or a tagged number for each field would double
+   * what a replica costs. */
   #readReplica(message: Uint8Array, view: DataView, start: number, end: number): number {
-    let missing = NO_ID | NO_STATE;
-    let id = 0;
-    let state = 0;
-    let used = 0;
-    let keyCount = 0;
-    let sequenceId = 0;
-    let origin = -1;
-    let replicaIndex = 0;
-    let isEmpty = 0;
-    let checksum = 0;
-    let checksumAt = 0;
-    let at = start;
-    while (at < end) {
+    const values = this.#values;
+    values[CONTAINER_ID >>> 3] = Number.NaN;
+    values[STATE >>> 3] = 0;
+    values[USED >>> 3] = 0;
+    values[KEY_COUNT >>> 3] = 0;
+    values[SEQUENCE_ID >>> 3] = 0;
+    values[REPLICA_INDEX >>> 3] = 0;
+    values[IS_EMPTY >>> 3] = 0;
+    this.#origin = -1;
+    this.#checksumAt = 0;
+    const stop = end | 0;
+    let at = start | 0;
+    while (at < stop) {
       const tag = message[at++] as number;
-      if (tag === ORIGIN && message[at] === UUID_TEXT_BYTES && at + UUID_TEXT_BYTES < end) {
-        origin = this.#origins.indexOf(message, view, at + 1);
-        at += 1 + UUID_TEXT_BYTES;
-        continue;
-      }
-      if (tag === CHECKSUM && message[at] === CHECKSUM_SECOND) checksumAt = ++at;
-      else if ((tag & NO_SHORT_VARINT) !== 0 || tag === 0) {
-        at = this.#afterUnknown(message, at - 1, end);
+      if ((tag & NO_SHORT_VARINT) !== 0 || tag === 0) {
+        at = this.#readOther(message, view, at - 1, stop) | 0;
         continue;
       }
       let value = message[at++] as number;
       if (value >= 0x80) {
-        value = varintAt(message, at - 1);
-        at = afterVarint();
+        let byte = message[at++] as number;
+        value = (value & 0x7f) | ((byte & 0x7f) << 7);
+        if (byte >= 0x80) {
+          byte = message[at++] as number;
+          value |= (byte & 0x7f) << 14;
+          if (byte >= 0x80) {
+            byte = message[at++] as number;
+            value |= (byte & 0x7f) << 21;
+            if (byte >= 0x80) {
+              byte = message[at] as number;
+              if (byte < 0x80 && tag !== STATE) {
+                at++;
+                values[tag >>> 3] = value + byte * FIFTH_BYTE;
+              } else at = this.#readLong(message, tag, at - 4) | 0;
+              continue;
+            }
+          }
+        }
       }
-      switch (tag) {
-        case CONTAINER_ID:
-          id = value;
-          missing &= ~NO_ID;
-          break;
-        case STATE:
-          // A number that is none of a state is a field that is not there (spec 12 §1).
-          if (value < 1 || value > STATE_MAX) break;
-          state = value;
-          missing &= ~NO_STATE;
-          break;
-        case USED:
-          used = value;
-          break;
-        case KEY_COUNT:
-          keyCount = value;
-          break;
-        case SEQUENCE_ID:
-          sequenceId = value;
-          break;
-        case REPLICA_INDEX:
-          replicaIndex = value;
-          break;
-        case IS_EMPTY:
-          isEmpty = value;
-          break;
-        case CHECKSUM:
-          checksum = value;
-          break;
-      }
+      // A number that is none of a state is a field that is not there (spec 12 §1).
+      if (tag !== STATE || (value >= 1 && value <= STATE_MAX)) values[tag >>> 3] = value;
     }
     if (at > end) throw cutOff();
+    return this.#added(message, values);
+  }
+
+  /** A varint of five bytes or more; where it ends. */
+  #readLong(message: Uint8Array, tag: number, at: number): number {
+    const value = varintAt(message, at);
+    if (tag !== STATE || (value >= 1 && value <= STATE_MAX)) this.#values[tag >>> 3] = value;
+    return afterVarint();
+  }
+
+  /** A field that is no varint with a number below 16; where it ends. */
+  #readOther(message: Uint8Array, view: DataView, at: number, end: number): number {
+    const next = message[at + 1];
+    if (message[at] === ORIGIN && next === UUID_TEXT_BYTES && at + 1 + UUID_TEXT_BYTES < end) {
+      this.#origin = this.#origins.indexOf(message, view, at + 2);
+      return at + 2 + UUID_TEXT_BYTES;
+    }
+    if (message[at] !== CHECKSUM || next !== CHECKSUM_SECOND) return this.#afterUnknown(message, at, end);
+    this.#checksumAt = at + 2;
+    this.#checksum = varintAt(message, at + 2);
+    return afterVarint();
+  }
+
+  /** Adds the replica's row, unless required fields are missing: returns which. */
+  #added(message: Uint8Array, values: Float64Array): number {
+    const id = values[CONTAINER_ID >>> 3] as number;
+    const state = values[STATE >>> 3] as number;
+    const missing = (Number.isNaN(id) ? NO_ID : 0) | (state === 0 ? NO_STATE : 0);
     if (missing !== 0) return missing;
     this.counters.replicas++;
     if (id < 1 || id > SAFE_INTEGER_MAX) {
       this.counters.leftOut++;
       return 0;
     }
-    const stateByte = isEmpty === 0 ? state : state | ROW_EMPTY_FLAG;
-    const identity = this.#originIn(origin) | (stateByte << 16) | (this.#indexOf(replicaIndex) << 24);
-    const keys = this.#within(keyCount, UINT32_MAX);
-    this.#rows.add(id, this.#within(used, UINT48_MAX), this.#within(sequenceId, UINT48_MAX), keys, identity);
-    if (checksum !== 0) this.#addChecksum(message, checksum, checksumAt);
+    const stateByte = values[IS_EMPTY >>> 3] === 0 ? state : state | ROW_EMPTY_FLAG;
+    const replicaIndex = this.#indexOf(values[REPLICA_INDEX >>> 3] as number);
+    const identity = this.#originIn(this.#origin) | (stateByte << 16) | (replicaIndex << 24);
+    const used = this.#within(values[USED >>> 3] as number, UINT48_MAX);
+    const sequenceId = this.#within(values[SEQUENCE_ID >>> 3] as number, UINT48_MAX);
+    const keys = this.#within(values[KEY_COUNT >>> 3] as number, UINT32_MAX);
+    this.#rows.add(id, used, sequenceId, keys, identity);
+    if (this.#checksumAt !== 0 && this.#checksum !== 0)
+      this.#addChecksum(message, this.#checksum, this.#checksumAt);
     return 0;
   }
 

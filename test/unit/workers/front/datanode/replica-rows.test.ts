@@ -101,6 +101,24 @@ test(`whatever a report says, its rows are those of the generated reader (seed $
   }
 });
 
+test("numbers may be written longer than they must be; the last state that is one counts", () => {
+  for (let length = 1; length <= 10; length++) {
+    const message = concat([
+      Uint8Array.of(0x08, ...long(7, length)),
+      Uint8Array.of(0x10, ...long(4, length)),
+      Uint8Array.of(0x10, ...long(99, length)),
+      Uint8Array.of(0x10, ...long(0, length)),
+      Uint8Array.of(0x20, ...long(127, length)),
+      Uint8Array.of(0x28, ...long(1, length)),
+      Uint8Array.of(0x70, ...long(2, length)),
+      Uint8Array.of(0x78, ...long(1, length)),
+    ]);
+    const row = expectedRow(message);
+    assert.equal(row?.state, "CLOSED");
+    assert.deepEqual(full(field(1, message)), [row], `${length} bytes`);
+  }
+});
+
 test("reports of several messages are one, in order", () => {
   const first = reports({ containerID: 5n, state: 1 }, { containerID: 9n, state: 1 });
   const second = reports({ containerID: 5n, state: 4 }, { containerID: 1n, state: 2 });
@@ -302,6 +320,11 @@ function mixed(message: Uint8Array, random: SeededRandom): Uint8Array {
     pieces.splice(random.below(pieces.length + 1), 0, Buffer.from(unknown.replaceAll(" ", ""), "hex"));
   }
   return concat(pieces);
+}
+
+/** A number below 128 as a varint of `length` bytes. */
+function long(value: number, length: number): number[] {
+  return Array.from({ length }, (_, at) => (at === 0 ? value : 0) | (at === length - 1 ? 0 : 0x80));
 }
 
 /** Undefined when the replica has no place in a table. */
