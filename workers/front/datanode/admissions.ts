@@ -1,3 +1,4 @@
+import { assert } from "../../../engine/core/assert.js";
 import type { Clock } from "../../../engine/core/clock.js";
 import { Fifo } from "../../../engine/core/fifo.js";
 import type { Scheduler, Timer } from "../../../engine/core/scheduler.js";
@@ -15,7 +16,8 @@ const ADMITTED_COUNT_MAX = 1024;
 const ADMITTED_MS = 10_000;
 /** How long a heartbeat may wait for its answer: with less than its limit of 5 s, and a tick. */
 const WAIT_MS = 3000;
-const WAITING_COUNT_MAX = 8192;
+/** Of all addresses; a single one gets half, see `#mayWait`. */
+const WAITING_COUNT_MAX = 16_384;
 const TICK_MS = 250;
 /** Part of the memory for reports that must be free: those who come fill it. */
 const FREE_PART = 0.5;
@@ -26,19 +28,35 @@ interface Waiting {
   readonly told: (isAdmitted: boolean) => void;
 }
 
+/** The datanodes of one address: mostly one, of a machine that simulates them hundreds. */
+interface Origin {
+  readonly address: string;
+  readonly waiting: Fifo<Waiting>;
+  admittedCount: number;
+}
+
 /** Which datanodes that the front does not know are told to register. After a start of ours that is all of
  * them, each with a full report, some thousands at once when their heartbeats were refused meanwhile; who is
  * not served within five seconds gives up, and what was read of its report was in vain. So some are on their
  * way at a time, the next ones wait with the answer to their heartbeat, and the rest ask again with the next
- * one. */
+ * one.
+ *
+ * Anybody can send heartbeats of datanodes that do not exist. They never come, and would keep the places
+ * from those that do. So addresses take turns, and one that has nobody on the way gets a place though all are
+ * taken, as long as fewer addresses than there are places have somebody on the way: at worst twice as many
+ * are. Where each datanode has its own address, or all have the same one, that changes nothing. */
 export class Admissions {
   readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #held: HeldBytes;
   readonly #timer: Timer;
   /** When they were told, oldest first. */
-  readonly #admitted = new Map<Uuid, number>();
+  readonly #admitted = new Map<Uuid, { readonly origin: Origin; readonly sinceMs: number }>();
+  /** Those of whom somebody is on the way or waits, by address; whose turn it is comes first. */
+  readonly #origins = new Map<string, Origin>();
+  /** Those of whom somebody is on the way. */
+  #admittedOriginCount = 0;
+  #waitingCount = 0;
   #averageBytes = FIRST_BYTES;
-  readonly #waiting = new Fifo<Waiting>();
   /** Those that had to wait for another heartbeat. */
   putOffCount = 0;
 
@@ -52,14 +70,19 @@ export class Admissions {
   }
 
   /** `told` is called once, now or within seconds: whether the datanode is to register. */
-  ask(uuid: Uuid, told: (isAdmitted: boolean) => void): void {
+  ask(uuid: Uuid, address: string, told: (isAdmitted: boolean) => void): void {
+    const origin = this.#originAt(address);
     const isKnown = this.#admitted.has(uuid);
-    if (isKnown || (this.#waiting.length === 0 && this.#hasRoom)) {
-      this.#admit(uuid);
+    if (isKnown || (origin.waiting.length === 0 && this.#hasRoomFor(origin))) {
+      this.#admit(uuid, origin);
       told(true);
-    } else if (this.#waiting.length < WAITING_COUNT_MAX) {
-      this.#waiting.push({ uuid, untilMs: this.#clock.monotonicMs() + WAIT_MS, told });
-    } else this.#putOff(told);
+    } else if (this.#mayWait(origin)) {
+      origin.waiting.push({ uuid, untilMs: this.#clock.monotonicMs() + WAIT_MS, told });
+      this.#waitingCount++;
+    } else {
+      this.#forgetIdle(origin);
+      this.#putOff(told);
+    }
   }
 
   /** A datanode has come to register, whether it was told or not. */
@@ -70,44 +93,90 @@ export class Admissions {
 
   /** What it was told did not reach it. */
   notReached(uuid: Uuid): void {
-    if (this.#admitted.delete(uuid)) this.#admitWaiting();
+    if (this.#leave(uuid)) this.#admitWaiting();
   }
 
   stop(): void {
     this.#timer.cancel();
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) next.told(false);
+    for (const { waiting } of this.#origins.values()) {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) next.told(false);
+    }
   }
 
-  get #hasRoom(): boolean {
-    const countMax = Math.min(ADMITTED_COUNT_MAX, ADMITTED_BYTES_MAX / this.#averageBytes);
-    return this.#admitted.size < countMax && this.#held.freePart >= FREE_PART;
+  get #countMax(): number {
+    return Math.min(ADMITTED_COUNT_MAX, ADMITTED_BYTES_MAX / this.#averageBytes);
   }
 
-  #admit(uuid: Uuid): void {
+  #hasRoomFor({ admittedCount }: Origin): boolean {
+    const takenCount = admittedCount === 0 ? this.#admittedOriginCount : this.#admitted.size;
+    return takenCount < this.#countMax && this.#held.freePart >= FREE_PART;
+  }
+
+  /** No more of an address than there are places left to wait: the next address finds some. */
+  #mayWait({ waiting }: Origin): boolean {
+    return waiting.length < WAITING_COUNT_MAX - this.#waitingCount;
+  }
+
+  #originAt(address: string): Origin {
+    const known = this.#origins.get(address);
+    if (known !== undefined) return known;
+    const origin = { address, waiting: new Fifo<Waiting>(), admittedCount: 0 };
+    this.#origins.set(address, origin);
+    return origin;
+  }
+
+  #forgetIdle({ address, waiting, admittedCount }: Origin): void {
+    if (admittedCount === 0 && waiting.length === 0) this.#origins.delete(address);
+  }
+
+  #admit(uuid: Uuid, origin: Origin): void {
+    if (origin.admittedCount++ === 0) this.#admittedOriginCount++;
+    this.#leave(uuid);
+    this.#admitted.set(uuid, { origin, sinceMs: this.#clock.monotonicMs() });
+  }
+
+  /** Whether it was on its way. */
+  #leave(uuid: Uuid): boolean {
+    const origin = this.#admitted.get(uuid)?.origin;
+    if (origin === undefined) return false;
     this.#admitted.delete(uuid);
-    this.#admitted.set(uuid, this.#clock.monotonicMs());
+    if (--origin.admittedCount === 0) this.#admittedOriginCount--;
+    this.#forgetIdle(origin);
+    return true;
   }
 
   #admitWaiting(): void {
-    while (this.#hasRoom) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      this.#admit(next.uuid);
+    for (const origin of this.#origins.values()) {
+      if (this.#waitingCount === 0 || this.#admittedOriginCount >= this.#countMax) return;
+      if (origin.waiting.length === 0 || !this.#hasRoomFor(origin)) continue;
+      const next = this.#takeWaiting(origin);
+      // To the end of the map, and so of this loop.
+      this.#origins.delete(origin.address);
+      this.#origins.set(origin.address, origin);
+      this.#admit(next.uuid, origin);
       next.told(true);
     }
   }
 
+  #takeWaiting({ waiting }: Origin): Waiting {
+    const first = waiting.shift();
+    assert(first !== undefined, "somebody waits");
+    this.#waitingCount--;
+    return first;
+  }
+
   #tick(): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const [uuid, admittedMs] of this.#admitted) {
-      if (nowMs - admittedMs < ADMITTED_MS) break;
-      this.#admitted.delete(uuid);
+    for (const [uuid, { sinceMs }] of this.#admitted) {
+      if (nowMs - sinceMs < ADMITTED_MS) break;
+      this.#leave(uuid);
     }
     this.#admitWaiting();
-    for (let first = this.#waiting.at(0); first !== undefined; first = this.#waiting.at(0)) {
-      if (first.untilMs > nowMs) return;
-      this.#waiting.drop(1);
-      this.#putOff(first.told);
+    for (const origin of this.#origins.values()) {
+      while ((origin.waiting.at(0)?.untilMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
+        this.#putOff(this.#takeWaiting(origin).told);
+      }
+      this.#forgetIdle(origin);
     }
   }
 

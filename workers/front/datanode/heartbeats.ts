@@ -71,7 +71,7 @@ export class Heartbeats {
       }
       try {
         const { term, commands } = decodeAnswer(body);
-        this.#admissions.ask(uuid, (isAdmitted) => {
+        this.#admissions.ask(uuid, call.remoteAddress, (isAdmitted) => {
           writeHeartbeatAnswer(this.#writer, uuid, term, isAdmitted ? commands : NO_COMMANDS);
           if (isAdmitted) call.onUndelivered = () => this.#admissions.notReached(uuid);
           if (!call.reply(this.#writer.view()) && isAdmitted) this.#admissions.notReached(uuid);

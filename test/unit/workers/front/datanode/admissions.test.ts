@@ -19,9 +19,9 @@ function setUp() {
   const admissions = new Admissions({ clock: time, scheduler: time }, held);
   const admitted: Uuid[] = [];
   const putOff: Uuid[] = [];
-  const ask = (number: number): void => {
+  const ask = (number: number, address = "10.0.0.1"): void => {
     const uuid = uuidOf(number);
-    admissions.ask(uuid, (isAdmitted) => (isAdmitted ? admitted : putOff).push(uuid));
+    admissions.ask(uuid, address, (isAdmitted) => (isAdmitted ? admitted : putOff).push(uuid));
   };
   return { time, held, admissions, admitted, putOff, ask };
 }
@@ -89,12 +89,42 @@ test("nobody is told while reports fill the memory for them", () => {
   assert.deepEqual(admitted, [uuidOf(1)]);
 });
 
+test("who never comes, of one address, keeps out nobody of another one", () => {
+  const { time, admitted, putOff, ask, admissions } = setUp();
+  for (let number = 1; number <= 50_000; number++) ask(number);
+  assert.deepEqual(admitted, uuids(1, AT_A_TIME));
+  // One of each address, and with theirs no more addresses than places.
+  for (let number = 1; number <= 100; number++) ask(100_000 + number, `10.0.1.${number}`);
+  assert.deepEqual(admitted.slice(AT_A_TIME), uuids(100_001, 100_000 + AT_A_TIME - 1));
+  assert(putOff.every((uuid) => uuid < uuidOf(100_000)));
+  for (let number = 1; number <= 100; number++) admissions.came(uuidOf(100_000 + number), LARGE_BYTES);
+  assert.deepEqual(admitted.slice(AT_A_TIME), uuids(100_001, 100_100));
+  // One behind the other, when they have the same address.
+  for (let number = 1; number <= 10; number++) ask(200_000 + number, "10.0.2.1");
+  for (let number = 1; number <= 10; number++) {
+    assert.equal(admitted.at(-1), uuidOf(200_000 + number));
+    admissions.came(uuidOf(200_000 + number), LARGE_BYTES);
+  }
+  time.advance(ANSWER_LIMIT_MS);
+  assert(putOff.every((uuid) => uuid < uuidOf(100_000)));
+});
+
+test("addresses take turns with the places that become free", () => {
+  const { admissions, admitted, ask } = setUp();
+  for (let number = 1; number <= 1000; number++) ask(number);
+  for (let number = 1001; number <= 1010; number++) ask(number, "10.0.0.2");
+  for (let number = 2001; number <= 2002; number++) ask(number, "10.0.0.3");
+  const before = admitted.length;
+  for (let number = 1; admitted.length < before + 8; number++) admissions.came(uuidOf(number), LARGE_BYTES);
+  assert.deepEqual(admitted.slice(before), [65, 1002, 2002, 66, 1003, 67, 1004, 68].map(uuidOf));
+});
+
 test("each is told once, whatever comes when", () =>
   eachSeed(50, async (random) => {
     const { time, held, admissions, admitted, putOff, ask } = setUp();
     let asked = 0;
     for (let step = 0; step < 2000; step++) {
-      if (random.below(3) > 0) ask(++asked);
+      if (random.below(3) > 0) ask(++asked, `10.0.0.${random.below(5) ** 2}`);
       if (random.below(4) === 0)
         admissions.came(uuidOf(1 + random.below(asked + 1)), random.below(LARGE_BYTES));
       if (random.below(10) === 0) time.advance(random.below(2000));
