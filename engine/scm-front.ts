@@ -149,7 +149,11 @@ function settingsOf({ config, identity }: ScmFrontParts): FrontSettings {
     hostName: scm.hostName,
     listen: { client, datanode, block },
     connectionCountMax: hadoop.connectionCountMax,
-    frameBytesMax: hadoop.frameBytesMax,
+    frameBytesMax: {
+      client: Math.min(hadoop.frameBytesMax, hadoop.clientFrameBytesMax),
+      datanode: hadoop.frameBytesMax,
+      block: Math.min(hadoop.frameBytesMax, hadoop.blockFrameBytesMax),
+    },
     bufferedBytesMax: hadoop.bufferedBytesMax,
     ipcPackage: hadoop.ipcPackage,
     heartbeatIntervalMs: nodes.heartbeatIntervalMs,

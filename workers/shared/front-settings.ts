@@ -12,8 +12,8 @@ export interface FrontSettings {
   /** Where to listen; port 0 = any free one. */
   readonly listen: Readonly<Record<FrontPort, { readonly host: string; readonly port: number }>>;
   readonly connectionCountMax: number;
-  /** Of a frame (`ipc.maximum.data.length`). */
-  readonly frameBytesMax: number;
+  /** Of a frame on each port. */
+  readonly frameBytesMax: Readonly<Record<FrontPort, number>>;
   /** What all connections together may hold of frames that have not come whole. */
   readonly bufferedBytesMax: number;
   /** Exception classes of the RPC layer: `ipc_` (Ozone 2.2 on) or `ipc` (spec 12 §2.1). */

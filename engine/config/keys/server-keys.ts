@@ -110,6 +110,22 @@ export const HADOOP = {
     "Longest request of Hadoop RPC; who sends a longer one is cut off.",
     { min: MIB, max: GIB },
   ),
+  clientFrameBytesMax: key(
+    "strata.hadoop.client.request.max",
+    "size",
+    "16MB",
+    "Longest request on the port for administrators, who send nothing that is large; " +
+      "`ipc.maximum.data.length` where that is less.",
+    { min: MIB, max: GIB },
+  ),
+  blockFrameBytesMax: key(
+    "strata.hadoop.block.request.max",
+    "size",
+    "40MB",
+    "Longest request on the port for blocks, where Ozone Managers send deletions of keys of up to 32 MB; " +
+      "`ipc.maximum.data.length` where that is less.",
+    { min: MIB, max: GIB },
+  ),
   bufferedBytesMax: key(
     "strata.hadoop.buffer.max",
     "size",

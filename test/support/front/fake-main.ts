@@ -123,7 +123,7 @@ export function contextOf(main: MainLink): TestContext {
       hostName: "scm1.example.com",
       listen: { client: address, datanode: address, block: address },
       connectionCountMax: 100,
-      frameBytesMax: 2 ** 27,
+      frameBytesMax: { client: 2 ** 24, datanode: 2 ** 27, block: 2 ** 25 },
       bufferedBytesMax: 2 ** 29,
       ipcPackage: "ipc_",
       heartbeatIntervalMs: 30_000,

@@ -18,7 +18,7 @@ export const SETTINGS: FrontSettings = {
     block: { host: LOOPBACK, port: 0 },
   },
   connectionCountMax: 20_000,
-  frameBytesMax: 128 * 1024 * 1024,
+  frameBytesMax: { client: 16 * 1024 * 1024, datanode: 128 * 1024 * 1024, block: 40 * 1024 * 1024 },
   bufferedBytesMax: 512 * 1024 * 1024,
   ipcPackage: "ipc_",
   heartbeatIntervalMs: 30_000,

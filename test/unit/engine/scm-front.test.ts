@@ -6,6 +6,7 @@ import { type LogDetails, silentLogger } from "../../../engine/telemetry/logger.
 import { BugReports } from "../../../workers/front/bug-reports.js";
 import { NO_FIGURES } from "../../../workers/shared/front-figures.js";
 import { FRONT_RECORD, sendFrontRecord } from "../../../workers/shared/front-records.js";
+import type { FrontSettings } from "../../../workers/shared/front-settings.js";
 import { allocateLocalRing, RingReceiver, RingSender, ringMemory } from "../../../workers/shared/ring.js";
 import type { WorkerLink } from "../../../workers/shared/worker-link.js";
 import { ManualScheduler } from "../../support/consensus/manual-scheduler.js";
@@ -19,7 +20,7 @@ interface Line {
 }
 
 /** Main's side of a front that does what the test sends in its place. */
-async function setUp() {
+async function setUp(...overrides: readonly string[]) {
   const errors: Line[] = [];
   const warnings: Line[] = [];
   const ring = ringMemory(allocateLocalRing(64 * 1024));
@@ -36,13 +37,19 @@ async function setUp() {
     ended: never,
     stop: async () => {},
   };
+  const settings: FrontSettings[] = [];
   const front = new ScmFront({
     config: loadConfig({
-      overrides: ["ozone.metadata.dirs=/data"],
+      overrides: ["ozone.metadata.dirs=/data", ...overrides],
       env: {},
       host: { hostName: "scm-a", addresses: ["10.0.0.1"], coreCount: 4 },
     }),
-    workers: { start: () => link },
+    workers: {
+      start: (_role, _index, { data }) => {
+        settings.push(data as FrontSettings);
+        return link;
+      },
+    },
     scheduler: new ManualScheduler(),
     logger: {
       ...silentLogger,
@@ -58,8 +65,22 @@ async function setUp() {
     receiver.drain(link.onRecord, 100);
     return isSent;
   };
-  return { errors, warnings, tell };
+  return { settings, errors, warnings, tell };
 }
+
+test("the longest request is the same on all ports, but for keys of the ports that take less", async () => {
+  const MIB = 1024 * 1024;
+  const limitsOf = async (...overrides: readonly string[]) => {
+    const { settings } = await setUp(...overrides);
+    return settings.map(({ frameBytesMax: { client, datanode, block } }) => [client, datanode, block]);
+  };
+  assert.deepEqual(await limitsOf(), [[16 * MIB, 128 * MIB, 40 * MIB]]);
+  assert.deepEqual(await limitsOf("ipc.maximum.data.length=32MB"), [[16 * MIB, 32 * MIB, 32 * MIB]]);
+  const [client, block] = ["strata.hadoop.client.request.max=4MB", "strata.hadoop.block.request.max=200MB"];
+  assert.deepEqual(await limitsOf(client, block), [[4 * MIB, 128 * MIB, 128 * MIB]]);
+  const all = await limitsOf("ipc.maximum.data.length=256MB", client, block);
+  assert.deepEqual(all, [[4 * MIB, 256 * MIB, 200 * MIB]]);
+});
 
 test("a bug that a call met is in the log, with its class and where it was", async () => {
   const { errors, tell } = await setUp();

@@ -76,7 +76,7 @@ export class HadoopConnection implements FrameSink {
     this.awaitedMs = host.nowMs();
     this.activeMs = this.awaitedMs;
     this.#frameMs = this.awaitedMs;
-    this.#assembler = new FrameAssembler(this, host.budget, Math.min(host.frameBytesMax, port.frameBytesMax));
+    this.#assembler = new FrameAssembler(this, host.budget, port.frameBytesMax);
     this.#output = new Output(socket, (isAll) => this.#written(isAll));
     socket.on("data", (chunk) => this.#read(chunk));
     // Java closes whole sockets: who says that it sends no more reads no more either.

@@ -6,12 +6,6 @@ import { EngineHeader } from "./request-header.js";
 
 /** The one version of every protocol of spec 12 §2.7. */
 const PROTOCOL_VERSION = 1;
-/** Of a frame, where that is less than the limit of all (spec 12 §8.3 rule 5): Ozone Manager sends deletions
- * of keys of up to 32 MB (§6.1), administrators nothing that is large. */
-const FRAME_BYTES_MAX: { readonly [P in FrontPort]?: number } = {
-  client: 16 * 1024 * 1024,
-  block: 40 * 1024 * 1024,
-};
 const NO_PROTOCOL = "unknown";
 /** Names that a client made up come back in the text. */
 const MESSAGE_LENGTH_MAX = 1000;
@@ -46,9 +40,13 @@ export class HadoopPort {
   #lastHeader = new Uint8Array(0);
   #lastRoute: Route | undefined;
 
-  constructor(name: FrontPort, protocols: readonly HadoopProtocol[], classes: RpcClasses) {
+  constructor(
+    name: FrontPort,
+    protocols: readonly HadoopProtocol[],
+    { classes, frameBytesMax }: { readonly classes: RpcClasses; readonly frameBytesMax: number },
+  ) {
     this.name = name;
-    this.frameBytesMax = FRAME_BYTES_MAX[name] ?? Number.POSITIVE_INFINITY;
+    this.frameBytesMax = frameBytesMax;
     this.#classes = classes;
     for (const protocol of protocols) {
       this.#protocols.set(protocol.name, { protocol, stats: new ProtocolStats(protocol.name) });

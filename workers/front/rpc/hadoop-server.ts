@@ -29,7 +29,6 @@ export interface ConnectionHost {
   readonly budget: ByteBudget;
   readonly calls: CallPool;
   readonly classes: RpcClasses;
-  readonly frameBytesMax: number;
   readonly counters: ServerCounters;
   nowMs(): number;
   /** It has something to write. */
@@ -61,7 +60,6 @@ export class HadoopServer implements ConnectionHost {
   readonly budget: ByteBudget;
   readonly calls = new CallPool();
   readonly classes: RpcClasses;
-  readonly frameBytesMax: number;
   readonly counters: ServerCounters = {
     connectionsAccepted: 0,
     connectionsRefused: 0,
@@ -87,7 +85,6 @@ export class HadoopServer implements ConnectionHost {
     this.#options = options;
     this.budget = new ByteBudget(settings.bufferedBytesMax);
     this.classes = rpcClasses(settings.ipcPackage);
-    this.frameBytesMax = settings.frameBytesMax;
   }
 
   get connectionCount(): number {
@@ -100,8 +97,10 @@ export class HadoopServer implements ConnectionHost {
 
   /** Opens a port; returns its number. Throws LISTEN_FAILED. */
   async listen(name: FrontPort, protocols: readonly HadoopProtocol[]): Promise<number> {
-    const { host, port } = this.#options.settings.listen[name];
-    const served = new HadoopPort(name, protocols, this.classes);
+    const { listen, frameBytesMax } = this.#options.settings;
+    const { host, port } = listen[name];
+    const { classes } = this;
+    const served = new HadoopPort(name, protocols, { classes, frameBytesMax: frameBytesMax[name] });
     const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#accept(socket, served),
     );
