@@ -14,7 +14,7 @@ import { decodingFigures } from "./hadoop-report.js";
 
 const SIZES: HadoopSizes = {
   calls: { nodeCount: 300, seconds: 4, rounds: 3, warmUpShare: 1 },
-  reports: { groups: 4, nodesPerGroup: 50, containersPerNode: 3400 },
+  reports: { groups: 5, nodesPerGroup: 50, containersPerNode: 3400 },
   pauses: { groups: 4, nodesPerGroup: 6, containersPerNode: 13_334 },
   connections: { count: 20_000, seconds: 3 },
   decodingRuns: 3,

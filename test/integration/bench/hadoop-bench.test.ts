@@ -22,7 +22,7 @@ test("the hadoop bench answers its figures, and says when the reference is not t
   };
   const figures = await runHadoop(context, {
     calls: { nodeCount: 3, seconds: 0.2, rounds: 1, warmUpShare: 0.01 },
-    reports: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
+    reports: { groups: 3, nodesPerGroup: 3, containersPerNode: 50 },
     pauses: { groups: 2, nodesPerGroup: 3, containersPerNode: 50 },
     connections: { count: 50, seconds: 0.2 },
     decodingRuns: 1,
@@ -39,7 +39,7 @@ test("the hadoop bench answers its figures, and says when the reference is not t
     ].map((name) => `hadoop.${name}`),
   );
   for (const line of lines.filter((text) => text.includes("callers, round"))) assert.match(line, /failed 0,/);
-  assert.match(lines.join("\n"), /nothing new, round 3, strata: 900 replicas of 6 datanodes/);
+  assert.match(lines.join("\n"), /nothing new, round 3, strata: 1350 replicas of 9 datanodes/);
   assert.match(lines.join("\n"), /^pauses, nothing new, round 3, 6 reports of 150 replicas/m);
   assert.match(lines.join("\n"), /^connections: 50 opened in /m);
   for (const { name, value } of figures.filter((figure) => figure.name.endsWith("rate")))
