@@ -8,6 +8,7 @@ export const UUID_TEXT_BYTES = 4 * WORDS;
 /** Makes a letter of a uuid small, and changes neither its digits nor its dashes. */
 const SMALL_LETTERS = 0x20202020;
 const FIRST_SIZE = 128;
+const RECENT_BITS = 8;
 const REPORT_MAX = 0x7fff_ffff;
 /** "Not known" (protocol/schema/records.ts, Replica). */
 const NO_ORIGIN = "00000000-0000-0000-0000-000000000000" as Uuid;
@@ -28,8 +29,9 @@ export class OriginTable {
   #words = new Int32Array(FIRST_SIZE * WORDS);
   #report = 1;
   #countMax = 0;
-  /** Most replicas of a datanode have the origin of the one before: the datanode itself. */
-  #last = -1;
+  /** Indexes of origins that came last, by a hash of a few letters: a datanode has few, mostly itself. May be
+   * of an earlier report. */
+  readonly #recent = new Int32Array(2 ** RECENT_BITS);
   #indexOfNone = -1;
   #uuids: Uuid[] = [];
 
@@ -43,7 +45,6 @@ export class OriginTable {
     this.#countMax = countMax;
     this.#indexOfNone = -1;
     this.#uuids = [];
-    this.#last = -1;
     this.#report++;
     if (this.#report < REPORT_MAX) return;
     this.#report = 1;
@@ -58,25 +59,33 @@ export class OriginTable {
    * Letters may be of any case. `view` is of the same bytes. */
   indexOf(bytes: Uint8Array, view: DataView, at: number): number {
     const words = this.#words;
-    const last = this.#last;
-    if (last >= 0 && isSame(words, last * WORDS, view, at)) return last;
+    const letters = view.getInt32(at, true) | SMALL_LETTERS;
+    const slot = Math.imul(letters, this.#factors[0] as number) >>> (32 - RECENT_BITS);
+    const recent = this.#recent[slot] as number;
+    if (recent < this.#uuids.length && isSame(words, recent * WORDS, view, at)) return recent;
     const mask = this.#size - 1;
     const report = this.#report;
     let place = this.#hash(view, at);
     while (this.#reportAt[place] === report) {
       const index = this.#indexAt[place] as number;
       if (isSame(words, index * WORDS, view, at)) {
-        this.#last = index;
+        this.#recent[slot] = index;
         return index;
       }
       place = (place + 1) & mask;
     }
-    return this.#add(bytes, view, at, place);
+    const index = this.#add(bytes, view, at, place);
+    if (index >= 0) this.#recent[slot] = index;
+    return index;
   }
 
   /** Index of the origin of replicas that tell none. */
   indexOfNone(): number {
-    if (this.#indexOfNone < 0) this.#indexOfNone = this.#uuids.push(NO_ORIGIN) - 1;
+    if (this.#indexOfNone < 0) {
+      this.#indexOfNone = this.#uuids.push(NO_ORIGIN) - 1;
+      // Like no text, whatever an earlier report had there.
+      this.#words[this.#indexOfNone * WORDS] = 0;
+    }
     return this.#indexOfNone;
   }
 
@@ -101,7 +110,6 @@ export class OriginTable {
       this.#words[index * WORDS + word] = view.getInt32(at + 4 * word, true) | SMALL_LETTERS;
     }
     this.#put(place, index);
-    this.#last = index;
     if (this.#uuids.length * 2 > this.#size) this.#grow();
     return index;
   }

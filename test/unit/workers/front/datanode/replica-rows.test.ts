@@ -211,6 +211,16 @@ test("an origin that is none, or one too many, counts as not known", () => {
   }
 });
 
+test("what an earlier report had in an origin's place is not this one's", () => {
+  const origin = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  const rows = reader();
+  const origins = (message: Uint8Array) => full(message, rows).map(({ originNodeId }) => originNodeId);
+  const known: Fields = { containerID: 1n, state: 4, originNodeId: origin };
+  assert.deepEqual(origins(reports(known)), [origin]);
+  const unknown: Fields = { containerID: 1n, state: 4 };
+  assert.deepEqual(origins(reports(unknown, { ...known, containerID: 2n })), [NO_ORIGIN, origin]);
+});
+
 test("missing required fields are told in the words of Java", () => {
   const rows = reader();
   const refusal = (...hex: string[]): string => {
