@@ -22,10 +22,13 @@ const TICK_MS = 250;
 /** Part of the memory for reports that must be free: those who come fill it. */
 const FREE_PART = 0.5;
 
+/** Tells a datanode whether it is to register; false when it has gone. */
+type Told = (isAdmitted: boolean) => boolean;
+
 interface Waiting {
   readonly uuid: Uuid;
   readonly untilMs: number;
-  readonly told: (isAdmitted: boolean) => void;
+  readonly told: Told;
 }
 
 /** The datanodes of one address: mostly one, of a machine that simulates them hundreds. */
@@ -69,13 +72,13 @@ export class Admissions {
     this.#timer = scheduler.every(TICK_MS, () => this.#tick());
   }
 
-  /** `told` is called once, now or within seconds: whether the datanode is to register. */
-  ask(uuid: Uuid, address: string, told: (isAdmitted: boolean) => void): void {
+  /** `told` is called once, now or within seconds. */
+  ask(uuid: Uuid, address: string, told: Told): void {
     const origin = this.#originAt(address);
     const isKnown = this.#admitted.has(uuid);
     if (isKnown || (origin.waiting.length === 0 && this.#hasRoomFor(origin))) {
       this.#admit(uuid, origin);
-      told(true);
+      if (!told(true)) this.notReached(uuid);
     } else if (this.#mayWait(origin)) {
       origin.waiting.push({ uuid, untilMs: this.#clock.monotonicMs() + WAIT_MS, told });
       this.#waitingCount++;
@@ -91,7 +94,7 @@ export class Admissions {
     this.notReached(uuid);
   }
 
-  /** What it was told did not reach it. */
+  /** What it was told did not reach it after all. */
   notReached(uuid: Uuid): void {
     if (this.#leave(uuid)) this.#admitWaiting();
   }
@@ -154,7 +157,8 @@ export class Admissions {
       this.#origins.delete(origin.address);
       this.#origins.set(origin.address, origin);
       this.#admit(next.uuid, origin);
-      next.told(true);
+      // This loop goes on with its place: thousands may have gone while they waited.
+      if (!next.told(true)) this.#leave(next.uuid);
     }
   }
 
@@ -180,7 +184,7 @@ export class Admissions {
     }
   }
 
-  #putOff(told: Waiting["told"]): void {
+  #putOff(told: Told): void {
     this.putOffCount++;
     told(false);
   }

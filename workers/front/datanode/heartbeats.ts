@@ -74,7 +74,7 @@ export class Heartbeats {
         this.#admissions.ask(uuid, call.remoteAddress, (isAdmitted) => {
           writeHeartbeatAnswer(this.#writer, uuid, term, isAdmitted ? commands : NO_COMMANDS);
           if (isAdmitted) call.onUndelivered = () => this.#admissions.notReached(uuid);
-          if (!call.reply(this.#writer.view()) && isAdmitted) this.#admissions.notReached(uuid);
+          return call.reply(this.#writer.view());
         });
       } catch (error) {
         failWith(call, error, this.#context.bugs);

@@ -21,7 +21,7 @@ function setUp() {
   const putOff: Uuid[] = [];
   const ask = (number: number, address = "10.0.0.1"): void => {
     const uuid = uuidOf(number);
-    admissions.ask(uuid, address, (isAdmitted) => (isAdmitted ? admitted : putOff).push(uuid));
+    admissions.ask(uuid, address, (isAdmitted) => (isAdmitted ? admitted : putOff).push(uuid) > 0);
   };
   return { time, held, admissions, admitted, putOff, ask };
 }
@@ -117,6 +117,25 @@ test("addresses take turns with the places that become free", () => {
   const before = admitted.length;
   for (let number = 1; admitted.length < before + 8; number++) admissions.came(uuidOf(number), LARGE_BYTES);
   assert.deepEqual(admitted.slice(before), [65, 1002, 2002, 66, 1003, 67, 1004, 68].map(uuidOf));
+});
+
+test("places of those who have gone while they waited are the next one's at once, of however many", () => {
+  const { admissions, admitted, ask } = setUp();
+  const addressOf = (number: number) => `10.0.0.${number % 16}`;
+  for (let number = 1; number <= AT_A_TIME; number++) ask(number, addressOf(number));
+  const gone: Uuid[] = [];
+  for (let number = 101; number <= 12_100; number++) {
+    admissions.ask(uuidOf(number), addressOf(number), (isAdmitted) => {
+      if (isAdmitted) gone.push(uuidOf(number));
+      return false;
+    });
+  }
+  for (let number = 20_001; number <= 20_002; number++) ask(number, addressOf(number));
+  admissions.came(uuidOf(1), LARGE_BYTES);
+  assert.equal(gone.length, 12_000);
+  assert.deepEqual(admitted.slice(AT_A_TIME), [uuidOf(20_001)]);
+  admissions.came(uuidOf(2), LARGE_BYTES);
+  assert.deepEqual(admitted.slice(AT_A_TIME), uuids(20_001, 20_002));
 });
 
 test("each is told once, whatever comes when", () =>
