@@ -454,6 +454,31 @@ describe("the life of a connection", () => {
       equal(world.server.counters.connectionsTimedOut, 3);
     }));
 
+  it("has no more time for what began in a pause of main than from its end on", () =>
+    inWorld(async (world) => {
+      const known = connect(world);
+      known.send(call(0, location, BODY));
+      const [asked] = await callsOf(world, 1);
+      world.server.setPaused(true);
+      world.time.advance(50_000);
+      const stranger = new RawConnection(world.port);
+      await waitFor("the stranger is there", () => world.server.connectionCount === 2);
+      asked?.reply(ANSWER);
+      await known.answer();
+      world.time.advance(20_000);
+      world.server.setPaused(false);
+      world.time.advance(4000);
+      equal(world.server.connectionCount, 2);
+      world.time.advance(1000);
+      equal(world.server.connectionCount, 1);
+      await stranger.untilClosed();
+      world.time.advance(54_000);
+      equal(world.server.connectionCount, 1);
+      world.time.advance(1000);
+      equal(world.server.connectionCount, 0);
+      await known.untilClosed();
+    }));
+
   it("of who reads nothing holds a bounded number of answers, and the others go on", () =>
     inWorld(async (world) => {
       world.protocol.answer = () => Buffer.alloc(100_000);
