@@ -8,6 +8,7 @@ import {
   ROW_STATE_MASK,
 } from "../../protocol/codec/report-rows.js";
 import { REPORT_CHUNK_BYTES_MAX } from "../../protocol/schema/datanode-messages.js";
+import { copyFromShared } from "../shared/shared-copy.js";
 
 /** Replica tables keep these numbers in 48 bits. */
 const UINT48_END = 2 ** 48;
@@ -49,7 +50,7 @@ export class RowChecker {
     if (rows.length % rowBytes !== 0) return invalid(Math.floor(rows.length / rowBytes), "cut off");
     const rowCount = rows.length / rowBytes;
     if (rows.length > REPORT_CHUNK_BYTES_MAX) return invalid(rowCount, `${rows.length} bytes of rows`);
-    this.#bytes.set(rows);
+    copyFromShared(this.#bytes, rows);
     const bad = firstBadRow(this.#numbers, this.#words, check);
     if (bad < rowCount) return this.#explain(check, bad);
     numberOrigins(this.#halves, rowCount, check);
