@@ -9,6 +9,8 @@ import type { HeldBytes } from "./held-reports.js";
  * (spec 12 §7.1). By the sizes of the last ones; the first are taken for a report of 40,000 replicas. */
 const ADMITTED_BYTES_MAX = 256 * 1024 * 1024;
 const FIRST_BYTES = 4 * 1024 * 1024;
+/** What a single one counts at most: some huge ones must not take the places of all others. */
+const COUNTED_BYTES_MAX = 16 * 1024 * 1024;
 const AVERAGED_COUNT = 16;
 /** However small they are: connections and main take a millisecond for each. */
 const ADMITTED_COUNT_MAX = 1024;
@@ -90,7 +92,8 @@ export class Admissions {
 
   /** A datanode has come to register, whether it was told or not. */
   came(uuid: Uuid, requestBytes: number): void {
-    this.#averageBytes += (requestBytes - this.#averageBytes) / AVERAGED_COUNT;
+    const countedBytes = Math.min(requestBytes, COUNTED_BYTES_MAX);
+    this.#averageBytes += (countedBytes - this.#averageBytes) / AVERAGED_COUNT;
     this.notReached(uuid);
   }
 
@@ -112,7 +115,11 @@ export class Admissions {
 
   #hasRoomFor({ admittedCount }: Origin): boolean {
     const takenCount = admittedCount === 0 ? this.#admittedOriginCount : this.#admitted.size;
-    return takenCount < this.#countMax && this.#held.freePart >= FREE_PART;
+    return takenCount < this.#countMax && this.#hasMemory;
+  }
+
+  get #hasMemory(): boolean {
+    return this.#held.freePart >= FREE_PART;
   }
 
   /** No more of an address than there are places left to wait: the next address finds some. */
@@ -149,6 +156,7 @@ export class Admissions {
   }
 
   #admitWaiting(): void {
+    if (!this.#hasMemory) return;
     for (const origin of this.#origins.values()) {
       if (this.#waitingCount === 0 || this.#admittedOriginCount >= this.#countMax) return;
       if (origin.waiting.length === 0 || !this.#hasRoomFor(origin)) continue;

@@ -55,6 +55,13 @@ test("many more small ones are on their way, and fewer again when they grow", ()
   assert(admitted.length <= 1024 + 3 * AT_A_TIME);
 });
 
+test("registrations of any size leave sixteen places", () => {
+  const { admissions, admitted, ask } = setUp();
+  for (let number = 1; number <= 1000; number++) admissions.came(uuidOf(number), 2 ** 31);
+  for (let number = 1; number <= 100; number++) ask(number);
+  assert.deepEqual(admitted, uuids(1, 16));
+});
+
 test("who waits is answered before it gives up, and asks again", () => {
   const { time, admitted, putOff, ask, admissions } = setUp();
   for (let number = 1; number <= 100; number++) ask(number);
