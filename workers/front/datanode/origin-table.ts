@@ -58,25 +58,26 @@ export class OriginTable {
   /** Index of the uuid whose text stands in the bytes from `at` on; −1 when it is none, or one too many.
    * Letters may be of any case. `view` is of the same bytes. */
   indexOf(bytes: Uint8Array, view: DataView, at: number): number {
-    const words = this.#words;
     const letters = view.getInt32(at, true) | SMALL_LETTERS;
     const slot = Math.imul(letters, this.#factors[0] as number) >>> (32 - RECENT_BITS);
     const recent = this.#recent[slot] as number;
-    if (recent < this.#uuids.length && isSame(words, recent * WORDS, view, at)) return recent;
+    if (recent < this.#uuids.length && isSame(this.#words, recent * WORDS, view, at)) return recent;
+    const index = this.#found(bytes, view, at);
+    if (index >= 0) this.#recent[slot] = index;
+    return index;
+  }
+
+  #found(bytes: Uint8Array, view: DataView, at: number): number {
+    const words = this.#words;
     const mask = this.#size - 1;
     const report = this.#report;
     let place = this.#hash(view, at);
     while (this.#reportAt[place] === report) {
       const index = this.#indexAt[place] as number;
-      if (isSame(words, index * WORDS, view, at)) {
-        this.#recent[slot] = index;
-        return index;
-      }
+      if (isSame(words, index * WORDS, view, at)) return index;
       place = (place + 1) & mask;
     }
-    const index = this.#add(bytes, view, at, place);
-    if (index >= 0) this.#recent[slot] = index;
-    return index;
+    return this.#add(bytes, view, at, place);
   }
 
   /** Index of the origin of replicas that tell none. */

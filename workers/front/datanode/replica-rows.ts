@@ -6,7 +6,7 @@ import { ROW_EMPTY_FLAG } from "../../../protocol/codec/report-rows.js";
 import { ProtoReader } from "../../../protocol/hadoop/proto-reader.js";
 import { OriginTable, UUID_TEXT_BYTES } from "./origin-table.js";
 import { RowBuffer } from "./row-buffer.js";
-import { afterVarint, varintAt } from "./varint.js";
+import { afterVarint, FIFTH_BYTE, varintAt } from "./varint.js";
 
 /** Fields of ContainerReplica by their tag: number × 8 + wire type (spec 12 §5.2). Of ContainerReports and
  * IncrementalContainerReport, whose only field it is. */
@@ -24,9 +24,6 @@ const CHECKSUM = 0x80;
 const CHECKSUM_SECOND = 0x01;
 /** Bits that the tag of a varint with a number below 16 does not have. */
 const NO_SHORT_VARINT = 0x87;
-
-/** What a bit of a varint's fifth byte counts. */
-const FIFTH_BYTE = 2 ** 28;
 
 const REPLICA_MESSAGE = "ContainerReplicaProto";
 const STATE_MAX = 7;
@@ -62,9 +59,8 @@ export class ReplicaRowReader {
   readonly #rows = new RowBuffer();
   /** Of the replica that is read, by field number: plain numbers in one place, so that the loop over its
    * fields stores no objects. */
-  readonly #values = new Float64Array(16);
+  readonly #values = new Float64Array(17);
   #origin = -1;
-  #checksum = 0;
   #checksumAt = 0;
   #bytesMax = 0;
 
@@ -154,8 +150,8 @@ export class ReplicaRowReader {
     values[SEQUENCE_ID >>> 3] = 0;
     values[REPLICA_INDEX >>> 3] = 0;
     values[IS_EMPTY >>> 3] = 0;
+    values[CHECKSUM >>> 3] = 0;
     this.#origin = -1;
-    this.#checksumAt = 0;
     const stop = end | 0;
     let at = start | 0;
     while (at < stop) {
@@ -176,26 +172,27 @@ export class ReplicaRowReader {
             value |= (byte & 0x7f) << 21;
             if (byte >= 0x80) {
               byte = message[at] as number;
-              if (byte < 0x80 && tag !== STATE) {
+              if (byte >= 0x80) at = this.#readVarint(message, tag, at - 4) | 0;
+              else {
                 at++;
-                values[tag >>> 3] = value + byte * FIFTH_BYTE;
-              } else at = this.#readLong(message, tag, at - 4) | 0;
+                const long = value + byte * FIFTH_BYTE;
+                if (isTold(tag, long)) values[tag >>> 3] = long;
+              }
               continue;
             }
           }
         }
       }
-      // A number that is none of a state is a field that is not there (spec 12 §1).
-      if (tag !== STATE || (value >= 1 && value <= STATE_MAX)) values[tag >>> 3] = value;
+      if (isTold(tag, value)) values[tag >>> 3] = value;
     }
     if (at > end) throw cutOff();
-    return this.#added(message, values);
+    return this.#added(message);
   }
 
-  /** A varint of five bytes or more; where it ends. */
-  #readLong(message: Uint8Array, tag: number, at: number): number {
+  /** A varint of any length; where it ends. */
+  #readVarint(message: Uint8Array, tag: number, at: number): number {
     const value = varintAt(message, at);
-    if (tag !== STATE || (value >= 1 && value <= STATE_MAX)) this.#values[tag >>> 3] = value;
+    if (isTold(tag, value)) this.#values[tag >>> 3] = value;
     return afterVarint();
   }
 
@@ -208,12 +205,12 @@ export class ReplicaRowReader {
     }
     if (message[at] !== CHECKSUM || next !== CHECKSUM_SECOND) return this.#afterUnknown(message, at, end);
     this.#checksumAt = at + 2;
-    this.#checksum = varintAt(message, at + 2);
-    return afterVarint();
+    return this.#readVarint(message, CHECKSUM, at + 2);
   }
 
   /** Adds the replica's row, unless required fields are missing: returns which. */
-  #added(message: Uint8Array, values: Float64Array): number {
+  #added(message: Uint8Array): number {
+    const values = this.#values;
     const id = values[CONTAINER_ID >>> 3] as number;
     const state = values[STATE >>> 3] as number;
     const missing = (Number.isNaN(id) ? NO_ID : 0) | (state === 0 ? NO_STATE : 0);
@@ -230,8 +227,8 @@ export class ReplicaRowReader {
     const sequenceId = this.#within(values[SEQUENCE_ID >>> 3] as number, UINT48_MAX);
     const keys = this.#within(values[KEY_COUNT >>> 3] as number, UINT32_MAX);
     this.#rows.add(id, used, sequenceId, keys, identity);
-    if (this.#checksumAt !== 0 && this.#checksum !== 0)
-      this.#addChecksum(message, this.#checksum, this.#checksumAt);
+    const checksum = values[CHECKSUM >>> 3] as number;
+    if (checksum !== 0) this.#addChecksum(message, checksum);
     return 0;
   }
 
@@ -253,13 +250,13 @@ export class ReplicaRowReader {
     return origin >= 0 ? origin : this.#origins.indexOfNone();
   }
 
-  #addChecksum(message: Uint8Array, value: number, at: number): void {
+  #addChecksum(message: Uint8Array, value: number): void {
     if (value > 0 && value <= SAFE_INTEGER_MAX) {
       this.#rows.setChecksum(value | 0, (value / WORD) | 0);
       return;
     }
     const reader = this.#fields;
-    reader.begin(message, at, message.length);
+    reader.begin(message, this.#checksumAt, message.length);
     reader.halves();
     this.#rows.setChecksum(reader.low, reader.high);
   }
@@ -270,6 +267,11 @@ export class ReplicaRowReader {
     reader.skip(reader.tag());
     return reader.position;
   }
+}
+
+/** A number that is none of a state is a field that is not there (spec 12 §1). */
+function isTold(tag: number, value: number): boolean {
+  return tag !== STATE || (value >= 1 && value <= STATE_MAX);
 }
 
 function cutOff(): StrataError {

@@ -11,7 +11,8 @@ export function afterVarint(): number {
   return next;
 }
 
-const LOW_BITS = 2 ** 28;
+/** What a bit of a varint's fifth byte counts. */
+export const FIFTH_BYTE = 2 ** 28;
 const HIGH_BITS = 2 ** 56;
 const SIGN = 2 ** 63;
 const ALL = 2 ** 64;
@@ -46,7 +47,7 @@ export function varintAt(bytes: Uint8Array, at: number): number {
   byte = bytes[at + 4] as number;
   if (byte < 0x80) {
     next = at + 5;
-    return low + byte * LOW_BITS;
+    return low + byte * FIFTH_BYTE;
   }
   return low + longVarint(bytes, at + 4);
 }
@@ -61,7 +62,7 @@ function longVarint(bytes: Uint8Array, at: number): number {
     shift += 7;
     if (byte < 0x80) {
       next = offset + 1;
-      return middle * LOW_BITS;
+      return middle * FIFTH_BYTE;
     }
   }
   const ninth = bytes[at + 4] as number;
@@ -77,6 +78,6 @@ function longVarint(bytes: Uint8Array, at: number): number {
     high |= (tenth & 1) << 7;
     next = at + 6;
   }
-  const value = middle * LOW_BITS + high * HIGH_BITS;
+  const value = middle * FIFTH_BYTE + high * HIGH_BITS;
   return value >= SIGN ? value - ALL : value;
 }
