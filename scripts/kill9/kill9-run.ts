@@ -36,7 +36,7 @@ export async function runKill9(options: Kill9Options): Promise<Kill9Result> {
   } finally {
     await run.end();
   }
-  if (failure === undefined) home.remove();
+  if (failure === undefined) await home.remove();
   return { passed: run.passedCount, failure, directory: home.directory };
 }
 

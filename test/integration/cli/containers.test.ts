@@ -70,7 +70,7 @@ after(async () => {
   for (const node of nodes) node.close();
   scm.signal("SIGTERM");
   await scm.ended;
-  home.remove();
+  await home.remove();
 });
 
 function admin(...words: string[]) {

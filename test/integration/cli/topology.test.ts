@@ -71,7 +71,7 @@ after(async () => {
   for (const client of clients) client.close();
   scm.signal("SIGTERM");
   await scm.ended;
-  home.remove();
+  await home.remove();
 });
 
 test("datanodes are told their racks; one on a path of another depth is refused with a reason", async () => {

@@ -34,7 +34,7 @@ for (const role of ["log", "state"]) {
       assert.equal((await next.ended).code, 0);
     } finally {
       load.close();
-      home.remove();
+      await home.remove();
     }
   });
 }

@@ -49,7 +49,7 @@ describe(`a hostile datanode hurts nobody but itself, on a whole SCM (seed ${SEE
     client.close();
     datanodes.close();
     await scm.kill();
-    home.remove();
+    await home.remove();
   });
 
   async function residentBytes(): Promise<number> {

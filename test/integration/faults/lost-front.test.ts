@@ -65,7 +65,7 @@ test("a dead front loses its connections only: it is back on the same ports", as
     scm.signal("SIGTERM");
     assert.equal((await scm.ended).code, 0);
   } finally {
-    home.remove();
+    await home.remove();
   }
 });
 
@@ -81,7 +81,7 @@ test("with Kerberos wanted Hadoop RPC is not served at all", async () => {
     assert.match(text, /HADOOP_SECURITY/);
     assert.match(text, /ozone\.security\.enabled/);
   } finally {
-    home.remove();
+    await home.remove();
   }
 });
 
@@ -100,6 +100,6 @@ test("a port that is taken ends the start with a coded error", async () => {
     assert.match(text, new RegExp(`:${port}.*LISTEN_FAILED`));
   } finally {
     taken.close();
-    home.remove();
+    await home.remove();
   }
 });

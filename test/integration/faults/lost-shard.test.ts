@@ -75,6 +75,6 @@ test("a shard that was terminated is rebuilt from new reports, and no count is e
   } finally {
     client.close();
     datanodes.close();
-    home.remove();
+    await home.remove();
   }
 });

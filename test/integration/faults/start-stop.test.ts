@@ -26,7 +26,7 @@ test("a directory in use is refused with 74, same ports or not, and its user is 
     assert.equal((await scm.ended).code, 0);
   } finally {
     client.close();
-    home.remove();
+    await home.remove();
   }
 });
 
@@ -47,7 +47,7 @@ test("a port in use ends the start with 69 and names the address", async () => {
     assert.ok(scm.isAlive);
     await scm.kill();
   } finally {
-    for (const each of [home, other, third]) each.remove();
+    for (const each of [home, other, third]) await each.remove();
   }
 });
 
@@ -59,7 +59,7 @@ test("a wrong configuration ends with 78 and tells all problems", async () => {
     assert.match(text, /strata.shard.count/);
     assert.match(text, /strata.no.such.key/);
   } finally {
-    home.remove();
+    await home.remove();
   }
 });
 
@@ -83,6 +83,6 @@ test("SIGTERM under load ends with 0 in time and loses nothing", async () => {
     await next.kill();
   } finally {
     load.close();
-    home.remove();
+    await home.remove();
   }
 });

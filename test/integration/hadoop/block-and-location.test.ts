@@ -71,7 +71,7 @@ after(async () => {
   await cli?.close();
   fleet?.stop();
   admin?.close();
-  home?.remove();
+  await home?.remove();
 });
 
 async function send(

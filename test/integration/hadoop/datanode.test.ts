@@ -38,9 +38,9 @@ before(async () => {
   admin = createAdminClient({ endpoints: [home.endpoint], clientName: "datanode test" });
 });
 
-after(() => {
+after(async () => {
   admin.close();
-  home.remove();
+  await home.remove();
 });
 
 type Replica = MessageInitShape<typeof ContainerReplicaProtoSchema>;

@@ -88,6 +88,6 @@ test("commands of an answer that finds no socket any more come with the next hea
     assert.ok((await metric(home, TAKEN_BACK)) > 0);
   } finally {
     for (const each of datanodes) await each.close();
-    home.remove();
+    await home.remove();
   }
 });

@@ -118,7 +118,7 @@ export class WholeScm {
   async close(): Promise<void> {
     this.load.close();
     await this.kill();
-    this.home.remove();
+    await this.home.remove();
     await this.disk?.unmount();
   }
 

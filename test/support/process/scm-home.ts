@@ -101,9 +101,10 @@ export class ScmHome {
     return runCommand(["verify", this.metadataDir]);
   }
 
-  /** Ends what still runs on it, as after a test that failed, and removes it. */
-  remove(): void {
-    for (const scm of this.#started) if (scm.isAlive) scm.signal("SIGKILL");
+  /** Ends what still runs on it, as after a test that failed, and removes it: not before the last that a
+   * process has printed is in its log. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#started.map((scm) => scm.kill()));
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
